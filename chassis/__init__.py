@@ -1,1 +1,1 @@
-"""The microservice chassis: what every service needs and no service is about. No business word belongs here."""
+"""The microservice chassis: what every service needs. No business word belongs here."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from chassis.errors import Forbidden
 
+# The value of a claim that covers all values.
 EVERYTHING = "*"
-
 
 CLAIMS = frozenset(
     {"facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own"}
@@ -17,19 +17,27 @@ CLAIMS = frozenset(
 
 
 class Actor(NamedTuple):
-    """Who acts, and for whom ("" = for nobody else). Four eyes are two hands of which neither acts for the other, nor both for the same one."""
+    """Who acts, and on whose behalf ("" = their own), after RFC 8693."""
 
     by: str
     on_behalf_of: str = ""
 
     def conflicts_with(self, other: Actor) -> bool:
-        """Whether what needs two persons would be done by one."""
-        return not ({*self} & {*other}) <= {""}
+        """Return whether both must not take part in one decision (segregation of duties).
+
+        They conflict if one acts for the other, or both for the same person.
+        """
+        ours = {self.by, self.on_behalf_of} - {""}
+        theirs = {other.by, other.on_behalf_of} - {""}
+        return not ours.isdisjoint(theirs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: subject, role, permissions (`METHOD /template`) and typed claims. `system` = the service itself, which no scope narrows."""
+    """Who asks: subject, role, permissions (`METHOD /template`) and typed claims.
+
+    `system` is the service itself, which no scope filters.
+    """
 
     subject: str
     role: str
@@ -40,15 +48,15 @@ class Caller:
 
     @property
     def actor(self) -> Actor:
-        """Who acts, and for whom."""
+        """Return who acts, and on whose behalf."""
         return Actor(self.subject, self.on_behalf_of)
 
     def claim(self, name: str) -> frozenset[str]:
-        """All values of a claim; empty when there is none."""
+        """Return all values of a claim; empty if there is none."""
         return self.claims.get(name, frozenset())
 
     def single(self, name: str) -> str:
-        """The single value of a claim; Forbidden when there is none or several."""
+        """Return the single value of a claim. Raises Forbidden if it has none or several."""
         values = self.claim(name)
         if len(values) != 1 or EVERYTHING in values:
             raise Forbidden(field=name)
@@ -56,23 +64,23 @@ class Caller:
 
     @property
     def facility(self) -> str:
-        """The one facility that the caller belongs to; "" when there is none, or several."""
+        """Return the facility of the caller; "" if the caller has none or several."""
         values = self.claim("facility") - {EVERYTHING}
         return next(iter(values)) if len(values) == 1 else ""
 
     def sees(self, name: str, value: str) -> bool:
-        """Whether this claim covers the value."""
+        """Return whether this claim covers the value."""
         return self.system or value in self.claim(name) or EVERYTHING in self.claim(name)
 
 
 def system(service: str) -> Caller:
-    """The service itself."""
+    """Return the service itself as caller."""
     return Caller(subject=f"service:{service}", role="system", system=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallingService:
-    """Another service that asks an internal query, for one purpose, on behalf of the subject who asked it."""
+    """Another service that asks an internal query for one purpose, on behalf of a subject."""
 
     service: str
     purpose: str

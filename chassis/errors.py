@@ -1,4 +1,4 @@
-"""The tree of errors a caller can be told about, and their RFC 9457 bodies. Not here: what only a log should see.
+"""The errors that are shown to a caller, and their RFC 9457 bodies.
 
 DomainError
 ├── Malformed 400        ├── Conflict 409 ── Duplicate, KeyReused
@@ -17,7 +17,10 @@ PROBLEM = "application/problem+json"
 
 
 class DomainError(Exception):
-    """A fact that stops a command. `title` and `detail` are read by officers (Indonesian); `facts` join the problem body."""
+    """A fact that stops a command.
+
+    Officers read `title` and `detail` (Indonesian). `facts` become members of the problem body.
+    """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "domain_error"
@@ -45,7 +48,7 @@ class Malformed(DomainError):
 
 
 class Unauthenticated(DomainError):
-    """Nobody known is asking."""
+    """The caller is not known."""
 
     status = 401
     title = "Silakan masuk terlebih dahulu"
@@ -59,21 +62,21 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
-    """Unknown, or outside the caller's scope: the two are told apart by nobody."""
+    """Unknown or outside the caller's scope; callers cannot distinguish the two."""
 
     status = 404
     title = "Data tidak ditemukan"
 
 
 class Conflict(DomainError):
-    """The state of things does not allow it now."""
+    """The state of the data does not allow it now."""
 
     status = 409
     title = "Bertentangan dengan keadaan saat ini"
 
 
 class Duplicate(Conflict):
-    """A unique index refused a second one of the same."""
+    """A unique index refused a second document with the same values."""
 
     title = "Data yang sama sudah ada"
 
@@ -93,14 +96,14 @@ class VersionDiffers(DomainError):
 
 
 class TooLarge(DomainError):
-    """More bytes than the route takes."""
+    """The body has more bytes than the route accepts."""
 
     status = 413
     title = "Berkas atau permintaan terlalu besar"
 
 
 class Refused(DomainError):
-    """A rule says no."""
+    """A rule refuses the command."""
 
     status = 422
     title = "Tidak memenuhi ketentuan"
@@ -114,7 +117,10 @@ class VersionRequired(DomainError):
 
 
 class Busy(DomainError):
-    """Too many at once, or a part is away: the same request may be sent again after `retry_after` seconds."""
+    """Too many requests at once, or a server is away.
+
+    The same request may be sent again after `retry_after` seconds.
+    """
 
     status = 503
     title = "Sistem sedang sibuk; coba lagi sebentar lagi"
@@ -125,7 +131,7 @@ class Busy(DomainError):
 
 
 def problem(error: DomainError, request_id: str) -> dict[str, Any]:
-    """The RFC 9457 body of an error."""
+    """Return the RFC 9457 body of an error."""
     body: dict[str, Any] = {
         "type": f"urn:bina:problem:{error.code}",
         "title": error.title,

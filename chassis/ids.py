@@ -1,4 +1,4 @@
-"""Ids and moments as they are made: time-ordered ids, name-based ids, UTC to the millisecond. Not here: what an id names."""
+"""Time-ordered ids, name-based ids, and UTC to the millisecond. Not here: what an id names."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from datetime import UTC, datetime
 import uuid_utils
 
 _NAMESPACE = uuid.UUID("6f1d3a52-2c4e-5b8e-9a51-6b1f0c7a9d10")
-
 _EVENT_IDS = uuid_utils.UUID("0b9f3f0e-6f0a-5c38-8a8e-1d1f6f2f7c11")
 
 
 def new_id() -> str:
-    """A time-ordered UUID version 7 as text (RFC 9562)."""
+    """Return a time-ordered UUID version 7 as text (RFC 9562)."""
     return str(uuid_utils.uuid7())
 
 
 def named_id(*parts: str | int) -> str:
-    """The UUID version 5 of these parts: the same parts give the same id for ever."""
+    """Return the UUID version 5 of these parts; the same parts always give the same id."""
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(str(part) for part in parts)))
 
 
 def utc_now() -> datetime:
-    """Now in UTC, cut to the millisecond that MongoDB keeps."""
+    """Return the time in UTC, truncated to milliseconds, which is what MongoDB keeps."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def event_id(collection: str, aggregate_id: str, aggregate_version: int, index: int) -> str:
-    """The id of the index-th event of one version of an aggregate (aggregates of two kinds may share an id): the same fact has the same id for ever."""
-    return str(
-        uuid_utils.uuid5(
-            _EVENT_IDS, f"{collection}\x1f{aggregate_id}\x1f{aggregate_version}\x1f{index}"
-        )
-    )
+    """Return the id of the index-th event of one version of an aggregate.
+
+    The same fact always has the same id. The collection is part of it, because aggregates of two
+    kinds may share an id.
+    """
+    name = f"{collection}\x1f{aggregate_id}\x1f{aggregate_version}\x1f{index}"
+    return str(uuid_utils.uuid5(_EVENT_IDS, name))

@@ -1,4 +1,7 @@
-"""Settings of a service: from the environment, secrets also from files. Not here: anything that has a good value for everybody."""
+"""Settings of a service: from the environment, secrets also from files.
+
+Not here: values that are right for every installation.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class SettingsInvalid(SystemExit):
-    """The service cannot start: every problem is named, no value is shown."""
+    """The service cannot start; every problem is named and no value is shown."""
 
 
 class Settings(BaseSettings):
-    """What every service is told. Names are `<SERVICE>_<FIELD>`; the shared ones carry no prefix."""
+    """The settings of every service; `<SERVICE>_<FIELD>`, shared ones without a prefix."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
     prefix: ClassVar[str] = ""
@@ -24,9 +27,10 @@ class Settings(BaseSettings):
         "production", validation_alias=AliasChoices("BINA_ENVIRONMENT", "environment")
     )
     kafka: str = Field("127.0.0.1:9092", validation_alias=AliasChoices("BINA_KAFKA", "kafka"))
+    # the CA of the brokers' certificates; None = the connection is not encrypted
     kafka_ca: FilePath | None = Field(
         None, validation_alias=AliasChoices("BINA_KAFKA_CA", "kafka_ca")
-    )  # whose certificates the brokers have; none: not encrypted
+    )
     mongo_driver: Literal["motor", "pymongo"] = Field(
         "motor", validation_alias=AliasChoices("BINA_MONGO_DRIVER", "mongo_driver")
     )
@@ -40,16 +44,17 @@ class Settings(BaseSettings):
     )
 
     mongo_url: SecretStr
-    kafka_password: SecretStr = SecretStr(
-        ""
-    )  # of the user that is called as the service; empty: the broker asks nobody who he is
+    # the Kafka user has the service's name; an empty password = the broker authenticates nobody
+    kafka_password: SecretStr = SecretStr("")
     signing_key: SecretStr
     trusted_keys: DirectoryPath
-    audit_key: SecretStr = Field(min_length=64, max_length=64)  # 32 bytes in hex
+    # 32 bytes in hexadecimal
+    audit_key: SecretStr = Field(min_length=64, max_length=64)
     host: str = "127.0.0.1"
     port: int = Field(ge=0, le=65535)
     replica: str = "0"
-    namespace: str = ""  # sets topics and groups apart on a broker that several installations share
+    # a prefix of topics and groups, for a broker that several installations share
+    namespace: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     trace_ratio: float = Field(0.1, ge=0, le=1)
 
@@ -62,7 +67,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Settings from the environment and from the files of `<PREFIX>SECRETS_DIR`; SettingsInvalid names all that is wrong."""
+        """Return the settings from the environment and the files of `<PREFIX>SECRETS_DIR`.
+
+        Raises SettingsInvalid, which names every problem.
+        """
         secrets = os.environ.get(f"{cls.prefix}SECRETS_DIR")
         if secrets and not Path(secrets).is_dir():
             message = f"{cls.prefix}SECRETS_DIR: no such directory"

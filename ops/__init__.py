@@ -1,1 +1,1 @@
-"""How the system is started, operated and measured; no business rule and no product code belongs here."""
+"""How the system is started, operated and measured. Not here: rules and routes."""

@@ -1,4 +1,7 @@
-"""The commands of ./bina: names, options, exit status. What each does lies in a module of its own, imported when it is called."""
+"""The commands of ./bina: names, options, exit status.
+
+Not here: what each command does, which is a module of its own, imported when it is called.
+"""
 
 import logging
 import sys
@@ -20,10 +23,17 @@ app = typer.Typer(
 )
 app.add_typer(commands.events, name="events")
 app.add_typer(audit, name="audit")
+
+
+def _examples(*lines: str) -> str:
+    """Return the closing lines of a help text; the first character keeps them unwrapped."""
+    return "\b\n" + "\n".join(["Contoh:", *(f"  {line}" for line in lines)])
+
+
 Json = Annotated[bool, typer.Option("--json", help="Satu dokumen JSON di stdout.")]
 
 
-@app.command()
+@app.command(epilog=_examples("./bina up", "./bina up --detach"))
 def up(
     *, detach: Annotated[bool, typer.Option("--detach", help="Kembali setelah semua siap.")] = False
 ) -> None:
@@ -33,7 +43,7 @@ def up(
     raise typer.Exit(run(detach=detach))
 
 
-@app.command()
+@app.command(epilog=_examples("./bina down"))
 def down() -> None:
     """Hentikan sistem yang sedang berjalan."""
     from ops.local.down import down as run
@@ -41,7 +51,7 @@ def down() -> None:
     raise typer.Exit(run())
 
 
-@app.command()
+@app.command(epilog=_examples("./bina status", "./bina status --json"))
 def status(*, json: Json = False) -> None:
     """Tunjukkan keadaan setiap bagian."""
     from ops.local import state_dir
@@ -51,7 +61,7 @@ def status(*, json: Json = False) -> None:
     raise typer.Exit(run(as_json=json))
 
 
-@app.command()
+@app.command(epilog=_examples("./bina logs training --follow"))
 def logs(
     part: Annotated[str | None, typer.Argument(help="Bagian; tanpa ini, semua.")] = None,
     *,
@@ -64,7 +74,7 @@ def logs(
     raise typer.Exit(run(part, follow=follow, as_json=json))
 
 
-@app.command()
+@app.command(epilog=_examples("./bina token --role training_officer --claim facility=LP-TJP"))
 def token(
     *,
     role: Annotated[str, typer.Option(help="Peran, misalnya training_officer.")],
@@ -78,7 +88,7 @@ def token(
     raise typer.Exit(run(role, claim or []))
 
 
-@app.command()
+@app.command(epilog=_examples("./bina key pembaca"))
 def key(
     path: Annotated[
         Path,
@@ -96,9 +106,14 @@ def key(
     raise typer.Exit(run(path, as_json=json))
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "./bina backup data --reader pembaca.pub --custody kunci",
+        "    --holder satu.pub --holder dua.pub",
+    )
+)
 def backup(
-    place: Annotated[
+    directory: Annotated[
         Path, typer.Argument(parser=commands.path, help="Direktori tempat cadangan diletakkan.")
     ],
     *,
@@ -122,15 +137,17 @@ def backup(
     ],
     json: Json = False,
 ) -> None:
-    """Cadangkan semua basis data pada satu waktu, terenkripsi, dan kuncinya terpisah."""
+    """Cadangkan semua basis data, terenkripsi. Keadaannya pada satu waktu, kuncinya terpisah."""
     from ops.backup.create import make_backup as run
 
-    raise typer.Exit(run(place, reader, custody, holder, as_json=json))
+    raise typer.Exit(run(directory, reader, custody, holder, as_json=json))
 
 
-@app.command()
+@app.command(epilog=_examples("./bina restore data/CADANGAN --reader-key pembaca --dry-run"))
 def restore(
-    place: Annotated[Path, typer.Argument(parser=commands.path, help="Direktori satu cadangan.")],
+    directory: Annotated[
+        Path, typer.Argument(parser=commands.path, help="Direktori satu cadangan.")
+    ],
     *,
     reader_key: Annotated[
         Path, typer.Option(parser=commands.path, help="Kunci privat yang membaca data.")
@@ -154,12 +171,12 @@ def restore(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Pulihkan semua layanan dan kunci bersama; semuanya diperiksa sebelum ada yang disentuh."""
+    """Pulihkan semua layanan dan kunci. Semuanya diperiksa sebelum ada yang disentuh."""
     from ops.backup.restore import restore as run
 
     raise typer.Exit(
         run(
-            place,
+            directory,
             reader_key,
             custody,
             holder_key or [],
@@ -171,7 +188,7 @@ def restore(
     )
 
 
-@app.command()
+@app.command(epilog=_examples("./bina demo"))
 def demo(*, json: Json = False) -> None:
     """Perankan seluruh alur pada sistem yang berjalan."""
     from ops.local import state_dir
@@ -186,7 +203,7 @@ def demo(*, json: Json = False) -> None:
     raise typer.Exit(run(as_json=json))
 
 
-@app.command()
+@app.command(epilog=_examples("./bina test --quick", "./bina test"))
 def test(
     *,
     quick: Annotated[
@@ -231,20 +248,16 @@ def test(
     """Buktikan semuanya."""
     from ops import test_command
 
-    alone = [
-        *([f"--crash={crash}"] if crash else []),
-        *(["--cluster"] if cluster else []),
-        *(["--compose"] if compose else []),
-        *(["--soak"] if soak else []),
-    ]
-    raise typer.Exit(
-        test_command.run_scenarios(as_json=json)
-        if scenarios
-        else test_command.run_tests(quick=quick, containers=containers, only=alone)
-    )
+    if scenarios:
+        raise typer.Exit(test_command.run_scenarios(as_json=json))
+    chosen = {"--cluster": cluster, "--compose": compose, "--soak": soak}
+    only = [option for option, is_chosen in chosen.items() if is_chosen]
+    if crash:
+        only.append(f"--crash={crash}")
+    raise typer.Exit(test_command.run_tests(quick=quick, containers=containers, only=only))
 
 
-@app.command()
+@app.command(epilog=_examples("./bina oncall deploy/monitoring/oncall.toml"))
 def oncall(
     file: Annotated[
         Path, typer.Argument(help="Daftar piket, misalnya deploy/monitoring/oncall.toml.")
@@ -255,13 +268,13 @@ def oncall(
     ),
     port: Annotated[int, typer.Option(help="Porta di 127.0.0.1.")] = 7095,
 ) -> None:
-    """Teruskan peringatan Alertmanager kepada petugas piket sampai ada yang menangani."""
+    """Teruskan peringatan kepada petugas piket. Berlanjut sampai ada yang menangani."""
     from ops.oncall.run import serve
 
     serve(file, book, "127.0.0.1", port)
 
 
-@app.command()
+@app.command(epilog=_examples("./bina bench pipeline"))
 def bench(name: Annotated[str, typer.Argument(help="Nama bench.")], *, json: Json = False) -> None:
     """Ukur satu hal pada server sendiri."""
     from ops.bench import bench as run
@@ -271,21 +284,20 @@ def bench(name: Annotated[str, typer.Argument(help="Nama bench.")], *, json: Jso
 
 @app.command()
 def docs() -> None:
-    """Tulis dokumen, aturan dan dasbor yang dibuat dari kode dan data (untuk pengembang)."""
+    """Tulis berkas yang dibuat dari kode (untuk pengembang)."""
     from ops.docs.generate import write_documents as run
 
     raise typer.Exit(run())
 
 
 def main() -> None:
-    """Run the command; what a person must mend is told in two sentences, without a trace."""
-    logging.getLogger("aiokafka").addHandler(
-        logging.NullHandler()
-    )  # while a broker starts it refuses at first; `up` tells what comes of it
+    """Run the command; print an OperatorError as two sentences, without a traceback."""
+    # A broker that starts refuses connections at first; `up` reports the result.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
-        app()
-    except OperatorError as trouble:
-        sys.stderr.write(f"{trouble}\n")
+        app(prog_name="./bina")
+    except OperatorError as error:
+        sys.stderr.write(f"{error}\n")
         sys.exit(1)
 
 

@@ -1,6 +1,10 @@
-"""The direction of imports inside a service, as an import-linter contract; what does not belong here: what the layers mean (CONTRIBUTING says that)."""
+"""Import-linter contracts of our own: layers by file name, and the order of nouns.
 
-from typing import TYPE_CHECKING, ClassVar, cast
+Not here: what the layers mean (CONTRIBUTING.md), and the contracts themselves (pyproject.toml).
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
 
 from importlinter import Contract, ContractCheck, fields, output
 from typing_extensions import override
@@ -8,71 +12,74 @@ from typing_extensions import override
 if TYPE_CHECKING:
     import grimp
 
+_NOUN_DEPTH = 2  # dots in services.<name>.<noun>
+
+
+class Layer(NamedTuple):
+    """A layer by its file name; a lower depth is a higher layer."""
+
+    depth: int
+    name: str
+
 
 class FileLayers(Contract):
-    """A module's layer is its file's name, in whatever noun folder it lies; exhaustive: a file of another name must be placed by the contract.
+    """A module's layer is its file's name, in whatever noun folder it lies.
 
-    import-linter's own `layers` cannot say this: its layers are the children of one container, ours repeat in each noun folder.
+    Exhaustive: the contract must place a file of another name. import-linter's own `layers` cannot
+    say this: its layers are the children of one container, ours repeat in each noun folder.
+
+    `layers` are listed highest first; "a | b": a and b do not import each other. A line of `placed`
+    is "services.x.noun.file = layer".
     """
 
     type_name: ClassVar[str] = "file_layers"
 
     containers: object = fields.ListField(subfield=fields.StringField())
-    layers: object = fields.ListField(
-        subfield=fields.StringField()
-    )  # highest first; "a | b": a and b do not import each other
-    placed: object = fields.ListField(
-        subfield=fields.StringField(), required=False
-    )  # "services.x.noun.file = layer"
+    layers: object = fields.ListField(subfield=fields.StringField())
+    placed: object = fields.ListField(subfield=fields.StringField(), required=False)
 
     @override
     def check(self, graph: "grimp.ImportGraph", verbose: bool) -> ContractCheck:
-        rank = {
-            name.strip(): (depth, name.strip())
-            for depth, line in enumerate(cast("list[str]", self.layers))
-            for name in line.split("|")
-        }
-        placed = {
-            module.strip(): layer.strip()
-            for module, _, layer in (
-                line.partition("=") for line in cast("list[str] | None", self.placed) or []
-            )
-        }
-        wrong = [
+        layers = self._layers()
+        placed = self._placed()
+        findings = [
             f"{module} is placed but does not exist"
             for module in sorted(placed.keys() - graph.modules)
         ]
-        layer_of: dict[str, tuple[int, str]] = {}
+        layer_of: dict[str, Layer] = {}
+        for module in self._modules(graph):
+            name = placed.get(module, module.rpartition(".")[2])
+            if name in layers:
+                layer_of[module] = layers[name]
+            elif _needs_layer(graph, module):
+                findings.append(
+                    f"{module} has no layer: name the file after one, or place it in"
+                    " pyproject.toml with a reason"
+                )
+        findings += _imports_upwards(graph, layer_of)
+        return ContractCheck(kept=not findings, metadata={"wrong": findings})
+
+    def _layers(self) -> dict[str, Layer]:
+        layers: dict[str, Layer] = {}
+        for depth, line in enumerate(cast("list[str]", self.layers)):
+            for name in line.split("|"):
+                layers[name.strip()] = Layer(depth, name.strip())
+        return layers
+
+    def _placed(self) -> dict[str, str]:
+        placed: dict[str, str] = {}
+        for line in cast("list[str] | None", self.placed) or []:
+            module, _, layer = line.partition("=")
+            placed[module.strip()] = layer.strip()
+        return placed
+
+    def _modules(self, graph: "grimp.ImportGraph") -> Iterator[str]:
+        """Yield the modules of all containers; "services.*" means each child of services."""
         for container in cast("list[str]", self.containers):
-            for module in sorted(graph.find_descendants(container)):
-                layer = placed.get(module, module.rpartition(".")[2])
-                if layer in rank:
-                    layer_of[module] = rank[layer]
-                elif not graph.find_children(module) and not _is_package(graph, module):
-                    wrong.append(
-                        f"{module} has no layer: name the file after one, or place it in pyproject.toml with a reason"
-                    )
-        for importer in sorted(layer_of):
-            depth, layer = layer_of[importer]
-            for imported in sorted(graph.find_modules_directly_imported_by(importer)):
-                other = layer_of.get(imported)
-                if (
-                    other
-                    and (other[0] < depth or (other[0] == depth and other[1] != layer))
-                    and importer.split(".")[:2] == imported.split(".")[:2]
-                ):
-                    lines = sorted(
-                        {
-                            detail["line_number"]
-                            for detail in graph.get_import_details(
-                                importer=importer, imported=imported
-                            )
-                        }
-                    )
-                    wrong.append(
-                        f"{importer} ({layer}) imports {imported} ({other[1]}), line {', '.join(map(str, lines))}"
-                    )
-        return ContractCheck(kept=not wrong, metadata={"wrong": wrong})
+            parent, _, child = container.rpartition(".")
+            names = graph.find_children(parent) if child == "*" else {container}
+            for name in sorted(names):
+                yield from sorted(graph.find_descendants(name))
 
     @override
     def render_broken_contract(self, check: ContractCheck) -> None:
@@ -80,21 +87,42 @@ class FileLayers(Contract):
             output.print_error(line)
 
 
-def _is_package(graph: "grimp.ImportGraph", module: str) -> bool:
-    """An empty noun folder: a package that nothing lies in yet imports nothing."""
-    return not graph.find_modules_directly_imported_by(module) and module.count(".") == 2  # noqa: PLR2004 - services.<name>.<noun>
+def _imports_upwards(graph: "grimp.ImportGraph", layer_of: dict[str, Layer]) -> Iterator[str]:
+    """Yield imports of a higher layer, and of another layer on the same line of the contract."""
+    for importer in sorted(layer_of):
+        for imported in sorted(graph.find_modules_directly_imported_by(importer)):
+            own = layer_of[importer]
+            other = layer_of.get(imported)
+            if other is None or _service(importer) != _service(imported):
+                continue
+            is_beside = other.depth == own.depth and other.name != own.name
+            if other.depth < own.depth or is_beside:
+                lines = _lines(graph, importer, imported)
+                yield f"{importer} ({own.name}) imports {imported} ({other.name}), line {lines}"
+
+
+def _service(module: str) -> list[str]:
+    return module.split(".")[:2]
+
+
+def _needs_layer(graph: "grimp.ImportGraph", module: str) -> bool:
+    """Return whether a module is a file with code, and no package."""
+    if graph.find_children(module):
+        return False
+    is_empty_noun = module.count(".") == _NOUN_DEPTH
+    return not is_empty_noun or bool(graph.find_modules_directly_imported_by(module))
 
 
 class NounOrder(Contract):
     """The nouns of a container have an order: a noun imports only nouns before it.
 
-    Exhaustive: a noun folder that the order does not name is refused.
+    `order` lists the lowest first. Exhaustive: a noun folder that it does not name is refused.
     """
 
     type_name: ClassVar[str] = "noun_order"
 
     container: object = fields.StringField()
-    order: object = fields.ListField(subfield=fields.StringField())  # lowest first
+    order: object = fields.ListField(subfield=fields.StringField())
 
     @override
     def check(self, graph: "grimp.ImportGraph", verbose: bool) -> ContractCheck:
@@ -105,7 +133,7 @@ class NounOrder(Contract):
             for module in graph.find_children(container)
             if graph.find_children(module)
         }
-        wrong = [
+        findings = [
             f"{container}.{noun} has no place in the order"
             for noun in sorted(folders - rank.keys())
         ]
@@ -115,8 +143,8 @@ class NounOrder(Contract):
                 other = _noun(imported, container)
                 if noun in rank and other in rank and rank[other] > rank[noun]:
                     lines = _lines(graph, importer, imported)
-                    wrong.append(f"{importer} imports {imported} of a later noun, line {lines}")
-        return ContractCheck(kept=not wrong, metadata={"wrong": wrong})
+                    findings.append(f"{importer} imports {imported} of a later noun, line {lines}")
+        return ContractCheck(kept=not findings, metadata={"wrong": findings})
 
     @override
     def render_broken_contract(self, check: ContractCheck) -> None:
@@ -132,6 +160,5 @@ def _noun(module: str, container: str) -> str:
 
 def _lines(graph: "grimp.ImportGraph", importer: str, imported: str) -> str:
     details = graph.get_import_details(importer=importer, imported=imported)
-    return ", ".join(
-        str(number) for number in sorted({detail["line_number"] for detail in details})
-    )
+    numbers = sorted({detail["line_number"] for detail in details})
+    return ", ".join(map(str, numbers))

@@ -1,4 +1,4 @@
-"""What a command answers to a program. Not here: what people read."""
+"""The answer of a command to a program. Not here: what people read."""
 
 import json
 import sys
@@ -6,5 +6,5 @@ from typing import Any
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document on stdout."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

@@ -17,50 +17,59 @@ _CHECKS = {
     "import-linter": [str(_BIN / "lint-imports"), "--no-logo"],
     "basedpyright": [str(_BIN / "basedpyright")],
 }
+_SLOW_CHECKS = {"basedpyright"}
+_MIN_PROCESSORS = 2
+_MAX_PROCESSORS = 4
 
 
 def run_tests(*, quick: bool, containers: bool, only: Sequence[str]) -> int:
-    """Run the checks and the tests and tell of each; the exit status is 0 only when all went well. Ends with pytest's closing line.
+    """Run the checks and the tests; return 0 only when all of them pass.
 
-    `alone` names long tests (pytest's options of tests/conftest.py) that run by themselves, without the checks.
+    `only` names long tests (options of tests/conftest.py) that run alone, without the checks. The
+    output ends with pytest's closing line.
     """
-    began = time.monotonic()
+    started_at = time.monotonic()
     failed: list[str] = []
     if not containers and not only:
-        failed = _run_checks([name for name in _CHECKS if not (quick and name == "basedpyright")])
-    options = only or (
-        ["--containers"] if containers else [*_worker_options(), *(["--quick"] if quick else [])]
-    )
-    code, closing = _run_pytest(options, to_stderr=False)
+        failed = _run_checks([name for name in _CHECKS if not (quick and name in _SLOW_CHECKS)])
+    code, closing_line = _run_pytest(_options(quick, containers, only), to_stderr=False)
     if code:
         failed.append("pytest")
-    sys.stdout.write(
-        f"\n{'GAGAL: ' + ', '.join(failed) if failed else 'Semua terbukti'} dalam {time.monotonic() - began:.0f} detik.\n{closing}\n"
-    )
+    verdict = f"GAGAL: {', '.join(failed)}" if failed else "Semua terbukti"
+    seconds = time.monotonic() - started_at
+    sys.stdout.write(f"\n{verdict} dalam {seconds:.0f} detik.\n{closing_line}\n")
     return 1 if failed else 0
 
 
+def _options(quick: bool, containers: bool, only: Sequence[str]) -> Sequence[str]:  # noqa: FBT001 - as the command has them
+    if only:
+        return only
+    if containers:
+        return ["--containers"]
+    return [*_worker_options(), "--quick"] if quick else _worker_options()
+
+
 def run_scenarios(*, as_json: bool) -> int:
-    """Run the tests marked with a scenario and tell which scenarios they prove; the exit status is that of the tests."""
-    with tempfile.TemporaryDirectory() as place:
-        answer = Path(place) / "scenarios.json"
-        code, closing = _run_pytest(
-            [*_worker_options(), "--scenarios", str(answer)], to_stderr=as_json
-        )
-        found: dict[str, list[str]] = (
-            json.loads(answer.read_text()) if answer.exists() else {"proved": [], "missing": []}
-        )
+    """Run the tests of scenarios and list the proved ones; return the status of the tests."""
+    with tempfile.TemporaryDirectory() as directory:
+        answer = Path(directory) / "scenarios.json"
+        options = [*_worker_options(), "--scenarios", str(answer)]
+        code, closing_line = _run_pytest(options, to_stderr=as_json)
+        scenarios: dict[str, list[str]] = {"proved": [], "missing": []}
+        if answer.exists():
+            scenarios = json.loads(answer.read_text())
     if as_json:
-        sys.stdout.write(json.dumps(found) + "\n")
-    else:
-        sys.stdout.write(
-            f"\nTerbukti ({len(found['proved'])}): {', '.join(found['proved'])}\nBelum ({len(found['missing'])}): {', '.join(found['missing'])}\n{closing}\n"
-        )
+        sys.stdout.write(json.dumps(scenarios) + "\n")
+        return code
+    proved = scenarios["proved"]
+    missing = scenarios["missing"]
+    sys.stdout.write(f"\nTerbukti ({len(proved)}): {', '.join(proved)}\n")
+    sys.stdout.write(f"Belum ({len(missing)}): {', '.join(missing)}\n{closing_line}\n")
     return code
 
 
 def _run_checks(names: Sequence[str]) -> list[str]:
-    """Run the named checks side by side; those that failed, after printing what they said."""
+    """Run the named checks side by side; print what failed, and return the names."""
     running = {
         name: subprocess.Popen(
             _CHECKS[name],
@@ -73,33 +82,30 @@ def _run_checks(names: Sequence[str]) -> list[str]:
     }
     failed: list[str] = []
     for name, process in running.items():
-        said, _ = process.communicate()
+        output, _ = process.communicate()
         if process.returncode:
             failed.append(name)
-            sys.stdout.write(said)
+            sys.stdout.write(output)
         sys.stdout.write(f"{name}: {'gagal' if process.returncode else 'baik'}\n")
         sys.stdout.flush()
     return failed
 
 
 def _worker_options() -> list[str]:
-    """How pytest shares the work out (tests/schedule.py says by what units): with one worker more than processors, for tests wait a good part of their time."""
-    return [
-        "-n",
-        str(1 + max(2, min(os.cpu_count() or 2, 4))),
-        "--dist",
-        "loadfile",
-        "--no-loadscope-reorder",
-    ]
+    """Return how pytest shares the work: one worker more than processors, as tests often wait.
+
+    tests/schedule.py says what a worker takes as one.
+    """
+    processors = min(max(os.cpu_count() or _MIN_PROCESSORS, _MIN_PROCESSORS), _MAX_PROCESSORS)
+    return ["-n", str(processors + 1), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _run_pytest(options: Sequence[str], *, to_stderr: bool) -> tuple[int, str]:
-    """Run pytest, its output passed on as it comes; exit status and closing line."""
+    """Run pytest, its output passed on as it comes; return exit status and closing line."""
     out = sys.stderr if to_stderr else sys.stdout
-    closing = ""
-    env = {
-        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
-    }  # the tests start hundreds of interpreters: each would compile all our code
+    closing_line = ""
+    # The tests start hundreds of interpreters; without bytecode each would compile all our code.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", "--durations=10", *options],
         cwd=state_dir.ROOT,
@@ -110,5 +116,5 @@ def _run_pytest(options: Sequence[str], *, to_stderr: bool) -> tuple[int, str]:
         for line in process.stdout or ():
             out.write(line)
             out.flush()
-            closing = line.strip() or closing
-    return process.returncode, closing
+            closing_line = line.strip() or closing_line
+    return process.returncode, closing_line

@@ -1,4 +1,7 @@
-"""The jobs `backup` and `restore` of docker-compose.yml without Docker: what their image holds, and their command with their environment over directories for volumes."""
+"""The jobs `backup` and `restore` of docker-compose.yml, run without Docker.
+
+Directories take the place of image and volumes. Not here: any test.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ DOCKERFILE = ROOT / "deploy/compose/commands.Dockerfile"
 
 
 def image(place: Path) -> Path:
-    """A directory with all that the Dockerfile copies; .dockerignore must let it through."""
-    let_through = {
+    """Make a directory with all that the Dockerfile copies; .dockerignore must allow it."""
+    allowed = {
         line.removeprefix("!")
         for line in (ROOT / ".dockerignore").read_text().splitlines()
         if line.startswith("!")
@@ -32,20 +35,17 @@ def image(place: Path) -> Path:
     for line in DOCKERFILE.read_text().splitlines():
         if line.startswith("COPY "):
             _, source, target = line.split()
-            assert source in let_through, source
+            assert source in allowed, source
             if (ROOT / source).is_dir():
-                shutil.copytree(
-                    ROOT / source,
-                    place / target,
-                    ignore=shutil.ignore_patterns("__pycache__", "*.md"),
-                )
+                ignored = shutil.ignore_patterns("__pycache__", "*.md")
+                shutil.copytree(ROOT / source, place / target, ignore=ignored)
             else:
                 shutil.copy(ROOT / source, place / target)
     return place
 
 
 def mounted(name: str, root: Path, volumes: Mapping[str, Path]) -> None:
-    """Each volume of the job at its place below `root`, the outer ones first."""
+    """Link each volume of the job to its path below `root`, outer ones first."""
     pairs = [cast("list[str]", volume.split(":"))[:2] for volume in SERVICES[name]["volumes"]]
     for volume, target in sorted(pairs, key=lambda pair: pair[1].count("/")):
         place = root / target.removeprefix("/")
@@ -55,14 +55,14 @@ def mounted(name: str, root: Path, volumes: Mapping[str, Path]) -> None:
 
 
 def run(name: str, root: Path, kafka: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The job's own command, in its image, told nothing but what it is told there."""
+    """Run the job's command in its image, with the variables of docker-compose.yml only."""
     here = SERVICES[name]
-    told = cast("dict[str, str]", here["environment"])
+    variables = cast("dict[str, str]", here["environment"])
     env = {
         variable: str(root / value.removeprefix("/"))
         if value.startswith("/")
         else value.replace("kafka:9092", kafka)
-        for variable, value in told.items()
+        for variable, value in variables.items()
     }
     command = [sys.executable, *here["entrypoint"][1:], *arguments]
     return subprocess.run(

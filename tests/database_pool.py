@@ -1,4 +1,8 @@
-"""Databases that tests of one service take in turn: to make all its collections and indexes is more work for MongoDB than most tests are. Not here: whose they are."""
+"""Databases that the tests of one service use in turn.
+
+Creating all collections and indexes is more work for MongoDB than most tests. Not here: whose
+databases they are.
+"""
 
 from __future__ import annotations
 
@@ -16,34 +20,36 @@ from chassis.persistence.unit_of_work import Transaction
 
 
 class DatabasePool:
-    """Databases at one server for one kind of transaction; each is empty when it is taken."""
+    """Databases at one server for one unit of work; each is empty when it is taken."""
 
     def __init__(self, url: str, transaction: type[Transaction]) -> None:
-        self._url, self._idle = url, list[str]()
-        self._told: dict[str, Document | None] = dict.fromkeys(database_setup.OWN) | {
-            store.collection: database_setup.validator(store) for store in transaction.stores()
-        }
+        self._url = url
+        self._idle: list[str] = []
+        self._validators: dict[str, Document | None] = dict.fromkeys(database_setup.OWN)
+        for store in transaction.stores():
+            self._validators[store.collection] = database_setup.validator(store)
 
     @contextmanager
     def one(self) -> Generator[str]:
-        """The name of one that nobody else uses. Afterwards collections that are as the code says are emptied, others dropped."""
+        """Give the name of a database that no other test uses.
+
+        Afterwards collections with the validator of the code are emptied, others dropped.
+        """
         name = self._idle.pop() if self._idle else f"test_{uuid.uuid4().hex[:20]}"
         yield name
         with self._client() as client:
-            for found in client[name].list_collections():
-                collection = client[name][found["name"]]
-                if (
-                    found["name"] in self._told
-                    and found["options"].get("validator", {}).get("$jsonSchema")
-                    == self._told[found["name"]]
-                ):
+            for listed in client[name].list_collections():
+                collection = client[name][listed["name"]]
+                validator = listed["options"].get("validator", {}).get("$jsonSchema")
+                is_known = listed["name"] in self._validators
+                if is_known and validator == self._validators[listed["name"]]:
                     collection.delete_many({})
                 else:
                     collection.drop()
         self._idle.append(name)
 
     def drop(self) -> None:
-        """Leave none behind."""
+        """Drop all databases."""
         with self._client() as client:
             for name in self._idle:
                 client.drop_database(name)
@@ -53,16 +59,16 @@ class DatabasePool:
 
 
 def databases_of(transaction: type[Transaction]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The fixtures `databases` (of the session) and `database` (the name of an empty one) of those who test with this kind.
+    """Return the fixtures `databases` (of the session) and `database` (the name of an empty one).
 
-    Topics at the real broker are not emptied, and need a namespace of their own.
+    Topics at a real broker are not emptied; they need a namespace of their own.
     """
 
     @pytest.fixture(scope="session")
     def databases(mongo_url: str) -> Generator[DatabasePool]:
-        in_turn = DatabasePool(mongo_url, transaction)
-        yield in_turn
-        in_turn.drop()
+        pool = DatabasePool(mongo_url, transaction)
+        yield pool
+        pool.drop()
 
     @pytest.fixture
     def database(databases: DatabasePool) -> Generator[str]:

@@ -1,4 +1,4 @@
-"""A whole system of its own for a test: `./bina` in a directory and on ports nobody else uses."""
+"""A whole system for a test: `./bina` in a directory and on ports of its own."""
 
 import json
 import os
@@ -15,18 +15,18 @@ from ops.local import platform_checks, topology
 from ops.local.state_dir import ROOT
 
 BINA = ROOT / "bina"
-READY_SECONDS = 150.0  # far beyond what a quiet machine needs: tests run beside each other
+# far more than a quiet machine needs: tests run side by side
+READY_SECONDS = 150.0
 
 
 class Installation:
-    """A system of its own: directory and ports nobody else uses."""
+    """A system with a directory and ports that no other test uses."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.port = free_block()
-        self.env = {
-            name: value for name, value in os.environ.items() if not name.startswith("BINA_")
-        } | {"BINA_DIR": str(home), "BINA_PORT": str(self.port)}
+        inherited = {name: value for name, value in os.environ.items() if name[:5] != "BINA_"}
+        self.env = inherited | {"BINA_DIR": str(home), "BINA_PORT": str(self.port)}
 
     def bina(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -42,7 +42,7 @@ class Installation:
         return json.loads(self.bina("status", "--json").stdout)
 
     def processes(self) -> list[psutil.Process]:
-        """Everything that runs for this place."""
+        """Return all processes of this installation."""
         found: list[psutil.Process] = []
         for process in psutil.process_iter():
             try:
@@ -57,7 +57,7 @@ class Installation:
 
 
 def free_block() -> int:
-    """The first of as many free ports in a row as the system takes."""
+    """Return the first of as many free ports in a row as the system needs."""
     for _ in range(50):
         first = platform_checks.find_free_ports(1)[0]
         try:
@@ -72,5 +72,5 @@ def free_block() -> int:
 def eventually(holds: Callable[[], bool], seconds: float = READY_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, "it did not come to hold"
-        time.sleep(0.1)  # between two looks at another process
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.1)

@@ -1,4 +1,7 @@
-"""The users of people at a broker that asks who comes, and the permissions that docs/operations.md lists for them. Not here: what they do there."""
+"""Kafka users of people, and the permissions that docs/operations.md lists for them.
+
+Not here: what they do there.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class Row(NamedTuple):
 
 
 def listed() -> Iterator[Row]:
-    """The rows of the table of permissions."""
+    """Yield the rows of the table of permissions."""
     table = PAGE.partition("| Resource | Pattern | Names | Operations | For |\n")[2].partition(
         "\n\n"
     )[0]

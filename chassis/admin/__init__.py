@@ -1,1 +1,1 @@
-"""The API of operators and auditors, mounted by each service. Nothing else in the chassis imports it."""
+"""API of operators and auditors, mounted by each service. Not here: what other rooms import."""

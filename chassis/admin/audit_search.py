@@ -1,4 +1,7 @@
-"""Audit rows as an auditor searches them: by person, actor and time, within a scope, what could be a text hidden. Not here: how rows come to be, how they are proved."""
+"""Audit rows as an auditor searches them: by person, actor and time, within a scope.
+
+Not here: how rows are written (unit of work), how they are proved (audit_export).
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,13 @@ from chassis.messaging.parked_events import redact
 from chassis.persistence.mongo import Document, Mongo, Session
 from chassis.persistence.unit_of_work import Transaction
 
-Moment = Annotated[
-    AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9998, 1, 1, tzinfo=UTC))
-]  # beyond them no database tells a time in every zone
-_LINKED = 1_000  # aggregates of one person that a search follows
-_TOLD = {
-    *(
+# Beyond these years no database can express a moment in every time zone.
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9998, 1, 1, tzinfo=UTC)
+Moment = Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
+MAX_LINKED = 1_000  # aggregates of one person that a search follows
+_SHOWN_FIELDS = frozenset(
+    {
         "_id",
         "at",
         "action",
@@ -30,13 +34,20 @@ _TOLD = {
         "correlation_id",
         "causation_id",
         "block",
-    ),
-    *("facility", "person", "refs", "purpose", "asker", "version", "changed", "values"),
-}
+        "facility",
+        "person",
+        "refs",
+        "purpose",
+        "asker",
+        "version",
+        "changed",
+        "values",
+    }
+)
 
 
 class AuditQuery(BaseModel):
-    """What is searched for; what is not named does not narrow."""
+    """What is searched for; a field that is not given does not narrow."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
     person: str | None = Field(None, min_length=1, max_length=200)
@@ -45,54 +56,67 @@ class AuditQuery(BaseModel):
     until: Moment | None = Field(None, alias="to")
 
     async def where(self, db: Mongo, session: Session = None) -> Document:
-        """The rows meant. A person's are those about the person, about aggregates that were ever the person's, and about what was merged into the person."""
-        when = {name: value for name, value in (("$gte", self.since), ("$lt", self.until)) if value}
-        found: Document = {"at": when} if when else {}
+        """Return the filter of these rows.
+
+        Rows of a person are about the person, about aggregates that were ever the person's, or
+        about a reference that was merged into the person.
+        """
+        where: Document = {}
+        period: Document = {}
+        if self.since:
+            period["$gte"] = self.since
+        if self.until:
+            period["$lt"] = self.until
+        if period:
+            where["at"] = period
         if self.actor:
-            found |= {"actor": self.actor} | ({} if self.actor.startswith("service:") else ACTS)
+            where["actor"] = self.actor
+            if not self.actor.startswith("service:"):
+                where |= ACTS
         if self.person:
-            about = {"$in": sorted(await _linked(db, self.person, session))}
-            found["$or"] = [{"subject": about}, {"person": about}, {"refs": about}]
-        return found
+            refs = {"$in": sorted(await _linked_refs(db, self.person, session))}
+            where["$or"] = [{"subject": refs}, {"person": refs}, {"refs": refs}]
+        return where
 
 
-async def _linked(db: Mongo, person: str, session: Session) -> set[str]:
+async def _linked_refs(db: Mongo, person: str, session: Session) -> set[str]:
+    """Return the references of a person and of the aggregates that were ever the person's."""
     alias = await db.find_one("aliases", {"_id": person}, session=session)
-    same = {person, alias["into"] if alias else person}
-    same |= {
-        row["_id"]
-        for row in await db.find("aliases", {"into": {"$in": list(same)}}, session=session)
-    }
-    rows = await db.aggregate(
-        "audit",
-        [
-            {"$match": {"person": {"$in": list(same)}}},
-            {"$group": {"_id": "$subject"}},
-            {"$limit": _LINKED},
-        ],
-        session=session,
-    )
-    return same | {row["_id"] for row in rows}
+    refs = {person, alias["into"] if alias else person}
+    merged = await db.find("aliases", {"into": {"$in": list(refs)}}, session=session)
+    refs |= {row["_id"] for row in merged}
+    pipeline: list[Document] = [
+        {"$match": {"person": {"$in": list(refs)}}},
+        {"$group": {"_id": "$subject"}},
+        {"$limit": MAX_LINKED},
+    ]
+    aggregates = await db.aggregate("audit", pipeline, session=session)
+    return refs | {row["_id"] for row in aggregates}
 
 
 def scope_filter(caller: Caller) -> Document:
-    """The rows of the caller's facilities; a row of no facility is seen by who sees all."""
-    seen = caller.claim("facility")
-    return {} if EVERYTHING in seen else {"facility": {"$in": sorted(seen)}}
+    """Match rows of the caller's facilities; rows without a facility need the scope of all."""
+    facilities = caller.claim("facility")
+    if EVERYTHING in facilities:
+        return {}
+    return {"facility": {"$in": sorted(facilities)}}
 
 
 async def search(
     tx: Transaction, sought: AuditQuery, cursor: str | None, limit: int, purpose: str
 ) -> tuple[list[Document], str | None]:
-    """Rows of the caller's facilities, oldest first, behind the row whose id is the cursor; and the next cursor; it is noted, with its purpose."""
-    where = {
-        "$and": [
-            scope_filter(tx.caller),
-            await sought.where(tx.db, tx.session),
-            {"_id": {"$gt": cursor or ""}},
-        ]
-    }
-    rows = await tx.db.find("audit", where, sort=[("_id", 1)], limit=limit + 1, session=tx.session)
+    """Return rows of the caller's facilities behind the row `cursor`, oldest first.
+
+    Returns the next cursor, too. The search is noted with its purpose.
+    """
+    conditions = [
+        scope_filter(tx.caller),
+        await sought.where(tx.db, tx.session),
+        {"_id": {"$gt": cursor or ""}},
+    ]
+    rows = await tx.db.find(
+        "audit", {"$and": conditions}, sort=[("_id", 1)], limit=limit + 1, session=tx.session
+    )
     tx.note(
         "audit.searched",
         sought.person or "",
@@ -100,17 +124,23 @@ async def search(
         sought=sought.model_dump(exclude_none=True),
         rows=min(len(rows), limit),
     )
-    return rows[:limit], rows[limit - 1]["_id"] if len(rows) > limit else None
+    next_cursor = rows[limit - 1]["_id"] if len(rows) > limit else None
+    return rows[:limit], next_cursor
 
 
 def redacted(row: Document) -> Document:
-    """A row as it is told: who, what, whose, when and why in full; of the rest no text."""
-    values: dict[str, list[Any]] = row.get("values", {})
-    more = redact("", {name: value for name, value in row.items() if name not in _TOLD})
-    told = {name: row[name] for name in row.keys() & _TOLD} | dict(more)
-    return told | {
-        "values": {
-            name: [shown for one in two for shown in redact("", {name: one}).values()]
-            for name, two in values.items()
-        }
-    }
+    """Return a row with who, what, whose, when and why; other texts are redacted."""
+    shown = {name: row[name] for name in row.keys() & _SHOWN_FIELDS}
+    others = {name: value for name, value in row.items() if name not in _SHOWN_FIELDS}
+    shown |= redact("", others)
+    changes: dict[str, list[Any]] = row.get("values", {})
+    shown["values"] = {name: _redact_values(name, values) for name, values in changes.items()}
+    return shown
+
+
+def _redact_values(name: str, values: list[Any]) -> list[Any]:
+    """Return the values of one field before and after a change, each redacted."""
+    redacted_values: list[Any] = []
+    for value in values:
+        redacted_values += redact("", {name: value}).values()
+    return redacted_values

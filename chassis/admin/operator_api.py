@@ -1,9 +1,13 @@
-"""What operators ask of one service over HTTP: parked sequences, lag, outbox, replay. Not here: how any of it is done, and who may ask (the gateway)."""
+"""Routes for operators of one service: parked sequences, lag, outbox, replay, rebuild.
+
+Not here: how any of it is done (parked_event_admin, replay, projections), who may ask (gateway).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated
 
@@ -12,23 +16,28 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chassis import telemetry
 from chassis.admin import replay
-from chassis.admin.parked_event_admin import Body, ParkedEventAdmin, decode_segment, encode_segment
+from chassis.admin.parked_event_admin import (
+    Body,
+    ParkedEventAdmin,
+    decode_segment,
+    encode_segment,
+)
 from chassis.admin.parked_reasons import explain
+from chassis.admin.projections import Projection, ProjectionUnknown, Rebuild, rebuild_engine
 from chassis.admin.replay import ReplayRange
 from chassis.http import dependencies
-from chassis.messaging.kafka import Record
 from chassis.messaging.parked_events import ParkedUnknown
 from chassis.persistence.mongo import Document
 from chassis.persistence.store import CursorInvalid
+from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Transaction
 
-Name = Annotated[
-    str, Field(max_length=1_000)
-]  # a bound also refuses what no database takes for text
+# The bound also refuses texts that no database accepts.
+Name = Annotated[str, Field(max_length=1_000)]
 
 
 class Discard(BaseModel):
-    """Which letter is given up for ever, and why."""
+    """Which parked event is discarded for good, and why."""
 
     model_config = ConfigDict(extra="forbid")
     event_id: Name
@@ -36,124 +45,132 @@ class Discard(BaseModel):
 
 
 class EventStatusQuery(BaseModel):
-    """Events of a topic, by id and type, of which a reader tells what it did with them."""
+    """Events of a topic, by id and type; a reader answers what it did with them."""
 
     model_config = ConfigDict(extra="forbid")
     topic: Name
     events: list[tuple[Name, Name]] = Field(max_length=replay.PAGE)
 
 
-async def _desk(
+class RebuildStep(BaseModel):
+    """The next page of a rebuild; without a cursor a new rebuild begins."""
+
+    model_config = ConfigDict(extra="forbid")
+    cursor: str | None = Field(None, max_length=2_000)
+
+
+async def _create_admin(
     request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
 ) -> ParkedEventAdmin:
-    return ParkedEventAdmin(
-        request.app.state.life, await dependencies.runner(request, idempotency_key)
-    )
+    run = await dependencies.runner(request, idempotency_key)
+    return ParkedEventAdmin(request.app.state.life, run)
 
 
-At = Annotated[ParkedEventAdmin, Depends(_desk)]
+Admin = Annotated[ParkedEventAdmin, Depends(_create_admin)]
 
 
 async def parked_sequences(
-    desk: At, cursor: str | None = None, limit: dependencies.Limit = 50
+    admin: Admin, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> Body:
-    """What waits here for a person to act: what failed, and what to do."""
+    """List the parked sequences: what failed, and what to do."""
+    after = decode_segment(cursor, CursorInvalid) if cursor else ""
 
     async def list_parked(tx: Transaction) -> list[Document]:
-        markers = await desk.sequences(
-            tx, after=decode_segment(cursor, CursorInvalid) if cursor else "", limit=limit + 1
-        )
-        tx.note(
-            "parked.listed", desk.service, sequences=[marker["_id"] for marker in markers[:limit]]
-        )
-        return markers
+        heads = await admin.sequences(tx, after=after, limit=limit + 1)
+        ids = [head["_id"] for head in heads[:limit]]
+        tx.note("parked.listed", admin.service, sequences=ids)
+        return heads
 
-    markers: list[Document] = await desk.run(list_parked)
+    heads: list[Document] = await admin.run(list_parked)
+    has_more = len(heads) > limit
     return {
-        "items": await desk.describe(markers[:limit]),
-        "next_cursor": encode_segment(markers[limit - 1]["_id"]) if len(markers) > limit else None,
+        "items": await admin.describe(heads[:limit]),
+        "next_cursor": encode_segment(heads[limit - 1]["_id"]) if has_more else None,
     }
 
 
 async def parked_sequence(
-    sequence: str, desk: At, response: Response, limit: dependencies.Limit = 50
+    sequence: str, admin: Admin, response: Response, limit: dependencies.Limit = 50
 ) -> Body:
-    """One sequence with its first letters, their bodies redacted by rule."""
-    marker, letters = await desk.run(
-        partial(desk.open_sequence, decode_segment(sequence, ParkedUnknown), limit)
-    )
-    response.headers["etag"] = f'"{marker["version"]}"'
-    shown = [
+    """Show one sequence with its first events, their bodies redacted by rule."""
+    id_ = decode_segment(sequence, ParkedUnknown)
+    head, events = await admin.run(partial(admin.open_sequence, id_, limit))
+    response.headers["etag"] = f'"{head["version"]}"'
+    [shown] = await admin.describe([head])
+    shown["letters"] = [
         {
-            "id": one.id,
-            "type": one.type,
-            "since": one.since,
-            "time": one.time,
-            "body": one.body,
-            **explain(one.reason),
+            "id": event.id,
+            "type": event.type,
+            "since": event.since,
+            "time": event.time,
+            "body": event.body,
+            **explain(event.reason),
         }
-        for one in letters
+        for event in events
     ]
-    return (await desk.describe([marker]))[0] | {"letters": shown}
+    return shown
 
 
 async def retry_parked(
-    sequence: str, desk: At, version: dependencies.RequiredIfMatch, *, dry_run: bool = False
+    sequence: str, admin: Admin, version: dependencies.RequiredIfMatch, *, dry_run: bool = False
 ) -> Body:
-    """Handle the sequence again from its first letter, at most 200: `took_effect` letters (null: this request came before), `more` = ask again at once."""
-    return await desk.retry_sequence(sequence, version, dry_run=dry_run)
+    """Retry a sequence from its first event, at most 200 events.
+
+    `took_effect` counts events (null: this request is a repeat); `more`: ask again at once.
+    """
+    return await admin.retry_sequence(sequence, version, dry_run=dry_run)
 
 
 async def discard_parked(
     sequence: str,
     body: Discard,
-    desk: At,
+    admin: Admin,
     version: dependencies.RequiredIfMatch,
     *,
     dry_run: bool = False,
 ) -> Body:
-    """Give one letter up for ever; those behind it wait for a retry."""
-    return await desk.act(
-        sequence,
-        version,
-        lambda tx, id_: desk.discard(tx, id_, body.event_id, body.reason),
-        dry_run=dry_run,
-    )
+    """Discard one parked event for good; those behind it wait for a retry."""
+
+    async def discard(tx: Transaction, id_: str) -> None:
+        await admin.discard(tx, id_, body.event_id, body.reason)
+
+    return await admin.act(sequence, version, discard, dry_run=dry_run)
 
 
-async def consumer_lag(desk: At) -> Body:
-    """Where this reader stands in each partition; `behind` (events) as the asked replica saw it within 5 s, null where another replica reads."""
-    stored = {tuple(row["_id"].split("/")[1:]): row for row in await desk.db.find("offsets", {})}
-    seen = {
-        (one.labels["topic"], one.labels["partition"]): int(one.value)
-        for metric in telemetry.CONSUMER_LAG.collect()
-        for one in metric.samples
-    }
-    known = sorted(
-        stored.keys() | {where for where in seen if where[0] in desk.inbox.topics},
-        key=lambda where: (where[0], int(where[1])),
-    )
-    partitions: list[Body] = [
-        {
-            "topic": w[0],
-            "partition": int(w[1]),
-            "next": stored.get(w, {}).get("next"),
-            "at": stored.get(w, {}).get("at"),
-            "behind": seen.get(w),
-        }
-        for w in known
-    ]
-    return {
-        "service": desk.service,
-        "behind": sum(one["behind"] or 0 for one in partitions),
-        "partitions": partitions,
-    }
+async def consumer_lag(admin: Admin) -> Body:
+    """Show the position of this reader in each partition.
+
+    `behind` (events) is what the asked replica saw within 5 s, null where another replica reads.
+    """
+    rows = await admin.db.find("offsets", {})
+    stored = {tuple(row["_id"].split("/")[1:]): row for row in rows}
+    lags: dict[tuple[str, ...], int] = {}
+    for metric in telemetry.CONSUMER_LAG.collect():
+        for sample in metric.samples:
+            if sample.labels["topic"] in admin.inbox.topics:
+                lags[sample.labels["topic"], sample.labels["partition"]] = int(sample.value)
+    partitions: list[Body] = []
+    for topic, number in sorted(stored.keys() | lags.keys(), key=lambda key: (key[0], int(key[1]))):
+        row = stored.get((topic, number), {})
+        partitions.append(
+            {
+                "topic": topic,
+                "partition": int(number),
+                "next": row.get("next"),
+                "at": row.get("at"),
+                "behind": lags.get((topic, number)),
+            }
+        )
+    behind = sum(partition["behind"] or 0 for partition in partitions)
+    return {"service": admin.service, "behind": behind, "partitions": partitions}
 
 
-async def outbox_rows(desk: At, cursor: str | None = None, limit: dependencies.Limit = 50) -> Body:
-    """What is committed here and not yet published; `oldest_seconds` is the age of the oldest."""
-    totals = (await desk.life.status()).get("outbox", {})
-    rows, following = await replay.page(desk.db, {"sent": False}, cursor, limit)
+async def outbox_rows(
+    admin: Admin, cursor: str | None = None, limit: dependencies.Limit = 50
+) -> Body:
+    """List what is committed and not published; `oldest_seconds` is the age of the oldest."""
+    totals = (await admin.life.status()).get("outbox", {})
+    rows, following = await replay.page(admin.db, {"sent": False}, cursor, limit)
     items = [
         {
             "id": row["_id"],
@@ -165,21 +182,24 @@ async def outbox_rows(desk: At, cursor: str | None = None, limit: dependencies.L
         for row in rows
     ]
     return {
-        "service": desk.service,
-        "topic": desk.life.relay.topic,
+        "service": admin.service,
+        "topic": admin.life.relay.topic,
         **totals,
         "items": items,
         "next_cursor": following,
     }
 
 
-async def replay_events(body: ReplayRange, desk: At) -> Body:
-    """Publish a page of archived events again, with their ids: readers drop what they know. A dry run names them instead; `total` stands on the first page."""
-    where = body.where(desk.life.engine.clock())
-    total = None if body.cursor else await desk.db.count("outbox", where)
-    rows, following = await replay.page(desk.db, where, body.cursor, replay.PAGE)
-    topic = desk.life.relay.topic
-    told = {
+async def replay_events(body: ReplayRange, admin: Admin) -> Body:
+    """Publish a page of archived events again, with their ids: readers drop what they know.
+
+    A dry run lists them instead. `total` is on the first page only.
+    """
+    where = body.where(admin.life.engine.clock())
+    total = None if body.cursor else await admin.db.count("outbox", where)
+    rows, following = await replay.page(admin.db, where, body.cursor, replay.PAGE)
+    topic = admin.life.relay.topic
+    page: Body = {
         "topic": topic,
         "total": total,
         "published": 0,
@@ -187,7 +207,7 @@ async def replay_events(body: ReplayRange, desk: At) -> Body:
         "next_cursor": following,
     }
     if body.dry_run or not rows:
-        return told
+        return page
 
     async def note_replay(tx: Transaction) -> None:
         tx.note(
@@ -199,38 +219,56 @@ async def replay_events(body: ReplayRange, desk: At) -> Body:
             events=len(rows),
         )
 
-    await desk.run(note_replay)
-    await replay.publish(desk.life.new_producer(), topic, rows, desk.service)
-    return told | {"published": len(rows)}
+    await admin.run(note_replay)
+    await replay.publish(admin.life.new_producer(), topic, rows, admin.service)
+    return page | {"published": len(rows)}
 
 
-async def event_statuses(body: EventStatusQuery, desk: At) -> Body:
-    """What this reader did with these events, counted: done, parked, early, discarded; new = would take effect, unread = of no type that is read here."""
-    read = [
-        id_
-        for id_, type_ in body.events
-        if not desk.inbox.receive(
-            Record(body.topic, 0, 0, b"-", b"", (("ce_type", type_.encode()),), 0)
-        ).is_ignored
-    ]
-    states = {
-        row["_id"]: row["state"]
-        for row in await desk.db.find("inbox", {"_id": {"$in": read}}, fields={"state": 1})
-    }
+async def event_statuses(body: EventStatusQuery, admin: Admin) -> Body:
+    """Count what this reader did with these events: done, parked, early, discarded.
+
+    `new` would take effect; `unread` are of no type that is read here.
+    """
+    read = [id_ for id_, type_ in body.events if not admin.inbox.is_ignored(body.topic, type_)]
+    rows = await admin.db.find("inbox", {"_id": {"$in": read}}, fields={"state": 1})
+    states = {row["_id"]: row["state"] for row in rows}
     counts = Counter(states.get(id_, "new") for id_ in read)
-    return {name: counts[name] for name in ("done", "parked", "early", "discarded", "new")} | {
-        "unread": len(body.events) - len(read)
-    }
+    statuses = {name: counts[name] for name in ("done", "parked", "early", "discarded", "new")}
+    return statuses | {"unread": len(body.events) - len(read)}
 
 
-async def followed_topic(desk: At) -> Body:
-    """The topic of this service, for an operator who is about to look into it: that is noted."""
+async def followed_topic(admin: Admin) -> Body:
+    """Name the topic of this service for an operator who will read it; that is noted."""
 
-    async def note_look(tx: Transaction) -> None:
-        tx.note("events.followed", desk.life.relay.topic)
+    async def note_follow(tx: Transaction) -> None:
+        tx.note("events.followed", admin.life.relay.topic)
 
-    await desk.run(note_look)
-    return {"topic": desk.life.relay.topic}
+    await admin.run(note_follow)
+    return {"topic": admin.life.relay.topic}
+
+
+async def _rebuild(projection: Projection, cursor: str | None, admin: ParkedEventAdmin) -> Body:
+    """Begin or continue a rebuild; note its beginning and its end."""
+    life = admin.life
+    if cursor is None:
+        rebuild = Rebuild(life, projection, life.engine.clock())
+
+        async def note_begin(tx: Transaction) -> None:
+            tx.note("projections.rebuild_started", projection.name)
+
+        await admin.run(note_begin)
+        await rebuild.begin()
+    else:
+        rebuild = Rebuild.of_cursor(life, projection, cursor)
+    engine = rebuild_engine(life, projection, rebuild.collection)
+    page = await rebuild.read_page(Runner(engine, admin.run.cause))
+    if page.next_cursor is None:
+
+        async def note_end(tx: Transaction) -> None:
+            tx.note("projections.rebuilt", projection.name, documents=page.documents)
+
+        await Runner(life.engine, admin.run.cause)(note_end)
+    return {"projection": projection.name, **asdict(page)}
 
 
 _Routes = tuple[tuple[str, str, Callable[..., Awaitable[Body]]], ...]
@@ -247,9 +285,24 @@ _ROUTES: _Routes = (
 )
 
 
-def router(service: str) -> APIRouter:
-    """The operators' routes of one service; its name stands in the paths, so that the gateway knows whom to ask."""
-    made = APIRouter(prefix=f"/v1/operations/{service}")
+def router(service: str, projections: Iterable[Projection] = ()) -> APIRouter:
+    """Return the operators' routes of one service; its name in the paths routes them."""
+    projections_by_name = {projection.name: projection for projection in projections}
+
+    async def rebuild_projection(projection: str, body: RebuildStep, admin: Admin) -> Body:
+        """Rebuild a projection from the archive, one page a request, beside the live one.
+
+        Repeat with `next_cursor`. Without one the projection is swapped: `documents` counts it.
+        """
+        known = projections_by_name.get(projection)
+        if known is None:
+            raise ProjectionUnknown
+        return await _rebuild(known, body.cursor, admin)
+
+    operators = APIRouter(prefix=f"/v1/operations/{service}")
     for method, path, endpoint in _ROUTES:
-        made.add_api_route(path, endpoint, methods=[method])
-    return made
+        operators.add_api_route(path, endpoint, methods=[method])
+    operators.add_api_route(
+        "/projections/{projection}/rebuild", rebuild_projection, methods=["POST"]
+    )
+    return operators

@@ -1,41 +1,40 @@
-"""Events once more: archived ones published again, and a projection rebuilt beside the live one. Not here: the first publication (outbox), parked letters.
+"""Archived events published again, page by page.
 
-Only rows that were acknowledged before are sent, with their ids, in order of key and seq: each is a late duplicate, so the order of first occurrences
-cannot suffer, and every reader's inbox decides what is new to it.
+Not here: the first publication (messaging/outbox_relay), retries of parked events, rebuilds of a
+projection (projections).
+
+Rows keep their ids and are sent in order of key and seq: each is a late duplicate, so the order of
+first occurrences cannot suffer. Every reader's inbox decides what is new to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.admin.audit_search import Moment
-from chassis.app import database_setup
 from chassis.errors import Busy, Malformed, Refused
 from chassis.messaging.inbox import INBOX_DAYS
-from chassis.messaging.kafka import Producer, SendFailed
+from chassis.messaging.kafka_ports import Producer, SendFailed
 from chassis.messaging.outbox_relay import record
 from chassis.persistence.mongo import Document, Mongo
-from chassis.persistence.store import CursorInvalid, Store
+from chassis.persistence.store import CursorInvalid
 
 PAGE = 500
-REACH = timedelta(
-    days=INBOX_DAYS - 1
-)  # what is published again may wait a day in the topic: the readers' inbox rows must outlast that
+# A replayed event may wait a day in the topic; the readers' inbox rows must outlast that.
+REACH = timedelta(days=INBOX_DAYS - 1)
 
 
 class TooLongAgo(Refused):
-    """Inbox rows are kept for 45 days: what lies before them cannot be told from new events."""
+    """Beyond the 45 days of inbox rows, readers cannot tell old events from new ones."""
 
     title = "Pengulangan hanya dapat menjangkau 45 hari ke belakang"
     field = "from"
 
 
 class ReplayRange(BaseModel):
-    """The events committed from then until then, of one key or of all; `cursor` goes on with the next page."""
+    """Events committed in [from, to), of one key or of all; `cursor` gives the next page."""
 
     model_config = ConfigDict(extra="forbid")
     since: Moment = Field(alias="from")
@@ -45,36 +44,41 @@ class ReplayRange(BaseModel):
     dry_run: bool = False
 
     def where(self, now: datetime) -> Document:
-        """The outbox rows meant; TooLongAgo beyond what the readers can tell from new events."""
-        if now - self.since > REACH:
+        """Return the filter of these outbox rows. Raises TooLongAgo, Malformed."""
+        earliest = now - REACH
+        if self.since < earliest:
             raise TooLongAgo(
-                f"Paling awal {now - REACH:%Y-%m-%d %H:%M} UTC: masa ingat {INBOX_DAYS} hari dikurangi sehari untuk antrean di Kafka"
+                f"Paling awal {earliest:%Y-%m-%d %H:%M} UTC: masa ingat {INBOX_DAYS} hari "
+                "dikurangi sehari untuk antrean di Kafka"
             )
-        if (until := min(self.until, now)) <= self.since:
+        until = min(self.until, now)
+        if until <= self.since:
             raise Malformed(
                 "Waktunya kosong: akhirnya harus sesudah awalnya, dan awalnya tidak di masa depan",
                 field="to",
             )
-        return {"sent": True, "at": {"$gte": self.since, "$lt": until}} | (
-            {"key": self.key} if self.key is not None else {}
-        )
+        where: Document = {"sent": True, "at": {"$gte": self.since, "$lt": until}}
+        if self.key is not None:
+            where["key"] = self.key
+        return where
 
 
 async def page(
     db: Mongo, where: Document, cursor: str | None, limit: int
 ) -> tuple[list[Document], str | None]:
-    """Outbox rows in order of key and seq, those behind the row whose id is the cursor, and the next cursor."""
+    """Return outbox rows in order of key and seq, behind the row `cursor`, and the next cursor.
+
+    Raises CursorInvalid.
+    """
     behind: Document = {}
     if cursor is not None:
         last = await db.find_one("outbox", {"_id": cursor})
         if last is None:
             raise CursorInvalid
-        behind = {
-            "key": {"$gte": last["key"]},
-            "$or": [{"key": {"$gt": last["key"]}}, {"seq": {"$gt": last["seq"]}}],
-        }
-    # by an index of keys whatever the planner thinks: by that of time, each page would read and sort the whole stretch again
-    hint = "key_seq_unique" if where["sent"] else "sent_key_seq"
+        is_later = [{"key": {"$gt": last["key"]}}, {"seq": {"$gt": last["seq"]}}]
+        behind = {"key": {"$gte": last["key"]}, "$or": is_later}
+    # Always an index of keys: by an index of time, each page would read and sort the range again.
+    hint = "sent_key_seq" if where.get("sent") is False else "key_seq_unique"
     rows = await db.find(
         "outbox",
         {"$and": [where, behind]},
@@ -82,11 +86,12 @@ async def page(
         limit=limit + 1,
         hint=hint,
     )
-    return rows[:limit], rows[limit - 1]["_id"] if len(rows) > limit else None
+    next_cursor = rows[limit - 1]["_id"] if len(rows) > limit else None
+    return rows[:limit], next_cursor
 
 
 async def publish(producer: Producer, topic: str, rows: list[Document], service: str) -> None:
-    """Send the rows in order; Busy when the broker does not take them all."""
+    """Send these rows in order. Raises Busy when the broker does not take them all."""
     try:
         await producer.start()
         sent = await producer.send_all(topic, [record(row, service) for row in rows])
@@ -96,21 +101,3 @@ async def publish(producer: Producer, topic: str, rows: list[Document], service:
         await producer.stop()
     if sent.failure:
         raise Busy
-
-
-async def rebuild(
-    db: Mongo, store: type[Store[Any]], fill: Callable[[Mongo, str], Awaitable[None]]
-) -> int:
-    """Build a projection anew beside the live one: `fill(db, name)` writes the collection `name`, then it takes the live one's place at once. How many documents it has.
-
-    The live one is read all the while; nothing may write it meanwhile: what did would be lost with it.
-    """
-    beside = f"{store.collection}.rebuilt"
-    await db.delete(beside, {})
-    await db.ensure_collection(
-        beside, database_setup.validator(store), store.indexes, await db.collections()
-    )
-    await fill(db, beside)
-    count = await db.count(beside, {})
-    await db.rename(beside, store.collection)
-    return count

@@ -1,42 +1,82 @@
-"""How collections are kept: validators for versions n and n-1, indexes, resumable migrations. Not here: what the documents say."""
+"""Validators for schemas n and n-1, indexes, and the check of stored schemas at the start.
+
+Not here: what documents mean, and how older ones are rewritten (migrations).
+"""
 
 from __future__ import annotations
 
-import asyncio
 import types
 import typing
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
 from typing import Any, cast
 
+from chassis.app.migrations import Migration, migrate
 from chassis.jobs import audit_sealer
 from chassis.messaging import inbox, outbox_relay
 from chassis.persistence import transactions
-from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Document, Index, Mongo
 from chassis.persistence.store import Store
 from chassis.persistence.unit_of_work import Transaction
 
-_KINDS: dict[Any, list[str]] = {
+__all__ = [
+    "OWN",
+    "DocumentsUnreadable",
+    "Migration",
+    "check_schemas",
+    "migrate",
+    "prepare",
+    "validator",
+]
+
+IDEMPOTENCY_SECONDS = 7 * 86_400
+
+_BSON_TYPES: dict[Any, list[str]] = {
     str: ["string"],
     int: ["int", "long"],
     bool: ["bool"],
     datetime: ["date"],
     date: ["string"],
     bytes: ["binData"],
+    dict: ["object"],
+    tuple: ["array"],
+    list: ["array"],
+    set: ["array"],
+    frozenset: ["array"],
+    type(None): ["null"],
+}
+
+# The chassis's own collections with their indexes.
+OWN: dict[str, tuple[Index, ...]] = {
+    **dict.fromkeys(transactions.OWN_COLLECTIONS, ()),
+    "outbox": outbox_relay.INDEXES,
+    "idempotency": (Index("at", expire_seconds=IDEMPOTENCY_SECONDS),),
+    "audit": audit_sealer.INDEXES,
+    **inbox.INDEXES,
 }
 
 
+class DocumentsUnreadable(Exception):
+    """The database holds documents that this version cannot read; the message says what to do."""
+
+
 def validator(store: type[Store[Any]]) -> Document:
-    """The `$jsonSchema` of a store: every field has its type; version n has all fields, n-1 may lack the new ones."""
-    properties = {
-        ("_id" if field.name == "id" else field.name): {"bsonType": kinds}
-        for field in fields(store.kind)
-        if (kinds := _bson(_hints(store.kind)[field.name]))
-    }
-    required = ["_id", *(field.name for field in fields(store.kind) if field.name != "id")]
+    """Return the `$jsonSchema` of a store.
+
+    Every field has its type. Schema n has all fields; schema n-1 may lack the new ones.
+    """
+    hints = typing.get_type_hints(store.kind)
+    required = ["_id"]
+    properties: dict[str, Document] = {}
+    for field in fields(store.kind):
+        name = "_id" if field.name == "id" else field.name
+        bson_types = _bson_types(hints[field.name])
+        if bson_types:
+            properties[name] = {"bsonType": bson_types}
+        if field.name != "id":
+            required.append(field.name)
     versions: list[Document] = [
         {"properties": {"schema": {"enum": [store.schema]}}, "required": required}
     ]
@@ -50,78 +90,70 @@ def validator(store: type[Store[Any]]) -> Document:
     }
 
 
-def _hints(kind: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _bson(hint: Any) -> list[str]:
-    """The BSON types of a Python type; empty = not constrained."""
+def _bson_types(hint: Any) -> list[str]:
+    """Return the BSON types of a Python type; empty = not constrained."""
     origin = typing.get_origin(hint)
     if origin in {typing.Union, types.UnionType}:
-        inner = [_bson(part) for part in typing.get_args(hint)]
-        return sorted({name for names in inner for name in names}) if all(inner) else []
+        members = [_bson_types(member) for member in typing.get_args(hint)]
+        return sorted({name for names in members for name in names}) if all(members) else []
     if origin is typing.Annotated:
-        return _bson(typing.get_args(hint)[0])
+        return _bson_types(typing.get_args(hint)[0])
     if origin is not None:
-        return (
-            ["object"]
-            if origin is dict
-            else ["array"]
-            if origin in {tuple, list, frozenset, set}
-            else []
-        )
+        return _BSON_TYPES.get(origin, [])
     if isinstance(hint, typing.NewType):
-        return _bson(hint.__supertype__)
-    if hint is type(None):
-        return ["null"]
+        return _bson_types(hint.__supertype__)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return ["string"]
     if is_dataclass(cast("object", hint)):
         return ["object"]
-    return _KINDS.get(
-        hint,
-        ["array"] if hint in {tuple, list, frozenset, set} else ["object"] if hint is dict else [],
-    )
+    return _BSON_TYPES.get(hint, [])
 
 
-OWN: dict[str, tuple[Index, ...]] = {
-    **dict.fromkeys(transactions.OWN_COLLECTIONS, ()),
-    "outbox": outbox_relay.INDEXES,
-    "idempotency": (Index("at", expire_seconds=7 * 86_400),),
-    "audit": audit_sealer.INDEXES,
-    **inbox.INDEXES,
-}
+async def check_schemas(
+    db: Mongo, transaction: type[Transaction], migrations: Iterable[Migration]
+) -> None:
+    """Compare the stored documents with what this version reads. Raises DocumentsUnreadable.
+
+    It reads documents of schemas n and n-1, and older ones that a migration brings to n.
+    Documents are only counted where the stored validator is not the one of schema n.
+    """
+    existing = await db.collections()
+    oldest_migrated = {migration.collection: migration.from_schema for migration in migrations}
+    for store in transaction.stores():
+        collection = store.collection
+        if collection not in existing or _schema_of(existing[collection]) == store.schema:
+            continue
+        groups = await db.aggregate(collection, [{"$group": {"_id": "$schema"}}])
+        schemas = {group["_id"] for group in groups} or {store.schema}
+        oldest_read = min(store.schema - 1, oldest_migrated.get(collection, store.schema))
+        if max(schemas) > store.schema:
+            raise DocumentsUnreadable(
+                f"{collection} holds documents of schema {max(schemas)}; this version reads up to "
+                f"schema {store.schema}. Start the version that wrote them, or restore a backup "
+                "that was made before it."
+            )
+        if min(schemas) < oldest_read:
+            raise DocumentsUnreadable(
+                f"{collection} holds documents of schema {min(schemas)}; this version reads from "
+                f"schema {oldest_read} on. First start an earlier version that migrates them."
+            )
+
+
+def _schema_of(stored_validator: Document | None) -> int:
+    """Return the schema for which a validator was made; 0 if there is none."""
+    if not stored_validator or not stored_validator.get("anyOf"):
+        return 0
+    [schema] = stored_validator["anyOf"][0]["properties"]["schema"]["enum"]
+    return schema
 
 
 async def prepare(db: Mongo, transaction: type[Transaction]) -> None:
-    """Make every collection of the service be as its code says: its own and the chassis'. Safe to run at every start, by several replicas."""
-    known = await db.collections()
+    """Create or change all collections, validators and indexes of a service and of the chassis.
+
+    Several replicas may do it at every start.
+    """
+    existing = await db.collections()
     for name, indexes in OWN.items():
-        await db.ensure_collection(name, None, indexes, known)
+        await db.ensure_collection(name, None, indexes, existing)
     for store in transaction.stores():
-        await db.ensure_collection(store.collection, validator(store), store.indexes, known)
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One change of stored documents. `step(db, after)` changes the next page behind the id `after` and returns its last id; None when there is no more."""
-
-    name: str
-    step: Callable[[Mongo, str], Awaitable[str | None]]
-
-
-async def migrate(db: Mongo, migrations: Iterable[Migration], holder: str) -> None:
-    """Run the migrations that have not run, in order, by one replica at a time while the others wait; after a crash each goes on behind its last page."""
-    for migration in migrations:
-        lease = Lease(db, f"migration/{migration.name}", holder, seconds=60)
-        while not (await db.find_one("leases", {"_id": lease.name}) or {}).get("done"):
-            if not await lease.take():
-                await asyncio.sleep(1)
-                continue
-            row = await db.find_one("leases", {"_id": lease.name}) or {}
-            last = await migration.step(db, row.get("after", ""))
-            await db.update(
-                "leases",
-                {"_id": lease.name, "token": lease.token},
-                {"$set": {"after": last or row.get("after", ""), "done": last is None}},
-            )
+        await db.ensure_collection(store.collection, validator(store), store.indexes, existing)

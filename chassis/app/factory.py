@@ -1,11 +1,14 @@
-"""Makes the ASGI app of a service from its definition. Not here: its workers (lifespan) and its routes."""
+"""Makes the ASGI app of a service from its definition.
+
+Not here: its workers (lifespan) and its routes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, cast
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
@@ -13,9 +16,7 @@ from chassis.app import probes
 from chassis.app.lifespan import ServiceRuntime
 from chassis.app.middleware import InternalAuthMiddleware, RequestContextMiddleware
 from chassis.app.service import Service
-from chassis.errors import (
-    DomainError,
-)
+from chassis.errors import DomainError
 from chassis.http.dependencies import require_permission
 from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.http.problems import (
@@ -50,15 +51,18 @@ def create_app(
     for router in service.routers:
         app.include_router(router, dependencies=[Depends(require_permission)])
     app.include_router(probes.router)
-    for kind, handler in (
-        (DomainError, on_domain_error),
-        (RequestValidationError, on_invalid_request),
-        (HTTPException, on_http_error),
-        (mongo.MongoError, on_database_error),
-    ):
-        app.add_exception_handler(
-            kind, cast("Callable[[Request, Exception], Awaitable[Response]]", handler)
-        )
+    _add_error_handlers(app)
     app.add_middleware(cast("Any", InternalAuthMiddleware), verifier=app.state.verifier, life=life)
     app.add_middleware(cast("Any", RequestContextMiddleware))
     return app
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    handlers: dict[type[Exception], Any] = {
+        DomainError: on_domain_error,
+        RequestValidationError: on_invalid_request,
+        HTTPException: on_http_error,
+        mongo.MongoError: on_database_error,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)

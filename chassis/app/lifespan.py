@@ -1,17 +1,27 @@
-"""A service's life: wait for the servers, prepare, run relay, consumer and jobs, end in order. Not here: HTTP."""
+"""The lifespan of a service: wait for its servers, prepare, run its workers, end in order.
+
+The workers are relay, consumer and jobs. Not here: HTTP.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+from prometheus_client import Gauge
+from prometheus_client.samples import Sample
 
 from chassis import telemetry
 from chassis.app import database_setup
+from chassis.app.database_setup import DocumentsUnreadable
+from chassis.app.migrations import migrate
+from chassis.app.service import Service
 from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs.runner import Job, JobLoop
+from chassis.jobs.supervision import run_supervised
 from chassis.messaging import kafka
 from chassis.messaging.consumer import EventConsumer
 from chassis.messaging.inbox import EARLY_JOB, InboxTransaction
@@ -25,10 +35,16 @@ from chassis.persistence.mongo import Mongo
 from chassis.persistence.transactions import TransactionManager
 from chassis.persistence.unit_of_work import Transaction
 
-if TYPE_CHECKING:
-    from chassis.app.service import Service
+STALE_SECONDS = 60.0
+REPLICA_LEASE_RENEWAL_SECONDS = 5.0
+REPLICA_LEASE_SECONDS = 4 * REPLICA_LEASE_RENEWAL_SECONDS
+AUDIT_SEALER_SECONDS = 2.0
+EARLY_EVENTS_SECONDS = 10.0
+RETRY_SECONDS = 0.5
+RESTART_SECONDS = 1.0
+STOP_SECONDS = 8.0
+PING_SECONDS = 2.0
 
-STALE_SECONDS, IDENTITY_SECONDS = 60.0, 5.0
 log = telemetry.log(__name__)
 
 
@@ -38,12 +54,17 @@ class _Worker(Protocol):
 
 
 class ServiceRuntime:
-    """The parts of one process of a service, and when they are ready. `fatal` says why the process must end."""
+    """Database, relay, consumer and jobs of one process of a service, and their readiness.
+
+    `fatal` is the reason why the process must end; empty while it may go on.
+    """
 
     def __init__(self, service: Service[Any]) -> None:
         settings = service.settings
-        self.service, self.fatal = service, ""
-        self.prepared, self.stopping = asyncio.Event(), asyncio.Event()
+        self.service = service
+        self.fatal = ""
+        self.prepared = asyncio.Event()
+        self.stopping = asyncio.Event()
         self.db = self.new_mongo()
         self.engine: TransactionManager[Any] = TransactionManager(
             self.db, service.transaction, service.ports
@@ -52,49 +73,48 @@ class ServiceRuntime:
         self.relay = OutboxRelay(
             self.db, service.name, settings.replica, self.new_producer, namespace=settings.namespace
         )
-        self.consumer = (
-            EventConsumer(self.engine, self.inbox, service.name, self.new_consumer)
-            if service.handlers
-            else None
-        )
-        own = [
-            Job(
-                "audit-sealer",
-                AuditSealer(service.name, bytes.fromhex(settings.audit_key.get_secret_value())),
-                every=2.0,
-            )
-        ]
-        own += [Job("invariants", Invariants(), every=EVERY_SECONDS)]
-        own += (
-            [Job(EARLY_JOB, EarlyEventSweeper(self.engine, self.inbox), every=10.0)]
-            if service.handlers
-            else []
-        )
+        self.consumer = self._new_event_consumer()
         self.jobs = {
             job.name: JobLoop(self.engine, job, service.name, settings.replica)
-            for job in (*service.jobs, *own)
+            for job in (*service.jobs, *self._own_jobs())
         }
         self.engine.before_commit.append(self._before_commit)
         self.engine.after_commit.append(self._after_commit)
-        self._identity = Lease(
-            self.db, f"{REPLICAS}{settings.replica}", service.name, 4 * IDENTITY_SECONDS
+        self._replica_lease = Lease(
+            self.db, f"{REPLICAS}{settings.replica}", service.name, REPLICA_LEASE_SECONDS
         )
-        self._workers: list[_Worker] = [
-            self.relay,
-            *self.jobs.values(),
-            *([self.consumer] if self.consumer else []),
-        ]
+        self._workers: list[_Worker] = [self.relay, *self.jobs.values()]
+        if self.consumer is not None:
+            self._workers.append(self.consumer)
         self._tasks: list[asyncio.Task[None]] = []
 
+    def _new_event_consumer(self) -> EventConsumer[Any] | None:
+        """Return the consumer; None for a service that handles no event."""
+        if not self.service.handlers:
+            return None
+        return EventConsumer(self.engine, self.inbox, self.service.name, self.new_consumer)
+
+    def _own_jobs(self) -> list[Job]:
+        """Return the jobs that the chassis runs in every service."""
+        audit_key = bytes.fromhex(self.service.settings.audit_key.get_secret_value())
+        sealer = AuditSealer(self.service.name, audit_key)
+        jobs = [
+            Job("audit-sealer", sealer, every=AUDIT_SEALER_SECONDS),
+            Job("invariants", Invariants(), every=EVERY_SECONDS),
+        ]
+        if self.service.handlers:
+            sweeper = EarlyEventSweeper(self.engine, self.inbox)
+            jobs.append(Job(EARLY_JOB, sweeper, every=EARLY_EVENTS_SECONDS))
+        return jobs
+
     def database(self) -> str:
-        """The database's name: the one in the URL, else the service's."""
-        path = (
-            self.service.settings.mongo_url.get_secret_value().partition("://")[2].partition("/")[2]
-        )
+        """Return the database's name: the one in the URL, else the service's."""
+        url = self.service.settings.mongo_url.get_secret_value()
+        path = url.partition("://")[2].partition("/")[2]
         return path.partition("?")[0] or self.service.name
 
     def new_mongo(self) -> Mongo:
-        """The client of the service's own database."""
+        """Return a client of the service's own database."""
         settings = self.service.settings
         return Mongo(
             settings.mongo_url.get_secret_value(),
@@ -104,7 +124,7 @@ class ServiceRuntime:
         )
 
     def broker(self) -> kafka.BrokerAccess:
-        """Where Kafka is, and who we are there."""
+        """Return Kafka's address and our credentials there."""
         settings = self.service.settings
         return kafka.BrokerAccess(
             settings.kafka,
@@ -114,30 +134,37 @@ class ServiceRuntime:
         )
 
     def new_producer(self) -> kafka.Producer:
-        """A producer for the relay."""
+        """Return a producer for the relay."""
         return KafkaProducer(self.broker(), f"{self.service.name}-{self.service.settings.replica}")
 
     def new_consumer(self) -> kafka.Consumer:
-        """A member of the service's group."""
+        """Return a member of the service's consumer group."""
         settings = self.service.settings
         group = settings.namespace + self.service.name
         return KafkaConsumer(self.broker(), group, f"{group}-{settings.replica}", self.inbox.topics)
 
     async def prepare(self) -> None:
-        """Collections, indexes, migrations: be as the code says. Commands need no more: what they tell waits in the outbox while Kafka is away."""
+        """Prepare collections and indexes and migrate documents. Raises DocumentsUnreadable.
+
+        Commands need no more: while Kafka is away their events wait in the outbox.
+        """
         await self.db.ping()
-        await database_setup.prepare(self.db, self.service.transaction)
-        await database_setup.migrate(
-            self.db, self.service.migrations, self.service.settings.replica
-        )
+        service = self.service
+        await database_setup.check_schemas(self.db, service.transaction, service.migrations)
+        await database_setup.prepare(self.db, service.transaction)
+        await migrate(self.db, service.migrations, service.settings.replica)
 
     async def make_topics(self) -> None:
-        """The topics that it writes and reads."""
+        """Create the topics that the service writes and reads."""
         for topic in {self.relay.topic, *self.inbox.topics}:
             await kafka.ensure_topic(self.broker(), topic)
 
     async def only_prepare(self) -> None:
-        """Be as the code says, then end: what a job does before the processes of a new version start, so that they find their indexes built."""
+        """Prepare the database, then end.
+
+        A job does this before the processes of a new version start, so that these find their
+        indexes built. Raises DocumentsUnreadable.
+        """
         try:
             await self._retry_until_ready(self.prepare)
         finally:
@@ -145,7 +172,10 @@ class ServiceRuntime:
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncGenerator[None]:
-        """Start in the background, so that probes answer at once; end what runs after the work at hand."""
+        """Start in the background, so that probes answer at once.
+
+        At the end every worker finishes its current work.
+        """
         booting = asyncio.create_task(self._boot(), name="boot")
         try:
             yield
@@ -155,72 +185,79 @@ class ServiceRuntime:
             await self._end()
 
     async def _boot(self) -> None:
-        await self._retry_until_ready(self.prepare)
-        self._tasks = [
-            asyncio.create_task(self._supervise(run), name=name)
-            for name, run in (
-                ("stay", self._hold_replica_lease),
-                *((name, loop.run) for name, loop in self.jobs.items()),
-            )
-        ]
+        try:
+            await self._retry_until_ready(self.prepare)
+        except DocumentsUnreadable as error:
+            self.fatal = f"{self.service.name}: {error}"
+            log.error("documents_unreadable", reason=self.fatal)  # noqa: TRY400 - the reason says all
+            return
+        self._start_worker("replica_lease", self._hold_replica_lease)
+        for name, job_loop in self.jobs.items():
+            self._start_worker(name, job_loop.run)
         self.prepared.set()
         log.info("prepared")
         await self._retry_until_ready(self.make_topics)
-        self._tasks += [
-            asyncio.create_task(self._supervise(worker.run), name=type(worker).__name__.lower())
-            for worker in (self.relay, self.consumer)
-            if worker
-        ]
+        self._start_worker("outboxrelay", self.relay.run)
+        if self.consumer is not None:
+            self._start_worker("eventconsumer", self.consumer.run)
+
+    def _start_worker(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(self._supervise(run), name=name))
 
     async def _retry_until_ready(self, prepare: Callable[[], Awaitable[None]]) -> None:
-        """Come back when it is prepared, however long its server is away."""
+        """Run it until it succeeds, however long its server is away."""
         while True:
             try:
                 return await prepare()
             except (mongo.MongoError, kafka.KafkaUnavailable) as error:
                 log.warning("waiting_for_servers", error=type(error).__name__)
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _supervise(self, run: Callable[[], Awaitable[None]]) -> None:
-        """Run a worker; one that fails for a reason nobody expected is logged and starts anew."""
-        while not self.stopping.is_set() and not self.fatal:
-            try:
-                await run()
-            except mongo.MongoError as error:
-                log.warning("worker_interrupted", error=type(error).__name__)
-                await asyncio.sleep(1)
-            except Exception:
-                log.exception("worker_failed")
-                await asyncio.sleep(1)
+        """Run a worker until the process ends; start it again after a failure."""
+
+        def is_ended() -> bool:
+            return self.stopping.is_set() or bool(self.fatal)
+
+        await run_supervised(run, is_ended=is_ended)
 
     async def _hold_replica_lease(self) -> None:
-        """Stay while no younger process runs under this replica id: both would be one member of the consumer group, and throw each other out without end."""
-        while await self._identity.take():  # noqa: ASYNC110 - it is MongoDB that is asked
-            await asyncio.sleep(IDENTITY_SECONDS)
-        self.fatal = f"{self.service.name}: a younger process runs as replica {self.service.settings.replica}; each process needs an id of its own"
-        log.error("replica_id_taken", replica=self.service.settings.replica)
+        """Return when a younger process runs under this replica id, and make it fatal.
+
+        Both would be one member of the consumer group and would replace each other without end.
+        """
+        while await self._replica_lease.take():  # noqa: ASYNC110 - MongoDB is polled
+            await asyncio.sleep(REPLICA_LEASE_RENEWAL_SECONDS)
+        replica = self.service.settings.replica
+        self.fatal = (
+            f"{self.service.name}: a younger process runs as replica {replica}; "
+            "each process needs an id of its own"
+        )
+        log.error("replica_id_taken", replica=replica)
 
     async def _end(self) -> None:
         self.stopping.set()
         for worker in self._workers:
             worker.stop()
         if self._tasks:
-            self._tasks[0].cancel()
-            _, left = await asyncio.wait(self._tasks, timeout=8)
-            for task in left:
+            self._tasks[0].cancel()  # the replica lease, which ends only when it is taken away
+            _, unfinished = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+            for task in unfinished:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
         for port in self.service.ports.values():
-            if close := getattr(port, "close", None):
+            close = getattr(port, "close", None)
+            if close is not None:
                 await close()
         await self.db.close()
 
     async def _before_commit(self, tx: Transaction) -> None:
-        """Early facts that wait for what this transaction has added take effect in it."""
+        """Apply early events that wait for what this transaction has added."""
         if tx.added_ids and self.consumer:
             await InboxTransaction(self.inbox, tx).apply_early_events()
-        if unknown := tx.jobs_to_wake - self.jobs.keys():
-            raise KeyError(*unknown)
+        unknown_jobs = tx.jobs_to_wake - self.jobs.keys()
+        if unknown_jobs:
+            raise KeyError(*unknown_jobs)
 
     def _after_commit(self, tx: Transaction) -> None:
         if tx.outbox_rows:
@@ -229,54 +266,53 @@ class ServiceRuntime:
             self.jobs[name].wake()
 
     def alive(self) -> bool:
-        """Whether every worker runs and the consumer has come round of late."""
-        stale = (
-            self.consumer
-            and self.consumer.last_progress_at
-            and asyncio.get_running_loop().time() - self.consumer.last_progress_at > STALE_SECONDS
-        )
-        return not stale and not any(task.done() for task in self._tasks)
+        """Return whether every worker runs and the consumer has progressed within a minute."""
+        if any(task.done() for task in self._tasks):
+            return False
+        if self.consumer is None or not self.consumer.last_progress_at:
+            return True
+        idle_seconds = asyncio.get_running_loop().time() - self.consumer.last_progress_at
+        return idle_seconds <= STALE_SECONDS
 
     async def missing(self) -> list[str]:
-        """What is not ready, by name."""
+        """Return what is not ready, by name."""
         missing: list[str] = []
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PING_SECONDS):
                 await self.db.ping()
         except (mongo.MongoError, TimeoutError):
             missing.append("mongodb")
         if not self.prepared.is_set():
             missing.append("collections")
-        if self.consumer and not self.consumer.assigned.is_set():
+        if self.consumer is not None and not self.consumer.assigned.is_set():
             missing.append("kafka")
         return missing
 
     async def status(self) -> dict[str, Any]:
-        """Readiness, consumer lag, outbox, parked events and early facts, by stable names."""
+        """Return readiness, lag, outbox, parked and early events by stable names."""
         missing = await self.missing()
+        readiness = {"service": self.service.name, "ready": not missing, "missing": missing}
         if "mongodb" in missing:
-            return {"service": self.service.name, "ready": False, "missing": missing}
-        settings, now = self.service.settings, await pending_counts(self.db)
-        return {
-            "service": self.service.name,
-            "ready": not missing,
-            "missing": missing,
+            return readiness
+        settings = self.service.settings
+        pending = await pending_counts(self.db)
+        blocked_keys = await self.db.count("parked", {"kind": BLOCKED})
+        broken = {
+            sample.labels["invariant"]: int(sample.value)
+            for sample in _samples(telemetry.INVARIANT_BROKEN)
+            if sample.value
+        }
+        return readiness | {
             "driver": settings.mongo_driver,
             "environment": settings.environment,
             "egress_allow": settings.egress_allow,
-            "consumer_lag": sum(
-                sample.value
-                for metric in telemetry.CONSUMER_LAG.collect()
-                for sample in metric.samples
-            ),
-            "outbox": await unsent(self.db)
-            | {"stopped_keys": await self.db.count("parked", {"kind": BLOCKED})},
-            "parked": {"events": now["parked"], "keys": now["parked_keys"]},
-            "early": {"waiting": now["early"], "oldest_seconds": now["early_seconds"]},
-            "invariants_broken": {
-                sample.labels["invariant"]: int(sample.value)
-                for metric in telemetry.INVARIANT_BROKEN.collect()
-                for sample in metric.samples
-                if sample.value
-            },
+            "consumer_lag": sum(sample.value for sample in _samples(telemetry.CONSUMER_LAG)),
+            "outbox": await unsent(self.db) | {"stopped_keys": blocked_keys},
+            "parked": {"events": pending["parked"], "keys": pending["parked_keys"]},
+            "early": {"waiting": pending["early"], "oldest_seconds": pending["early_seconds"]},
+            "invariants_broken": broken,
         }
+
+
+def _samples(gauge: Gauge) -> list[Sample]:
+    return [sample for metric in gauge.collect() for sample in metric.samples]

@@ -1,8 +1,12 @@
-"""The ASGI middlewares of a service: request context, and authentication by internal token. Not here: permissions."""
+"""The ASGI middlewares of a service: request context, authentication by internal token.
+
+Not here: permissions.
+"""
 
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 
 import structlog
 from fastapi import Request
@@ -26,17 +30,15 @@ from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.http.problems import problem_response
 from chassis.ids import new_id
 
-MAX_BODY = 32 * 1024 * 1024
-
-
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_REQUEST_ID = 64
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/statusz", "/openapi.json"})
-
 
 log = telemetry.log(__name__)
 
 
 class RequestContextMiddleware:
-    """Request id, trace, metrics, and a problem body for what nobody expected."""
+    """Adds request id, trace and metrics, and answers an unexpected error with a problem body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -46,15 +48,20 @@ class RequestContextMiddleware:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = headers.get(b"x-request-id", b"").decode("latin-1")[:64] or new_id()
+        request_id = (
+            headers.get(b"x-request-id", b"").decode("latin-1")[:MAX_REQUEST_ID] or new_id()
+        )
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        began, status, started = time.perf_counter(), 500, False
+        began = time.perf_counter()
+        status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+        has_started = False
 
-        async def watched(message: Message) -> None:
-            nonlocal status, started
+        async def send_with_request_id(message: Message) -> None:
+            nonlocal status, has_started
             if message["type"] == "http.response.start":
-                status, started = message["status"], True
+                status = message["status"]
+                has_started = True
                 message["headers"] = [
                     *message.get("headers", []),
                     (b"x-request-id", request_id.encode("latin-1")),
@@ -67,14 +74,14 @@ class RequestContextMiddleware:
             kind=trace.SpanKind.SERVER,
         ) as span:
             try:
-                await self.app(scope, receive, watched)
+                await self.app(scope, receive, send_with_request_id)
             except Exception:
                 log.exception("request_failed", method=scope["method"], route=_route(scope))
-                if started:
+                if has_started:
                     raise
-                await JSONResponse(problem(Unexpected(), request_id), 500, media_type=PROBLEM)(
-                    scope, receive, watched
-                )
+                body = problem(Unexpected(), request_id)
+                response = JSONResponse(body, Unexpected.status, media_type=PROBLEM)
+                await response(scope, receive, send_with_request_id)
             finally:
                 span.update_name(f"{scope['method']} {_route(scope)}")
                 span.set_attribute("http.response.status_code", status)
@@ -84,41 +91,52 @@ class RequestContextMiddleware:
 
 
 class InternalAuthMiddleware:
-    """Who asks: the internal token, verified before anything of the body is read, which is counted as it streams in. 503 while the service is not ready yet."""
+    """Authenticates the caller by the internal token, before anything of the body is read.
+
+    It answers 503 until the service is prepared, and 413 when the body exceeds its limit.
+    """
 
     def __init__(self, app: ASGIApp, verifier: InternalTokenVerifier, life: ServiceRuntime) -> None:
-        self.app, self.verifier, self.life = app, verifier, life
+        self.app = app
+        self.verifier = verifier
+        self.life = life
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
             await self.app(scope, receive, send)
             return
         try:
-            if not self.life.prepared.is_set():
-                raise Busy(retry_after=2)
-            if not scope["path"].startswith("/internal/"):
-                given = [value for name, value in scope["headers"] if name == b"authorization"]
-                if len(given) != 1:
-                    raise Unauthenticated
-                scope["state"]["caller"] = self.verifier.caller(
-                    bearer_token(given[0].decode("latin-1"))
-                )
+            self._authenticate(scope)
         except DomainError as error:
             await problem_response(Request(scope), error)(scope, receive, send)
             return
-        seen = 0
+        received_bytes = 0
 
-        async def counted() -> Message:
-            nonlocal seen
+        async def receive_counted() -> Message:
+            nonlocal received_bytes
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > MAX_BODY:
-                raise HTTPException(
-                    TooLarge.status
-                )  # of all errors, FastAPI lets only this one through while it reads a body
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > MAX_BODY_BYTES:
+                # the only error that FastAPI passes on while it reads a body
+                raise HTTPException(TooLarge.status)
             return message
 
-        await self.app(scope, counted, send)
+        await self.app(scope, receive_counted, send)
+
+    def _authenticate(self, scope: Scope) -> None:
+        """Set the caller of a request; internal queries are verified by their routes.
+
+        Raises Busy, Unauthenticated.
+        """
+        if not self.life.prepared.is_set():
+            raise Busy(retry_after=2)
+        if scope["path"].startswith("/internal/"):
+            return
+        headers = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(headers) != 1:
+            raise Unauthenticated
+        token = bearer_token(headers[0].decode("latin-1"))
+        scope["state"]["caller"] = self.verifier.caller(token)
 
 
 def _route(scope: Scope) -> str:
@@ -126,6 +144,6 @@ def _route(scope: Scope) -> str:
 
 
 class Unexpected(DomainError):
-    """Something that nobody expected; the log has the rest under the request id."""
+    """An unexpected error; the log has its details under the request id."""
 
     title = "Terjadi kesalahan pada sistem; sampaikan nomor permintaan ini kepada petugas sistem"

@@ -1,4 +1,4 @@
-"""The probes of a service: /livez, /readyz, /metrics and /statusz. Not here: what they measure."""
+"""The probes /livez, /readyz, /metrics and /statusz. Not here: what they measure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/livez")
 async def livez(request: Request) -> Response:
-    """200 while the process does its work; 503 tells the supervisor to start it anew."""
+    """Answer 200 while the process works; at 503 the supervisor restarts it."""
     life: ServiceRuntime = request.app.state.life
     return JSONResponse({"alive": life.alive()}, 200 if life.alive() else 503)
 
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """200 when the database answers, collections are prepared and topics are joined; the parts that are missing by name."""
+    """Answer 200 when the process is ready, else 503 with the names of what is missing.
+
+    Ready means that the database answers, collections are prepared and topics are assigned.
+    """
     life: ServiceRuntime = request.app.state.life
     missing = await life.missing()
     return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
@@ -31,13 +34,13 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics")
 async def metrics(accept: Annotated[str, Header()] = "") -> Response:
-    """The metrics in the form that the asker takes: OpenMetrics, which alone has exemplars, or Prometheus' text."""
+    """Answer with the metrics as OpenMetrics, which has exemplars, or as Prometheus text."""
     encode, kind = choose_encoder(accept)
     return Response(encode(REGISTRY), media_type=kind)
 
 
 @router.get("/statusz")
 async def statusz(request: Request) -> dict[str, Any]:
-    """What `bina status` shows of this service."""
+    """Answer with what `./bina status` shows of this service."""
     life: ServiceRuntime = request.app.state.life
     return await life.status()

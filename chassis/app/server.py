@@ -1,4 +1,4 @@
-"""Running an app as a process: uvicorn with uvloop, and the first signal told to what waits. Not here: what the app is."""
+"""Runs an app as a process: uvicorn with uvloop. Not here: what the app is."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ from fastapi import FastAPI
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from chassis import telemetry
+from chassis.app.database_setup import DocumentsUnreadable
 from chassis.persistence import pool_metrics
 from chassis.settings import Settings
 
 S = TypeVar("S", bound=Settings)
 PREPARE = "prepare"
+SHUTDOWN_SECONDS = 10
+# longer than the gateway keeps an idle connection
+KEEP_ALIVE_SECONDS = 75
 
 
 class _Server(uvicorn.Server):
-    """Tells long polls and workers to end at the first signal, not after the last connection has closed; and ends when the app says that it must."""
+    """Ends long polls and workers at the first signal, and the process when `fatal` is set.
+
+    Uvicorn would tell them only after the last connection is closed.
+    """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
@@ -37,7 +44,10 @@ class _Server(uvicorn.Server):
 
 
 def tune_gc() -> None:
-    """Let the garbage collector look seldom, and at nothing that is there by now: it stays for ever. Else it takes a third of the consumer's time."""
+    """Freeze start-up objects and raise the thresholds of the garbage collector.
+
+    Otherwise it takes a third of the consumer's processor time.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -51,7 +61,11 @@ def serve(
         settings.otlp_endpoint
     ),
 ) -> None:
-    """Load the settings, make the app, serve it until a signal comes; SystemExit with the reason when it may not go on. With the argument `prepare` only prepare its database."""
+    """Load the settings, make the app and serve it until a signal comes.
+
+    With the argument `prepare` it only prepares the database. Raises SystemExit with the reason
+    when the process must not go on.
+    """
     settings = settings_class.load()
     name = settings_class.prefix.rstrip("_").lower()
     telemetry.configure(name, settings.log_level)
@@ -59,30 +73,29 @@ def serve(
     pool_metrics.watch()
     app = create_app(settings)
     if PREPARE in sys.argv[1:]:
-        asyncio.run(app.state.life.only_prepare())
+        _prepare(app)
         return
     tune_gc()
-    quiet: dict[str, Any] = {
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "date_header": False,
-    }
-    ending: dict[str, Any] = {
-        "timeout_graceful_shutdown": 10,
-        "timeout_keep_alive": 75,
-    }  # longer than the gateway keeps an idle connection
-    _Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            **quiet,
-            **ending,
-        ),
+    config = uvicorn.Config(
         app,
-    ).run()
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    _Server(config, app).run()
     if app.state.life.fatal:
         raise SystemExit(app.state.life.fatal)
+
+
+def _prepare(app: FastAPI) -> None:
+    try:
+        asyncio.run(app.state.life.only_prepare())
+    except DocumentsUnreadable as error:
+        raise SystemExit(f"{app.state.service.name}: {error}") from None

@@ -1,4 +1,7 @@
-"""The definition of a service, from which the factory makes its process. Not here: any route of a service."""
+"""The definition of a service, from which the factory makes its process.
+
+Not here: any route of a service.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from fastapi import APIRouter
 
-from chassis.app.database_setup import Migration
+from chassis.app.migrations import Migration
 from chassis.jobs.runner import Job
 from chassis.messaging.events import Event
 from chassis.messaging.received_events import Handlers

@@ -1,6 +1,7 @@
-"""Parsing what comes from outside in a child process without environment, keys, network or database, within limits. Not here: any parser.
+"""Parses a foreign file in a child process without keys, network or database, within limits.
 
-The child is a fresh interpreter (`python -I -m chassis.files.sandbox`): it gets the module, the function and its arguments on standard input and answers on standard output.
+The child is a new interpreter. It gets module, function and arguments as JSON on standard input
+and answers on standard output. Not here: any parser.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ from typing import Any, NoReturn
 
 from chassis.errors import Refused
 
+START_SECONDS = 5
 _ROOT = Path(__file__).resolve().parents[2]
+_CHILD_CODE = (
+    f"import sys; sys.path.insert(0, {str(_ROOT)!r}); "
+    "from chassis.files.sandbox import run_child; run_child()"
+)
 
 
 class FileUnreadable(Refused):
-    """The file cannot be read: it is damaged, not of the stated kind, or larger than our limits."""
+    """The file is damaged, not of the stated kind, or larger than our limits."""
 
     code = "unreadable"
     title = "Berkas tidak dapat dibaca"
@@ -30,7 +36,7 @@ class FileUnreadable(Refused):
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """What a child may use: seconds of processor and wall time, MiB of memory, MiB of answer."""
+    """Limits of a child: seconds of processor and wall time, MiB of memory and of the answer."""
 
     seconds: int = 20
     memory_mib: int = 512
@@ -40,9 +46,13 @@ class SandboxLimits:
 async def call(
     module: str, function: str, *arguments: Any, limits: SandboxLimits | None = None
 ) -> Any:
-    """What `module.function(*arguments)` gives in a child: JSON values in and out, bytes allowed as arguments. FileUnreadable when it fails or exceeds a limit."""
+    """Return what `module.function(*arguments)` gives in a child process.
+
+    Arguments are JSON values or bytes, the result is a JSON value. Raises FileUnreadable when the
+    child fails or exceeds a limit.
+    """
     limits = limits or SandboxLimits()
-    question = json.dumps(
+    task = json.dumps(
         {
             "module": module,
             "function": function,
@@ -54,7 +64,7 @@ async def call(
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from chassis.files.sandbox import run_child; run_child()",
+        _CHILD_CODE,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -62,8 +72,8 @@ async def call(
         cwd="/",
     )
     try:
-        async with asyncio.timeout(limits.seconds + 5):
-            answer, _ = await child.communicate(question.encode())
+        async with asyncio.timeout(limits.seconds + START_SECONDS):
+            answer, _ = await child.communicate(task.encode())
     except TimeoutError:
         raise FileUnreadable from None
     finally:
@@ -79,21 +89,18 @@ async def call(
 
 
 def run_child() -> None:
-    """The child's whole life: limits first, then the network is taken away, then the work."""
-    question = json.load(sys.stdin)
-    memory = question["memory_mib"] * 1024 * 1024
+    """Set the limits, remove the network, then run the function: the child's whole work."""
+    task = json.load(sys.stdin)
+    memory = task["memory_mib"] * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (question["seconds"], question["seconds"]))
+    resource.setrlimit(resource.RLIMIT_CPU, (task["seconds"], task["seconds"]))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     socket.socket = _refuse_network  # pyright: ignore[reportAttributeAccessIssue]
-    work = getattr(importlib.import_module(question["module"]), question["function"])
-    json.dump(
-        work(*[_decode_argument(argument) for argument in question["arguments"]]),
-        sys.stdout,
-        ensure_ascii=False,
-    )
+    function = getattr(importlib.import_module(task["module"]), task["function"])
+    arguments = [_decode_argument(argument) for argument in task["arguments"]]
+    json.dump(function(*arguments), sys.stdout, ensure_ascii=False)
 
 
 def _refuse_network(*_: object, **__: object) -> NoReturn:

@@ -23,8 +23,10 @@ from chassis.persistence.store import Aggregate
 from chassis.persistence.transactions import DEFAULT_SECONDS, TransactionManager
 from chassis.persistence.unit_of_work import OperationContext
 
-STRICT = ConfigDict(extra="forbid", strict=False, str_strip_whitespace=True)
+MIN_SECONDS = 0.05
+MAX_SECONDS = 60.0
 
+STRICT = ConfigDict(extra="forbid", strict=False, str_strip_whitespace=True)
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Banyaknya baris per halaman")]
 
@@ -32,7 +34,7 @@ Limit = Annotated[int, Query(ge=1, le=500, description="Banyaknya baris per hala
 async def runner(
     request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
 ) -> RequestRunner[Any]:
-    """The runner of this request: its caller, its deadline, its Idempotency-Key."""
+    """Return the runner of this request with its caller, deadline and Idempotency-Key."""
     engine: TransactionManager[Any] = request.app.state.engine
     caller = caller_of(request)
     key = None
@@ -53,7 +55,7 @@ async def runner(
 
 
 def caller_of(request: Request) -> Caller:
-    """Who asks, as the gateway vouches."""
+    """Return the caller of the internal token. Raises Unauthenticated."""
     caller = getattr(request.state, "caller", None)
     if caller is None:
         raise Unauthenticated
@@ -66,7 +68,7 @@ CurrentCaller = Annotated[Caller, Depends(caller_of)]
 def if_match(
     if_match: Annotated[str | None, Header(description='Versi data yang diubah, mis. "3"')] = None,
 ) -> int | None:
-    """The version in If-Match; None without one."""
+    """Return the version in If-Match; None without the header. Raises Malformed."""
     if if_match is None:
         return None
     try:
@@ -76,25 +78,23 @@ def if_match(
 
 
 def required_if_match(version: Annotated[int | None, Depends(if_match)]) -> int:
-    """The version in If-Match; VersionRequired without one."""
+    """Return the version in If-Match. Raises VersionRequired without the header."""
     if version is None:
         raise VersionRequired
     return version
 
 
 IfMatch = Annotated[int | None, Depends(if_match)]
-
-
 RequiredIfMatch = Annotated[int, Depends(required_if_match)]
 
 
 def set_etag(response: Response, aggregate: Aggregate) -> None:
-    """Tell the version that If-Match wants."""
+    """Set the ETag to the version of the aggregate, which If-Match must name."""
     response.headers["etag"] = f'"{aggregate.version}"'
 
 
 async def whole_body(request: Request, *, limit: int) -> bytes:
-    """The raw body; TooLarge beyond `limit` bytes."""
+    """Return the raw body. Raises TooLarge beyond `limit` bytes."""
     body = await request.body()
     if len(body) > limit:
         raise TooLarge
@@ -102,29 +102,30 @@ async def whole_body(request: Request, *, limit: int) -> bytes:
 
 
 def require_service(*services: str, purposes: Sequence[str]) -> Any:
-    """A dependency for an internal query: only these services may ask, only for these purposes. Gives the CallingService."""
+    """Return the dependency of an internal query, which gives the CallingService.
 
-    def ask(request: Request) -> CallingService:
+    Only these services may ask, and only for these purposes; others get Forbidden.
+    """
+
+    def verify(request: Request) -> CallingService:
         verifier: InternalTokenVerifier = request.app.state.verifier
-        asker = verifier.calling_service(
-            bearer_token(request.headers.get("authorization", "")), request.method, request.url.path
-        )
-        if asker.service not in services or asker.purpose not in purposes:
+        token = bearer_token(request.headers.get("authorization", ""))
+        calling_service = verifier.calling_service(token, request.method, request.url.path)
+        if calling_service.service not in services or calling_service.purpose not in purposes:
             raise Forbidden
-        request.state.asker = asker
         request.state.caller = Caller(
-            subject=f"service:{asker.service}",
+            subject=f"service:{calling_service.service}",
             role="service",
-            on_behalf_of=asker.on_behalf_of,
+            on_behalf_of=calling_service.on_behalf_of,
             system=True,
         )
-        return asker
+        return calling_service
 
-    return Depends(ask)
+    return Depends(verify)
 
 
 def template(request: Request) -> str:
-    """The route template of a request, e.g. `/v1/enrolments/{enrolment_id}`."""
+    """Return the route template of a request, e.g. `/v1/enrolments/{enrolment_id}`."""
     route = request.scope.get("route")
     return getattr(route, "path_format", None) or getattr(route, "path", "")
 
@@ -139,13 +140,15 @@ def require_permission(request: Request) -> None:
 
 
 def _seconds_left(request: Request) -> float:
-    """From `x-request-deadline` (Unix time in milliseconds), as the gateway passes it on."""
+    """Return the seconds until `x-request-deadline`, which the gateway sets.
+
+    The header is a Unix time in milliseconds.
+    """
     try:
-        return max(
-            0.05, min(60.0, int(request.headers.get("x-request-deadline", "")) / 1000 - time.time())
-        )
+        deadline = int(request.headers.get("x-request-deadline", "")) / 1000
     except ValueError:
         return DEFAULT_SECONDS
+    return max(MIN_SECONDS, min(MAX_SECONDS, deadline - time.time()))
 
 
 def bearer_token(header: str) -> str:

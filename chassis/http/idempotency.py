@@ -1,4 +1,7 @@
-"""Idempotency keys: a repeated request gives the stored result without a second effect. Not here: retries of transactions (persistence)."""
+"""Idempotency keys: a repeated request gives the stored result and has no second effect.
+
+Not here: retries of transactions (persistence.transactions).
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ class IdempotencyKey:
 
 @dataclass(slots=True)
 class RequestRunner(Runner[Tx], Generic[Tx]):
-    """Runs the commands of one request, each once per Idempotency-Key."""
+    """Runs the commands of one request, each once per Idempotency-Key.
+
+    `runs` counts the transactions of the request: each has a row of its own under the key.
+    """
 
     key: IdempotencyKey | None = None
     runs: int = 0
@@ -66,18 +72,18 @@ class RequestRunner(Runner[Tx], Generic[Tx]):
         view: Callable[[Any, Tx], Awaitable[Any]] | None = None,
         contended: Iterable[str] = (),
     ) -> Any:
-        """Run a command, and the view of its result, in one transaction, committed when this returns.
+        """Run a command, and the view of its result, in one transaction.
 
-        A known Idempotency-Key skips the command: the view shows the stored aggregate.
+        It is committed when this returns. A known Idempotency-Key skips the command: the view
+        shows the stored aggregate.
         Raises Busy at the deadline, KeyReused when the key came with another body.
         """
         self.cause.what = self.cause.what or name_of(use_case)
         self.cause.without_early_events = False
-        command, locks = use_case, list(contended)
+        command = use_case
+        locks = list(contended)
         if self.key is not None:
-            # a route's second transaction has a row of its own
-            row_id = self.key.id + (f"/{self.runs}" if self.runs else "")
-            self.runs += 1
+            row_id = self._next_row_id(self.key)
             command = _Idempotent(use_case, row_id, self.key.body_hash, self.cause.what)
             locks.append(f"{COLLECTION}/{row_id}")
 
@@ -88,6 +94,12 @@ class RequestRunner(Runner[Tx], Generic[Tx]):
         return await self.engine.run_with_retries(
             command_and_view, self.cause, self.deadline(), locks
         )
+
+    def _next_row_id(self, key: IdempotencyKey) -> str:
+        """Return the id of the next transaction's row: the key's for the first one."""
+        row_id = key.id if self.runs == 0 else f"{key.id}/{self.runs}"
+        self.runs += 1
+        return row_id
 
 
 @dataclass(frozen=True, slots=True)

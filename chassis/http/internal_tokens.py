@@ -1,4 +1,7 @@
-"""Internal tokens between our processes, signed and verified. Not here: which role may do what (the gateway)."""
+"""Internal tokens between our processes, signed and verified.
+
+Not here: which role may do what (the gateway).
+"""
 
 from __future__ import annotations
 
@@ -8,32 +11,30 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from chassis.caller import CLAIMS, Caller, CallingService
 from chassis.errors import Unauthenticated
 from chassis.ids import new_id
+from chassis.keys import load_private_key, load_public_key
 
 TOKEN_SECONDS = 60
-
-
 REMEMBERED_TOKENS = 10_000
 
 
 class InternalTokenSigner:
-    """Makes internal tokens with the key of one issuer (a service or the gateway)."""
+    """Signs internal tokens with the key of one issuer (a service or the gateway)."""
 
     def __init__(self, issuer: str, private_key_pem: str) -> None:
-        key = load_pem_private_key(private_key_pem.encode(), password=None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise TypeError("an Ed25519 private key is needed")
-        self.issuer, self._key = issuer, key
+        self.issuer = issuer
+        self._key = load_private_key(private_key_pem)
 
     def for_service(
         self, audience: str, method: str, path: str, purpose: str, on_behalf_of: str = ""
     ) -> str:
-        """A token for one internal query: binds issuer, audience, method, path, purpose and the subject on whose behalf it is asked."""
+        """Return a token for one internal query.
+
+        It binds issuer, audience, method, path, purpose and the subject on whose behalf we ask.
+        """
         return self._sign(
             {
                 "aud": audience,
@@ -46,7 +47,10 @@ class InternalTokenSigner:
         )
 
     def for_caller(self, audience: str, caller: Caller) -> str:
-        """A token that tells a service who asks: binds issuer, audience, subject, permissions and claims."""
+        """Return a token that names the caller to a service.
+
+        It binds issuer, audience, subject, permissions and claims.
+        """
         claims = {name: sorted(values) for name, values in caller.claims.items()}
         return self._sign(
             {
@@ -69,35 +73,32 @@ class InternalTokenSigner:
 
 
 class InternalTokenVerifier:
-    """Verifies internal tokens for one audience. Fails closed."""
+    """Verifies internal tokens for one audience; fails closed."""
 
     def __init__(self, audience: str, trusted_keys: Path) -> None:
         self.audience = audience
-        self._keys: dict[str, Ed25519PublicKey] = {}
-        for file in sorted(trusted_keys.glob("*.pem")):
-            key = load_pem_public_key(file.read_bytes())
-            if not isinstance(key, Ed25519PublicKey):
-                raise TypeError(f"{file.name}: an Ed25519 public key is needed")
-            self._keys[file.stem] = key
+        self._keys = {
+            file.stem: load_public_key(file.read_bytes()) for file in trusted_keys.glob("*.pem")
+        }
         self._callers: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
 
     def caller(self, token: str) -> Caller:
-        """The caller that the gateway vouches for; Unauthenticated otherwise. A verified token is remembered until it expires."""
-        known = self._callers.get(token)
-        if known and known[0] > time.time():
-            return known[1]
+        """Return the caller that a token of the gateway names. Raises Unauthenticated.
+
+        A verified token is remembered until it expires.
+        """
+        expires_at, remembered = self._callers.get(token, (0.0, None))
+        if remembered is not None and expires_at > time.time():
+            return remembered
         content = self._verified(token)
         if content["iss"] != "gateway" or "permissions" not in content:
             raise Unauthenticated
+        claims = content.get("claims", {})
         caller = Caller(
             subject=content["sub"],
             role=content.get("role", ""),
             permissions=frozenset(content["permissions"]),
-            claims={
-                name: frozenset(values)
-                for name, values in content.get("claims", {}).items()
-                if name in CLAIMS
-            },
+            claims={name: frozenset(claims[name]) for name in CLAIMS & claims.keys()},
             on_behalf_of=content.get("obo", ""),
         )
         self._callers[token] = (content["exp"], caller)
@@ -106,22 +107,21 @@ class InternalTokenVerifier:
         return caller
 
     def calling_service(self, token: str, method: str, path: str) -> CallingService:
-        """The service that asks this very method and path; Unauthenticated otherwise."""
+        """Return the service whose token is for this method and path. Raises Unauthenticated."""
         content = self._verified(token)
-        if (
-            content["iss"] == "gateway"
-            or content.get("method") != method
-            or content.get("path") != path
-            or content["sub"] != f"service:{content['iss']}"
-        ):
+        issuer = content["iss"]
+        if issuer == "gateway" or content["sub"] != f"service:{issuer}":
+            raise Unauthenticated
+        if content.get("method") != method or content.get("path") != path:
             raise Unauthenticated
         return CallingService(
-            service=content["iss"],
+            service=issuer,
             purpose=str(content.get("purpose", "")),
             on_behalf_of=str(content.get("obo", "")),
         )
 
     def _verified(self, token: str) -> dict[str, Any]:
+        """Return the content of a token. Raises Unauthenticated."""
         try:
             issuer = jwt.decode(token, options={"verify_signature": False}).get("iss", "")
             key = self._keys[issuer]

@@ -1,4 +1,7 @@
-"""Problem responses (RFC 9457) for domain errors, invalid requests and an unreachable database. Not here: the errors."""
+"""Problem responses (RFC 9457) for domain errors, invalid requests and MongoDB's errors.
+
+Not here: the errors.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def _request_id(request: Request) -> str:
 
 
 def problem_response(request: Request, error: DomainError) -> JSONResponse:
-    """Return the problem body of an error, with Retry-After where it has one."""
+    """Return the problem body of an error, with Retry-After if it has one."""
     headers = {"retry-after": str(error.retry_after)} if isinstance(error, Busy) else {}
     return JSONResponse(
         problem(error, _request_id(request)), error.status, headers, media_type=PROBLEM
@@ -46,59 +49,53 @@ async def on_domain_error(request: Request, error: DomainError) -> Response:
 
 
 class BodyInvalid(Refused):
-    """Fields that do not fit; each is named under `errors`."""
+    """Fields of a request are invalid; each is named under `errors`."""
 
     title = "Isian tidak sesuai"
 
 
-_WORDS: dict[str, str] = {
-    code: words for words, codes in texts.read("fields").items() for code in codes
-}
+def _texts_by_code() -> dict[str, str]:
+    by_text: dict[str, list[str]] = texts.read("fields")
+    return {code: text for text, codes in by_text.items() for code in codes}
+
+
+_FIELD_TEXTS = _texts_by_code()
+_LOCATIONS = frozenset({"body", "query", "path", "header"})
 
 
 def _field_problem(problem: Mapping[str, Any]) -> dict[str, str]:
-    place = ".".join(
-        str(part) for part in problem["loc"] if part not in {"body", "query", "path", "header"}
-    )
-    return {
-        "field": place,
-        "message": _WORDS.get(problem["type"], "tidak sesuai"),
-        "code": problem["type"],
-    }
+    path = [str(name) for name in problem["loc"] if name not in _LOCATIONS]
+    message = _FIELD_TEXTS.get(problem["type"], "tidak sesuai")
+    return {"field": ".".join(path), "message": message, "code": problem["type"]}
 
 
 async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
-    """Answer a request whose body or parameters do not fit; every field is named."""
-    listed = [_field_problem(problem) for problem in error.errors()]
-    if any(one["code"] == "json_invalid" for one in listed):
+    """Answer a request with invalid body or parameters; every field is named."""
+    problems = [_field_problem(problem) for problem in error.errors()]
+    if any(problem["code"] == "json_invalid" for problem in problems):
         return problem_response(request, Malformed("Isi permintaan bukan JSON yang benar"))
-    first = listed[0]
-    return problem_response(
-        request,
-        BodyInvalid(
-            f"{first['field']} {first['message']}".strip(),
-            field=first["field"] or None,
-            errors=listed,
-        ),
-    )
+    first = problems[0]
+    detail = f"{first['field']} {first['message']}".strip()
+    invalid = BodyInvalid(detail, field=first["field"] or None, errors=problems)
+    return problem_response(request, invalid)
 
 
 async def on_http_error(request: Request, error: HTTPException) -> Response:
-    """Answer what the framework refused: an unknown path, a wrong method."""
+    """Answer a refusal of the framework, such as an unknown path or a wrong method."""
     for kind in (NotFound, Unauthenticated, Forbidden, TooLarge):
         if kind.status == error.status_code:
             return problem_response(request, kind())
-    told = {
+    body = {
         "type": "about:blank",
         "title": DomainError.title,
         "status": error.status_code,
         "code": f"http_{error.status_code}",
         "request_id": _request_id(request),
     }
-    return JSONResponse(told, error.status_code, error.headers, media_type=PROBLEM)
+    return JSONResponse(body, error.status_code, error.headers, media_type=PROBLEM)
 
 
 async def on_database_error(request: Request, error: mongo.MongoError) -> Response:
-    """Answer 503 while MongoDB cannot be reached."""
+    """Answer 503 for an error of MongoDB."""
     log.warning("database_error", error=type(error).__name__)
     return problem_response(request, Busy())

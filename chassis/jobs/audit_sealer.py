@@ -1,7 +1,11 @@
-"""Who did what to whose data: rows sealed in a chain of blocks. Not here: what is worth a row (the unit of work writes one per change), its verification (ops/audit).
+"""The audit sealer: seals audit rows in a chain of blocks.
 
-A row is inserted unchained in the transaction of the change. One leased sealer puts rows into blocks {n, previous, rows, digest}: the digest is an HMAC over
-the block's number, the previous digest and the rows' hashes, with a key that is not in MongoDB; it is published on the service's topic as anchor.
+A row is inserted unchained in the transaction of the change. One leased sealer puts rows into
+blocks {n, previous, rows, digest}. The digest is an HMAC over the number of the block, the digest
+before and the hashes of the rows; its key is not in MongoDB. The digest is published as anchor on
+the topic of the service.
+
+Not here: what is audited (the unit of work writes one row per change), verification (ops/audit).
 """
 
 from __future__ import annotations
@@ -22,25 +26,25 @@ from chassis.persistence.unit_of_work import Transaction
 
 ROWS_PER_BLOCK = 2_000
 UNSEALED: Document = {"block": None}
-ACTS: Document = {
-    "causation_id": ""
-}  # rows of what somebody asked for, not of what followed from it
-_WHOSE = tuple(Index(name, where={name: {"$exists": True}}) for name in ("person", "refs"))
+# Rows of what a caller asked for, without those of events that followed from it.
+ACTS: Document = {"causation_id": ""}
+# An `_id` is ordered by time.
 INDEXES = (
     Index("block", "at", where=UNSEALED),
     Index("subject", "at"),
     Index("actor", "_id", where=ACTS),
-    *_WHOSE,
-)  # an `_id` is ordered by time
+    Index("person", where={"person": {"$exists": True}}),
+    Index("refs", where={"refs": {"$exists": True}}),
+)
 
 Tx = TypeVar("Tx", bound=Transaction)
 
 
 def anchor_type(service: str) -> type[Event]:
-    """The anchor event of a service: `<service>.audit-sealed.v1`, read by `audit verify`."""
+    """Return the anchor event of a service: `<service>.audit-sealed.v1` (`audit verify`)."""
 
     class AuditSealed(Event, type=f"{service}.audit-sealed.v1", key="chain"):
-        """A block of audit rows was sealed; its digest stands here, outside the database."""
+        """A block of audit rows was sealed; its digest is kept here, outside the database."""
 
         chain: str
         block: int
@@ -51,7 +55,7 @@ def anchor_type(service: str) -> type[Event]:
 
 
 def canonical(row: Document) -> str:
-    """A row as its hash is taken: JSON, names in order, without the block it stands in."""
+    """Return a row as it is hashed: JSON with sorted names, without its block."""
     plain = {name: value for name, value in row.items() if name != "block"}
     return json.dumps(
         plain, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False
@@ -59,34 +63,40 @@ def canonical(row: Document) -> str:
 
 
 def row_hash(row: Document) -> str:
-    """SHA-256 over a row's canonical form."""
+    """Return the SHA-256 of a row's canonical form."""
     return hashlib.sha256(canonical(row).encode()).hexdigest()
 
 
 def _text(value: Any) -> str:
-    return (
-        value.astimezone(UTC).isoformat(timespec="milliseconds")
-        if isinstance(value, datetime)
-        else str(value)
-    )
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds")
+    return str(value)
 
 
 def digest(key: bytes, number: int, previous: str, hashes: Sequence[str]) -> str:
-    """The digest of a block."""
-    return hmac.new(
-        key, "\n".join([str(number), previous, *hashes]).encode(), hashlib.sha256
-    ).hexdigest()
+    """Return the digest of a block."""
+    lines = "\n".join([str(number), previous, *hashes])
+    return hmac.new(key, lines.encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The chain of blocks as the aggregate of its anchors; its version is the last block."""
+
+    id: str
+    version: int
 
 
 class AuditSealer:
-    """The leased job that seals what waits."""
+    """The leased job that seals waiting rows."""
 
     def __init__(self, service: str, key: bytes) -> None:
-        self.service, self._key = service, key
+        self.service = service
+        self._key = key
         self._anchor = anchor_type(service)
 
     async def __call__(self, run: Runner[Any]) -> bool:
-        """Seal one block; True when more rows wait."""
+        """Seal one block; return whether more rows may wait."""
         if await run.engine.db.find_one("audit", UNSEALED) is None:
             telemetry.AUDIT_UNSEALED_AGE.set(0)
             return False
@@ -98,55 +108,35 @@ class AuditSealer:
         )
         if not rows:
             return False
-        telemetry.AUDIT_UNSEALED_AGE.set(max(0.0, (tx.now - rows[0]["at"]).total_seconds()))
+        oldest_seconds = (tx.now - rows[0]["at"]).total_seconds()
+        telemetry.AUDIT_UNSEALED_AGE.set(max(0.0, oldest_seconds))
         rows.sort(key=lambda row: row["_id"])
-        last = await tx.db.find("seals", {}, sort=[("_id", -1)], limit=1, session=tx.session)
-        number, previous = (last[0]["_id"] + 1, last[0]["digest"]) if last else (1, "")
+        number, previous = await self._next_block(tx)
         ids = [row["_id"] for row in rows]
         hashes = [row_hash(row) for row in rows]
-        sealed = digest(self._key, number, previous, hashes)
-        sealing = {
+        block = {
             "_id": number,
             "previous": previous,
             "rows": ids,
             "hashes": hashes,
-            "digest": sealed,
+            "digest": digest(self._key, number, previous, hashes),
             "at": tx.now,
         }
-        await tx.db.insert("seals", [sealing], session=tx.session)
-        await tx.db.update(
-            "audit",
-            {"_id": {"$in": ids}},
-            {"$set": {"block": number}},
-            many=True,
-            session=tx.session,
-        )
-        chain = f"{self.service}-audit"
-        tx.emit(
-            self._anchor.model_validate(
-                {"chain": chain, "block": number, "rows": len(ids), "digest": sealed}
-            ),
-            "seals",
-            Chain(id=chain, version=number),
-        )
+        await tx.db.insert("seals", [block], session=tx.session)
+        update = {"$set": {"block": number}}
+        await tx.db.update("audit", {"_id": {"$in": ids}}, update, many=True, session=tx.session)
+        self._publish_anchor(tx, block)
         return len(rows) == ROWS_PER_BLOCK
 
+    async def _next_block(self, tx: Transaction) -> tuple[int, str]:
+        """Return the number of the next block and the digest before it."""
+        seals = await tx.db.find("seals", {}, sort=[("_id", -1)], limit=1, session=tx.session)
+        if not seals:
+            return 1, ""
+        return seals[0]["_id"] + 1, seals[0]["digest"]
 
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """The chain of blocks as the aggregate of its anchors: its version is the last block's number."""
-
-    id: str
-    version: int
-
-
-__all__ = [
-    "ACTS",
-    "INDEXES",
-    "UNSEALED",
-    "AuditSealer",
-    "anchor_type",
-    "canonical",
-    "digest",
-    "row_hash",
-]
+    def _publish_anchor(self, tx: Transaction, block: Document) -> None:
+        chain = Chain(id=f"{self.service}-audit", version=block["_id"])
+        facts = {"chain": chain.id, "block": block["_id"], "digest": block["digest"]}
+        anchor = self._anchor.model_validate(facts | {"rows": len(block["rows"])})
+        tx.emit(anchor, "seals", chain)

@@ -1,7 +1,9 @@
-"""What must always be true of the stored events, looked at on a schedule: what is broken is counted and named by ids. Not here: alerts, and how to mend it (docs/runbooks).
+"""Invariants of the stored events, checked on a schedule; violations are logged by id.
 
-Each look is one transaction, so that nothing seems broken that is only being written. A walk goes on page by page from look to look; what it has found is
-looked at again in every look, until it is mended.
+Each check is one transaction, so that a change under way is not taken for a violation. A scan goes
+on page by page from check to check. What it found broken is checked each time until it is repaired.
+
+Not here: alerts, and how a violation is repaired (docs/runbooks).
 """
 
 from __future__ import annotations
@@ -20,23 +22,23 @@ from chassis.persistence.mongo import Document
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OUTBOX, Transaction
 
-PAGE, NEWEST, NAMED = 500, 100, 20  # documents of a page, rows of a key, ids in a line of the log
-EVERY_SECONDS, LATE, EARLY_AT_MOST, UNSEALED_AT_MOST = (
-    300.0,
-    timedelta(minutes=10),
-    timedelta(hours=24),
-    timedelta(minutes=1),
-)
+PAGE = 500  # documents
+NEWEST = 100  # rows of a key
+NAMED = 20  # ids in a log line
+EVERY_SECONDS = 300.0
+LATE = timedelta(minutes=10)
+EARLY_AT_MOST = timedelta(hours=24)
+UNSEALED_AT_MOST = timedelta(minutes=1)
 log = telemetry.log(__name__)
 
 
 @dataclass(slots=True)
 class InvariantScan:
-    """Where one invariant's look stands: the last page, and what was found broken since when, by id."""
+    """The progress of one check: its last page, and since when each id is broken."""
 
     after: str = ""
     following: str = ""
-    found: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    broken_since: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
 
     async def page(
         self,
@@ -46,8 +48,9 @@ class InvariantScan:
         by: str = "_id",
         where: Document | None = None,
     ) -> list[Document]:
-        """The next page in the order of `by`, and what was found broken before."""
-        where, shown = where or {}, dict.fromkeys((by, *fields), 1)
+        """Return the next page in the order of `by`, and what was broken before."""
+        where = where or {}
+        shown = dict.fromkeys((by, *fields), 1)
         rows = await tx.db.find(
             collection,
             where | {by: {"$gt": self.after}},
@@ -57,12 +60,10 @@ class InvariantScan:
             session=tx.session,
         )
         self.following = rows[-1][by] if len(rows) == PAGE else ""
-        if self.found:
+        if self.broken_since:
+            is_broken = {"_id": {"$in": list(self.broken_since)}}
             rows += await tx.db.find(
-                collection,
-                where | {"_id": {"$in": list(self.found)}},
-                fields=shown,
-                session=tx.session,
+                collection, where | is_broken, fields=shown, session=tx.session
             )
         return rows
 
@@ -70,161 +71,157 @@ class InvariantScan:
 InvariantCheck = Callable[[Transaction, InvariantScan], Awaitable[list[Document]]]
 
 
-async def key_counters_match_rows(tx: Transaction, walk: InvariantScan) -> list[Document]:
-    """A key's counter is the seq of its newest outbox row, and none of its newest rows is missing."""
-    keys = [key["_id"] for key in await walk.page(tx, "keys")]
-    group = {"_id": None, "rows": {"$sum": 1}, "first": {"$min": "$seq"}, "last": {"$max": "$seq"}}
-    newest = [
+async def key_counters_match_rows(tx: Transaction, scan: InvariantScan) -> list[Document]:
+    """A key's counter is the seq of its newest outbox row; none of its newest rows is missing."""
+    keys = [key["_id"] for key in await scan.page(tx, "keys")]
+    summary = {
+        "_id": None,
+        "rows": {"$sum": 1},
+        "first": {"$min": "$seq"},
+        "last": {"$max": "$seq"},
+    }
+    newest_rows = [
         {"$sort": {"seq": -1}},
         {"$limit": NEWEST},
         {"$project": {"_id": 0, "key": 1, "seq": 1}},
-        {"$group": group},
+        {"$group": summary},
     ]
-    joined = {
+    lookup = {
         "from": OUTBOX,
         "localField": "_id",
         "foreignField": "key",
-        "pipeline": newest,
-        "as": "told",
+        "pipeline": newest_rows,
+        "as": "newest",
     }
+    pipeline = [{"$match": {"_id": {"$in": keys}}}, {"$lookup": lookup}]
+    counters = await tx.db.aggregate("keys", pipeline, session=tx.session)
+    return [key for key in counters if not _is_complete(key["seq"], key["newest"])]
+
+
+def _is_complete(seq: int, newest: list[Document]) -> bool:
+    """Return whether the summary of a key's newest rows ends at `seq` and has no gap."""
+    if not newest:
+        return False
+    [summary] = newest
+    rows_expected = seq - summary["first"] + 1
+    if summary["last"] != seq or summary["rows"] != rows_expected:
+        return False
+    return summary["first"] == 1 or summary["rows"] == NEWEST
+
+
+async def rows_are_sent_in_time(tx: Transaction, _scan: InvariantScan) -> list[Document]:
+    """No outbox row waits for 10 minutes, unless its key is blocked."""
+    heads = await tx.db.find("parked", {"kind": BLOCKED}, session=tx.session)
+    blocked_keys = [head["key"] for head in heads]
+    is_late = {"at": {"$lt": tx.now - LATE}, "key": {"$nin": blocked_keys}}
+    return await _first_matches(tx, OUTBOX, UNSENT | is_late)
+
+
+async def parked_heads_match_events(tx: Transaction, scan: InvariantScan) -> list[Document]:
+    """The head of a parked sequence knows how many events are parked, and the first."""
+    heads = await scan.page(tx, "parked", "kind", "count", "first")
+    ids = [head["_id"] for head in heads]
+    match = {"$match": {"state": "parked", "marker": {"$in": ids}}}
+    group = {"_id": "$marker", "count": {"$sum": 1}, "first": {"$min": "$order"}}
+    summaries = await tx.db.aggregate("inbox", [match, {"$group": group}], session=tx.session)
+    parked = {summary["_id"]: (summary["count"], summary["first"]) for summary in summaries}
     return [
-        key
-        for key in await tx.db.aggregate(
-            "keys", [{"$match": {"_id": {"$in": keys}}}, {"$lookup": joined}], session=tx.session
-        )
-        if not _whole(key["seq"], key["told"])
+        head
+        for head in heads
+        if head["kind"] == HEAD and parked.get(head["_id"]) != (head["count"], head["first"])
     ]
 
 
-def _whole(seq: int, told: list[Document]) -> bool:
-    return (
-        bool(told)
-        and told[0]["last"] == seq
-        and seq - told[0]["first"] + 1 == told[0]["rows"]
-        and (told[0]["first"] == 1 or told[0]["rows"] == NEWEST)
+async def parked_events_have_head(tx: Transaction, scan: InvariantScan) -> list[Document]:
+    """A parked event has a head: without one, later events of its key would pass it."""
+    events = await scan.page(tx, "inbox", by="marker", where={"state": "parked"})
+    head_ids = list({event["marker"] for event in events})
+    heads = await tx.db.find(
+        "parked", {"_id": {"$in": head_ids}}, fields={"_id": 1}, session=tx.session
     )
+    existing = {head["_id"] for head in heads}
+    return [event for event in events if event["marker"] not in existing]
 
 
-async def rows_are_sent_in_time(tx: Transaction, _walk: InvariantScan) -> list[Document]:
-    """No outbox row waits for 10 minutes, unless its key is stopped."""
-    stopped = [
-        marker["key"]
-        for marker in await tx.db.find("parked", {"kind": BLOCKED}, session=tx.session)
-    ]
-    return await _some(
-        tx, OUTBOX, UNSENT | {"at": {"$lt": tx.now - LATE}, "key": {"$nin": stopped}}
-    )
+async def early_events_applied_when_known(tx: Transaction, scan: InvariantScan) -> list[Document]:
+    """No early event waits for a subject that has been known for 10 minutes."""
+    events = await scan.page(tx, "early", "waits_for")
+    subjects = {event["waits_for"] for event in events}
+    known = await known_by_now(tx.db, type(tx), subjects, tx.session)
+    return [event for event in events if event["waits_for"] in known]
 
 
-async def parked_heads_match_events(tx: Transaction, walk: InvariantScan) -> list[Document]:
-    """The marker of a parked key knows how many letters wait behind it, and the first."""
-    markers = await walk.page(tx, "parked", "kind", "count", "first")
-    wanted = [
-        {"$match": {"state": "parked", "marker": {"$in": [marker["_id"] for marker in markers]}}}
-    ]
-    groups = await tx.db.aggregate(
-        "inbox",
-        [
-            *wanted,
-            {"$group": {"_id": "$marker", "count": {"$sum": 1}, "first": {"$min": "$order"}}},
-        ],
-        session=tx.session,
-    )
-    letters = {group["_id"]: (group["count"], group["first"]) for group in groups}
-    return [
-        marker
-        for marker in markers
-        if marker["kind"] == HEAD
-        and letters.get(marker["_id"]) != (marker["count"], marker["first"])
-    ]
+async def early_events_are_recent(tx: Transaction, _scan: InvariantScan) -> list[Document]:
+    """No early event waits for a day: its subject should have come."""
+    return await _first_matches(tx, "early", {"since": {"$lt": tx.now - EARLY_AT_MOST}})
 
 
-async def parked_events_have_head(tx: Transaction, walk: InvariantScan) -> list[Document]:
-    """A parked letter stands behind a marker: without one, later events of its key would pass it."""
-    letters = await walk.page(tx, "inbox", by="marker", where={"state": "parked"})
-    markers = await tx.db.find(
-        "parked",
-        {"_id": {"$in": list({letter["marker"] for letter in letters})}},
-        fields={"_id": 1},
-        session=tx.session,
-    )
-    there = {marker["_id"] for marker in markers}
-    return [letter for letter in letters if letter["marker"] not in there]
+async def inbox_rows_expire(tx: Transaction, _scan: InvariantScan) -> list[Document]:
+    """Done inbox rows are removed in time, so that the inbox does not grow without end."""
+    oldest_kept = tx.now - timedelta(days=INBOX_DAYS + 1)
+    return await _first_matches(tx, "inbox", {"done_at": {"$lt": oldest_kept}})
 
 
-async def early_events_applied_when_known(tx: Transaction, walk: InvariantScan) -> list[Document]:
-    """No early fact waits for something that is here, 10 minutes on."""
-    facts = await walk.page(tx, "early", "waits_for")
-    there = await known_by_now(tx.db, type(tx), {fact["waits_for"] for fact in facts}, tx.session)
-    return [fact for fact in facts if fact["waits_for"] in there]
-
-
-async def early_events_are_recent(tx: Transaction, _walk: InvariantScan) -> list[Document]:
-    """No early fact waits for a day: what it speaks of should have come."""
-    return await _some(tx, "early", {"since": {"$lt": tx.now - EARLY_AT_MOST}})
-
-
-async def inbox_rows_expire(tx: Transaction, _walk: InvariantScan) -> list[Document]:
-    """What is done is forgotten in time, so that the inbox does not grow without end."""
-    return await _some(tx, "inbox", {"done_at": {"$lt": tx.now - timedelta(days=INBOX_DAYS + 1)}})
-
-
-async def audit_is_sealed(tx: Transaction, _walk: InvariantScan) -> list[Document]:
+async def audit_is_sealed(tx: Transaction, _scan: InvariantScan) -> list[Document]:
     """No audit row waits for a minute to be sealed."""
-    return await _some(tx, "audit", {"block": None, "at": {"$lt": tx.now - UNSEALED_AT_MOST}})
+    where = {"block": None, "at": {"$lt": tx.now - UNSEALED_AT_MOST}}
+    return await _first_matches(tx, "audit", where)
 
 
-async def _some(tx: Transaction, collection: str, where: Document) -> list[Document]:
+async def _first_matches(tx: Transaction, collection: str, where: Document) -> list[Document]:
     return await tx.db.find(collection, where, limit=PAGE, fields={"_id": 1}, session=tx.session)
 
 
-_AT_ONCE: tuple[InvariantCheck, ...] = (
-    key_counters_match_rows,
-    rows_are_sent_in_time,
-    parked_heads_match_events,
-    parked_events_have_head,
-    early_events_are_recent,
-    inbox_rows_expire,
-    audit_is_sealed,
-)
+# For how long each invariant may be broken before that is reported.
 INVARIANTS: dict[InvariantCheck, timedelta] = {
-    **dict.fromkeys(_AT_ONCE, timedelta(0)),
+    key_counters_match_rows: timedelta(0),
+    rows_are_sent_in_time: timedelta(0),
+    parked_heads_match_events: timedelta(0),
+    parked_events_have_head: timedelta(0),
+    early_events_are_recent: timedelta(0),
+    inbox_rows_expire: timedelta(0),
+    audit_is_sealed: timedelta(0),
     early_events_applied_when_known: LATE,
-}  # how long it may be broken
+}
 
 
 class Invariants:
-    """The leased job that looks at all of them."""
+    """The leased job that checks all invariants."""
 
     def __init__(self) -> None:
-        self._walks = {look: InvariantScan() for look in INVARIANTS}
+        self._scans = {check: InvariantScan() for check in INVARIANTS}
 
     async def __call__(self, run: Runner[Any]) -> bool:
-        """One look at each."""
-        for look, walk in self._walks.items():
-            now, rows = await run(partial(_looked, look, walk))
-            walk.after = walk.following
-            walk.found = {row["_id"]: walk.found.get(row["_id"], now) for row in rows[:PAGE]}
-            broken = {
-                row["_id"]: row.get("first", row["_id"])
-                for row in rows
-                if now - walk.found.get(row["_id"], now) >= INVARIANTS[look]
+        """Check each invariant once; return False, because nothing is left to do at once."""
+        for check, scan in self._scans.items():
+            now, rows = await run(partial(_check_at, check, scan))
+            scan.after = scan.following
+            scan.broken_since = {
+                row["_id"]: scan.broken_since.get(row["_id"], now) for row in rows[:PAGE]
             }
-            telemetry.INVARIANT_BROKEN.labels(look.__name__).set(len(broken))
-            if (
-                broken
-            ):  # of a marker its first letter is named: a key may be anything that a record brought
-                log.error(
-                    "invariant_broken",
-                    invariant=look.__name__,
-                    found=len(broken),
-                    ids=list(broken.values())[:NAMED],
-                )
+            _report(check, scan, now, rows)
         telemetry.INVARIANTS_CHECKED.set_to_current_time()
         return False
 
 
-async def _looked(
-    look: InvariantCheck, walk: InvariantScan, tx: Transaction
+def _report(
+    check: InvariantCheck, scan: InvariantScan, now: datetime, rows: list[Document]
+) -> None:
+    """Show and log what has been broken for longer than the invariant may be."""
+    name = check.__name__
+    # Of a head its first event is named: a key may be any text that a record brought.
+    broken = {
+        row["_id"]: row.get("first", row["_id"])
+        for row in rows
+        if now - scan.broken_since.get(row["_id"], now) >= INVARIANTS[check]
+    }
+    telemetry.INVARIANT_BROKEN.labels(name).set(len(broken))
+    if broken:
+        ids = list(broken.values())[:NAMED]
+        log.error("invariant_broken", invariant=name, found=len(broken), ids=ids)
+
+
+async def _check_at(
+    check: InvariantCheck, scan: InvariantScan, tx: Transaction
 ) -> tuple[datetime, list[Document]]:
-    return tx.now, await look(tx, walk)
+    return tx.now, await check(tx, scan)

@@ -1,4 +1,7 @@
-"""Work that repeats under a lease: woken by commits, else every so often. Not here: what the work is."""
+"""Jobs that repeat under a lease: woken by commits, otherwise at intervals.
+
+Not here: what a job does.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,18 @@ from chassis.persistence.lease import Lease
 from chassis.persistence.transactions import Runner, TransactionManager
 from chassis.persistence.unit_of_work import OperationContext
 
+MIN_LEASE_SECONDS = 20.0
+MIN_PAUSE_SECONDS = 1.0
+TRANSACTION_SECONDS = 30.0
 log = telemetry.log(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A piece of work done by one replica at a time. `work(run)` returns True when there is more to do at once; `every` is in seconds, at least 1."""
+    """Work of one replica at a time, every `every` seconds (at least 1).
+
+    `work(run)` returns True when there is more to do at once.
+    """
 
     name: str
     work: Callable[[Runner[Any]], Awaitable[bool]]
@@ -29,76 +38,82 @@ class Job:
 
 
 class JobLoop:
-    """Runs one job for ever."""
+    """Runs one job until it is stopped."""
 
     def __init__(
         self, engine: TransactionManager[Any], job: Job, service: str, replica: str
     ) -> None:
-        self.engine, self.job, self.service = engine, job, service
-        self._lease = Lease(
-            engine.db, f"job/{job.name}", f"{service}/{replica}", seconds=max(20.0, job.every * 3)
-        )
+        self.engine = engine
+        self.job = job
+        self.service = service
+        lease_seconds = max(MIN_LEASE_SECONDS, job.every * 3)
+        self._lease = Lease(engine.db, f"job/{job.name}", f"{service}/{replica}", lease_seconds)
         self._wake = asyncio.Event()
-        self._ending = False
+        self._is_ending = False
 
     def stop(self) -> None:
-        """End after the turn at hand."""
-        self._ending = True
+        """End after the current turn."""
+        self._is_ending = True
         self._wake.set()
 
     def wake(self) -> None:
-        """Do it now."""
+        """Run the job now."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Work for ever; ends when cancelled. A failure is logged and counted, and the work comes again."""
+        """Run the job until stopped or cancelled; log and count a failure, and try again."""
         try:
-            while not self._ending:
+            while not self._is_ending:
                 self._wake.clear()
-                if not await self._turn() and not self._ending:
+                has_more = await self._turn()
+                if not has_more and not self._is_ending:
                     await self._pause()
         finally:
             if self._lease.held:
                 await self._lease.release()
 
     async def _turn(self) -> bool:
-        more, result = False, "interrupted"
+        """Do the work once if the lease is held; return whether there is more to do at once."""
+        has_more = False
+        result = "interrupted"
         try:
             if self._lease.held or await self._lease.take():
-                run = Runner(
-                    self.engine,
-                    OperationContext(
-                        caller=system(self.service),
-                        correlation_id=new_id(),
-                        what=f"job:{self.job.name}",
-                    ),
-                    seconds=30,
+                context = OperationContext(
+                    caller=system(self.service),
+                    correlation_id=new_id(),
+                    what=f"job:{self.job.name}",
                 )
-                more = await self._kept(asyncio.ensure_future(self.job.work(run)))
-                result = "more" if more else "done"
+                run = Runner(self.engine, context, seconds=TRANSACTION_SECONDS)
+                has_more = await self._work_under_lease(asyncio.ensure_future(self.job.work(run)))
+                result = "more" if has_more else "done"
         except (mongo.MongoError, Busy) as error:
             log.warning("job_interrupted", job=self.job.name, error=type(error).__name__)
         except Exception:
             result = "failed"
             log.exception("job_failed", job=self.job.name)
         telemetry.JOB_RUNS.labels(self.job.name, result).inc()
-        return more
+        return has_more
 
-    async def _kept(self, work: asyncio.Future[bool]) -> bool:
-        """The work's result. The lease is renewed while it lasts, and the work is cancelled when that fails: another replica may begin."""
+    async def _work_under_lease(self, work: asyncio.Future[bool]) -> bool:
+        """Renew the lease until the work ends, and return its result.
+
+        If the lease is lost the work is cancelled, because another replica may begin.
+        """
         try:
-            while not (await asyncio.wait([work], timeout=self._lease.seconds / 4))[0]:
+            while True:
+                done, _ = await asyncio.wait([work], timeout=self._lease.seconds / 4)
+                if done:
+                    return work.result()
                 if not await self._lease.take():
                     log.warning("job_lost_its_lease", job=self.job.name)
                     return False
-            return work.result()
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
     async def _pause(self) -> None:
         try:
-            async with asyncio.timeout(max(1.0, self.job.every)):
+            async with asyncio.timeout(max(MIN_PAUSE_SECONDS, self.job.every)):
                 await self._wake.wait()
         except TimeoutError:
             return

@@ -1,6 +1,9 @@
-"""Figures that a leased job measures now and then, e.g. how old a list is. Not here: what is counted as it happens (telemetry), and what is measured.
+"""Gauges that a leased job measures at intervals, for example the age of a snapshot.
 
-One replica measures at a time. One that has lost its lease must not go on showing what it saw: a figure is shown for three rounds, then no more.
+One replica measures at a time. A replica that has lost its lease must not keep showing what it saw,
+so a value is shown for three intervals only.
+
+Not here: what is counted as it happens (telemetry), what is measured (the services).
 """
 
 from __future__ import annotations
@@ -13,41 +16,46 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-JOB, EVERY_SECONDS, ROUNDS = "metrics", 60.0, 3
-MOST = 1_000  # series of one figure: the largest, which are those that alerts look for
+JOB = "metrics"
+EVERY_SECONDS = 60.0
+SHOWN_INTERVALS = 3
+MAX_SERIES = 1_000  # of one gauge: the largest values, because alerts look for those
 
 
 class ScheduledGauge(Collector):
-    """A gauge with one label or none, set as a whole. `every` is how often it is measured, in seconds."""
+    """A gauge with at most one label, set as a whole every `every` seconds."""
 
     def __init__(
         self,
         name: str,
-        words: str,
+        documentation: str,
         label: str = "",
         *,
         every: float = EVERY_SECONDS,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        self.name, self.words, self.label, self._fresh = name, words, label, ROUNDS * every
+        self.name = name
+        self.documentation = documentation
+        self.label = label
+        self._shown_seconds = SHOWN_INTERVALS * every
         self._values: Mapping[str, float] = {}
-        self._until = 0.0
+        self._shown_until = 0.0
         registry.register(self)
 
     def set(self, value: float) -> None:
-        """What was measured."""
+        """Set the value of a gauge without label."""
         self.set_by_label({"": value})
 
     def set_by_label(self, values: Mapping[str, float]) -> None:
-        """What was measured, by the label's value; what is not named is shown no more."""
-        self._values, self._until = (
-            dict(heapq.nlargest(MOST, values.items(), key=lambda item: item[1])),
-            time.monotonic() + self._fresh,
-        )
+        """Set the values by label; a label that is not named is no longer shown."""
+        self._values = dict(heapq.nlargest(MAX_SERIES, values.items(), key=lambda item: item[1]))
+        self._shown_until = time.monotonic() + self._shown_seconds
 
     def collect(self) -> Iterator[Metric]:
-        """The figure as it is shown now."""
-        shown = GaugeMetricFamily(self.name, self.words, labels=[self.label] if self.label else [])
-        for label, value in self._values.items() if time.monotonic() < self._until else ():
-            shown.add_metric([label] if self.label else [], value)
-        yield shown
+        """Yield the gauge as it is shown now."""
+        labels = [self.label] if self.label else []
+        family = GaugeMetricFamily(self.name, self.documentation, labels=labels)
+        if time.monotonic() < self._shown_until:
+            for label, value in self._values.items():
+                family.add_metric([label] if self.label else [], value)
+        yield family

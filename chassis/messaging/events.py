@@ -1,6 +1,9 @@
-"""What services tell each other: event classes, their envelope, and readers' copies. Not here: how events travel or are kept.
+"""Event classes, their envelope, and the tolerant copies of consumers.
 
-An event on the wire is a CloudEvent 1.0 in binary mode (Kafka protocol binding 3.2): the body is the data, all else is headers.
+Not here: how events are sent (outbox_relay, kafka) or kept (unit of work, inbox).
+
+An event on the wire is a CloudEvent 1.0 in binary mode (Kafka protocol binding 3.2): the body is
+the data, everything else is headers.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-MAX_NAME = 500  # characters of an id or a key, by which an operator must be able to name it
-_NEEDED = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_sequence")
-_TEXTS = {  # headers that hold an envelope's field as it is, in the order of the design
+# Characters of an id or a key, because operators name events by them.
+MAX_NAME = 500
+_REQUIRED_HEADERS = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_sequence")
+# Headers that hold a field of the envelope unchanged.
+_TEXT_HEADERS = {
     "ce_id": "id",
     "ce_type": "type",
     "ce_source": "source",
@@ -30,14 +35,20 @@ Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Aliased:
-    """Marks a field that names a subject which may have been merged into another: resolved before a handler sees it."""
+    """Marks a field with a reference that may have been merged into another.
+
+    It is resolved before a handler sees the event.
+    """
 
 
 Reference = Annotated[str, Aliased()]
 
 
 class Unreadable(Exception):
-    """A record whose headers or body cannot be read; `reason` goes into the parked row and holds no data of the record."""
+    """A record whose headers or body cannot be read.
+
+    `reason` goes into the parked row and holds no data of the record.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -45,7 +56,10 @@ class Unreadable(Exception):
 
 
 class SubjectNotKnownYet(Exception):
-    """The event speaks of something that is not here yet; it is kept and applied when `subject` (an id) is added. Raise it before anything is written."""
+    """The subject of an event is not known here yet.
+
+    The event is kept and applied when `subject` (an id) is added. Raise it before any write.
+    """
 
     def __init__(self, subject: str) -> None:
         super().__init__("not known yet")
@@ -53,19 +67,24 @@ class SubjectNotKnownYet(Exception):
 
 
 class Event(BaseModel):
-    """A fact that a service tells the world. Subclass with `type="<service>.<noun>-<past verb>.v<major>"` and `key=` the field that orders it."""
+    """A fact that a service publishes.
+
+    Subclasses give `type="<service>.<noun>-<past verb>.v<major>"`, and as `key` the name of the
+    field that orders the event.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     type: ClassVar[str] = ""
     key_field: ClassVar[str] = ""
 
     def __init_subclass__(cls, *, type: str = "", key: str = "", **kwargs: Any) -> None:
-        cls.type, cls.key_field = type, key
+        cls.type = type
+        cls.key_field = key
         super().__init_subclass__(**kwargs)
 
     @property
     def facility(self) -> str:
-        """The facility that it names, if it names one."""
+        """The facility that the event names, "" without one."""
         return self.__dict__.get("facility_id", "")
 
     @property
@@ -75,7 +94,7 @@ class Event(BaseModel):
 
 
 class Envelope(NamedTuple):
-    """Where an event came from and where it stands in its key's order."""
+    """Where an event came from, and its sequence within its key."""
 
     id: str
     type: str
@@ -93,20 +112,17 @@ class Envelope(NamedTuple):
     traceparent: str = ""
 
     def headers(self) -> list[tuple[str, bytes]]:
-        """The Kafka headers."""
-        texts = [
-            (header, value.encode())
-            for header, name in _TEXTS.items()
-            if (value := getattr(self, name))
-        ]
+        """Return the Kafka headers."""
+        headers: list[tuple[str, bytes]] = []
+        for header, field in _TEXT_HEADERS.items():
+            value = getattr(self, field)
+            if value:
+                headers.append((header, value.encode()))
         time = self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        numbers = [
+        return [
+            *headers,
             ("ce_sequence", b"%d" % self.sequence),
             ("ce_aggregateversion", b"%d" % self.aggregate_version),
-        ]
-        return [
-            *texts,
-            *numbers,
             ("ce_specversion", b"1.0"),
             ("ce_subject", self.key.encode()),
             ("ce_time", time.encode()),
@@ -115,37 +131,39 @@ class Envelope(NamedTuple):
 
     @classmethod
     def of(cls, headers: Mapping[str, str], key: str) -> Self:
-        """The envelope in these headers; Unreadable when one that order or identity hangs on is missing or malformed."""
+        """Return the envelope in these headers.
+
+        Raises Unreadable if a header of identity or order is missing or malformed.
+        """
         if max(len(key), len(headers.get("ce_id", ""))) > MAX_NAME:
             raise Unreadable("an id or a key is too long")
-        if missing := [name for name in _NEEDED if not headers.get(name)]:
+        if missing := [name for name in _REQUIRED_HEADERS if not headers.get(name)]:
             raise Unreadable(f"header missing: {', '.join(missing)}")
         if headers.get("ce_specversion") != "1.0":
             raise Unreadable("ce_specversion is not 1.0")
         if headers.get("ce_subject", key) != key:
             raise Unreadable("ce_subject differs from the record's key")
         try:
-            time, sequence, version = (
-                datetime.fromisoformat(headers["ce_time"]),
-                int(headers["ce_sequence"]),
-                int(headers.get("ce_aggregateversion") or 0),
-            )
+            time = datetime.fromisoformat(headers["ce_time"])
+            sequence = int(headers["ce_sequence"])
+            version = int(headers.get("ce_aggregateversion") or 0)
         except ValueError:
             raise Unreadable(
                 "a header has the wrong form: ce_time, ce_sequence or ce_aggregateversion"
             ) from None
         if time.tzinfo is None:
             raise Unreadable("ce_time has no zone")
-        texts: dict[str, Any] = {name: headers.get(header, "") for header, name in _TEXTS.items()}
+        texts: dict[str, Any] = {
+            field: headers.get(header, "") for header, field in _TEXT_HEADERS.items()
+        }
         return cls(key=key, time=time, sequence=sequence, aggregate_version=version, **texts)
 
     @classmethod
     def archived(cls, row: Mapping[str, Any], service: str) -> Self:
-        """The envelope of a service's outbox row."""
-        texts: dict[str, Any] = {name: row.get(name, "") for name in _TEXTS.values()} | {
-            "id": row["_id"],
-            "source": f"bina/{service}",
-        }
+        """Return the envelope of an outbox row of this service."""
+        texts: dict[str, Any] = {field: row.get(field, "") for field in _TEXT_HEADERS.values()}
+        texts["id"] = row["_id"]
+        texts["source"] = f"bina/{service}"
         return cls(
             key=row["key"],
             time=row["at"],
@@ -156,20 +174,23 @@ class Envelope(NamedTuple):
 
 
 class Inbound(BaseModel):
-    """A reader's own copy of an event: only the fields it reads. `aliased` lists the fields resolved through the alias table."""
+    """A tolerant copy of an event: only the fields that the consumer reads.
+
+    `aliased` lists the fields that are resolved through the alias table.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     type: ClassVar[str] = ""
     upcasts: ClassVar[Mapping[str, Upcast]] = {}
     aliased: ClassVar[tuple[str, ...]] = ()
-    __slots__ = (
-        "__envelope__",
-    )  # not a private attribute, which costs more than the rest of reading an event
+    # Not a private attribute of pydantic: that costs more than the rest of reading an event.
+    __slots__ = ("__envelope__",)
 
     def __init_subclass__(
         cls, *, type: str = "", upcasts: Mapping[str, Upcast] | None = None, **kwargs: Any
     ) -> None:
-        cls.type, cls.upcasts = type, upcasts or {}
+        cls.type = type
+        cls.upcasts = upcasts or {}
         super().__init_subclass__(**kwargs)
 
     @classmethod
@@ -183,57 +204,67 @@ class Inbound(BaseModel):
 
     @property
     def meta(self) -> Envelope:
-        """Where the event came from; the key is as sent, not resolved."""
+        """The envelope of the event; its key is as sent, not resolved."""
         return self.__envelope__
 
     def with_envelope(self, envelope: Envelope) -> Self:
-        """The same event, with where it came from."""
+        """Return the same event with its envelope."""
         object.__setattr__(self, "__envelope__", envelope)
         return self
 
     def reads(self) -> Iterable[tuple[Any, str]]:
-        """What its handler will read by id, as (store class, id), so that a whole batch is fetched at once. Override where it pays; only speed hangs on it."""
+        """Return what the handler will read by id, as (store class, id).
+
+        A whole batch is then read at once. It only affects speed.
+        """
         return ()
 
     @property
     def references(self) -> list[str]:
-        """The values of the aliased fields."""
-        return [value for name in self.aliased if (value := getattr(self, name))]
+        """The values of the aliased fields, without empty ones."""
+        values = [getattr(self, name) for name in self.aliased]
+        return [value for value in values if value]
 
     def resolved(self, aliases: Mapping[str, str | None]) -> Self:
-        """The event as the survivors of merges see it."""
-        survivors = {
-            name: into for name in self.aliased if (into := aliases.get(getattr(self, name)))
-        }
-        return (
-            self.model_copy(update=survivors).with_envelope(self.__envelope__)
-            if survivors
-            else self
-        )
+        """Return the event with the survivors of merges in its aliased fields."""
+        survivors: dict[str, str] = {}
+        for name in self.aliased:
+            into = aliases.get(getattr(self, name))
+            if into:
+                survivors[name] = into
+        if not survivors:
+            return self
+        return self.model_copy(update=survivors).with_envelope(self.__envelope__)
 
     @classmethod
     def read(cls, body: bytes, envelope: Envelope) -> Self:
-        """The event in this body, older versions lifted by `upcasts`; Unreadable names the fields that do not fit."""
+        """Return the event in this body; `upcasts` convert older versions.
+
+        Raises Unreadable, which names the fields that do not fit.
+        """
         try:
-            event = (
-                cls.model_validate_json(body)
-                if envelope.type == cls.type
-                else cls.model_validate(cls.upcasts[envelope.type](_object(body)))
-            )
+            if envelope.type == cls.type:
+                event = cls.model_validate_json(body)
+            else:
+                upcast = cls.upcasts[envelope.type]
+                event = cls.model_validate(upcast(_object(body)))
         except ValidationError as error:
-            problems = error.errors(include_input=False, include_url=False)
-            if problems[0]["type"] == "json_invalid":
-                raise Unreadable("the body is not JSON") from None
-            if problems[0]["type"] == "model_type" and not problems[0]["loc"]:
-                raise Unreadable("the body is not a JSON object") from None
-            fields = sorted(
-                {
-                    ".".join(str(part) for part in problem["loc"]) + ": " + problem["type"]
-                    for problem in problems
-                }
-            )
-            raise Unreadable(f"fields that do not fit: {', '.join(fields)}") from None
+            raise _unreadable(error) from None
         return event.with_envelope(envelope)
+
+
+def _unreadable(error: ValidationError) -> Unreadable:
+    """Return why a body was refused, without its values."""
+    problems = error.errors(include_input=False, include_url=False)
+    if problems[0]["type"] == "json_invalid":
+        return Unreadable("the body is not JSON")
+    if problems[0]["type"] == "model_type" and not problems[0]["loc"]:
+        return Unreadable("the body is not a JSON object")
+    fields: set[str] = set()
+    for problem in problems:
+        path = ".".join(str(step) for step in problem["loc"])
+        fields.add(f"{path}: {problem['type']}")
+    return Unreadable(f"fields that do not fit: {', '.join(sorted(fields))}")
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -247,5 +278,5 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def stem(type_name: str) -> str:
-    """A type's name without its major version: `training.course-completed`."""
+    """Return a type without its major version: `training.course-completed`."""
     return type_name.rpartition(".v")[0] or type_name

@@ -1,4 +1,4 @@
-"""What happens to a received event: it takes effect once, in its key's order, or early, or parks.
+"""What happens to a received event: it takes effect once and in order, waits, or is parked.
 
 Not here: what can be read of a record (received_events), where events come from (consumer,
 admin/replay), operators' work on parked events (parked_events).

@@ -1,4 +1,4 @@
-"""Events as a service receives them: what can be read of a record, and which handler takes it.
+"""Events as a service receives them: what can be read of a record, and its handler.
 
 Not here: how events take effect and what is remembered of them (inbox).
 """

@@ -1,4 +1,4 @@
-"""Cursors of paged lists: opaque texts that name a list and a position in it. Not here: queries."""
+"""Cursors of paged lists: texts that name a list and a position. Not here: queries."""
 
 from __future__ import annotations
 

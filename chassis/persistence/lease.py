@@ -1,4 +1,7 @@
-"""A lease in MongoDB: one holder at a time of what only one replica should do. Not here: what is done with it (outbox, jobs, lifetime)."""
+"""A lease in MongoDB: one holder at a time of what only one replica may do.
+
+Not here: what is done under it (outbox relay, jobs, lifespan).
+"""
 
 from __future__ import annotations
 
@@ -7,41 +10,48 @@ import asyncio
 from chassis.ids import new_id
 from chassis.persistence.mongo import DuplicateKey, Mongo
 
-PROCESS = new_id()  # grows from one start of a process to the next
+# grows from one start of a process to the next
+PROCESS = new_id()
+
+# the part of a lease after which we no longer rely on it
+SAFE_SHARE = 0.75
 
 
 class Lease:
-    """One holder at a time, by the server's clock; `token` grows with each change of holder (fencing). Of two processes with one name the younger holds it."""
+    """The right of one holder until a time of the server's clock.
+
+    `token` grows with each change of holder (fencing). Of two processes with the same holder name
+    the younger one gets the lease.
+    """
 
     def __init__(
         self, mongo: Mongo, name: str, holder: str, seconds: float, *, process: str = PROCESS
     ) -> None:
-        self.mongo, self.name, self.holder, self.seconds, self.process = (
-            mongo,
-            name,
-            holder,
-            seconds,
-            process,
-        )
+        self.mongo = mongo
+        self.name = name
+        self.holder = holder
+        self.seconds = seconds
+        self.process = process
         self.token = 0
         self._until = 0.0
 
     @property
     def held(self) -> bool:
-        """Whether we still hold it, by our own monotonic clock, a quarter of the time early."""
+        """Return whether we still hold it, by our monotonic clock, a quarter of the time early."""
         return asyncio.get_running_loop().time() < self._until
 
     async def take(self) -> bool:
-        """Take or renew it; True when we hold it now."""
-        asked = asyncio.get_running_loop().time()
+        """Take or renew the lease; return whether we hold it now."""
+        requested_at = asyncio.get_running_loop().time()
         ours = {"$and": [{"$eq": ["$holder", self.holder]}, {"$lte": ["$process", self.process]}]}
-        free = {"$or": [ours, {"$lte": [{"$ifNull": ["$until", 0]}, "$$NOW"]}]}
-        changes = {"$and": [free, {"$ne": [["$holder", "$process"], [self.holder, self.process]]}]}
+        is_free = {"$or": [ours, {"$lte": [{"$ifNull": ["$until", 0]}, "$$NOW"]}]}
+        is_other = {"$ne": [["$holder", "$process"], [self.holder, self.process]]}
+        changes = {"$and": [is_free, is_other]}
         fields = {
             "token": {"$add": [{"$ifNull": ["$token", 0]}, {"$cond": [changes, 1, 0]}]},
-            "until": {"$cond": [free, {"$add": ["$$NOW", int(self.seconds * 1000)]}, "$until"]},
-            "holder": {"$cond": [free, self.holder, "$holder"]},
-            "process": {"$cond": [free, self.process, "$process"]},
+            "until": {"$cond": [is_free, {"$add": ["$$NOW", int(self.seconds * 1000)]}, "$until"]},
+            "holder": {"$cond": [is_free, self.holder, "$holder"]},
+            "process": {"$cond": [is_free, self.process, "$process"]},
         }
         try:
             row = await self.mongo.find_and_update(
@@ -52,11 +62,12 @@ class Lease:
         if row is None or (row["holder"], row["process"]) != (self.holder, self.process):
             self._until = 0.0
             return False
-        self.token, self._until = row["token"], asked + self.seconds * 0.75
+        self.token = row["token"]
+        self._until = requested_at + self.seconds * SAFE_SHARE
         return True
 
     async def release(self) -> None:
-        """Give it back so that another may take it at once."""
+        """Give the lease back, so that another may take it at once."""
         self._until = 0.0
         await self.mongo.update(
             "leases",

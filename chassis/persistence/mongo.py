@@ -339,9 +339,13 @@ class Mongo:
             if error.code != _NAMESPACE_EXISTS:
                 raise
 
-    async def rename(self, collection: str, to: str) -> None:
-        """Put the collection in the place of another, at once."""
-        await self.db[collection].rename(to, dropTarget=True)
+    async def rename(self, collection: str, to: str, *, replaces: bool = True) -> None:
+        """Rename a collection; one that has the new name is dropped, or MongoError is raised."""
+        await self.db[collection].rename(to, dropTarget=replaces)
+
+    async def drop_collection(self, collection: str) -> None:
+        """Drop a collection and its indexes."""
+        await self.db.drop_collection(collection)
 
     async def drop(self) -> None:
         """Drop the database."""

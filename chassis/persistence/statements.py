@@ -1,4 +1,4 @@
-"""Documents, queries, indexes and writes as plain values. Not here: how they are run (mongo)."""
+"""Documents, queries, indexes and writes as plain values. Not here: their running (mongo)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where a transaction opens: run a use case for one caller, again on conflicts, until the deadline. Not here: HTTP, and what the use case does."""
+"""Runs use cases in transactions: again on conflicts, until the deadline.
+
+Not here: HTTP, and what a use case does.
+"""
 
 from __future__ import annotations
 
@@ -41,17 +44,23 @@ OWN_COLLECTIONS = frozenset(
     }
 )
 DEFAULT_SECONDS = 10.0
+MIN_PAUSE_SECONDS = 0.001
+FIRST_PAUSE_SECONDS = 0.004
+MAX_PAUSE_SECONDS = 0.2
 
 
 class KeyedLocks:
-    """Fair in-process locks by key: a contended document is written by one at a time, first come first served."""
+    """Fair in-process locks by key: the writers of a contended document queue in order."""
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
     async def hold(self, keys: Iterable[str], deadline: float) -> AsyncGenerator[None]:
-        """Hold the locks of all keys, taken in one order; Busy when the deadline (loop time) comes first."""
+        """Hold the locks of all keys, taken in one order.
+
+        Raises Busy when the deadline (loop time) comes first.
+        """
         taken: list[str] = []
         try:
             for key in sorted(set(keys)):
@@ -80,7 +89,10 @@ class KeyedLocks:
 
 @dataclass(slots=True)
 class TransactionManager(Generic[Tx]):
-    """What all transactions of one process share: the database, the unit of work's class, the clock, and who is told before and after a commit."""
+    """Runs the transactions of one process.
+
+    `before_commit` hooks run inside the transaction, `after_commit` hooks after it.
+    """
 
     db: Mongo
     transaction: type[Tx]
@@ -96,7 +108,11 @@ class TransactionManager(Generic[Tx]):
         cause: OperationContext,
         deadline: float | None = None,
     ) -> R:
-        """One try of one transaction, its body ended at the deadline (loop time; the commit is not: it is known or asked for). TransactionConflict: run it again."""
+        """Run one attempt of a transaction.
+
+        The body ends at the deadline (loop time); the commit does not, so that its result is
+        known. Raises TransactionConflict when it may run again.
+        """
 
         async def work(session: mongo.Session) -> tuple[R, Tx]:
             async with asyncio.timeout_at(deadline):
@@ -110,15 +126,11 @@ class TransactionManager(Generic[Tx]):
         try:
             result, tx = await self.db.transact(work)
         except DuplicateKey as error:
-            # an event's id comes from its aggregate: a second one is no race but a mistake, which would come again
-            if error.collection in OWN_COLLECTIONS and (error.collection, error.index) != (
-                OUTBOX,
-                "_id_",
-            ):
+            if _is_race(error):
                 raise TransactionConflict from error
             raise
-        for told in self.after_commit:
-            told(tx)
+        for after_commit in self.after_commit:
+            after_commit(tx)
         return result
 
     async def run_with_retries(
@@ -128,8 +140,12 @@ class TransactionManager(Generic[Tx]):
         deadline: float,
         contended: Iterable[str] = (),
     ) -> R:
-        """Run the body until it commits. Busy when conflicts last until the deadline (loop time); Duplicate when a unique index refuses it twice."""
-        loop, tries = asyncio.get_running_loop(), 0
+        """Run the body until it commits.
+
+        Raises Busy when conflicts last until the deadline (loop time), Duplicate when a unique
+        index refuses it twice.
+        """
+        conflicts = 0
         cause.traceparent = cause.traceparent or telemetry.current_traceparent()
         async with self.locks.hold(contended, deadline):
             while True:
@@ -137,23 +153,40 @@ class TransactionManager(Generic[Tx]):
                     return await self.attempt(body, cause, deadline)
                 except (TransactionConflict, mongo.Unreachable):
                     telemetry.TRANSACTION_RETRIES.inc()
-                    tries += 1
-                    pause = random.uniform(0.001, min(0.2, 0.004 * 2**tries))  # noqa: S311 - jitter
-                    if loop.time() + pause >= deadline:
-                        raise Busy from None
-                    await asyncio.sleep(pause)
+                    conflicts += 1
+                    await _pause_after_conflict(conflicts, deadline)
                 except (RetryWithoutEvent, DuplicateKey, DocumentRefused) as error:
                     if cause.without_early_events:
-                        raise (
-                            Duplicate(collection=error.collection, index=error.index)
-                            if isinstance(error, DuplicateKey)
-                            else error
-                        ) from None
-                    cause.without_early_events = (
-                        True  # the second try is without the early facts of others
-                    )
+                        raise _shown_to_caller(error) from None
+                    # the second attempt leaves early events, which may have caused the error
+                    cause.without_early_events = True
                 except TimeoutError:
                     raise Busy from None
+
+
+def _is_race(error: DuplicateKey) -> bool:
+    """Return whether another transaction was first, so that a new attempt may succeed.
+
+    An outbox row's `_id` is made from the aggregate's version: a second one is a defect, which
+    would come again.
+    """
+    is_outbox_id = (error.collection, error.index) == (OUTBOX, "_id_")
+    return error.collection in OWN_COLLECTIONS and not is_outbox_id
+
+
+async def _pause_after_conflict(conflicts: int, deadline: float) -> None:
+    """Sleep with jitter and exponential backoff. Raises Busy if the deadline comes first."""
+    longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**conflicts)
+    pause = random.uniform(MIN_PAUSE_SECONDS, longest)  # noqa: S311 - jitter
+    if asyncio.get_running_loop().time() + pause >= deadline:
+        raise Busy from None
+    await asyncio.sleep(pause)
+
+
+def _shown_to_caller(error: Exception) -> Exception:
+    if isinstance(error, DuplicateKey):
+        return Duplicate(collection=error.collection, index=error.index)
+    return error
 
 
 @dataclass(slots=True)
@@ -167,9 +200,10 @@ class Runner(Generic[Tx]):
     async def __call__(
         self, use_case: Callable[[Tx], Awaitable[R]], *, contended: Iterable[str] = ()
     ) -> R:
-        """Run it in one transaction, committed when this returns. Raises Busy at the deadline.
+        """Run it in one transaction, committed when this returns.
 
-        `contended` names the documents that many requests change at once; their locks are taken first.
+        `contended` names the documents that many requests change at once; their locks are taken
+        first. Raises Busy at the deadline.
         """
         self.cause.what = self.cause.what or name_of(use_case)
         self.cause.without_early_events = False

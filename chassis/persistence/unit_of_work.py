@@ -1,4 +1,4 @@
-"""The unit of work: identity map, buffered writes, outbox rows and audit rows of a transaction.
+"""The unit of work: identity map and buffered writes, outbox and audit rows.
 
 Reads go through the identity map. Writes are buffered and flushed as one unordered bulk for each
 collection, filtered by `_id` alone: a document that was read here and changed by another
@@ -47,6 +47,13 @@ class _Write(Enum):
     DELETE = "delete"
     HOLD = "hold"
     NOTHING = "nothing"  # inserted and removed in the same transaction
+
+
+_AUDIT_ACTIONS = {
+    _Write.INSERT: "added",
+    _Write.REPLACE: "changed",
+    _Write.DELETE: "removed",
+}
 
 
 class Savepoint(NamedTuple):
@@ -308,17 +315,14 @@ class Transaction:
         """
         collection = store.collection
         id_ = aggregate.id
+        write = _Write.INSERT if before is None else _Write.REPLACE
         if gone:
-            write, action = _Write.DELETE, "removed"
-        elif before is None:
-            write, action = _Write.INSERT, "added"
-        else:
-            write, action = _Write.REPLACE, "changed"
+            write = _Write.DELETE
         self._buffer(collection, id_, write)
         self.identity_map.replace(collection, id_, None if gone else aggregate)
         if store.audited:
             facts = store.about(aggregate) | store.changes(before, aggregate)
-            self.note(f"{collection}.{action}", id_, **facts)
+            self.note(f"{collection}.{_AUDIT_ACTIONS[write]}", id_, **facts)
         for index, event in enumerate(events):
             facility = event.facility or getattr(aggregate, "facility_id", "")
             self.emit(event, collection, aggregate, index, facility)

@@ -1,190 +1,104 @@
-"""At the certification body: assessment, panel, certificate, and anybody who checks it."""
+"""The steps at the certification body: assessment, panel, certificate, public check.
+
+Not here: the steps in the prison (prison), which complete the course.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from datetime import datetime
+from typing import Any
 
 from ops.demo.context import LSP, OK, SCHEME, UNITS, ZONE, DemoContext, Facts
-from ops.local.gateway_client import UnexpectedAnswer, eventually
+from ops.local.gateway_client import Answer, GatewayCaller, UnexpectedAnswer, eventually
+
+SHOWN_OF_CERTIFICATE = (
+    "certificate_id",
+    "scheme_title",
+    "valid_from",
+    "valid_until",
+    "digest",
+    "check_url",
+)
 
 
 async def prepare_certification(context: DemoContext) -> Facts:
-    administrator, officer = (
-        context.caller("administrator", lsp="*"),
-        context.caller("lsp_officer", lsp="*"),
-    )
-    known = {one["slug"]: one for one in await officer.list_all("/v1/lsps")}
-    lsp = known.get(LSP) or await administrator.post(
-        "/v1/lsps", {"slug": LSP, "name": "LSP Logam Nusantara", "kind": "P3"}
-    )
+    """Create the LSP, its licence, keys, scheme, assessor and venue; safe to repeat."""
+    lsp = await _prepare_lsp(context)
     context.ids["lsp"] = lsp["lsp_id"]
-    mine = context.caller("lsp_officer", lsp=lsp["lsp_id"])
-    year = {
-        "valid_from": f"{context.today.year}-01-01",
-        "valid_until": f"{context.today.year + 3}-12-31",
-        "scheme_refs": [SCHEME],
-    }
-    if not lsp["licences"]:
-        await mine.post(f"/v1/lsps/{lsp['lsp_id']}/licences", {"number": "BNSP-LSP-2201-ID"} | year)
-    if not lsp["keys"]:
-        await mine.post(f"/v1/lsps/{lsp['lsp_id']}/keys")
-    if not await mine.list_all(f"/v1/schemes?scheme_ref={SCHEME}"):
-        terms = {
-            "title": "Juru las SMAW posisi 1G",
-            "packaging": "cluster",
-            "description": "Mengelas pelat baja posisi di bawah tangan.",
-            "criteria": "Semua unit dinyatakan kompeten oleh LSP.",
-            "units": UNITS,
-            "asesi_per_assessor": 100,
-        }
-        await mine.post("/v1/schemes", {"lsp_id": lsp["lsp_id"], "scheme_ref": SCHEME} | terms)
-    assessors = await mine.list_all("/v1/assessors")
-    context.ids["assessor"] = (
-        assessors[0]
-        if assessors
-        else await mine.post(
-            "/v1/assessors",
-            {
-                "lsp_id": lsp["lsp_id"],
-                "name": "Asesor Satu",
-                "met_no": "MET.000.001234 2024",
-                "met_valid_until": f"{context.today.year + 2}-12-31",
-                "scheme_refs": [SCHEME],
-            },
-        )
-    )["assessor_id"]
-    venues = await mine.list_all("/v1/venues")
-    venue = (
-        venues[0]
-        if venues
-        else await mine.post(
-            "/v1/venues",
-            {
-                "lsp_id": lsp["lsp_id"],
-                "name": "TUK Sewaktu Las",
-                "kind": "occasional",
-                "places_per_day": 500,
-                "scheme_refs": [SCHEME],
-            },
-        )
-    )
-    context.ids["venue"] = venue["venue_id"]
-    if not any(
-        one["valid_from"] <= context.today.isoformat() <= one["valid_until"]
-        for one in venue["verifications"]
-    ):
-        await mine.post(
-            f"/v1/venues/{venue['venue_id']}/verifications",
-            {
-                "valid_from": context.today.isoformat(),
-                "valid_until": context.today.isoformat(),
-                "scheme_refs": [SCHEME],
-            },
-        )
+    officer = _officer(context)
+    await _prepare_licence_and_keys(lsp, officer, context)
+    await _prepare_scheme(officer, context)
+    context.ids["assessor"] = (await _prepare_assessor(officer, context))["assessor_id"]
+    context.ids["venue"] = (await _prepare_venue(officer, context))["venue_id"]
     return {"lsp": lsp["name"], "did": lsp["did"], "scheme": SCHEME, "units": len(UNITS)}
 
 
 async def open_application(context: DemoContext) -> Facts:
-    officer = context.caller("lsp_officer", lsp=context.ids["lsp"])
+    """Wait for the application of the completed course; fill its forms and assign it."""
+    officer = _officer(context)
+    person = context.ids["person"]
 
     async def opened() -> Facts | None:
-        found = await officer.list_all(
-            f"/v1/assessment-applications?participant_ref={context.ids['person']}"
+        applications = await officer.list_all(
+            f"/v1/assessment-applications?participant_ref={person}"
         )
-        return found[0] if found else None
+        return applications[0] if applications else None
 
     application = await eventually("application opened by the completed course", opened)
     path = f"/v1/assessment-applications/{application['application_id']}"
     context.ids |= {"application": application["application_id"], "application_path": path}
     today = context.today.isoformat()
-    await officer.request_expecting(
-        "PUT",
-        f"{path}/apl-01",
-        {
-            "evidence": [
-                {"kind": "Surat keterangan pelatihan", "description": "160 JP pelatihan las SMAW"}
-            ],
-            "signed_on": today,
-        },
-    )
-    await officer.request_expecting(
-        "PUT",
-        f"{path}/apl-02",
-        {"units": {unit["code"]: True for unit in UNITS}, "signed_on": today},
-    )
-    await officer.request_expecting("PUT", f"{path}/name")
-    await officer.request_expecting(
-        "PUT",
-        f"{path}/assignment",
-        {
-            "assessor_id": context.ids["assessor"],
-            "venue_id": context.ids["venue"],
-            "held_on": today,
-        },
-    )
+    evidence = {"kind": "Surat keterangan pelatihan", "description": "160 JP pelatihan las SMAW"}
+    form = {"evidence": [evidence], "signed_on": today}
+    self_assessment = {"units": {unit["code"]: True for unit in UNITS}, "signed_on": today}
+    assignment = {
+        "assessor_id": context.ids["assessor"],
+        "venue_id": context.ids["venue"],
+        "held_on": today,
+    }
+    await _change_application(officer, context, "apl-01", form)
+    await _change_application(officer, context, "apl-02", self_assessment)
+    await _change_application(officer, context, "name")
+    await _change_application(officer, context, "assignment", assignment)
     return {"application_id": application["application_id"], "scheme": application["scheme_ref"]}
 
 
 async def assess(context: DemoContext) -> Facts:
+    """Declare no conflict, record every unit as competent and recommend."""
     assessor = context.caller("assessor", assignment=context.ids["assessor"])
-    path = context.ids["application_path"]
-    await assessor.request_expecting("PUT", f"{path}/declaration", {"conflict": False})
-    await assessor.request_expecting(
-        "PUT", f"{path}/unit-results", {"units": {unit["code"]: "K" for unit in UNITS}}
+    results = {unit["code"]: "K" for unit in UNITS}
+    await _change_application(assessor, context, "declaration", {"conflict": False})
+    await _change_application(assessor, context, "unit-results", {"units": results})
+    recommended = await _change_application(
+        assessor, context, "recommendation", {"competent": True}
     )
-    done = await assessor.request_expecting("PUT", f"{path}/recommendation", {"competent": True})
-    return {"units": {unit["code"]: "K" for unit in UNITS}, "state": done["state"]}
+    return {"units": results, "state": recommended["state"]}
 
 
 async def decide_panel(context: DemoContext) -> Facts:
-    committee, path = (
-        context.caller("committee", lsp=context.ids["lsp"]),
-        context.ids["application_path"],
-    )
-    name = await committee.get(f"{path}/name")
-    await committee.request_expecting("PUT", f"{path}/name/confirmation", {"name": name["name"]})
-    context.ids["name_hash"] = hashlib.sha256(name["name"].encode()).hexdigest()
-    decision = await committee.post(
-        "/v1/panel-decisions",
-        {
-            "lsp_id": context.ids["lsp"],
-            "minutes_no": f"BA-PLENO/{datetime.now(ZONE):%Y%m%d%H%M%S}",
-            "decided_on": context.today.isoformat(),
-            "members": [
-                {"name": "Anggota Satu"},
-                {"name": "Anggota Dua"},
-                {"name": "Anggota Tiga"},
-            ],
-            "decisions": [{"application_id": context.ids["application"], "competent": True}],
-        },
-    )
+    """Confirm the name, enter the panel's decision and wait for the signed certificate."""
+    committee = context.caller("committee", lsp=context.ids["lsp"])
+    name = (await committee.get(f"{context.ids['application_path']}/name"))["name"]
+    await _change_application(committee, context, "name/confirmation", {"name": name})
+    context.ids["name_hash"] = hashlib.sha256(name.encode()).hexdigest()
+    decision = await committee.post("/v1/panel-decisions", _sitting(context))
     [item] = decision["items"]
     if item["reasons"]:
-        raise UnexpectedAnswer(
-            "the panel's decision was refused", 0, {"title": item["reasons"][0]["message"]}
-        )
-    officer = context.caller("lsp_officer", lsp=context.ids["lsp"])
+        reason = {"title": item["reasons"][0]["message"]}
+        raise UnexpectedAnswer("the panel's decision was refused", 0, reason)
+    officer = _officer(context)
 
     async def issued() -> Facts | None:
-        found = await officer.get(f"/v1/certificates/{item['certificate_id']}")
-        return found if found["state"] == "issued" else None
+        certificate = await officer.get(f"/v1/certificates/{item['certificate_id']}")
+        return certificate if certificate["state"] == "issued" else None
 
     certificate = await eventually("certificate signed", issued)
     context.ids["certificate"] = certificate["certificate_id"]
     token = certificate["check_url"].rpartition("/")[2]
-    context.certificate = {
-        name: certificate[name]
-        for name in (
-            "certificate_id",
-            "scheme_title",
-            "valid_from",
-            "valid_until",
-            "digest",
-            "check_url",
-        )
-    } | {"local_url": f"{context.client.address_of('certificate')}/V/{token}"}
+    context.certificate = {name: certificate[name] for name in SHOWN_OF_CERTIFICATE}
+    context.certificate["local_url"] = f"{context.client.address_of('certificate')}/V/{token}"
     return {
         "certificate_id": certificate["certificate_id"],
         "valid_until": certificate["valid_until"],
@@ -193,37 +107,151 @@ async def decide_panel(context: DemoContext) -> Facts:
 
 
 async def check_certificate(context: DemoContext) -> Facts:
-    officer = context.caller("lsp_officer", lsp=context.ids["lsp"])
+    """Check the certificate as anybody can, and a copy in which one word was changed."""
+    officer = _officer(context)
     public = context.client.caller(None, "certificate")
-    credential = await officer.get(f"/v1/certificates/{context.ids['certificate']}/credential")
-    checked = await public.post("/v1/verifications", credential)
-    forged = json.loads(json.dumps(credential))
-    forged["credentialSubject"]["achievement"]["name"] = "Juru las kelas satu"
-    answer = await public.post("/v1/verifications", forged)
+    path = f"/v1/certificates/{context.ids['certificate']}"
+    credential = await officer.get(f"{path}/credential")
+    genuine = await public.post("/v1/verifications", credential)
+    forged = await public.post("/v1/verifications", _forge(credential))
     context.refusals.append(
-        {"what": "sertifikat yang diubah satu kata", "answer": answer["status"]}
+        {"what": "sertifikat yang diubah satu kata", "answer": forged["status"]}
     )
-    page = await public.request(
-        "GET",
-        f"/V/{context.certificate['check_url'].rpartition('/')[2]}",
-        accept="application/json",
-    )
-    pdf = await officer.request("GET", f"/v1/certificates/{context.ids['certificate']}/pdf")
-    if (
-        checked["status"] != "valid"
-        or answer["status"] != "invalid"
-        or page.status != OK
-        or not bytes(pdf.body).startswith(b"%PDF")
-    ):
-        raise UnexpectedAnswer(
-            "the certificate's check",
-            page.status,
-            {"title": f"{checked['status']} / {answer['status']}"},
-        )
+    token = context.certificate["check_url"].rpartition("/")[2]
+    page = await public.request("GET", f"/V/{token}", accept="application/json")
+    pdf = await officer.request("GET", f"{path}/pdf")
+    _require_expected(genuine["status"], forged["status"], page, pdf)
     return {
-        "status": checked["status"],
-        "checks": checked["checks"],
-        "altered": answer["status"],
+        "status": genuine["status"],
+        "checks": genuine["checks"],
+        "altered": forged["status"],
         "page": context.certificate["local_url"],
         "pdf_bytes": len(pdf.body),
     }
+
+
+async def _prepare_lsp(context: DemoContext) -> Facts:
+    administrator = context.caller("administrator", lsp="*")
+    for lsp in await administrator.list_all("/v1/lsps"):
+        if lsp["slug"] == LSP:
+            return lsp
+    body = {"slug": LSP, "name": "LSP Logam Nusantara", "kind": "P3"}
+    return await administrator.post("/v1/lsps", body)
+
+
+async def _prepare_licence_and_keys(
+    lsp: Facts, officer: GatewayCaller, context: DemoContext
+) -> None:
+    path = f"/v1/lsps/{lsp['lsp_id']}"
+    if not lsp["licences"]:
+        licence = {
+            "number": "BNSP-LSP-2201-ID",
+            "valid_from": f"{context.today.year}-01-01",
+            "valid_until": f"{context.today.year + 3}-12-31",
+            "scheme_refs": [SCHEME],
+        }
+        await _change(officer, "POST", path, "licences", licence)
+    if not lsp["keys"]:
+        await _change(officer, "POST", path, "keys")
+
+
+async def _prepare_scheme(officer: GatewayCaller, context: DemoContext) -> None:
+    if await officer.list_all(f"/v1/schemes?scheme_ref={SCHEME}"):
+        return
+    edition = {
+        "lsp_id": context.ids["lsp"],
+        "scheme_ref": SCHEME,
+        "title": "Juru las SMAW posisi 1G",
+        "packaging": "cluster",
+        "description": "Mengelas pelat baja posisi di bawah tangan.",
+        "criteria": "Semua unit dinyatakan kompeten oleh LSP.",
+        "units": UNITS,
+        "asesi_per_assessor": 100,
+    }
+    await officer.post("/v1/schemes", edition)
+
+
+async def _prepare_assessor(officer: GatewayCaller, context: DemoContext) -> Facts:
+    assessors = await officer.list_all("/v1/assessors")
+    if assessors:
+        return assessors[0]
+    assessor = {
+        "lsp_id": context.ids["lsp"],
+        "name": "Asesor Satu",
+        "met_no": "MET.000.001234 2024",
+        "met_valid_until": f"{context.today.year + 2}-12-31",
+        "scheme_refs": [SCHEME],
+    }
+    return await officer.post("/v1/assessors", assessor)
+
+
+async def _prepare_venue(officer: GatewayCaller, context: DemoContext) -> Facts:
+    """Create the venue unless it exists, and verify it for today."""
+    venues = await officer.list_all("/v1/venues")
+    new_venue = {
+        "lsp_id": context.ids["lsp"],
+        "name": "TUK Sewaktu Las",
+        "kind": "occasional",
+        "places_per_day": 500,
+        "scheme_refs": [SCHEME],
+    }
+    venue = venues[0] if venues else await officer.post("/v1/venues", new_venue)
+    today = context.today.isoformat()
+    is_verified = any(
+        verification["valid_from"] <= today <= verification["valid_until"]
+        for verification in venue["verifications"]
+    )
+    if not is_verified:
+        days = {"valid_from": today, "valid_until": today, "scheme_refs": [SCHEME]}
+        path = f"/v1/venues/{venue['venue_id']}"
+        await _change(officer, "POST", path, "verifications", days)
+    return venue
+
+
+def _officer(context: DemoContext) -> GatewayCaller:
+    return context.caller("lsp_officer", lsp=context.ids["lsp"])
+
+
+async def _change(
+    caller: GatewayCaller, method: str, path: str, part: str, body: Any = None
+) -> Facts:
+    """Change a part of the aggregate at `path`, with its current version as If-Match."""
+    version = (await caller.get(path))["version"]
+    return await caller.request_expecting(method, f"{path}/{part}", body, if_match=f'"{version}"')
+
+
+async def _change_application(
+    caller: GatewayCaller, context: DemoContext, part: str, body: Any = None
+) -> Facts:
+    return await _change(caller, "PUT", context.ids["application_path"], part, body)
+
+
+def _sitting(context: DemoContext) -> Facts:
+    """Return the sitting that finds the application competent."""
+    return {
+        "lsp_id": context.ids["lsp"],
+        "minutes_no": f"BA-PLENO/{datetime.now(ZONE):%Y%m%d%H%M%S}",
+        "decided_on": context.today.isoformat(),
+        "members": [
+            {"name": "Anggota Satu"},
+            {"name": "Anggota Dua"},
+            {"name": "Anggota Tiga"},
+        ],
+        "decisions": [{"application_id": context.ids["application"], "competent": True}],
+    }
+
+
+def _forge(credential: Facts) -> Facts:
+    """Return a copy of the credential with another scheme."""
+    forged = json.loads(json.dumps(credential))
+    forged["credentialSubject"]["achievement"]["name"] = "Juru las kelas satu"
+    return forged
+
+
+def _require_expected(genuine: str, forged: str, page: Answer, pdf: Answer) -> None:
+    """Raise UnexpectedAnswer unless only the genuine document is valid, with page and paper."""
+    is_distinguished = genuine == "valid" and forged == "invalid"
+    has_paper = bytes(pdf.body).startswith(b"%PDF")
+    if not is_distinguished or page.status != OK or not has_paper:
+        statuses = {"title": f"{genuine} / {forged}"}
+        raise UnexpectedAnswer("the certificate's check", page.status, statuses)

@@ -1,8 +1,9 @@
-"""In the prison: the file, the class, the decision, the course; and an officer of another prison who finds nobody."""
+"""The steps in the prison: snapshot, class, decision, course, and a foreign officer refused."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from ops.demo.context import (
@@ -20,9 +21,15 @@ from ops.demo.context import (
     Facts,
     create_if_missing,
 )
-from ops.local.gateway_client import UnexpectedAnswer, eventually
+from ops.local.gateway_client import GatewayCaller, UnexpectedAnswer, eventually
 
 CREATED_STATUSES = (OK, 201)
+
+
+async def _change(caller: GatewayCaller, path: str, body: Any = None) -> Any:
+    """POST a change of the aggregate above this path, with its current version in If-Match."""
+    shown = await caller.request("GET", path.rpartition("/")[0])
+    return await caller.post(path, body, if_match=shown.headers["etag"])
 
 
 async def open_facility(context: DemoContext) -> Facts:
@@ -48,37 +55,60 @@ async def open_facility(context: DemoContext) -> Facts:
 async def import_snapshot(context: DemoContext) -> Facts:
     operator = context.caller("registry_operator")
     content = SNAPSHOT.read_bytes()
-    made = await operator.post(
-        f"/v1/facilities/{FACILITY}/snapshots?taken_at={SNAPSHOT_TAKEN_AT.replace('+', '%2B')}",
+    taken_at = SNAPSHOT_TAKEN_AT.replace("+", "%2B")
+    uploaded = await operator.post(
+        f"/v1/facilities/{FACILITY}/snapshots?taken_at={taken_at}",
         content,
         content_type="text/csv",
     )
+    path = f"/v1/snapshots/{uploaded['snapshot_id']}"
 
-    async def applied() -> Facts | None:
-        found = await operator.get(f"/v1/snapshots/{made['snapshot_id']}")
-        return found if found["state"] != "APPLYING" else None
+    async def find_applied() -> Facts | None:
+        current = await operator.get(path)
+        return current if current["state"] != "APPLYING" else None
 
-    snapshot = await eventually("snapshot applied", applied)
-    errors = await operator.list_all(f"/v1/snapshots/{made['snapshot_id']}/row-errors")
+    snapshot = await eventually("snapshot applied", find_applied)
+    errors = await operator.list_all(f"{path}/row-errors")
     return {
         "file": SNAPSHOT.name,
         "state": snapshot["state"],
         "rows": snapshot["row_count"],
         "admitted": snapshot["counts"].get("admitted", 0),
         "row_errors": [
-            f"baris {one['row']}, {one['column']}: {one['message']}" for one in errors[:3]
+            f"baris {error['row']}, {error['column']}: {error['message']}" for error in errors[:3]
         ],
     }
 
 
 async def open_class(context: DemoContext) -> Facts:
     officer = context.caller("training_officer")
-    titles = (
-        {one["title"]: one["programme_id"] for one in await officer.list_all("/v1/programmes")}
-        if not context.ids.get("programme")
-        else {}
-    )
     title = "Pelatihan las SMAW"
+    context.ids["programme"] = await _find_or_publish_programme(officer, title)
+    instructor = f"instruktur-{context.today:%Y%m%d%H%M}"
+    planned = await officer.post(
+        "/v1/classes",
+        {
+            "facility_id": FACILITY,
+            "programme_id": context.ids["programme"],
+            "batch_no": f"{datetime.now(ZONE):%Y%m%d-%H%M%S}",
+            "starts_on": context.today.isoformat(),
+            "ends_on": (context.today + timedelta(days=20)).isoformat(),
+            "seats_total": 16,
+            "location": "Bengkel las",
+            "instructor_refs": [instructor],
+        },
+    )
+    class_id = planned["class_id"]
+    context.ids |= {"class": class_id, "instructor": instructor}
+    await _change(officer, f"/v1/classes/{class_id}/opening")
+    return {"class_id": class_id, "title": title, "seats": 16}
+
+
+async def _find_or_publish_programme(officer: GatewayCaller, title: str) -> str:
+    """Return the id of the programme with this title, which an earlier run may have published."""
+    for programme in await officer.list_all("/v1/programmes"):
+        if programme["title"] == title:
+            return programme["programme_id"]
     body = {
         "title": title,
         "units": UNITS,
@@ -87,50 +117,49 @@ async def open_class(context: DemoContext) -> Facts:
         "provider_neutral_name": "LPK Karya Mandiri",
         "completion": {"min_attended_bps": 8000, "required_parts": ["praktik"]},
     }
-    context.ids["programme"] = (
-        titles.get(title) or (await officer.post("/v1/programmes", body))["programme_id"]
-    )
-    instructor = f"instruktur-{context.today:%Y%m%d%H%M}"
-    run = await officer.post(
-        "/v1/classes",
-        {
-            "facility_id": FACILITY, "programme_id": context.ids["programme"], "batch_no": f"{datetime.now(ZONE):%Y%m%d-%H%M%S}", "starts_on": context.today.isoformat(),
-            "ends_on": (context.today + timedelta(days=20)).isoformat(), "seats_total": 16, "location": "Bengkel las", "instructor_refs": [instructor],
-        },
-    )  # fmt: skip
-    context.ids |= {"class": run["class_id"], "instructor": instructor}
-    await officer.post(f"/v1/classes/{run['class_id']}/opening")
-    return {"class_id": run["class_id"], "title": title, "seats": 16}
+    return (await officer.post("/v1/programmes", body))["programme_id"]
 
 
 async def apply_for_class(context: DemoContext) -> Facts:
     officer = context.caller("case_officer")
-    held = [
-        one
-        for one in await officer.list_all(f"/v1/participants?facility_id={FACILITY}&state=held")
-        if one["legal_status"] == "convicted" and not one["absence"]
-    ]
+    person = await _find_applicant(context, officer)
+    context.ids["person"] = person["participant_ref"]
+    form = await officer.post(
+        "/v1/class-applications",
+        {"participant_ref": person["participant_ref"], "class_ids": [context.ids["class"]]},
+    )
+    return {
+        "participant_ref": person["participant_ref"],
+        "application_id": form["applications"][0]["application_id"],
+        "expected_release_month": person["expected_release"][:7],
+    }
+
+
+async def _find_applicant(context: DemoContext, officer: GatewayCaller) -> dict[str, Any]:
+    """Return the convicted person who is released first after the class and never enrolled."""
     horizon = (context.today + timedelta(days=60)).isoformat()
-    for person in sorted(held, key=lambda one: (one["expected_release"] or "", one["source_ref"])):
-        if (person["expected_release"] or "") < horizon or await officer.list_all(
-            f"/v1/enrolments?participant_ref={person['participant_ref']}"
-        ):
-            continue
-        context.ids["person"] = person["participant_ref"]
-        made = await officer.post(
-            "/v1/class-applications",
-            {"participant_ref": person["participant_ref"], "class_ids": [context.ids["class"]]},
-        )
-        return {
-            "participant_ref": person["participant_ref"],
-            "application_id": made["applications"][0]["application_id"],
-            "expected_release_month": person["expected_release"][:7],
-        }
+    held = await officer.list_all(f"/v1/participants?facility_id={FACILITY}&state=held")
+    suitable = [
+        person
+        for person in held
+        if person["legal_status"] == "convicted"
+        and not person["absence"]
+        and (person["expected_release"] or "") >= horizon
+    ]
+    for person in sorted(suitable, key=_release_order):
+        enrolments = f"/v1/enrolments?participant_ref={person['participant_ref']}"
+        if not await officer.list_all(enrolments):
+            return person
     raise UnexpectedAnswer("no participant is left who has no enrolment yet", 0, {})
 
 
+def _release_order(person: dict[str, Any]) -> tuple[str, str]:
+    return person["expected_release"], person["source_ref"]
+
+
 async def decide_tpp(context: DemoContext) -> Facts:
-    officer, head = context.caller("case_officer"), context.caller("head")
+    officer = context.caller("case_officer")
+    head = context.caller("head")
     body = {
         "facility_id": FACILITY,
         "hearing_on": context.today.isoformat(),
@@ -141,67 +170,65 @@ async def decide_tpp(context: DemoContext) -> Facts:
     for scope in ({"scope": "class", "scope_ref": context.ids["class"]}, {"scope": "work"}):
         decision = await officer.post("/v1/tpp-decisions", body | scope)
         if not decision["in_force"]:
-            await head.post(f"/v1/tpp-decisions/{decision['decision_id']}/head-approval")
+            await _change(head, f"/v1/tpp-decisions/{decision['decision_id']}/head-approval")
         decisions.append(decision["decision_id"])
-    [application] = await officer.list_all(
-        f"/v1/class-applications?class_id={context.ids['class']}&participant_ref={context.ids['person']}"
-    )
+    query = f"class_id={context.ids['class']}&participant_ref={context.ids['person']}"
+    [application] = await officer.list_all(f"/v1/class-applications?{query}")
     return {"decisions": decisions, "application": application["state"]}
 
 
 async def enrol_participant(context: DemoContext) -> Facts:
     officer = context.caller("training_officer")
-    report = await officer.get(
-        f"/v1/classes/{context.ids['class']}/suitability/{context.ids['person']}"
-    )
-    warned = [one["message"] for one in report["reasons"] if one["severity"] == "WARN"]
-    made = await officer.post(
-        "/v1/enrolments",
-        {"class_id": context.ids["class"], "participant_ref": context.ids["person"]}
-        | ({"override": "Disetujui Kasi Binadik"} if warned else {}),
-    )
-    context.ids["enrolment"] = made["enrolment_id"]
-    await officer.post(f"/v1/classes/{context.ids['class']}/start")
-    return {"enrolment_id": made["enrolment_id"], "state": made["state"], "warnings": warned}
+    class_path = f"/v1/classes/{context.ids['class']}"
+    report = await officer.get(f"{class_path}/suitability/{context.ids['person']}")
+    warnings = [reason["message"] for reason in report["reasons"] if reason["severity"] == "WARN"]
+    body = {"class_id": context.ids["class"], "participant_ref": context.ids["person"]}
+    if warnings:
+        body["override"] = "Disetujui Kasi Binadik"
+    enrolment = await officer.post("/v1/enrolments", body)
+    context.ids["enrolment"] = enrolment["enrolment_id"]
+    await _change(officer, f"{class_path}/start")
+    return {
+        "enrolment_id": enrolment["enrolment_id"],
+        "state": enrolment["state"],
+        "warnings": warnings,
+    }
 
 
 async def attend_sessions(context: DemoContext) -> Facts:
     officer = context.caller("training_officer")
     minutes = 0
-    for clock in ("00:00", "00:01"):  # begun already at whatever time of the day this is played
+    for clock in ("00:00", "00:01"):  # begun already, whenever the demo is played
         session = await officer.post(
             f"/v1/classes/{context.ids['class']}/sessions",
             {"held_on": context.today.isoformat(), "starts_at": clock, "minutes": 15},
         )
-
-        async def marked(session_id: str = session["session_id"]) -> Any:
-            answer = await officer.request(
-                "POST",
-                f"/v1/sessions/{session_id}/attendance",
-                {"marks": [{"enrolment_id": context.ids["enrolment"], "reason": "ATTENDED"}]},
-            )
-            return answer.body if answer.status in CREATED_STATUSES else None
-
-        minutes += (await eventually("session marked", marked))["minutes"]
+        mark = partial(_mark, officer, session["session_id"], context.ids["enrolment"])
+        minutes += (await eventually("session marked", mark))["minutes"]
     return {"sessions": 2, "minutes": minutes}
+
+
+async def _mark(officer: GatewayCaller, session_id: str, enrolment_id: str) -> Any:
+    """Return the marked session, or None while it has not begun."""
+    marks = [{"enrolment_id": enrolment_id, "reason": "ATTENDED"}]
+    path = f"/v1/sessions/{session_id}/attendance"
+    answer = await officer.request("POST", path, {"marks": marks})
+    return answer.body if answer.status in CREATED_STATUSES else None
 
 
 async def complete_course(context: DemoContext) -> Facts:
     officer = context.caller("training_officer")
-    await officer.post(
-        f"/v1/enrolments/{context.ids['enrolment']}/results",
-        {
-            "part": "praktik",
-            "passed": True,
-            "score": 86,
-            "assessor_ref": context.ids["instructor"],
-        },
-    )
-    done = await officer.post(
-        f"/v1/enrolments/{context.ids['enrolment']}/completion",
-        {"instructor_ref": context.ids["instructor"]},
-    )
-    return {"enrolment_id": done["enrolment_id"], "state": done["state"]}
+    path = f"/v1/enrolments/{context.ids['enrolment']}"
+    result = {
+        "part": "praktik",
+        "passed": True,
+        "score": 86,
+        "assessor_ref": context.ids["instructor"],
+    }
+    await _change(officer, f"{path}/results", result)
+    confirmation = {"instructor_ref": context.ids["instructor"]}
+    completed = await _change(officer, f"{path}/completion", confirmation)
+    return {"enrolment_id": completed["enrolment_id"], "state": completed["state"]}
 
 
 async def refuse_others(context: DemoContext) -> Facts:

@@ -1,4 +1,7 @@
-"""At the manpower office: consent, disclosure, vacancy, placement."""
+"""Steps at the manpower office: consent, disclosure, vacancy, placement.
+
+Not here: steps at other offices.
+"""
 
 from __future__ import annotations
 
@@ -16,109 +19,145 @@ from ops.demo.context import (
     Facts,
     create_if_missing,
 )
-from ops.local.gateway_client import UnexpectedAnswer, eventually
+from ops.local.gateway_client import GatewayCaller, UnexpectedAnswer, eventually
+
+AGENCY_TERMS = {
+    "regency_codes": [REGENCY],
+    "purpose": "Penempatan kerja",
+    "legal_basis": "Nota kesepahaman 01/2026",
+}
+AGENCIES = (
+    {
+        "id": DINAS,
+        "kind": "dinas_tk",
+        "name": "Dinas KUKMPTK Belitung",
+        "facility_ids": [FACILITY],
+    },
+    {
+        "id": EMPLOYER,
+        "kind": "employer_partner",
+        "name": "Bengkel Las Belitung",
+        "nib": "1234567890123",
+    },
+)
+CONSENTS = (
+    ("dinas_registration", DINAS, ["name", "regency", "skills", "availability"]),
+    ("employer_share", EMPLOYER, ["name", "skills"]),
+)
+CONSENT_DAYS = 90
+WAGE_BAND = {"from_idr": 3_500_000, "to_idr": 4_500_000}
 
 
 async def share_with_dinas(context: DemoContext) -> Facts:
-    registers, approves = (
-        context.caller("administrator", subject=name, facility="*", agency="*")
-        for name in ("administrator-1", "administrator-2")
-    )
-    terms = {
-        "regency_codes": [REGENCY],
-        "purpose": "Penempatan kerja",
-        "legal_basis": "Nota kesepahaman 01/2026",
-    }
-    for agency in (
-        {
-            "id": DINAS,
-            "kind": "dinas_tk",
-            "name": "Dinas KUKMPTK Belitung",
-            "facility_ids": [FACILITY],
-        },
-        {
-            "id": EMPLOYER,
-            "kind": "employer_partner",
-            "name": "Bengkel Las Belitung",
-            "nib": "1234567890123",
-        },
-    ):
-        if await create_if_missing(
-            registers, "/v1/agencies", terms | agency, f"/v1/agencies/{agency['id']}"
-        ):
-            await approves.post(f"/v1/agencies/{agency['id']}/approve")
+    """Register the Dinas and the employer, record consents, and read the person as the Dinas."""
+    await _register_agencies(context)
     officer = context.caller("case_officer")
-
-    async def candidate() -> Facts | None:
-        answer = await officer.request("GET", f"/v1/candidates/{context.ids['person']}")
-        return answer.body if answer.status == OK and answer.body.get("skills") else None
-
-    person = await eventually("certified skill at manpower", candidate)
+    person = await _certified_candidate(context, officer)
     await officer.request_expecting(
         "PATCH",
         f"/v1/candidates/{person['id']}",
         {"regency_code": REGENCY},
-        if_match=f'"{person["version"]}"',
+        if_match=_etag(person),
     )
-    texts = {
-        one["purpose"]: one["text_version_hash"]
-        for one in (await officer.get("/v1/consents/texts"))["items"]
-    }
-    now, later = (
-        (datetime.now(UTC) - timedelta(seconds=1)).isoformat(),
-        (datetime.now(UTC) + timedelta(days=90)).isoformat(),
-    )
-    for purpose, recipient, fields in (
-        ("dinas_registration", DINAS, ["name", "regency", "skills", "availability"]),
-        ("employer_share", EMPLOYER, ["name", "skills"]),
-    ):
-        given = {
-            "candidate_id": person["id"],
-            "purpose": purpose,
-            "recipient": recipient,
-            "fields": fields,
-            "text_version_hash": texts[purpose],
-            "given_at": now,
-            "witness_ref": "wali-01",
-            "expires_at": later,
-        }
-        await officer.post("/v1/consents", given)
+    await _give_consents(officer, person["id"])
     dinas = context.caller("dinas_placement", "partner", agency=DINAS, regency=REGENCY)
-
-    async def in_feed() -> Facts | None:
-        after = ""
-        while True:
-            page = await dinas.get(f"/v1/feed?limit=500{f'&after={after}' if after else ''}")
-            found = next(
-                (
-                    item
-                    for item in page["items"]
-                    if item["subject"]["ref"] == person["id"] and item["href"]
-                ),
-                None,
-            )
-            if found or not page["has_more"]:
-                return found
-            after = page["next_cursor"]
-
-    item = await eventually("candidate in the feed of the Dinas", in_feed)
-    seen = await dinas.get(f"/v1/candidates/{person['id']}")
-    if hashlib.sha256(seen["name"].encode()).hexdigest() != context.ids["name_hash"]:
+    item = await _find_in_feed(dinas, person["id"])
+    shown = await dinas.get(f"/v1/candidates/{person['id']}")
+    name_hash = hashlib.sha256(shown["name"].encode()).hexdigest()
+    if name_hash != context.ids["name_hash"]:
         raise UnexpectedAnswer("the name disclosed to the Dinas", 0, {})
     return {
         "feed_item": item["type"],
-        "available_from": seen.get("available_from"),
-        "skills": [one["scheme_title"] for one in seen["skills"]],
+        "available_from": shown.get("available_from"),
+        "skills": [skill["scheme_title"] for skill in shown["skills"]],
         "name_disclosed": True,
     }
 
 
 async def confirm_placement(context: DemoContext) -> Facts:
-    employer, officer = (
-        context.caller("employer", "partner", employer=EMPLOYER),
-        context.caller("case_officer"),
+    """Post a vacancy, take an application to its acceptance, and confirm the placement."""
+    employer = context.caller("employer", "partner", employer=EMPLOYER)
+    officer = context.caller("case_officer")
+    application = await _accepted_application(context, employer, officer)
+    placement = await officer.post(
+        "/v1/placements",
+        {
+            "application_id": application["id"],
+            "kind": "employee",
+            "started_on": context.today.isoformat(),
+            "wage_band": WAGE_BAND,
+            "permit_number": "SK-ASIMILASI-01/2026",
+        },
     )
-    wages = {"from_idr": 3_500_000, "to_idr": 4_500_000}
+
+    async def find_timeline() -> list[Facts] | None:
+        entries = await officer.list_all(f"/v1/participants/{context.ids['person']}/timeline")
+        has_placement = any("placement" in entry["kind"] for entry in entries)
+        return entries if has_placement else None
+
+    entries = await eventually("placement on the person's timeline", find_timeline)
+    return {
+        "placement_id": placement["id"],
+        "employer": EMPLOYER,
+        "timeline": [entry["kind"] for entry in entries],
+    }
+
+
+async def _register_agencies(context: DemoContext) -> None:
+    """Register each agency by one administrator and approve it by another."""
+    registrar = context.caller("administrator", subject="administrator-1", facility="*", agency="*")
+    approver = context.caller("administrator", subject="administrator-2", facility="*", agency="*")
+    for agency in AGENCIES:
+        path = f"/v1/agencies/{agency['id']}"
+        if await create_if_missing(registrar, "/v1/agencies", AGENCY_TERMS | agency, path):
+            registered = await approver.get(path)
+            await approver.post(f"{path}/approve", if_match=_etag(registered))
+
+
+async def _certified_candidate(context: DemoContext, officer: GatewayCaller) -> Facts:
+    async def find_candidate() -> Facts | None:
+        answer = await officer.request("GET", f"/v1/candidates/{context.ids['person']}")
+        return answer.body if answer.status == OK and answer.body.get("skills") else None
+
+    return await eventually("certified skill at manpower", find_candidate)
+
+
+async def _give_consents(officer: GatewayCaller, person_id: str) -> None:
+    texts = (await officer.get("/v1/consents/texts"))["items"]
+    text_hashes = {text["purpose"]: text["text_version_hash"] for text in texts}
+    now = datetime.now(UTC)
+    for purpose, recipient, fields in CONSENTS:
+        consent = {
+            "candidate_id": person_id,
+            "purpose": purpose,
+            "recipient": recipient,
+            "fields": fields,
+            "text_version_hash": text_hashes[purpose],
+            "given_at": (now - timedelta(seconds=1)).isoformat(),
+            "witness_ref": "wali-01",
+            "expires_at": (now + timedelta(days=CONSENT_DAYS)).isoformat(),
+        }
+        await officer.post("/v1/consents", consent)
+
+
+async def _find_in_feed(dinas: GatewayCaller, person_id: str) -> Facts:
+    async def find_item() -> Facts | None:
+        cursor = ""
+        while True:
+            page = await dinas.get(f"/v1/feed?limit=500{f'&after={cursor}' if cursor else ''}")
+            for item in page["items"]:
+                if item["subject"]["ref"] == person_id and item["href"]:
+                    return item
+            if not page["has_more"]:
+                return None
+            cursor = page["next_cursor"]
+
+    return await eventually("candidate in the feed of the Dinas", find_item)
+
+
+async def _accepted_application(
+    context: DemoContext, employer: GatewayCaller, officer: GatewayCaller
+) -> Facts:
     vacancy = await employer.post(
         "/v1/vacancies",
         {
@@ -128,7 +167,7 @@ async def confirm_placement(context: DemoContext) -> Facts:
             "regency_code": REGENCY,
             "valid_until": (context.today + timedelta(days=30)).isoformat(),
             "start_month": f"{context.today:%Y-%m}",
-            "wage_band": wages,
+            "wage_band": WAGE_BAND,
             "requirements": {"units": [unit["code"] for unit in UNITS]},
         },
     )
@@ -136,32 +175,20 @@ async def confirm_placement(context: DemoContext) -> Facts:
         "/v1/job-applications",
         {"candidate_id": context.ids["person"], "vacancy_id": vacancy["id"]},
     )
-    path = f"/v1/job-applications/{application['id']}"
     steps = (
-        (officer, ("CONSENTED", "SUBMITTED")),
-        (employer, ("SELECTED_FOR_INTERVIEW", "INTERVIEW_BOOKED", "OFFERED")),
-        (officer, ("ACCEPTED",)),
+        (officer, "CONSENTED"),
+        (officer, "SUBMITTED"),
+        (employer, "SELECTED_FOR_INTERVIEW"),
+        (employer, "INTERVIEW_BOOKED"),
+        (employer, "OFFERED"),
+        (officer, "ACCEPTED"),
     )
-    for who, states in steps:
-        for state in states:
-            if application["state"] != state:
-                application = await who.post(f"{path}/steps", {"to": state})
-    body = {
-        "application_id": application["id"],
-        "kind": "employee",
-        "started_on": context.today.isoformat(),
-        "wage_band": wages,
-        "permit_number": "SK-ASIMILASI-01/2026",
-    }
-    placement = await officer.post("/v1/placements", body)
+    for caller, state in steps:
+        path = f"/v1/job-applications/{application['id']}/steps"
+        application = await caller.post(path, {"to": state}, if_match=_etag(application))
+    return application
 
-    async def on_timeline() -> list[Facts] | None:
-        entries = await officer.list_all(f"/v1/participants/{context.ids['person']}/timeline")
-        return entries if any("placement" in entry["kind"] for entry in entries) else None
 
-    entries = await eventually("placement on the person's timeline", on_timeline)
-    return {
-        "placement_id": placement["id"],
-        "employer": EMPLOYER,
-        "timeline": [entry["kind"] for entry in entries],
-    }
+def _etag(body: Facts) -> str:
+    """Return the version of a body as If-Match takes it."""
+    return f'"{body["version"]}"'

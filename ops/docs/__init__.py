@@ -1,1 +1,1 @@
-"""What `./bina docs` writes from the code. Not here: documents written by hand."""
+"""What `./bina docs` writes from code and data. Not here: documents written by hand."""

@@ -1,4 +1,4 @@
-"""Alerts as docs/monitoring.md lists them, and the rules as the Prometheus operator takes them.
+"""The table of alerts in docs/monitoring.md, and the rules for the Prometheus operator.
 
 Both are read from deploy/monitoring/rules. Not here: the rules.
 """

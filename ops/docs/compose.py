@@ -1,4 +1,4 @@
-"""The entries of docker-compose.yml and of its Prometheus that follow from the topology table.
+"""The entries of docker-compose.yml that follow from the topology table.
 
 Not here: servers, jobs and what watches the system, which are written in the files themselves.
 """

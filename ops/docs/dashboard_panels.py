@@ -14,8 +14,8 @@ from dataclasses import dataclass
 class Panel:
     """One panel: curves over time, or numbers of this moment (`is_instant`).
 
-    `queries` maps an expression to its legend. SCOPE in an expression stands for what the
-    variables of the dashboard select.
+    `queries` maps an expression to its legend. SCOPE in an expression is replaced by what
+    the variables of the dashboard select.
     """
 
     title: str

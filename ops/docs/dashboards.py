@@ -1,6 +1,7 @@
-"""Grafana's dashboards as code, built with Grafana's own SDK; `./bina docs` writes their JSON.
+"""Grafana's dashboards as code, built with Grafana's own SDK.
 
-All panels use the one data source `Bina`. Not here: the panels (`dashboard_panels`).
+`./bina docs` writes their JSON. All panels use the one data source `Bina`. Not here: the panels
+(`dashboard_panels`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The catalogue of events: AsyncAPI 3 and a readable table, from the event classes themselves.
+"""The catalogue of events from their classes: AsyncAPI 3 and a table for people.
 
 Not here: any event, and what makes a change of a schema breaking (`schema_changes`).
 """

@@ -1,4 +1,4 @@
-"""Every metric that our processes expose, read from the code, as docs/monitoring.md lists it.
+"""Every metric that our processes expose, for the table in docs/monitoring.md.
 
 Not here: what an alert makes of a metric (deploy/monitoring/rules).
 """

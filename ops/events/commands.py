@@ -124,6 +124,19 @@ def replay(
 
 
 @events.command()
+def rebuild(
+    projection: Annotated[str, typer.Argument(help="Nama proyeksi, misalnya timeline.")],
+    *,
+    service: Service = None,
+    json: Json = False,
+) -> None:
+    """Bangun ulang proyeksi dari arsip, di samping yang lama, lalu tukar."""
+    from ops.events.rebuild import rebuild_projection as run
+
+    raise typer.Exit(run(projection, service, as_json=json))
+
+
+@events.command()
 def lag(*, service: Service = None, json: Json = False) -> None:
     """Tunjukkan seberapa jauh tiap pembaca tertinggal."""
     from ops.events.lag import print_lag as run

@@ -1,1 +1,4 @@
-"""The system on one machine: servers, processes, secrets, topology. Not here: what an operator does with events or audit."""
+"""The system on one machine: servers, processes, secrets, users and ports.
+
+Not here: what an operator does with the running system (`ops/events`, `ops/audit`, `ops/backup`).
+"""

@@ -1,4 +1,7 @@
-"""Secrets for trying Bina out in a cluster: random, as Kubernetes objects on stdout. Not here: secrets of production, which come from a store outside (deploy/k8s/components)."""
+"""Random secrets for trying Bina out in a cluster, as Kubernetes objects on stdout.
+
+Not here: secrets of production, which come from an external store (deploy/k8s/components).
+"""
 
 import base64
 import json
@@ -9,34 +12,29 @@ from typing import Any
 
 from ops.local import secrets, topology
 
-_EXCLUDED_FILES = {"mongo-password"}  # what the service's own settings do not read
+_EXCLUDED_FILES = {"mongo-password"}  # the service's settings do not read it
 
 
 def build_secrets(directory: Path, namespace: str) -> list[dict[str, Any]]:
-    """`<service>-secrets`, `<service>-mongo-password` and `trusted-keys`, made under `place` and kept there, so that a second call gives the same."""
+    """Return `<service>-secrets`, `<service>-mongo-password` and `trusted-keys`.
+
+    The secrets are made below the directory and kept there: a second call returns the same ones.
+    """
     secrets.make_secrets(directory)
-    found = [
-        _build_secret(
-            "trusted-keys",
-            namespace,
-            {file.name: file.read_bytes() for file in sorted((directory / "trusted").iterdir())},
-        )
-    ]
+    objects = [_build_secret("trusted-keys", namespace, _read_files(directory / "trusted"))]
     for service in topology.PROCESSES:
-        own = {
-            file.name: file.read_bytes()
-            for file in sorted((directory / service.name).iterdir())
-            if file.name not in _EXCLUDED_FILES
-        }
-        found.append(_build_secret(f"{service.name}-secrets", namespace, own))
-        found.append(
-            _build_secret(
-                f"{service.name}-mongo-password",
-                namespace,
-                {"password": secrets.mongo_password(directory, service.name).encode()},
-            )
+        files = _read_files(directory / service.name)
+        own = {name: content for name, content in files.items() if name not in _EXCLUDED_FILES}
+        password = secrets.mongo_password(directory, service.name).encode()
+        objects.append(_build_secret(f"{service.name}-secrets", namespace, own))
+        objects.append(
+            _build_secret(f"{service.name}-mongo-password", namespace, {"password": password})
         )
-    return found
+    return objects
+
+
+def _read_files(directory: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(directory.iterdir())}
 
 
 def _build_secret(name: str, namespace: str, files: dict[str, bytes]) -> dict[str, Any]:
@@ -51,10 +49,16 @@ def _build_secret(name: str, namespace: str, files: dict[str, bytes]) -> dict[st
 
 
 def main() -> None:
-    """`python -m ops.local.cluster_secrets NAMESPACE [DIRECTORY]`: for `kubectl apply -f -`; without a directory the secrets are new each time."""
+    """Print the objects for `kubectl apply -f -`.
+
+    `python -m ops.local.cluster_secrets NAMESPACE [DIRECTORY]`; without a directory the secrets
+    are new each time.
+    """
+    namespace = sys.argv[1]
     with tempfile.TemporaryDirectory() as fresh:
-        made = build_secrets(Path(sys.argv[2] if sys.argv[2:] else fresh), sys.argv[1])
-    json.dump({"apiVersion": "v1", "kind": "List", "items": made}, sys.stdout)
+        directory = Path(sys.argv[2] if len(sys.argv) > 2 else fresh)  # noqa: PLR2004 - its position
+        items = build_secrets(directory, namespace)
+    json.dump({"apiVersion": "v1", "kind": "List", "items": items}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""What containers need before they start: secrets, the replica set, and a user per service in MongoDB and in Kafka. Run by docker-compose.yml, as root.
+"""Prepares containers: secrets, the replica set, and users in MongoDB and Kafka.
 
-The job `whole` stands before the services too: nothing starts on what a restore left half done.
+docker-compose.yml runs it as root, as the jobs `secrets`, `mongo-users` and `kafka-users`; the job
+`whole` refuses a start after a restore that did not finish. Not here: how the servers are started.
 """
 
 import asyncio
@@ -14,17 +15,20 @@ from ops.local import secrets as local_secrets
 
 SECRETS_DIRECTORY = Path("/secrets")
 SERVICE_UID = 10001  # as in every Dockerfile of ours
+# As in the images of the servers. The operator reads with the tools of Kafka's image.
 OWNERS = {
     "mongo": 999,
     "kafka": 1000,
     kafka_permissions.OPERATOR: 1000,
-}  # as in their images; the operator looks by the tools in Kafka's
-BACKUP_USER = "keeper"  # who makes backups
-KAFKA_PORT, KAFKA_CONTROLLER_PORT, KAFKA_ADMINISTRATION_PORT = 9092, 9093, 9094
+}
+BACKUP_USER = "keeper"  # the person who makes backups
+KAFKA_PORT = 9092
+KAFKA_CONTROLLER_PORT = 9093
+KAFKA_ADMINISTRATION_PORT = 9094
 
 
 def make_secrets() -> None:
-    """Make what is missing, each readable by the one who needs it only."""
+    """Make missing secrets, each readable only by the process or person that needs it."""
     local_secrets.make_secrets(SECRETS_DIRECTORY)
     for service in topology.PROCESSES:
         local_secrets.kafka_password(SECRETS_DIRECTORY, service.name)
@@ -33,78 +37,70 @@ def make_secrets() -> None:
     if not key.exists():
         secret_files.write_private(key, secrets.token_hex(64))
     key.chmod(0o400)
-    ports = {
-        "port": KAFKA_PORT,
-        "administration": KAFKA_ADMINISTRATION_PORT,
-        "controller": KAFKA_CONTROLLER_PORT,
-    }
-    secret_files.write_private(
-        SECRETS_DIRECTORY / "kafka" / "listeners.properties",
-        kafka_admin.settings(
-            _kafka_administrator_password(),
-            host="0.0.0.0",  # noqa: S104 - inside its container
-            known_as="kafka",
-            **ports,
-        ),
+    listeners = kafka_admin.settings(
+        _kafka_administrator_password(),
+        host="0.0.0.0",  # noqa: S104 - inside its container
+        known_as="kafka",
+        port=KAFKA_PORT,
+        administration=KAFKA_ADMINISTRATION_PORT,
+        controller=KAFKA_CONTROLLER_PORT,
     )
+    secret_files.write_private(SECRETS_DIRECTORY / "kafka" / "listeners.properties", listeners)
     for person in kafka_permissions.PEOPLE:
-        secret_files.write_private(
-            SECRETS_DIRECTORY / person / "client.properties",
-            kafka_admin.client(person, _kafka_person_password(person)),
-        )
+        client = kafka_admin.client(person, _kafka_person_password(person))
+        secret_files.write_private(SECRETS_DIRECTORY / person / "client.properties", client)
     for path in SECRETS_DIRECTORY.rglob("*"):
-        os.chown(path, *[OWNERS.get(path.relative_to(SECRETS_DIRECTORY).parts[0], SERVICE_UID)] * 2)
+        folder = path.relative_to(SECRETS_DIRECTORY).parts[0]
+        owner = OWNERS.get(folder, SERVICE_UID)
+        os.chown(path, owner, owner)
 
 
 async def make_mongo_users(address: str, member: str) -> None:
-    """Make the mongod at `address`, in whose network we are, primary as `member`, and a user for each service."""
+    """Make the mongod at `address` primary under the name `member`, and the users.
+
+    The job shares the network of that mongod. Users are one for each service, and one for backups.
+    """
     password = local_secrets.administrator_password(SECRETS_DIRECTORY / "mongo")
     await mongo_users.make_primary(address, password, member)
-    for service in topology.PROCESSES:
-        url = await mongo_users.make_user(
-            mongo_users.administrator_url(member, password),
-            service.name,
-            local_secrets.mongo_password(SECRETS_DIRECTORY, service.name),
-        )
-        local_secrets.write_mongo_url(SECRETS_DIRECTORY, service.name, url)
-        os.chown(
-            SECRETS_DIRECTORY / service.name / f"{service.name}_mongo_url", SERVICE_UID, SERVICE_UID
-        )
     administrator = mongo_users.administrator_url(member, password)
+    for service in topology.PROCESSES:
+        own_password = local_secrets.mongo_password(SECRETS_DIRECTORY, service.name)
+        url = await mongo_users.make_user(administrator, service.name, own_password)
+        local_secrets.write_mongo_url(SECRETS_DIRECTORY, service.name, url)
+        path = SECRETS_DIRECTORY / service.name / f"{service.name}_mongo_url"
+        os.chown(path, SERVICE_UID, SERVICE_UID)
     keeper = await mongo_users.make_backup_user(
         administrator,
         [service.name for service in topology.PROCESSES],
         local_secrets.administrator_password(SECRETS_DIRECTORY / BACKUP_USER, "mongo-password"),
     )
     for person, url in ((BACKUP_USER, keeper), (kafka_permissions.RESTORER, administrator)):
-        secret_files.write_private(SECRETS_DIRECTORY / person / "mongo_url", url)
-        os.chown(SECRETS_DIRECTORY / person / "mongo_url", SERVICE_UID, SERVICE_UID)
+        path = SECRETS_DIRECTORY / person / "mongo_url"
+        secret_files.write_private(path, url)
+        os.chown(path, SERVICE_UID, SERVICE_UID)
 
 
 async def make_kafka_users() -> None:
-    """Make the topics, a user for each service and for people, and their permissions, at the Kafka in whose network we are."""
+    """Make topics, users and permissions at the Kafka whose network the job shares."""
     administrator = kafka_admin.administrator(
         _kafka_administrator_password(), KAFKA_ADMINISTRATION_PORT
     )
-    await kafka_admin.make_users(
-        administrator,
-        {
-            service.name: local_secrets.kafka_password(SECRETS_DIRECTORY, service.name)
-            for service in topology.PROCESSES
-        },
-    )
-    await kafka_admin.make_people(
-        administrator,
-        {person: _kafka_person_password(person) for person in kafka_permissions.PEOPLE},
-    )
+    names = [service.name for service in topology.PROCESSES]
+    passwords = {name: local_secrets.kafka_password(SECRETS_DIRECTORY, name) for name in names}
+    await kafka_admin.make_users(administrator, passwords)
+    people = {person: _kafka_person_password(person) for person in kafka_permissions.PEOPLE}
+    await kafka_admin.make_people(administrator, people)
 
 
 def require_finished_restore() -> None:
-    """End with words when the last restore into these volumes did not come to its end."""
-    if (SECRETS_DIRECTORY / kafka_permissions.RESTORER / secret_files.UNFINISHED_RESTORE).exists():
+    """End with a message if the last restore into these volumes did not finish."""
+    restorer = SECRETS_DIRECTORY / kafka_permissions.RESTORER
+    if (restorer / secret_files.UNFINISHED_RESTORE).exists():
         raise SystemExit(
-            "Pemulihan di sini terputus, datanya tidak utuh: ulangi `docker compose run --rm restore` dengan --replace.\n"
-            "A restore was interrupted here and what lies here is not whole: repeat `docker compose run --rm restore` with --replace."
+            "Pemulihan di sini terputus, datanya tidak utuh: ulangi"
+            " `docker compose run --rm restore` dengan --replace.\n"
+            "A restore was interrupted here and the data are incomplete: repeat"
+            " `docker compose run --rm restore` with --replace."
         )
 
 

@@ -1,4 +1,4 @@
-"""The command `down`: end the system that runs here, or what is left of one."""
+"""The command `down`: ends the system that runs here, or what is left of one."""
 
 from rich.console import Console
 
@@ -9,15 +9,16 @@ _GRACE_SECONDS = 60.0
 
 
 def down() -> int:
-    """End it and return when nothing is left; the exit status."""
+    """End the system; return the exit status when nothing is left of it."""
     console = Console(stderr=True)
     pid = state_dir.runner_pid()
     if pid is not None:
         processes.stop(pid, grace=_GRACE_SECONDS)
-    with state_dir.claim_runner() as alone:
-        if not alone:
+    with state_dir.claim_runner() as is_alone:
+        if not is_alone:
             raise OperatorError(
-                f"Bina masih berhenti (pid {state_dir.runner_pid()}): tunggu sebentar, lalu ulangi.",
+                f"Bina masih berhenti (pid {state_dir.runner_pid()}): tunggu sebentar, lalu"
+                " ulangi.",
                 "Bina is still stopping: wait a moment, then try again.",
             )
         state_dir.end_leftovers()

@@ -1,4 +1,7 @@
-"""Throw-away servers for tests and benches, ended with the process they are kept for; what does not belong here: the lasting system of `up`."""
+"""Throw-away servers for tests and benches, ended with the process that they belong to.
+
+Not here: the lasting system of `up`.
+"""
 
 import argparse
 import asyncio
@@ -19,14 +22,11 @@ FAILED_SUFFIX = "failed"
 
 @asynccontextmanager
 async def running_mongod(data: Path, cache_gb: float = mongod.CACHE_GB) -> AsyncGenerator[str]:
-    """The administrator's URL of a mongod that lives as long as the block."""
-    server = await mongod.start(
-        data,
-        platform_checks.find_free_ports(1)[0],
-        secrets.token_hex(16),
-        data / "mongod.log",
-        cache_gb=cache_gb,
-    )
+    """Yield the administrator's URL of a mongod that lives as long as the block."""
+    [port] = platform_checks.find_free_ports(1)
+    password = secrets.token_hex(16)
+    log = data / "mongod.log"
+    server = await mongod.start(data, port, password, log, cache_gb=cache_gb)
     try:
         yield server.url
     finally:
@@ -35,7 +35,7 @@ async def running_mongod(data: Path, cache_gb: float = mongod.CACHE_GB) -> Async
 
 @asynccontextmanager
 async def running_kafka(data: Path) -> AsyncGenerator[str]:
-    """The bootstrap address of a Kafka that lives as long as the block."""
+    """Yield the bootstrap address of a Kafka that lives as long as the block."""
     port, controller_port = platform_checks.find_free_ports(2)
     server = await kafka_broker.start(data, port, controller_port, data / "kafka.log")
     try:
@@ -46,7 +46,7 @@ async def running_kafka(data: Path) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def use_existing(address: str) -> AsyncGenerator[str]:
-    """A server that runs elsewhere."""
+    """Yield the address of a server that runs elsewhere."""
     yield address
 
 
@@ -54,7 +54,11 @@ SERVERS = {"mongod": running_mongod, "kafka": running_kafka}
 
 
 async def run_until_ended(server: str, directory: Path, watched_pid: int) -> None:
-    """Run the part until the watched process ends or we are told to stop; its address goes to `<place>/<part>`, a reason not to run to `<part>.failed`."""
+    """Run a server until the watched process ends or SIGTERM arrives.
+
+    Writes its address to `<directory>/<server>`, or why it does not run to
+    `<directory>/<server>.failed`.
+    """
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
@@ -69,8 +73,8 @@ async def run_until_ended(server: str, directory: Path, watched_pid: int) -> Non
         async with SERVERS[server](data) as address:
             _write(directory / server, address)
             await ended.wait()
-    except OperatorError as trouble:
-        _write(directory / f"{server}.{FAILED_SUFFIX}", str(trouble))
+    except OperatorError as error:
+        _write(directory / f"{server}.{FAILED_SUFFIX}", str(error))
     finally:
         shutil.rmtree(data, ignore_errors=True)
 
@@ -82,13 +86,16 @@ def _write(path: Path, text: str) -> None:
 
 
 def main() -> None:
-    """`python -m ops.local.ephemeral_servers PART PLACE WATCHED_PID`, started by tests/conftest.py."""
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("part", choices=sorted(SERVERS))
-    arguments.add_argument("place", type=Path)
-    arguments.add_argument("watched", type=int)
-    given = arguments.parse_args()
-    asyncio.run(run_until_ended(given.part, given.place, given.watched))
+    """Run `python -m ops.local.ephemeral_servers SERVER DIRECTORY WATCHED_PID`.
+
+    tests/conftest.py starts it.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("server", choices=sorted(SERVERS))
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("watched_pid", type=int)
+    arguments = parser.parse_args()
+    asyncio.run(run_until_ended(arguments.server, arguments.directory, arguments.watched_pid))
 
 
 if __name__ == "__main__":

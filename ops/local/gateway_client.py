@@ -1,4 +1,7 @@
-"""A client of the gateway, one per role, as a person's program would be. Not here: what is asked, and why."""
+"""A client of the local gateway, as a program of a person in a role would be.
+
+Not here: what is requested, and why.
+"""
 
 from __future__ import annotations
 
@@ -15,74 +18,74 @@ from ops.local import state_dir, topology
 
 R = TypeVar("R")
 EVENTUALLY_SECONDS = 40.0
+_POLL_SECONDS = 0.2
+_TIMEOUT_SECONDS = 60
+_PAGE_SIZE = 200
 ACCEPTED_STATUSES = (200, 201, 202)
 
 
 class UnexpectedAnswer(Exception):
-    """An answer that the story does not expect; the problem's own words are shown."""
+    """An answer that the caller does not expect; the text holds that of the problem."""
 
     def __init__(self, request: str, status: int, answer: Any) -> None:
-        told: Mapping[str, Any] = (
-            cast("Mapping[str, Any]", answer) if isinstance(answer, dict) else {}
-        )
-        super().__init__(
-            f"{request}: {status} {told.get('code', '')} {told.get('title', '')} {told.get('detail', '')}".strip()
-        )
+        problem: Mapping[str, Any] = {}
+        if isinstance(answer, dict):
+            problem = cast("Mapping[str, Any]", answer)
+        words = " ".join(str(problem.get(name, "")) for name in ("code", "title", "detail"))
+        super().__init__(f"{request}: {status} {words}".strip())
 
 
 class Answer:
     """Status, headers and body of one answer."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: Any) -> None:
-        self.status, self.headers, self.body = status, headers, body
+        self.status = status
+        self.headers = headers
+        self.body = body
 
 
 class GatewayClient:
-    """The gateway's doors on this machine. `None` as role comes in without a token."""
+    """The gateway on this machine, with all its host groups."""
 
     def __init__(self) -> None:
-        self._key = (
-            state_dir.path() / "secrets" / topology.GATEWAY.name / "gateway_development_key"
-        ).read_text(encoding="utf-8")
+        secrets = state_dir.path() / "secrets" / topology.GATEWAY.name
+        self._key = (secrets / "gateway_development_key").read_text(encoding="utf-8")
         self._addresses = topology.gateway_addresses()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Open."""
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close."""
         if self._session is not None:
             await self._session.close()
 
     def address_of(self, host: str) -> str:
-        """Where a host group is reached from this machine."""
+        """Return the address of a host group on this machine."""
         return self._addresses[host]
 
     def caller(
         self, role: str | None, host: str = "staff", subject: str | None = None, **claims: str
     ) -> GatewayCaller:
-        """A person in this role at that door."""
-        token = (
-            None
-            if role is None
-            else issue_development_token(
-                self._key, role, {name: [value] for name, value in claims.items()}, subject=subject
-            )
-        )
+        """Return a person in this role at a host group; without a role there is no token."""
+        if role is None:
+            return GatewayCaller(self, host, None)
+        values = {name: [value] for name, value in claims.items()}
+        token = issue_development_token(self._key, role, values, subject=subject)
         return GatewayCaller(self, host, token)
 
     async def request(
         self, host: str, method: str, path: str, headers: Mapping[str, str], body: Any
     ) -> Answer:
-        """One request."""
+        """Send one request; bytes are sent as they are, other bodies as JSON."""
         if self._session is None:
-            raise RuntimeError("the door is closed")
-        content: dict[str, Any] = (
-            {"data": body} if isinstance(body, bytes) else {} if body is None else {"json": body}
-        )
+            raise RuntimeError("the client is not open")
+        content: dict[str, Any] = {}
+        if isinstance(body, bytes):
+            content = {"data": body}
+        elif body is not None:
+            content = {"json": body}
         async with self._session.request(
             method,
             self._addresses[host] + path,
@@ -92,21 +95,23 @@ class GatewayClient:
         ) as answer:
             raw = await answer.read()
             kind = answer.headers.get("content-type", "")
-            parsed: Any = (
-                json.loads(raw) if "json" in kind or kind.startswith("application/vc") else raw
-            )
-            return Answer(answer.status, answer.headers, parsed)
+            is_json = "json" in kind or kind.startswith("application/vc")
+            return Answer(answer.status, answer.headers, json.loads(raw) if is_json else raw)
 
 
 class GatewayCaller:
-    """One person at one door."""
+    """One person at one host group."""
 
     def __init__(self, client: GatewayClient, host: str, token: str | None) -> None:
-        self._client, self._host = client, host
+        self._client = client
+        self._host = host
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
     async def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """An answer of any status. A POST carries an Idempotency-Key, so that a repeat after a lost answer is safe."""
+        """Return an answer of any status.
+
+        A POST carries an Idempotency-Key, so that a repeat after a lost answer is safe.
+        """
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         if method == "POST":
             more.setdefault("idempotency-key", str(uuid.uuid4()))
@@ -121,42 +126,40 @@ class GatewayCaller:
         expect: Sequence[int] = ACCEPTED_STATUSES,
         **headers: str,
     ) -> Any:
-        """The body of an expected answer; Unexpected otherwise."""
+        """Return the body of an expected answer. Raises UnexpectedAnswer."""
         answer = await self.request(method, path, body, **headers)
         if answer.status not in expect:
             raise UnexpectedAnswer(f"{method} {path}", answer.status, answer.body)
         return answer.body
 
     async def get(self, path: str) -> Any:
-        """GET."""
+        """Return the body of a GET."""
         return await self.request_expecting("GET", path)
 
     async def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        """POST."""
+        """Return the body of the answer to a POST."""
         return await self.request_expecting("POST", path, body, expect=ACCEPTED_STATUSES, **headers)
 
     async def list_all(self, path: str) -> list[dict[str, Any]]:
-        """All items of a list, page by page."""
+        """Return all items of a list, read page by page."""
         items: list[dict[str, Any]] = []
-        cursor = ""
-        while True:
-            page = await self.get(
-                f"{path}{'&' if '?' in path else '?'}limit=200{f'&cursor={cursor}' if cursor else ''}"
-            )
+        first = f"{path}{'&' if '?' in path else '?'}limit={_PAGE_SIZE}"
+        page = await self.get(first)
+        items += page["items"]
+        while cursor := page.get("next_cursor"):
+            page = await self.get(f"{first}&cursor={cursor}")
             items += page["items"]
-            cursor = page.get("next_cursor")
-            if not cursor:
-                return items
+        return items
 
 
 async def eventually(description: str, probe: Callable[[], Awaitable[R | None]]) -> R:
-    """The first answer that is there; TimeoutError names what did not come."""
+    """Return the first answer of the probe that holds. Raises TimeoutError with the description."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + EVENTUALLY_SECONDS
     while True:
-        found = await probe()
-        if found:
-            return found
+        answer = await probe()
+        if answer:
+            return answer
         if loop.time() > deadline:
             raise TimeoutError(description)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(_POLL_SECONDS)

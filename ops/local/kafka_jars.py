@@ -1,4 +1,4 @@
-"""Kafka's jars, as jgo.lock.toml pins them; what does not belong here: how the broker is run."""
+"""Kafka's jars, as jgo.lock.toml pins them. Not here: how the broker runs (`kafka_broker`)."""
 
 import fcntl
 import hashlib
@@ -18,32 +18,40 @@ ROOT_ARTIFACTS = (
     "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4!",
 )
 _DOWNLOAD_WORKERS = 8
+_TIMEOUT_SECONDS = 60
+_MIN_JAVA_VERSION = 17
 
 
 def jar_directory() -> Path:
-    """Where the jars of the present lock lie: a cache of the user's, shared by every checkout."""
+    """Return the directory of the jars of this lock, in a cache that every checkout shares."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "bina" / f"kafka-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
 
 
 def install(progress: Callable[[int, int], None] | None = None) -> Path:
-    """Download what is missing and check every checksum, once; returns the directory. progress(done, total), which may raise to give up. Raises OperatorError."""
-    place = jar_directory()
-    if place.exists():
-        return place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with (place.parent / f"{place.name}.lock").open("w") as guard:
+    """Download the jars once, check every checksum, and return their directory.
+
+    `progress(done, total)` may raise to give up. Raises OperatorError.
+    """
+    directory = jar_directory()
+    if directory.exists():
+        return directory
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with (directory.parent / f"{directory.name}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
-        if not place.exists():
-            staging = Path(tempfile.mkdtemp(prefix="kafka-", dir=place.parent))
-            try:
-                _download(staging, progress)
-                staging.rename(
-                    place
-                )  # whole or absent: a killed download leaves no half directory under the final name
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
-    return place
+        if not directory.exists():
+            _install_into(directory, progress)
+    return directory
+
+
+def _install_into(directory: Path, progress: Callable[[int, int], None] | None) -> None:
+    """Download beside the directory, then rename: a killed download leaves no partial directory."""
+    staging = Path(tempfile.mkdtemp(prefix="kafka-", dir=directory.parent))
+    try:
+        _download(staging, progress)
+        staging.rename(directory)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _download(into: Path, progress: Callable[[int, int], None] | None) -> None:
@@ -51,7 +59,7 @@ def _download(into: Path, progress: Callable[[int, int], None] | None) -> None:
     from jgo.maven import MavenContext
 
     locked = LockFile.load(LOCK).dependencies
-    context = MavenContext(repo_cache=into / "repository", timeout=60)
+    context = MavenContext(repo_cache=into / "repository", timeout=_TIMEOUT_SECONDS)
 
     def fetch(dependency: LockedDependency) -> None:
         artifact = (
@@ -59,26 +67,28 @@ def _download(into: Path, progress: Callable[[int, int], None] | None) -> None:
             .at_version(dependency.version)
             .artifact()
         )
-        found = artifact.resolve()
-        if hashlib.sha256(found.read_bytes()).hexdigest() != dependency.sha256:
+        file = artifact.resolve()
+        if hashlib.sha256(file.read_bytes()).hexdigest() != dependency.sha256:
             raise OperatorError(
-                f"Berkas {found.name} yang diunduh tidak sama dengan yang dikunci di jgo.lock.toml: jangan dipakai, laporkan.",
-                f"The downloaded {found.name} is not the one that jgo.lock.toml pins: do not use it, report it.",
+                f"Berkas {file.name} yang diunduh tidak sama dengan yang dikunci di"
+                " jgo.lock.toml: jangan dipakai, laporkan.",
+                f"The downloaded {file.name} is not the one that jgo.lock.toml pins:"
+                " do not use it, report it.",
             )
-        found.rename(into / found.name)
+        file.rename(into / file.name)
 
     with ThreadPoolExecutor(_DOWNLOAD_WORKERS) as pool:
         try:
             for done, _ in enumerate(pool.map(fetch, locked), start=1):
                 if progress is not None:
                     progress(done, len(locked))
-        except (
-            OSError,
-            RuntimeError,
-        ) as cause:  # requests' errors are OSErrors, jgo's "could not resolve" is a RuntimeError
+        # The errors of requests are OSErrors; jgo's "could not resolve" is a RuntimeError.
+        except (OSError, RuntimeError) as cause:
             raise OperatorError(
-                f"Kafka tidak dapat diunduh dari Maven Central ({cause}): periksa jaringan atau proksi, lalu ulangi; {ALTERNATIVES_ID}.",
-                f"Kafka cannot be downloaded from Maven Central ({cause}): check network or proxy, then try again; {ALTERNATIVES_EN}.",
+                f"Kafka tidak dapat diunduh dari Maven Central ({cause}): periksa jaringan atau"
+                f" proksi, lalu ulangi; {ALTERNATIVES_ID}.",
+                f"Kafka cannot be downloaded from Maven Central ({cause}): check network or"
+                f" proxy, then try again; {ALTERNATIVES_EN}.",
             ) from cause
         finally:
             pool.shutdown(cancel_futures=True)
@@ -86,24 +96,30 @@ def _download(into: Path, progress: Callable[[int, int], None] | None) -> None:
 
 
 def write_lock() -> None:
-    """Resolve ROOTS anew and write jgo.lock.toml: `python -m ops.local.kafka_jars`, after a change of ROOTS."""
+    """Resolve ROOT_ARTIFACTS and write jgo.lock.toml, after a change of them.
+
+    Run as `python -m ops.local.kafka_jars`.
+    """
     import jgo
     from jgo.env import LockedDependency, LockFile
 
+    resolved = jgo.resolve("+".join(ROOT_ARTIFACTS))
     dependencies = [
         LockedDependency(
-            item.groupId,
-            item.artifactId,
-            item.version,
-            sha256=hashlib.sha256(item.resolve().read_bytes()).hexdigest(),
+            dependency.groupId,
+            dependency.artifactId,
+            dependency.version,
+            sha256=hashlib.sha256(dependency.resolve().read_bytes()).hexdigest(),
         )
-        for item in sorted(
-            jgo.resolve("+".join(ROOT_ARTIFACTS)), key=lambda each: (each.groupId, each.artifactId)
-        )
+        for dependency in sorted(resolved, key=lambda it: (it.groupId, it.artifactId))
     ]
-    LockFile(
-        dependencies, environment_name="kafka", min_java_version=17, jgo_version=jgo.__version__
-    ).save(LOCK)
+    lock = LockFile(
+        dependencies,
+        environment_name="kafka",
+        min_java_version=_MIN_JAVA_VERSION,
+        jgo_version=jgo.__version__,
+    )
+    lock.save(LOCK)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""How the commands reach Kafka: where, as whom where it asks who comes, and what a person is told when it refuses. Not here: what they do there."""
+"""How the commands reach Kafka: address, credentials, and explanations of a refusal.
+
+Not here: what the commands do there.
+"""
 
 from __future__ import annotations
 
@@ -6,61 +9,69 @@ import os
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from chassis.messaging.kafka import BrokerAccess, KafkaUnavailable, SendFailed
 from ops.errors import OperatorError
 from ops.local import platform_checks, secret_files, topology
 from ops.local.http_probe import accepts
 
-ADDRESS_VARIABLE, USER_VARIABLE, PASSWORD_VARIABLE, CA_VARIABLE = (
-    "BINA_KAFKA",
-    "BINA_KAFKA_USER",
-    "BINA_KAFKA_PASSWORD_FILE",
-    "BINA_KAFKA_CA",
-)
+ADDRESS_VARIABLE = "BINA_KAFKA"
+USER_VARIABLE = "BINA_KAFKA_USER"
+PASSWORD_VARIABLE = "BINA_KAFKA_PASSWORD_FILE"  # noqa: S105 - the name of a variable
+CA_VARIABLE = "BINA_KAFKA_CA"
 
 
 def configured_address() -> str | None:
-    """Where the Kafka is that BINA_KAFKA names; None where the embedded one is meant."""
+    """Return the address in BINA_KAFKA; None for the embedded Kafka."""
     return os.environ.get(ADDRESS_VARIABLE) or None
 
 
 def configured_access() -> BrokerAccess | None:
-    """The Kafka that BINA_KAFKA names, and the operator's way into it; None where the embedded one is meant, which asks nobody. OperatorError when what was told cannot be used."""
-    if (where := configured_address()) is None:
+    """Return the operator's access to the Kafka in BINA_KAFKA; None for the embedded one.
+
+    The embedded Kafka has no authentication. Raises OperatorError when a variable cannot be used.
+    """
+    address = configured_address()
+    if address is None:
         return None
-    user, password, ca = (
-        os.environ.get(USER_VARIABLE, ""),
-        secret_files.text_from_variable(PASSWORD_VARIABLE),
-        secret_files.file_from_variable(CA_VARIABLE),
-    )
-    if bool(user) != bool(password):
-        missing, there = (
-            (PASSWORD_VARIABLE, USER_VARIABLE) if user else (USER_VARIABLE, PASSWORD_VARIABLE)
-        )
-        raise OperatorError(
-            f"{there} ada tetapi {missing} tidak ada atau kosong: sebutkan keduanya.",
-            f"{there} is given without {missing}, or that is empty: give both.",
-        )
+    user = os.environ.get(USER_VARIABLE, "")
+    password = secret_files.text_from_variable(PASSWORD_VARIABLE)
+    ca = secret_files.file_from_variable(CA_VARIABLE)
+    if user and not password:
+        raise _missing_credential(USER_VARIABLE, PASSWORD_VARIABLE)
+    if password and not user:
+        raise _missing_credential(PASSWORD_VARIABLE, USER_VARIABLE)
     if ca is not None:
-        try:
-            ssl.create_default_context(cafile=ca)
-        except ssl.SSLError as error:
-            raise OperatorError(
-                f"{CA_VARIABLE}: {ca} bukan sertifikat PEM.",
-                f"{CA_VARIABLE}: {ca} is no PEM certificate.",
-            ) from error
-    return BrokerAccess(where, user, password, ca)
+        _require_certificate(ca)
+    return BrokerAccess(address, user, password, ca)
+
+
+def _missing_credential(present: str, missing: str) -> OperatorError:
+    return OperatorError(
+        f"{present} ada tetapi {missing} tidak ada atau kosong: sebutkan keduanya.",
+        f"{present} is given without {missing}, or that is empty: give both.",
+    )
+
+
+def _require_certificate(ca: Path) -> None:
+    try:
+        ssl.create_default_context(cafile=ca)
+    except ssl.SSLError as error:
+        raise OperatorError(
+            f"{CA_VARIABLE}: {ca} bukan sertifikat PEM.",
+            f"{CA_VARIABLE}: {ca} is no PEM certificate.",
+        ) from error
 
 
 def running_access() -> BrokerAccess:
-    """The Kafka of the system that runs: the one that is named, else the embedded one."""
+    """Return the access to the configured Kafka, else to the embedded one."""
     return configured_access() or BrokerAccess(f"{platform_checks.LOOPBACK}:{topology.KAFKA.port}")
 
 
 @asynccontextmanager
 async def explaining_refusals(broker_access: BrokerAccess) -> AsyncGenerator[None]:
-    """What Kafka refuses while the block lasts is OperatorError that says what to do."""
+    """Turn a refusal of Kafka in the block into OperatorError that says what to do."""
     try:
         yield
     except (KafkaUnavailable, SendFailed) as error:
@@ -76,20 +87,31 @@ async def _explain_refusal(broker_access: BrokerAccess, error: Exception) -> Ope
             f"Kafka di {broker_access.bootstrap} tidak menjawab: lihat ./bina status.",
             f"Kafka at {broker_access.bootstrap} does not answer ({kind}): see ./bina status.",
         )
-    if broker_access.user:  # aiokafka tells a refused login like a broker that is away
+    # aiokafka raises the same for a refused login as for an absent broker.
+    if broker_access.user:
         return OperatorError(
-            f"Kafka di {broker_access.bootstrap} menolak pengguna {broker_access.user}: periksa {USER_VARIABLE}, isi berkas {PASSWORD_VARIABLE}, dan {CA_VARIABLE} bila sambungannya terenkripsi.",
-            f"Kafka at {broker_access.bootstrap} refuses user {broker_access.user} ({kind}): look at {USER_VARIABLE}, at what lies in the file of {PASSWORD_VARIABLE}, and at {CA_VARIABLE} where the line is encrypted.",
+            f"Kafka di {broker_access.bootstrap} menolak pengguna {broker_access.user}: periksa"
+            f" {USER_VARIABLE}, isi berkas {PASSWORD_VARIABLE}, dan {CA_VARIABLE} bila"
+            " sambungannya terenkripsi.",
+            f"Kafka at {broker_access.bootstrap} refuses user {broker_access.user} ({kind}):"
+            f" check {USER_VARIABLE}, the file of {PASSWORD_VARIABLE}, and {CA_VARIABLE} if the"
+            " connection is encrypted.",
         )
     return OperatorError(
-        f"Kafka di {broker_access.bootstrap} tidak melayani yang datang tanpa nama: sebutkan {USER_VARIABLE} dan {PASSWORD_VARIABLE}, dan {CA_VARIABLE} bila sambungannya terenkripsi.",
-        f"Kafka at {broker_access.bootstrap} serves nobody without a name ({kind}): give {USER_VARIABLE} and {PASSWORD_VARIABLE}, and {CA_VARIABLE} where the line is encrypted.",
+        f"Kafka di {broker_access.bootstrap} tidak melayani yang datang tanpa nama: sebutkan"
+        f" {USER_VARIABLE} dan {PASSWORD_VARIABLE}, dan {CA_VARIABLE} bila sambungannya"
+        " terenkripsi.",
+        f"Kafka at {broker_access.bootstrap} refuses anonymous clients ({kind}): give"
+        f" {USER_VARIABLE} and {PASSWORD_VARIABLE}, and {CA_VARIABLE} if the connection is"
+        " encrypted.",
     )
 
 
 def not_allowed_error(broker_access: BrokerAccess, kind: str) -> OperatorError:
-    """Kafka knows who comes, and does not let them do this."""
+    """Return the error for a user whom Kafka knows but does not permit this."""
     return OperatorError(
-        f"Kafka tidak mengizinkan pengguna {broker_access.user or '(tanpa nama)'} melakukan ini: hak yang diperlukan ada di docs/operations.md.",
-        f"Kafka does not let user {broker_access.user or '(nobody)'} do this ({kind}): docs/operations.md lists the permissions that are needed.",
+        f"Kafka tidak mengizinkan pengguna {broker_access.user or '(tanpa nama)'} melakukan"
+        " ini: hak yang diperlukan ada di docs/operations.md.",
+        f"Kafka does not permit user {broker_access.user or '(anonymous)'} to do this ({kind}):"
+        " docs/operations.md lists the permissions that are needed.",
     )

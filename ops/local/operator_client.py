@@ -1,4 +1,7 @@
-"""Asking the running system as its operator: through the gateway, by its rules, noted in its audit. Not here: what is asked."""
+"""Requests to the running system as its operator: through the gateway, noted in its audit.
+
+Not here: what is requested.
+"""
 
 from __future__ import annotations
 
@@ -17,26 +20,29 @@ from ops.local.gateway_client import Answer, GatewayCaller, GatewayClient
 
 R = TypeVar("R")
 ROLE = "operator"
-OK, NOT_FOUND, PRECONDITION_FAILED = 200, 404, 412
+OK = 200
+NOT_FOUND = 404
+PRECONDITION_FAILED = 412
 _RETRY_STATUSES = (429, 503)
 _MAX_RETRIES = 20
+_PAGE_SIZE = 200
 
 
 class OperationRefused(OperatorError):
-    """The system says no, in its own words."""
+    """The system refuses a request, with the text of its problem."""
 
     def __init__(self, answer: Answer) -> None:
-        told = cast("dict[str, Any]", answer.body) if isinstance(answer.body, dict) else {}
-        words = ". ".join(str(told[name]) for name in ("title", "detail") if told.get(name))
+        problem = cast("dict[str, Any]", answer.body) if isinstance(answer.body, dict) else {}
+        words = ". ".join(str(problem[name]) for name in ("title", "detail") if problem.get(name))
         super().__init__(
             words or f"Permintaan ditolak ({answer.status}).",
-            f"The system refused: {answer.status} {told.get('code', '')}".strip(),
+            f"The system refused: {answer.status} {problem.get('code', '')}".strip(),
         )
         self.status = answer.status
 
 
 class Operator:
-    """The operator at the door of staff."""
+    """The operator, at the host group `staff`."""
 
     def __init__(self, caller: GatewayCaller) -> None:
         self._caller = caller
@@ -44,50 +50,53 @@ class Operator:
     async def request(
         self, service: str, method: str, path: str, body: Any = None, **headers: str
     ) -> dict[str, Any]:
-        """The answer of one service's operations. Refusal when it says no; what is too much at once is asked again when the answer says."""
+        """Return the answer of a service's operator API.
+
+        A request that exceeds a limit is repeated when the answer says. Raises OperationRefused.
+        """
         if method == "POST":
             headers["idempotency_key"] = str(uuid.uuid4())
-        for left in range(_MAX_RETRIES, -1, -1):
-            answer = await self._caller.request(
-                method, f"/v1/operations/{service}{path}", body, **headers
-            )
+        address = f"/v1/operations/{service}{path}"
+        for retries_left in range(_MAX_RETRIES, -1, -1):
+            answer = await self._caller.request(method, address, body, **headers)
             if answer.status == OK:
                 return answer.body
-            if answer.status not in _RETRY_STATUSES or not left:
+            if answer.status not in _RETRY_STATUSES or not retries_left:
                 raise OperationRefused(answer)
             await asyncio.sleep(float(answer.headers.get("retry-after", "1")))
         raise AssertionError
 
     async def list_all(self, service: str, path: str) -> list[dict[str, Any]]:
-        """All items of a list, page by page."""
+        """Return all items of a list, read page by page."""
         items: list[dict[str, Any]] = []
-        cursor = ""
-        while True:
-            page = await self.request(
-                service, "GET", f"{path}?limit=200{f'&cursor={cursor}' if cursor else ''}"
-            )
+        first = f"{path}?limit={_PAGE_SIZE}"
+        page = await self.request(service, "GET", first)
+        items += page["items"]
+        while cursor := page["next_cursor"]:
+            page = await self.request(service, "GET", f"{first}&cursor={cursor}")
             items += page["items"]
-            cursor = page["next_cursor"]
-            if not cursor:
-                return items
+        return items
 
 
 def select_services(name: str | None) -> list[str]:
-    """The service of that name, or all. OperatorError that lists them when there is none of it."""
+    """Return the service of that name, or all. Raises OperatorError that lists them."""
     known = [service.name for service in topology.SERVICES]
     return [topology.require_known(name, known)] if name else known
 
 
 def run_as_operator(work: Callable[[Operator], Awaitable[R]]) -> R:
-    """Do the work as operator of the system that runs here. OperatorError when none runs or it does not answer."""
+    """Do the work as operator of the running system.
+
+    Raises OperatorError when none runs here or the gateway does not answer.
+    """
     require_running()
 
-    async def at_the_door() -> R:
-        async with GatewayClient() as door:
-            return await work(Operator(door.caller(ROLE)))
+    async def run() -> R:
+        async with GatewayClient() as client:
+            return await work(Operator(client.caller(ROLE)))
 
     try:
-        return asyncio.run(at_the_door())
+        return asyncio.run(run())
     except (aiohttp.ClientError, TimeoutError) as error:
         raise OperatorError(
             "Gerbang tidak menjawab: lihat ./bina status.",
@@ -96,7 +105,7 @@ def run_as_operator(work: Callable[[Operator], Awaitable[R]]) -> R:
 
 
 def require_running() -> None:
-    """Follow the system that runs here. OperatorError when none does."""
+    """Take over the variables of the running system. Raises OperatorError when none runs."""
     if state_dir.runner_pid() is None:
         raise OperatorError(
             "Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up"
@@ -105,48 +114,50 @@ def require_running() -> None:
 
 
 async def find_sequence(operator: Operator, sequence: str, service: str | None) -> tuple[str, str]:
-    """The service that a sequence waits in, and its name in paths. A sequence may be given as listed, or as `topic/key`. OperatorError when it is in several."""
-    named = _sequence_segment(sequence)
-    waiting: list[str] = []
-    for one in select_services(service):
+    """Return the service in which a sequence is parked, and its name in paths.
+
+    The sequence is given as listed, or as `topic/key`. Raises OperatorError when no service has it
+    or several have.
+    """
+    segment = _sequence_segment(sequence)
+    services: list[str] = []
+    for name in select_services(service):
         try:
-            await operator.request(one, "GET", f"/parked/{named}?limit=1")
+            await operator.request(name, "GET", f"/parked/{segment}?limit=1")
         except OperationRefused as refusal:
             if refusal.status != NOT_FOUND:
                 raise
         else:
-            waiting.append(one)
-    if not waiting:
+            services.append(name)
+    if not services:
         sequence = printable(sequence)
         raise OperatorError(
             f"Tidak ada urutan {sequence} yang tertahan: lihat ./bina events parked list.",
-            f"No sequence {sequence} waits: see ./bina events parked list.",
+            f"No sequence {sequence} is parked: see ./bina events parked list.",
         )
-    if len(waiting) > 1:
+    if len(services) > 1:
         raise OperatorError(
-            f"Urutan ini tertahan di {', '.join(waiting)}: pilih satu dengan --service.",
-            f"It waits in {', '.join(waiting)}: choose one by --service.",
+            f"Urutan ini tertahan di {', '.join(services)}: pilih satu dengan --service.",
+            f"It is parked in {', '.join(services)}: choose one with --service.",
         )
-    return waiting[0], named
+    return services[0], segment
 
 
 def _sequence_segment(sequence: str) -> str:
     if "/" not in sequence:
-        return (
-            quote(sequence, safe="") if sequence.strip(".") else "-"
-        )  # nothing and dots are another place in a path
-    from chassis.admin.parked_event_admin import (
-        segment,
-    )  # with it comes all of the chassis, which no other command needs
+        # Nothing, or only dots, would lead to another path.
+        return quote(sequence, safe="") if sequence.strip(".") else "-"
+    # This import brings all of the chassis, which no other command needs.
+    from chassis.admin.parked_event_admin import encode_segment
 
-    return segment(sequence)
+    return encode_segment(sequence)
 
 
 def printable(text: str) -> str:
-    """A text of which nothing moves the cursor of a console."""
+    """Return the text without characters that control a console."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def escape_markup(text: str) -> str:
-    """The same, where rich prints it: nothing in it is markup."""
+    """Return the printable text, escaped so that rich reads no markup in it."""
     return escape(printable(text))

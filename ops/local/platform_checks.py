@@ -1,4 +1,7 @@
-"""What this machine offers: platform, free ports, disk; what does not belong here: anything about a single server."""
+"""What this machine offers: platform, free ports, disk space.
+
+Not here: anything about a single server.
+"""
 
 import platform
 import secrets
@@ -14,27 +17,33 @@ _TEST_PORTS = range(20_000, 32_000)
 
 
 def require_linux_x86_64() -> None:
-    """Raise OperatorError where the embedded mongod and JVM cannot run."""
+    """Raise OperatorError unless the embedded mongod and JVM can run here."""
     seen = f"{platform.system()} {platform.machine()}"
     if seen != "Linux x86_64":
         raise OperatorError(
             f"Server bawaan hanya ada untuk Linux x86-64, mesin ini {seen}: {ALTERNATIVES_ID}.",
-            f"The embedded servers exist for Linux x86-64 only, this machine is {seen}: {ALTERNATIVES_EN}.",
+            f"The embedded servers exist for Linux x86-64 only, this machine is {seen}:"
+            f" {ALTERNATIVES_EN}.",
         )
 
 
 def require_space(directory: Path, mebibytes: int) -> None:
-    """Raise OperatorError when the disk that holds the directory has less than this many MiB left."""
+    """Raise OperatorError when the directory's disk has less than this many MiB left."""
     free = shutil.disk_usage(_existing_ancestor(directory)).free // MIB
     if free < mebibytes:
         raise OperatorError(
-            f"Ruang disk untuk {directory} tinggal {free} MiB, perlu {mebibytes} MiB: kosongkan disk, lalu ulangi.",
-            f"The disk of {directory} has {free} MiB left and {mebibytes} MiB are needed: free some space, then try again.",
+            f"Ruang disk untuk {directory} tinggal {free} MiB, perlu {mebibytes} MiB:"
+            " kosongkan disk, lalu ulangi.",
+            f"The disk of {directory} has {free} MiB left and {mebibytes} MiB are needed:"
+            " free some space, then try again.",
         )
 
 
 def require_port(port: int, process: str, variable: str) -> None:
-    """Raise OperatorError naming the holder when the loopback port cannot be listened on; the variable is what moves the part elsewhere."""
+    """Raise OperatorError that names the holder when a loopback port is in use.
+
+    The variable moves the process to another port.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -45,26 +54,25 @@ def require_port(port: int, process: str, variable: str) -> None:
             return
     holder = find_port_holder(port)
     raise OperatorError(
-        f"Porta {port} untuk {process} sedang dipakai {holder or 'proses milik pengguna lain'}: hentikan proses itu, atau pilih porta lain dengan {variable}.",
-        f"Port {port} of {process} is held by {holder or 'a process of another user'}: stop it, or choose another port with {variable}.",
+        f"Porta {port} untuk {process} sedang dipakai {holder or 'proses milik pengguna lain'}:"
+        f" hentikan proses itu, atau pilih porta lain dengan {variable}.",
+        f"Port {port} of {process} is held by {holder or 'a process of another user'}:"
+        f" stop it, or choose another port with {variable}.",
     )
 
 
 def find_port_holder(port: int) -> str | None:
-    """`name (pid N)` of the process that listens on the port, None where the system does not tell."""
-    import psutil  # not in the images, which need the rest of this module
+    """Return `name (pid N)` of the process that listens on the port, None if it is hidden."""
+    import psutil  # absent from the services' images, which need the rest of this module
 
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:
         return None
     for connection in connections:
-        if (
-            connection.status == psutil.CONN_LISTEN
-            and connection.laddr
-            and connection.laddr[1] == port
-            and connection.pid
-        ):
+        if connection.status != psutil.CONN_LISTEN or not connection.laddr:
+            continue
+        if connection.laddr[1] == port and connection.pid:
             try:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
             except psutil.NoSuchProcess:
@@ -73,17 +81,20 @@ def find_port_holder(port: int) -> str | None:
 
 
 def find_free_ports(count: int) -> list[int]:
-    """`count` loopback ports that nobody held a moment ago, below those that the system gives to outgoing connections: such a one could take it before we do."""
-    found: set[int] = set()
-    while len(found) < count:
+    """Return loopback ports that were free a moment ago.
+
+    They lie below the range of outgoing connections, of which one could take the port first.
+    """
+    free_ports: set[int] = set()
+    while len(free_ports) < count:
         port = _TEST_PORTS.start + secrets.randbelow(len(_TEST_PORTS))
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
-        found.add(port)
-    return list(found)
+        free_ports.add(port)
+    return list(free_ports)
 
 
 def _existing_ancestor(directory: Path) -> Path:

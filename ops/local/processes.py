@@ -1,4 +1,4 @@
-"""Child processes that never outlive us; what does not belong here: what any of them does."""
+"""Child processes that never outlive us. Not here: what any of them does."""
 
 import ctypes
 import os
@@ -13,6 +13,9 @@ import psutil
 
 _PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 15.0
+_DESCENDANT_GRACE_SECONDS = 2.0
+_KILL_SECONDS = 5.0
+_POLL_SECONDS = 0.2
 
 
 def spawn(
@@ -22,7 +25,12 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start a child in a session of its own, output appended to the log; it gets SIGTERM when the calling thread ends, however that happens."""
+    """Start a child in a session of its own, its output appended to the log.
+
+    The kernel sends it SIGTERM when the calling thread ends, for whatever reason.
+    """
+    # Only a prctl call runs between fork and exec.
+    preexec = _end_with_parent(os.getpid()) if sys.platform == "linux" else None
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(
@@ -33,7 +41,7 @@ def spawn(
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_end_with_parent(os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - only a prctl call runs between fork and exec
+            preexec_fn=preexec,  # noqa: PLW1509 - see above
         )
 
 
@@ -49,22 +57,28 @@ def _end_with_parent(parent: int) -> Callable[[], None]:
 
 
 def end(child: "subprocess.Popen[bytes]", grace: float = _GRACE_SECONDS) -> None:
-    """`stop` for a child of ours, which must also be waited for."""
+    """Stop a child of ours, and wait for it, as a parent must."""
     stop(child.pid, grace=grace)
     child.wait()
 
 
 def stop(*pids: int, grace: float = _GRACE_SECONDS) -> None:
-    """End these processes and everything they started: SIGTERM to all, after `grace` seconds SIGKILL; returns when they are gone."""
-    heads = [process for pid in pids for process in _process_tree(pid)[:1]]
-    rest = [process for pid in pids for process in _process_tree(pid)[1:]]
+    """End these processes and their descendants; return when they are gone.
+
+    SIGTERM first, SIGKILL after `grace` seconds.
+    """
+    heads: list[psutil.Process] = []
+    descendants: list[psutil.Process] = []
+    for pid in pids:
+        tree = _process_tree(pid)
+        heads += tree[:1]
+        descendants += tree[1:]
     _, alive = _terminate(heads, grace)
-    _, lingering = _terminate(
-        [process for process in rest if process.is_running()], min(grace, 2.0)
-    )
+    lingering = [process for process in descendants if process.is_running()]
+    _, lingering = _terminate(lingering, min(grace, _DESCENDANT_GRACE_SECONDS))
     for process in [*alive, *lingering]:
         _send_signal(process, signal.SIGKILL)
-    psutil.wait_procs([*alive, *lingering], timeout=5.0)
+    psutil.wait_procs([*alive, *lingering], timeout=_KILL_SECONDS)
 
 
 def _terminate(
@@ -77,7 +91,7 @@ def _terminate(
 
 def end_orphans(group_id: int, started_at: float) -> None:
     """Kill what a dead child of ours left behind in its process group."""
-    if start_time(group_id) is not None:  # the number is in use again: the group is not ours
+    if start_time(group_id) is not None:  # the id is in use again: the group is not ours
         return
     for process in psutil.process_iter():
         try:
@@ -103,7 +117,10 @@ def _send_signal(process: psutil.Process, number: signal.Signals) -> None:
 
 
 def start_time(pid: int) -> float | None:
-    """When the process was started (seconds since the epoch), None when there is none: with the pid it names a process for ever."""
+    """Return when a process was started, in seconds since the epoch; None if there is none.
+
+    Together with the pid this identifies a process permanently.
+    """
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
@@ -112,9 +129,10 @@ def start_time(pid: int) -> float | None:
 
 
 def resident_bytes(pid: int, *, with_children: bool = True) -> int:
-    """Memory of a process, and of all it started unless told otherwise."""
+    """Return the resident memory of a process, by default with its descendants."""
     total = 0
-    for process in _process_tree(pid)[: None if with_children else 1]:
+    tree = _process_tree(pid)
+    for process in tree if with_children else tree[:1]:
         try:
             total += process.memory_info().rss
         except psutil.NoSuchProcess:
@@ -123,7 +141,7 @@ def resident_bytes(pid: int, *, with_children: bool = True) -> int:
 
 
 def tail(log: Path, lines: int = 5) -> str:
-    """The last lines of a log, for a message."""
+    """Return the last lines of a log, for a message."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
@@ -131,12 +149,12 @@ def tail(log: Path, lines: int = 5) -> str:
 
 
 def wait_for_end(pid: int) -> None:
-    """Return when the process, which need not be our child, has ended."""
+    """Wait until a process, which need not be our child, has ended."""
     try:
         handle = os.pidfd_open(pid)
     except (ProcessLookupError, AttributeError, OSError):
         while start_time(pid) is not None:
-            time.sleep(0.2)
+            time.sleep(_POLL_SECONDS)
         return
     try:
         import select

@@ -1,15 +1,19 @@
-"""Files that hold secrets or that others read while we write: writing them, and reading those that a variable names. Not here: what stands in them."""
+"""Files of secrets, and files that others read while we write them.
+
+Not here: their content.
+"""
 
 import os
 from pathlib import Path
 
 from ops.errors import OperatorError
 
-UNFINISHED_RESTORE = "restoring"  # a file that stands in the home while its databases are neither the old nor the restored ones
+# This file exists in the state directory while databases are neither the old nor the restored ones.
+UNFINISHED_RESTORE = "restoring"
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file whole or not at all, for its owner only."""
+    """Write a file whole or not at all, readable by its owner only."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as out:
         out.write(text)
@@ -17,10 +21,14 @@ def write_private(path: Path, text: str) -> None:
 
 
 def file_from_variable(variable: str) -> Path | None:
-    """The file that a variable names, as seen from where the command was called. OperatorError when it is not there."""
-    if not (text := os.environ.get(variable)):
+    """Return the file that a variable names, relative to the caller's directory.
+
+    Raises OperatorError when it does not exist.
+    """
+    name = os.environ.get(variable)
+    if not name:
         return None
-    path = Path(os.environ.get("BINA_FROM", ".")) / text
+    path = Path(os.environ.get("BINA_FROM", ".")) / name
     if not path.is_file():
         raise OperatorError(
             f"{variable}: berkas {path} tidak ada.", f"{variable}: there is no file {path}."
@@ -29,7 +37,10 @@ def file_from_variable(variable: str) -> Path | None:
 
 
 def text_from_variable(variable: str) -> str:
-    """What stands in the file that a variable names, empty when it names none. OperatorError when it cannot be read."""
+    """Return the content of the file that a variable names; empty when it names none.
+
+    Raises OperatorError when the file cannot be read.
+    """
     path = file_from_variable(variable)
     try:
         return path.read_text().strip() if path else ""

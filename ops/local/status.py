@@ -1,10 +1,11 @@
-"""The command `status`: every part as it is now, asked at this moment."""
+"""The command `status`: every process as it is now, probed at this moment."""
 
 import asyncio
 import json
 import os
 import sys
 import tomllib
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -24,82 +25,91 @@ from ops.local import (
 from ops.local.supervisor import ProcessState
 
 _OK = 200
+_MONGOD_SECONDS = 3
 
 
 def print_status(*, as_json: bool) -> int:
-    """Print it; 0 when every part is ready, else 1."""
-    found = asyncio.run(read_status())
+    """Print the status. Return 0 when every process is ready, else 1."""
+    status = asyncio.run(read_status())
     if as_json:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(status, ensure_ascii=False) + "\n")
     else:
-        _print_status(found)
-    return 0 if all(part["ready"] for part in found["parts"]) else 1
+        _print_status(status)
+    return 0 if all(part["ready"] for part in status["parts"]) else 1
 
 
 async def read_status() -> dict[str, Any]:
-    """The state of the system by stable names: parts, addresses, consumer_lag (events), outbox, parked, early, invariants_broken."""
+    """Return the state of the system by stable names.
+
+    Among them: parts (the processes), addresses, consumer_lag (events), outbox, parked, early and
+    invariants_broken.
+    """
     runner = state_dir.runner_pid()
-    told = (
-        {part["name"]: part for part in state_dir.read_published_state().get("parts", ())}
-        if runner
-        else {}
+    published: dict[str, Any] = {}
+    if runner:
+        published = {
+            part["name"]: part for part in state_dir.read_published_state().get("parts", ())
+        }
+    parts = await asyncio.gather(
+        _mongod_status(published),
+        _kafka_status(published),
+        *(_service_status(service, published) for service in topology.PROCESSES),
     )
-    seen = [
-        *await asyncio.gather(
-            _mongod_status(told),
-            _kafka_status(told),
-            *(_service_status(service, told) for service in topology.PROCESSES),
-        )
-    ]
-    answers = [part["status"] for part in seen if part["status"]]
-
-    def total(group: str, name: str) -> int:
-        return sum(answer.get(group, {}).get(name, 0) for answer in answers)
-
-    def longest(group: str) -> float:
-        return max(
-            (answer.get(group, {}).get("oldest_seconds", 0) for answer in answers), default=0
-        )
-
+    answers = [part["status"] for part in parts if part["status"]]
+    rss_mib = sum(part["rss_mib"] for part in parts)
+    if runner:
+        rss_mib += _runner_memory_mib(runner)
+    egress = {answer["egress_allow"] for answer in answers if answer.get("egress_allow")}
+    broken = {
+        it["service"]: it["invariants_broken"] for it in answers if it.get("invariants_broken")
+    }
     return {
         "running": runner is not None,
         "pid": runner,
-        "parts": seen,
+        "parts": [*parts],
         "addresses": topology.gateway_addresses(),
-        "egress_allow": sorted(
-            {answer["egress_allow"] for answer in answers if answer.get("egress_allow")}
-        ),
+        "egress_allow": sorted(egress),
         "consumer_lag": int(sum(answer.get("consumer_lag", 0) for answer in answers)),
         "outbox": {
-            "unsent": total("outbox", "unsent"),
-            "oldest_seconds": longest("outbox"),
-            "stopped_keys": total("outbox", "stopped_keys"),
+            "unsent": _total(answers, "outbox", "unsent"),
+            "oldest_seconds": _oldest_seconds(answers, "outbox"),
+            "stopped_keys": _total(answers, "outbox", "stopped_keys"),
         },
-        "parked": {"events": total("parked", "events"), "keys": total("parked", "keys")},
-        "early": {"waiting": total("early", "waiting"), "oldest_seconds": longest("early")},
-        "invariants_broken": {
-            answer["service"]: answer["invariants_broken"]
-            for answer in answers
-            if answer.get("invariants_broken")
+        "parked": {
+            "events": _total(answers, "parked", "events"),
+            "keys": _total(answers, "parked", "keys"),
         },
-        "rss_mib": round(
-            sum(part["rss_mib"] for part in seen) + (_runner_memory_mib(runner) if runner else 0), 1
-        ),
+        "early": {
+            "waiting": _total(answers, "early", "waiting"),
+            "oldest_seconds": _oldest_seconds(answers, "early"),
+        },
+        "invariants_broken": broken,
+        "rss_mib": round(rss_mib, 1),
     }
 
 
+def _total(answers: Iterable[dict[str, Any]], group: str, name: str) -> int:
+    return sum(answer.get(group, {}).get(name, 0) for answer in answers)
+
+
+def _oldest_seconds(answers: Iterable[dict[str, Any]], group: str) -> float:
+    ages = [answer.get(group, {}).get("oldest_seconds", 0) for answer in answers]
+    return max(ages, default=0)
+
+
 async def _service_status(service: topology.Service, published: dict[str, Any]) -> dict[str, Any]:
-    port = service.probe_port
-    (ready, _), (code, answer) = (
-        (await asyncio.gather(http_probe.get(port, "/readyz"), http_probe.get(port, "/statusz")))
-        if service.name in published
-        else ((0, {}), (0, {}))
+    address = f"http://{platform_checks.LOOPBACK}:{service.listener.port}"
+    if service.name not in published:
+        return _process_status(service.name, address, published, is_ready=False, version="")
+    (ready, _), (code, answer) = await asyncio.gather(
+        http_probe.get(service.probe_port, "/readyz"),
+        http_probe.get(service.probe_port, "/statusz"),
     )
     return _process_status(
         service.name,
-        f"http://{platform_checks.LOOPBACK}:{service.listener.port}",
+        address,
         published,
-        ready=ready == _OK,
+        is_ready=ready == _OK,
         version=_version() if code == _OK else "",
         answer=answer,
     )
@@ -110,33 +120,42 @@ async def _mongod_status(published: dict[str, Any]) -> dict[str, Any]:
     address = f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}"
     version = ""
     if own or "mongod" in published:
-        url = own or mongo_users.administrator_url(
-            address, secrets.administrator_password(state_dir.path() / "secrets")
-        )
-        try:
-            async with asyncio.timeout(3), mongo_users.open_admin_database(url) as mongo:
-                version = str((await mongo.client.admin.command("buildInfo"))["version"])
-        except (mongo_users.MongoError, TimeoutError):
-            version = ""
+        version = await _mongod_version(own or _embedded_url(address))
     return _process_status(
         "mongod",
         published.get("mongod", {}).get("address", address),
         published,
-        ready=bool(version),
+        is_ready=bool(version),
         version=version,
     )
+
+
+def _embedded_url(address: str) -> str:
+    password = secrets.administrator_password(state_dir.path() / "secrets")
+    return mongo_users.administrator_url(address, password)
+
+
+async def _mongod_version(url: str) -> str:
+    """Return the version of the server; empty when it does not answer."""
+    try:
+        async with asyncio.timeout(_MONGOD_SECONDS), mongo_users.open_admin_database(url) as mongo:
+            return str((await mongo.client.admin.command("buildInfo"))["version"])
+    except (mongo_users.MongoError, TimeoutError):
+        return ""
 
 
 async def _kafka_status(published: dict[str, Any]) -> dict[str, Any]:
     own = kafka_login.configured_address()
     address = own or f"{platform_checks.LOOPBACK}:{topology.KAFKA.port}"
-    ready = ("kafka" in published or own is not None) and await http_probe.accepts(address)
+    is_expected = "kafka" in published or own is not None
+    is_ready = is_expected and await http_probe.accepts(address)
+    embedded_version = kafka_jars.ROOT_ARTIFACTS[0].rpartition(":")[2]
     return _process_status(
         "kafka",
         address,
         published,
-        ready=ready,
-        version="" if own or not ready else kafka_jars.ROOT_ARTIFACTS[0].rpartition(":")[2],
+        is_ready=is_ready,
+        version=embedded_version if is_ready and not own else "",
     )
 
 
@@ -145,29 +164,32 @@ def _process_status(
     address: str,
     published: dict[str, Any],
     *,
-    ready: bool,
+    is_ready: bool,
     version: str,
     answer: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     known = published.get(name, {})
-    state = (
-        ProcessState.READY.value
-        if ready
-        else ProcessState.NOT_READY.value
-        if known.get("state") == ProcessState.READY
-        else known.get("state", ProcessState.STOPPED.value)
-    )
+    pid = known.get("pid")
     return {
         "name": name,
-        "state": state,
-        "ready": ready,
+        "state": _state(known, is_ready=is_ready),
+        "ready": is_ready,
         "address": address,
         "version": version,
-        "pid": known.get("pid"),
-        "rss_mib": _memory_mib(known.get("pid")),
+        "pid": pid,
+        "rss_mib": _memory_mib(pid),
         "advice": known.get("advice", ""),
         "status": answer or {},
     }
+
+
+def _state(known: dict[str, Any], *, is_ready: bool) -> str:
+    """Return what we probed; the supervisor's state may be seconds older."""
+    if is_ready:
+        return ProcessState.READY.value
+    if known.get("state") == ProcessState.READY:
+        return ProcessState.NOT_READY.value
+    return known.get("state", ProcessState.STOPPED.value)
 
 
 def _memory_mib(pid: int | None) -> float:
@@ -186,35 +208,45 @@ def _print_status(state: dict[str, Any]) -> None:
     console = Console()
     if not state["running"]:
         console.print("Bina tidak berjalan: jalankan ./bina up")
-    shown = Table(
-        "Bagian", "Keadaan", "Alamat", "Versi", "MiB", "Keterangan", box=None, pad_edge=False
-    )
-    for part in state["parts"]:
-        missing = ", ".join(part["status"].get("missing", ()))
-        advice = part["advice"] or (f"menunggu {missing}" if missing else "")
-        shown.add_row(
-            part["name"],
-            "siap" if part["ready"] else part["state"],
-            part["address"],
-            part["version"],
-            f"{part['rss_mib']:.0f}",
-            advice,
-        )
-    console.print(shown)
+    console.print(_render_table(state["parts"]))
     if state["running"]:
-        outbox, parked, early = state["outbox"], state["parked"], state["early"]
-        console.print(
-            f"Belum terbaca: {state['consumer_lag']} peristiwa. Belum terkirim: {outbox['unsent']} (tertua {outbox['oldest_seconds']:.0f} detik)."
-        )
-        console.print(
-            f"Diparkir: {parked['events']} peristiwa ({parked['keys']} kunci). Menunggu pendahulu: {early['waiting']}. Memori: {state['rss_mib']:.0f} MiB."
-        )
+        _print_counts(state, console)
         for service, broken in state["invariants_broken"].items():
             console.print(
-                f"Perhatian: {service} melanggar {', '.join(broken)}: lihat docs/runbooks/InvariantBroken.md",
+                f"Perhatian: {service} melanggar {', '.join(broken)}:"
+                " lihat docs/runbooks/InvariantBroken.md",
                 style="red",
             )
         for name, address in state["addresses"].items():
             console.print(f"{name}: {address}")
         for allowed in state["egress_allow"]:
             console.print(f"Perhatian: EGRESS_ALLOW={allowed}", style="yellow")
+
+
+def _render_table(parts: Iterable[dict[str, Any]]) -> Table:
+    columns = ("Bagian", "Keadaan", "Alamat", "Versi", "MiB", "Keterangan")
+    table = Table(*columns, box=None, pad_edge=False)
+    for part in parts:
+        missing = ", ".join(part["status"].get("missing", ()))
+        table.add_row(
+            part["name"],
+            "siap" if part["ready"] else part["state"],
+            part["address"],
+            part["version"],
+            f"{part['rss_mib']:.0f}",
+            part["advice"] or (f"menunggu {missing}" if missing else ""),
+        )
+    return table
+
+
+def _print_counts(state: dict[str, Any], console: Console) -> None:
+    outbox = state["outbox"]
+    parked = state["parked"]
+    console.print(
+        f"Belum terbaca: {state['consumer_lag']} peristiwa."
+        f" Belum terkirim: {outbox['unsent']} (tertua {outbox['oldest_seconds']:.0f} detik)."
+    )
+    console.print(
+        f"Diparkir: {parked['events']} peristiwa ({parked['keys']} kunci)."
+        f" Menunggu pendahulu: {state['early']['waiting']}. Memori: {state['rss_mib']:.0f} MiB."
+    )

@@ -1,4 +1,7 @@
-"""Starts every part, keeps it running, ends it all: the work behind `up`. Not here: what a person sees of it."""
+"""Starts every process, keeps it running, ends it all: the work behind `up`.
+
+Not here: what a person sees of it (`up`).
+"""
 
 import asyncio
 import os
@@ -10,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 from urllib.parse import urlsplit
 
 from ops.errors import OperatorError
@@ -28,13 +32,16 @@ from ops.local import (
 
 _READY_SECONDS = 60.0
 _CHECK_SECONDS = 0.5
+_STARTING_CHECK_SECONDS = _CHECK_SECONDS / 2
 _RECHECK_SECONDS = 5.0
+_FIRST_PAUSE_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 30.0
 _MAX_LOG_BYTES = 64 * platform_checks.MIB
+_OK = 200
 
 
 class ProcessState(StrEnum):
-    """How a part stands; the value is stable in JSON."""
+    """The state of a process; the values are stable in JSON."""
 
     WAITING = "waiting"
     STARTING = "starting"
@@ -46,237 +53,215 @@ class ProcessState(StrEnum):
 
 @dataclass(kw_only=True)
 class SupervisedProcess:
-    """One line of the table: a part, and how it stands."""
+    """One line of the table: a process and its state. `start` returns None if it runs elsewhere."""
 
     name: str
     address: str
-    start: Callable[[], Awaitable["Popen[bytes] | None"]]  # None: runs elsewhere
+    start: Callable[[], Awaitable["Popen[bytes] | None"]]
     probe: Callable[[], Awaitable[bool]]
     state: ProcessState = ProcessState.WAITING
     advice: str = ""
     process: "Popen[bytes] | None" = None
     started: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether our child has ended; a process that runs elsewhere never has."""
+        return self.process is not None and self.process.poll() is not None
+
 
 class Supervisor:
-    """The parts of one local system. `changed` is called after each change of a state."""
+    """The processes of one local system. `on_change` is called after each change of a state."""
 
     def __init__(self, on_change: Callable[[Sequence[SupervisedProcess]], None]) -> None:
+        embedded_kafka = f"{platform_checks.LOOPBACK}:{topology.KAFKA.port}"
         self._on_change = on_change
         self._secrets = state_dir.path() / "secrets"
         self._mongo_url = os.environ.get("BINA_MONGO_URL", "")
-        self._kafka = (
-            kafka_login.configured_address() or f"{platform_checks.LOOPBACK}:{topology.KAFKA.port}"
-        )
+        self._kafka = kafka_login.configured_address() or embedded_kafka
         self.servers = [self._build_mongod(), self._build_broker()]
         self.services = [self._build_service(service) for service in topology.PROCESSES]
         self.processes = [*self.servers, *self.services]
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Start all, keep it running until `stop` is set, end all. Raises OperatorError when a part cannot start for a reason a person must mend."""
+        """Start everything, keep it running until `stop` is set, end everything.
+
+        Raises OperatorError when a process cannot start for a reason that a person must remove.
+        """
         self._report()
+        self._prepare()
+        server_tasks: list[asyncio.Task[None]] = []
+        service_tasks: list[asyncio.Task[None]] = []
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            server_tasks = self._supervise_all(self.servers)
+            started = asyncio.gather(*(server.started.wait() for server in self.servers))
+            await _wait_for_first(stopping, server_tasks, started)
+            if not stopping.done():
+                await self._make_users()
+                service_tasks = self._supervise_all(self.services)
+                await _wait_for_first(stopping, [*service_tasks, *server_tasks])
+        finally:
+            stopping.cancel()
+            # Services end first: they still write to the servers.
+            await _cancel_all(service_tasks)
+            await _cancel_all(server_tasks)
+
+    def kill_all(self) -> None:
+        """End everything at once: the second Ctrl-C."""
+        for supervised in self.processes:
+            if supervised.process is not None and not supervised.has_ended:
+                os.killpg(supervised.process.pid, signal.SIGKILL)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every process is ready."""
+        return all(supervised.state is ProcessState.READY for supervised in self.processes)
+
+    def _prepare(self) -> None:
+        """Check ports, and make directories and secrets."""
         for service in topology.PROCESSES:
             for port in topology.listening_ports(service):
                 platform_checks.require_port(port, service.name, service.listener.variable)
             for directory in service.directories:
-                (state_dir.path() / service.name / directory).mkdir(
-                    mode=0o700, parents=True, exist_ok=True
-                )
+                path = state_dir.path() / service.name / directory
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
         secrets.make_secrets(self._secrets)
-        keepers: list[list[asyncio.Task[None]]] = [[], []]
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            keepers[1] = [asyncio.create_task(self._supervise(part)) for part in self.servers]
-            await self._wait_for_first(
-                stopping,
-                keepers[1],
-                asyncio.gather(*(part.started.wait() for part in self.servers)),
-            )
-            if not stopping.done():
-                await self._make_users()
-                keepers[0] = [asyncio.create_task(self._supervise(part)) for part in self.services]
-                await self._wait_for_first(stopping, [*keepers[0], *keepers[1]])
-        finally:
-            stopping.cancel()
-            for wave in keepers:  # ours first: they still have something to say to the servers
-                for task in wave:
-                    task.cancel()
-                await asyncio.gather(*wave, return_exceptions=True)
 
-    def kill_all(self) -> None:
-        """End everything at once: the second Ctrl-C."""
-        for part in self.processes:
-            if part.process is not None and part.process.poll() is None:
-                os.killpg(part.process.pid, signal.SIGKILL)
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether every part is."""
-        return all(part.state is ProcessState.READY for part in self.processes)
-
-    async def _wait_for_first(
-        self,
-        stopping: "asyncio.Task[bool]",
-        keepers: Sequence["asyncio.Task[None]"],
-        goal: "asyncio.Future[list[bool]] | None" = None,
-    ) -> None:
-        """Return when the goal is reached or we are to stop; a keeper that ends has failed, and its error is raised."""
-        await asyncio.wait(
-            [stopping, *keepers, *([goal] if goal else [])], return_when=asyncio.FIRST_COMPLETED
-        )
-        if goal:
-            goal.cancel()
-            await asyncio.wait([goal])  # its end must be seen, or asyncio reports it as lost
-            if not goal.cancelled():
-                goal.exception()
-        for keeper in keepers:
-            if keeper.done():
-                keeper.result()
+    def _supervise_all(
+        self, supervised_processes: Sequence[SupervisedProcess]
+    ) -> "list[asyncio.Task[None]]":
+        return [
+            asyncio.create_task(self._supervise(supervised)) for supervised in supervised_processes
+        ]
 
     async def _supervise(self, supervised: SupervisedProcess) -> None:
-        """Start a part, watch it, and start it again when it dies."""
-        pause = 1.0
+        """Start a process, watch it, and start it again when it ends by itself."""
+        pause = _FIRST_PAUSE_SECONDS
         while True:
             self._report(supervised, ProcessState.STARTING)
             try:
                 supervised.process = await supervised.start()
-            except OperatorError as trouble:
+            except OperatorError as error:
                 if not supervised.started.is_set():
                     raise
-                self._report(supervised, ProcessState.FAILED, trouble.indonesian)
+                self._report(supervised, ProcessState.FAILED, error.indonesian)
             else:
-                try:
-                    if supervised.process:
-                        state_dir.record_process(supervised.name, supervised.process.pid)
-                    born = time.monotonic()
-                    await self._watch(supervised)
-                    pause = (
-                        1.0
-                        if time.monotonic() - born > _MAX_PAUSE_SECONDS
-                        else min(pause * 2, _MAX_PAUSE_SECONDS)
-                    )
-                finally:
-                    if supervised.process:
-                        await asyncio.to_thread(processes.end, supervised.process)
-                        self._report(supervised, ProcessState.STOPPED)
-                code = supervised.process.returncode if supervised.process else 0
-                self._report(
-                    supervised,
-                    ProcessState.FAILED,
-                    f"berhenti sendiri (kode {code}), dimulai lagi dalam {pause:.0f} detik; baca: ./bina logs {supervised.name}",
-                )
+                lifetime = await self._run_to_end(supervised)
+                pause = _next_pause(pause, lifetime)
+                self._report(supervised, ProcessState.FAILED, _ended_advice(supervised, pause))
             await asyncio.sleep(pause)
 
+    async def _run_to_end(self, supervised: SupervisedProcess) -> float:
+        """Watch a started process until it ends, and end it when cancelled; return its seconds."""
+        started_at = time.monotonic()
+        try:
+            if supervised.process:
+                state_dir.record_process(supervised.name, supervised.process.pid)
+            await self._watch(supervised)
+        finally:
+            if supervised.process:
+                await asyncio.to_thread(processes.end, supervised.process)
+                self._report(supervised, ProcessState.STOPPED)
+        return time.monotonic() - started_at
+
     async def _watch(self, supervised: SupervisedProcess) -> None:
-        """Return when the part's process has ended; meanwhile tell whether it is ready."""
+        """Return when the process has ended; meanwhile report whether it is ready."""
         deadline = time.monotonic() + _READY_SECONDS
-        asked = 0.0
-        while supervised.process is None or supervised.process.poll() is None:
+        checked_at = 0.0
+        while not supervised.has_ended:
             now = time.monotonic()
-            if now - asked >= (
-                _RECHECK_SECONDS
-                if supervised.started.is_set() and supervised.state is ProcessState.READY
-                else _CHECK_SECONDS / 2
-            ):
-                asked = now
-                if await supervised.probe():
-                    supervised.started.set()
-                    self._report(supervised, ProcessState.READY)
-                elif supervised.state is ProcessState.READY:
-                    self._report(
-                        supervised,
-                        ProcessState.NOT_READY,
-                        f"tidak menjawab siap; baca: ./bina logs {supervised.name}",
-                    )
-                elif supervised.state is ProcessState.STARTING and now > deadline:
-                    self._report(
-                        supervised,
-                        ProcessState.NOT_READY,
-                        f"belum siap setelah {_READY_SECONDS:.0f} detik; baca: ./bina logs {supervised.name}",
-                    )
+            is_ready = supervised.state is ProcessState.READY
+            if now - checked_at >= (_RECHECK_SECONDS if is_ready else _STARTING_CHECK_SECONDS):
+                checked_at = now
+                await self._check(supervised, has_time_left=now <= deadline)
                 _rotate_log(state_dir.log_path(supervised.name))
-            await asyncio.sleep(
-                _CHECK_SECONDS / 2 if supervised.state is not ProcessState.READY else _CHECK_SECONDS
-            )
+            is_ready = supervised.state is ProcessState.READY
+            await asyncio.sleep(_CHECK_SECONDS if is_ready else _STARTING_CHECK_SECONDS)
+
+    async def _check(self, supervised: SupervisedProcess, *, has_time_left: bool) -> None:
+        logs = f"baca: ./bina logs {supervised.name}"
+        if await supervised.probe():
+            supervised.started.set()
+            self._report(supervised, ProcessState.READY)
+        elif supervised.state is ProcessState.READY:
+            self._report(supervised, ProcessState.NOT_READY, f"tidak menjawab siap; {logs}")
+        elif supervised.state is ProcessState.STARTING and not has_time_left:
+            advice = f"belum siap setelah {_READY_SECONDS:.0f} detik; {logs}"
+            self._report(supervised, ProcessState.NOT_READY, advice)
 
     async def _make_users(self) -> None:
+        """Make a MongoDB user for each service, and write its URL where the service reads it."""
         for service in topology.PROCESSES:
             password = secrets.mongo_password(self._secrets, service.name)
-            secrets.write_mongo_url(
-                self._secrets,
-                service.name,
-                await mongo_users.make_user(self._mongo_url, service.name, password),
-            )
+            url = await mongo_users.make_user(self._mongo_url, service.name, password)
+            secrets.write_mongo_url(self._secrets, service.name, url)
 
     def _build_mongod(self) -> SupervisedProcess:
-        async def start() -> "Popen[bytes] | None":
-            if os.environ.get("BINA_MONGO_URL"):
-                return None
-            password = secrets.administrator_password(self._secrets)
-            running = await mongod.start(
-                state_dir.path() / "mongod",
-                topology.MONGOD.port,
-                password,
-                state_dir.log_path("mongod"),
-                variable=topology.MONGOD.variable,
-            )
-            self._mongo_url = running.url
-            return running.process
+        embedded = f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}"
+        address = urlsplit(self._mongo_url).netloc.rpartition("@")[2] or embedded
 
-        async def ask() -> bool:
+        async def probe() -> bool:
             return await http_probe.accepts(address)
 
-        address = (
-            urlsplit(self._mongo_url).netloc.rpartition("@")[2]
-            or f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}"
+        return SupervisedProcess(
+            name="mongod", address=address, start=self._start_mongod, probe=probe
         )
-        return SupervisedProcess(name="mongod", address=address, start=start, probe=ask)
+
+    async def _start_mongod(self) -> "Popen[bytes] | None":
+        if os.environ.get("BINA_MONGO_URL"):
+            return None
+        running = await mongod.start(
+            state_dir.path() / "mongod",
+            topology.MONGOD.port,
+            secrets.administrator_password(self._secrets),
+            state_dir.log_path("mongod"),
+            variable=topology.MONGOD.variable,
+        )
+        self._mongo_url = running.url
+        return running.process
 
     def _build_broker(self) -> SupervisedProcess:
-        async def start() -> "Popen[bytes] | None":
-            if kafka_login.configured_address():
-                return None
-            running = await kafka_broker.start(
-                state_dir.path() / "kafka",
-                topology.KAFKA.port,
-                topology.KAFKA_CONTROLLER.port,
-                state_dir.log_path("kafka"),
-                variable=topology.KAFKA.variable,
-                progress=lambda done, total: self._report(
-                    part,
-                    ProcessState.STARTING,
-                    f"mengunduh Kafka, sekali saja: {done * 10 // total * 10}% dari {total} berkas",
-                ),
-            )
-            return running.process
-
-        async def ask() -> bool:
+        async def probe() -> bool:
             return await http_probe.accepts(self._kafka)
 
-        part = SupervisedProcess(name="kafka", address=self._kafka, start=start, probe=ask)
-        return part
+        return SupervisedProcess(
+            name="kafka", address=self._kafka, start=self._start_broker, probe=probe
+        )
+
+    async def _start_broker(self) -> "Popen[bytes] | None":
+        if kafka_login.configured_address():
+            return None
+        running = await kafka_broker.start(
+            state_dir.path() / "kafka",
+            topology.KAFKA.port,
+            topology.KAFKA_CONTROLLER.port,
+            state_dir.log_path("kafka"),
+            variable=topology.KAFKA.variable,
+            progress=self._report_download,
+        )
+        return running.process
+
+    def _report_download(self, done: int, total: int) -> None:
+        [broker] = [server for server in self.servers if server.name == "kafka"]
+        share = done * 10 // total * 10
+        advice = f"mengunduh Kafka, sekali saja: {share}% dari {total} berkas"
+        self._report(broker, ProcessState.STARTING, advice)
 
     def _build_service(self, service: topology.Service) -> SupervisedProcess:
         async def start() -> "Popen[bytes]":
-            env = {
-                name: value for name, value in os.environ.items() if name != "BINA_MONGO_URL"
-            } | topology.build_environment(service, state_dir.path(), self._kafka)
-            return processes.spawn(
-                [sys.executable, "-m", service.module],
-                state_dir.log_path(service.name),
-                env=env,
-                cwd=state_dir.ROOT,
-            )
+            env = {name: value for name, value in os.environ.items() if name != "BINA_MONGO_URL"}
+            env |= topology.build_environment(service, state_dir.path(), self._kafka)
+            command = [sys.executable, "-m", service.module]
+            log = state_dir.log_path(service.name)
+            return processes.spawn(command, log, env=env, cwd=state_dir.ROOT)
 
-        async def ask() -> bool:
-            return (await http_probe.get(service.probe_port, "/readyz"))[0] == 200  # noqa: PLR2004 - the status says it
+        async def probe() -> bool:
+            status, _ = await http_probe.get(service.probe_port, "/readyz")
+            return status == _OK
 
-        return SupervisedProcess(
-            name=service.name,
-            address=f"http://{platform_checks.LOOPBACK}:{service.listener.port}",
-            start=start,
-            probe=ask,
-        )
+        address = f"http://{platform_checks.LOOPBACK}:{service.listener.port}"
+        return SupervisedProcess(name=service.name, address=address, start=start, probe=probe)
 
     def _report(
         self,
@@ -287,12 +272,54 @@ class Supervisor:
         if supervised is not None and state is not None:
             if (supervised.state, supervised.advice) == (state, advice):
                 return
-            supervised.state, supervised.advice = state, advice
+            supervised.state = state
+            supervised.advice = advice
         self._on_change(self.processes)
 
 
+async def _wait_for_first(
+    stopping: "asyncio.Task[bool]",
+    tasks: "Sequence[asyncio.Task[None]]",
+    goal: "asyncio.Future[Any] | None" = None,
+) -> None:
+    """Return when the goal is reached or we are to stop; raise the error of a task that ended."""
+    awaited: list[asyncio.Future[Any]] = [stopping, *tasks]
+    if goal:
+        awaited.append(goal)
+    await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+    if goal:
+        goal.cancel()
+        await asyncio.wait([goal])
+        if not goal.cancelled():
+            goal.exception()  # asyncio reports an exception that nobody retrieved
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
+async def _cancel_all(tasks: "Sequence[asyncio.Task[None]]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _next_pause(pause: float, lifetime: float) -> float:
+    """Return the seconds before the next start: doubled, unless the process ran for a while."""
+    if lifetime > _MAX_PAUSE_SECONDS:
+        return _FIRST_PAUSE_SECONDS
+    return min(pause * 2, _MAX_PAUSE_SECONDS)
+
+
+def _ended_advice(supervised: SupervisedProcess, pause: float) -> str:
+    code = supervised.process.returncode if supervised.process else 0
+    return (
+        f"berhenti sendiri (kode {code}), dimulai lagi dalam {pause:.0f} detik;"
+        f" baca: ./bina logs {supervised.name}"
+    )
+
+
 def _rotate_log(log: Path) -> None:
-    """Keep a log and one before it; whoever writes it appends, so it may be cut while it is written."""
+    """Keep a log and one before it. Writers append, so it may be truncated while it is written."""
     if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
         log.with_suffix(".log.1").write_bytes(log.read_bytes())
         os.truncate(log, 0)

@@ -1,4 +1,7 @@
-"""The command `token`: a token of the built-in issuer for any role, on a developer's machine only."""
+"""The command `token`: a token of the development issuer for any role.
+
+Only on a developer's machine.
+"""
 
 import sys
 from collections import defaultdict
@@ -9,13 +12,24 @@ from ops.local import state_dir, topology
 
 
 def print_token(role: str, claims: list[str]) -> int:
-    """Print it; the exit status."""
+    """Print the token; return the exit status."""
     key = state_dir.path() / "secrets" / topology.GATEWAY.name / "gateway_development_key"
     if not key.exists():
         raise OperatorError(
             "Belum ada kunci penerbit: jalankan ./bina up sekali.",
             "There is no issuer's key yet: run ./bina up once.",
         )
+    try:
+        token = issue_development_token(key.read_text(), role, _parse_claims(claims))
+    except TokenNotIssued as error:
+        raise OperatorError(
+            f"Token tidak dapat dibuat: {error}.", f"No token can be made: {error}."
+        ) from error
+    sys.stdout.write(token + "\n")
+    return 0
+
+
+def _parse_claims(claims: list[str]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = defaultdict(list)
     for claim in claims:
         name, equals, value = claim.partition("=")
@@ -25,11 +39,4 @@ def print_token(role: str, claims: list[str]) -> int:
                 f"--claim {claim}: write NAME=VALUE, for example facility=LP-TJP.",
             )
         values[name].append(value)
-    try:
-        made = issue_development_token(key.read_text(), role, values)
-    except TokenNotIssued as refused:
-        raise OperatorError(
-            f"Token tidak dapat dibuat: {refused}.", f"No token can be made: {refused}."
-        ) from refused
-    sys.stdout.write(made + "\n")
-    return 0
+    return values

@@ -1,1 +1,4 @@
-"""Certification: who may certify whom in what, the certificate, and whether it still holds."""
+"""Certification: LSPs, schemes, assessments, certificates, and the check of a certificate.
+
+Not here: the person, whose identity belongs to training.
+"""

@@ -1,4 +1,4 @@
-"""Run certification."""
+"""The process of certification: `python -m services.certification`."""
 
 from chassis.app.server import serve
 from services.certification.app import create_app

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from chassis.admin import auditor_api, operator_api
 from chassis.app import factory, service
-from chassis.http import internal_tokens
+from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.http.service_client import ServiceClient
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
@@ -17,6 +17,7 @@ from services.certification.applications.api import router as applications
 from services.certification.assessors.api import router as assessors
 from services.certification.certificates.api import router as certificates
 from services.certification.certificates.jobs import sign_reserved
+from services.certification.certificates.usecases import SIGN_JOB
 from services.certification.inbound import (
     CourseCompleted,
     ParticipantMerged,
@@ -33,23 +34,26 @@ from services.certification.settings import CertificationSettings
 from services.certification.statuslists.api import public as status_lists
 from services.certification.statuslists.jobs import publish_lists
 from services.certification.statuslists.pool import SlotPool
+from services.certification.statuslists.usecases import PUBLISH_JOB
 from services.certification.transaction import Transaction
 from services.certification.vault import FieldCipher
 from services.certification.venues.api import router as venues
 from services.certification.verifications.api import public as verifications
 
+SIGN_SECONDS = 5.0
+MAX_PUBLISH_SECONDS = 30.0
+CHECKS_PER_TICK = 4
 
-def create_app(settings: CertificationSettings, keys: Signer | None = None) -> FastAPI:
-    """The service as these settings say. `keys` is the port to the issuers' private keys, by default their files."""
+
+def create_app(settings: CertificationSettings, signer: Signer | None = None) -> FastAPI:
+    """Return the app of the service with these settings.
+
+    `signer` is the port to the issuers' private keys, by default their files.
+    """
     cipher = FieldCipher(bytes.fromhex(settings.name_key.get_secret_value()))
-    signer = keys or FileSigner(settings.keys_dir)
-    training = ServiceClient(
-        "training",
-        settings.training_url,
-        internal_tokens.InternalTokenSigner(
-            "certification", settings.signing_key.get_secret_value()
-        ),
-    )
+    issuer_signer = signer or FileSigner(settings.keys_dir)
+    token_signer = InternalTokenSigner("certification", settings.signing_key.get_secret_value())
+    training = ServiceClient("training", settings.training_url, token_signer)
     return factory.create_app(
         service.Service(
             name="certification",
@@ -84,20 +88,20 @@ def create_app(settings: CertificationSettings, keys: Signer | None = None) -> F
                 }
             },
             jobs=(
-                Job("sign-certificates", partial(sign_reserved, signer, cipher), every=5.0),
+                Job(SIGN_JOB, partial(sign_reserved, issuer_signer, cipher), every=SIGN_SECONDS),
                 Job(
-                    "publish-status-lists",
-                    partial(publish_lists, signer, settings.tick),
-                    every=min(30.0, settings.tick_seconds / 4),
+                    PUBLISH_JOB,
+                    partial(publish_lists, issuer_signer, settings.tick),
+                    every=min(MAX_PUBLISH_SECONDS, settings.tick_seconds / CHECKS_PER_TICK),
                 ),
                 Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
             ports={
                 "cipher": cipher,
-                "signer": signer,
+                "public_origin": settings.public_origin,
+                "signer": issuer_signer,
                 "training": training,
-                "places": SlotPool(),
-                "origin": settings.public_origin,
+                "slot_pool": SlotPool(),
             },
         )
     )

@@ -1,7 +1,9 @@
-"""What certification tells the world. Key of every event: the person, so that all about one person stays in order; none carries name, number or origin.
+"""The events that certification publishes.
 
-`scheme_id` is the scheme's lasting reference, the same through all editions; training's programmes call it `scheme_ref`. Nothing that leaves the
-system carries both a certificate id and a `participant_ref`: this topic is internal.
+The key of every event is the person, so that all events about one person stay in order. No event
+carries a name, a number or an origin. `scheme_id` is the lasting reference of the scheme, the same
+in all editions; training's programmes call it `scheme_ref`. Nothing that leaves the system carries
+both a certificate id and a `participant_ref`: this topic is internal.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class ApplicationOpened(Event, type="certification.application-opened.v1", key="
 
 
 class CompetencyAssessed(Event, type="certification.competency-assessed.v1", key="participant_ref"):
-    """An assessor has judged every unit and recommended; the panel has not decided yet."""
+    """An assessor assessed every unit and recommended; the panel has not decided yet."""
 
     participant_ref: Reference
     application_id: str
@@ -50,7 +52,10 @@ class CompetencyAssessed(Event, type="certification.competency-assessed.v1", key
 
 
 class CertificateIssued(Event, type="certification.certificate-issued.v1", key="participant_ref"):
-    """A certificate was signed. It holds from `valid_from` until the day before `valid_until`; `digest` is the SHA-256 of the signed content."""
+    """A certificate was signed. Its last day of validity is the day before `valid_until`.
+
+    `digest` is the SHA-256 of the signed content.
+    """
 
     participant_ref: Reference
     certificate_id: str
@@ -63,7 +68,7 @@ class CertificateIssued(Event, type="certification.certificate-issued.v1", key="
 
 
 class CertificateRevoked(Event, type="certification.certificate-revoked.v1", key="participant_ref"):
-    """A certificate holds no more, for ever."""
+    """A certificate was revoked permanently."""
 
     participant_ref: Reference
     certificate_id: str
@@ -73,7 +78,7 @@ class CertificateRevoked(Event, type="certification.certificate-revoked.v1", key
 class CertificateSuspended(
     Event, type="certification.certificate-suspended.v1", key="participant_ref"
 ):
-    """A certificate does not hold until it is reinstated."""
+    """A certificate was suspended until it is reinstated."""
 
     participant_ref: Reference
     certificate_id: str
@@ -83,7 +88,7 @@ class CertificateSuspended(
 class CertificateReinstated(
     Event, type="certification.certificate-reinstated.v1", key="participant_ref"
 ):
-    """A suspended certificate holds again."""
+    """A suspended certificate is valid again."""
 
     participant_ref: Reference
     certificate_id: str

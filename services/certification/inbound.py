@@ -1,4 +1,7 @@
-"""What certification listens to: courses that were completed, and records of people that were merged."""
+"""The events that certification consumes: completed courses and merged persons.
+
+Both handlers look aggregates up by query, never by id, so that no event declares `reads`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from services.certification.transaction import Transaction
 
 
 class CourseCompleted(Inbound, type="training.course-completed.v1"):
-    """A course whose programme names a scheme opens an application for it; others concern us not."""
+    """A completed course; a programme that names a scheme opens an application for it."""
 
     participant_ref: Reference
     enrolment_id: str
@@ -28,14 +31,14 @@ class CourseCompleted(Inbound, type="training.course-completed.v1"):
 
 
 class ParticipantMerged(Inbound, type="training.participant-merged.v1"):
-    """Two records of one person became one. Told twice, once under each key."""
+    """Two records of one person became one. Training publishes it once under each key."""
 
     from_ref: str
     into_ref: str
 
 
 async def on_course_completed(event: CourseCompleted, tx: Transaction) -> None:
-    """One application per enrolment; a scheme that nobody published yet is waited for."""
+    """Open one application per enrolment; an unpublished scheme is waited for."""
     if event.scheme_ref is None:
         return
     scheme = await tx.schemes.find_newest(event.scheme_ref)
@@ -57,5 +60,5 @@ async def on_course_completed(event: CourseCompleted, tx: Transaction) -> None:
 
 
 async def on_participant_merged(event: ParticipantMerged, tx: Transaction) -> None:
-    """The alias and all origins; the second telling finds nothing left to do."""
+    """Merge the two references; the second event changes nothing more."""
     await merge_person(event.from_ref, event.into_ref, tx)

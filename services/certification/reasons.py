@@ -1,4 +1,7 @@
-"""The coded reasons for which the rules of assessment say no (certification section 8), all of them at once. Not here: the rules."""
+"""Coded reasons why the rules of assessment refuse (certification section 8).
+
+Not here: the rules, which return all their reasons at once.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,11 @@ from chassis.errors import Refused
 
 
 class Reason(StrEnum):
-    """Why an assessment, a decision or a certificate is refused. The name is the stable code; the text is what an officer reads."""
+    """Why an assessment, a decision or a certificate is refused.
+
+    The name is the stable code. The value is the text that an officer reads; panel decisions store
+    it, so a changed text needs a migration.
+    """
 
     UNIT_NOT_COMPETENT = "Ada unit kompetensi yang belum dinyatakan kompeten"
     ASSESSOR_TRAINED_CANDIDATE = "Asesor pernah melatih asesi ini"
@@ -34,24 +41,24 @@ class Reason(StrEnum):
 
 
 class RulesBroken(Refused):
-    """One or more rules say no; `reasons` is a list of {code, message}."""
+    """At least one rule refuses; `reasons` is a list of {code, message}."""
 
     code = "rules_broken"
     title = "Ketentuan asesmen tidak terpenuhi"
 
     def __init__(self, reasons: Iterable[Reason]) -> None:
         self.reasons = tuple(dict.fromkeys(reasons))
-        super().__init__(
-            "; ".join(reason.value for reason in self.reasons), reasons=describe(self.reasons)
-        )
+        detail = "; ".join(reason.value for reason in self.reasons)
+        super().__init__(detail, reasons=describe(self.reasons))
 
 
 def describe(reasons: Iterable[Reason]) -> list[dict[str, str]]:
-    """The reasons as a reader of the API gets them."""
+    """Return the reasons as the API shows them."""
     return [{"code": reason.name, "message": reason.value} for reason in reasons]
 
 
 def require_no_reasons(reasons: Iterable[Reason]) -> None:
-    """RulesBroken when there is any reason."""
-    if found := list(reasons):
-        raise RulesBroken(found)
+    """Raise RulesBroken when there is any reason."""
+    broken = list(reasons)
+    if broken:
+        raise RulesBroken(broken)

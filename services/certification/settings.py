@@ -1,4 +1,4 @@
-"""What certification is told at start."""
+"""The settings of certification, read from the environment."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from pydantic import Field, SecretStr, field_validator
 
 from chassis.settings import Settings
 
+NAME_KEY_BYTES = 32
+
 
 class CertificationSettings(Settings, prefix="CERTIFICATION_"):
-    """Keys, the clock of the status lists, and where names are asked for."""
+    """Keys, the tick of the status lists, and the address of training."""
 
     name_key: SecretStr = Field(
-        description="32 bytes as hex text: seals names, signed credentials and the secret keys of lists"
+        description="32 bytes as hex text: encrypts names, signed credentials and keys of lists"
     )
     keys_dir: Path = Field(
-        description="the directory of the issuers' private keys; keep it apart from every backup of the database"
+        description="the directory of the issuers' private keys; keep it apart from every backup "
+        "of the database"
     )
     training_url: str = Field(description="where training answers internal queries")
     tick_seconds: int = Field(
@@ -26,13 +29,13 @@ class CertificationSettings(Settings, prefix="CERTIFICATION_"):
 
     @field_validator("name_key")
     @classmethod
-    def _is_a_key(cls, key: SecretStr) -> SecretStr:
-        if len(bytes.fromhex(key.get_secret_value())) != 32:  # noqa: PLR2004 - AES-256
+    def _check_key(cls, key: SecretStr) -> SecretStr:
+        if len(bytes.fromhex(key.get_secret_value())) != NAME_KEY_BYTES:
             message = "32 bytes as hex text are needed"
             raise ValueError(message)
         return key
 
     @property
     def tick(self) -> timedelta:
-        """How often lists are published."""
+        """The time between two publications of the status lists."""
         return timedelta(seconds=self.tick_seconds)

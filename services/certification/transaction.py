@@ -1,7 +1,11 @@
-"""What one unit of work of certification can reach."""
+"""The unit of work of certification: its stores and ports.
+
+Not here: what a use case does with them.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends
@@ -9,6 +13,7 @@ from fastapi import Depends
 from chassis.http import dependencies
 from chassis.http.idempotency import RequestRunner
 from chassis.persistence import unit_of_work
+from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import StoreOf
 from services.certification.applications.store import Applications
 from services.certification.assessors.store import Assessors
@@ -24,10 +29,12 @@ from services.certification.venues.store import Venues
 
 
 class Transaction(unit_of_work.Transaction):
-    """The stores of certification."""
+    """The stores and ports that the use cases of certification reach."""
+
+    service = "certification"
 
     cipher: FieldCipher
-    service = "certification"
+    public_origin: str
 
     lsps = StoreOf(Lsps)
     schemes = StoreOf(Schemes)
@@ -45,3 +52,12 @@ class Transaction(unit_of_work.Transaction):
 
 
 Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]
+
+
+def without_idempotency_key(run: RequestRunner[Transaction]) -> Runner[Transaction]:
+    """Return a runner for transactions that prepare the request's command.
+
+    The Idempotency-Key belongs to the command alone. The context is a copy, so that audit rows of
+    the command carry its name.
+    """
+    return Runner(run.engine, replace(run.cause), run.seconds)

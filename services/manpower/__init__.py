@@ -1,1 +1,1 @@
-"""Manpower: the bridge between the prisons and the offices, employers and systems that give work."""
+"""Manpower: the bridge from the prisons to the offices and employers that give work."""

@@ -1,4 +1,4 @@
-"""The composition root of manpower: what it is made of, and nothing else."""
+"""The composition root of manpower: its routes, events, jobs and ports. Not here: any logic."""
 
 from __future__ import annotations
 
@@ -29,15 +29,21 @@ from services.manpower.feed.usecases import (
 from services.manpower.grants.jobs import GRANTING_JOB, apply_grant_orders
 from services.manpower.inbound import HANDLERS
 from services.manpower.metrics.jobs import measure
+from services.manpower.migrations import MIGRATIONS
 from services.manpower.placements import api as placements
 from services.manpower.production import api as production
 from services.manpower.settings import ManpowerSettings
 from services.manpower.transaction import Transaction
 from services.manpower.vacancies import api as vacancies
 
+NUMBERING_SECONDS = 2.0
+RETENTION_SECONDS = 3600.0
+EXPIRY_SECONDS = 15.0
+GRANTING_SECONDS = 2.0
+
 
 def create_app(settings: ManpowerSettings) -> FastAPI:
-    """The service on these settings."""
+    """Return the app of the service with these settings."""
     signer = InternalTokenSigner("manpower", settings.signing_key.get_secret_value())
     gateway = ServiceClient("gateway", settings.gateway_url, signer)
     return factory.create_app(
@@ -46,13 +52,16 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
             title="Bina manpower",
             settings=settings,
             transaction=Transaction,
+            migrations=MIGRATIONS,
             routers=(
                 agencies.router,
                 consumers.router,
                 candidates.router,
+                consents.candidate_router,
                 consents.router,
                 feed.router,
                 vacancies.router,
+                applications.vacancy_router,
                 applications.router,
                 placements.router,
                 production.router,
@@ -62,10 +71,10 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
             published=(PlacementConfirmed,),
             handlers=HANDLERS,
             jobs=(
-                Job(NUMBERING_JOB, number_changes, every=2.0),
-                Job(RETENTION_JOB, drop_old_entries, every=3600.0),
-                Job(EXPIRY_JOB, end_expired_consents, every=15.0),
-                Job(GRANTING_JOB, partial(apply_grant_orders, gateway), every=2.0),
+                Job(NUMBERING_JOB, number_changes, every=NUMBERING_SECONDS),
+                Job(RETENTION_JOB, drop_old_entries, every=RETENTION_SECONDS),
+                Job(EXPIRY_JOB, end_expired_consents, every=EXPIRY_SECONDS),
+                Job(GRANTING_JOB, partial(apply_grant_orders, gateway), every=GRANTING_SECONDS),
                 Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
             ports={

@@ -1,4 +1,7 @@
-"""What manpower tells the world. No name, NIK, employer or wage: readers hold the opaque participant_ref."""
+"""The events that manpower publishes. Not here: events of other services (inbound).
+
+No name, NIK, employer or wage is in them: readers hold the opaque `participant_ref`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from chassis.messaging.events import Event, Reference
 
 
 class PlacementConfirmed(Event, type="manpower.placement-confirmed.v1", key="participant_ref"):
-    """A person has work: as employee, apprentice, self-employed or in a cooperative, from that day on."""
+    """A person has work of this kind from `started_on` on.
+
+    Kinds: employee, apprentice, self_employed, cooperative.
+    """
 
     participant_ref: Reference
     placement_id: str

@@ -1,33 +1,41 @@
-"""What manpower listens to: tolerant copies of others' events. Facts about a person not known yet wait for the admission."""
+"""The events that manpower consumes, as tolerant copies, and their handlers.
+
+Events about a person who is not known yet wait for the admission.
+Not here: what an event changes (usecases, rules).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from chassis.messaging.events import Inbound, Reference
 from chassis.messaging.received_events import Handlers
+from services.manpower.applications import usecases as applications
 from services.manpower.candidates import usecases as candidates
-from services.manpower.candidates.rules import (
-    RELEASE_KINDS,
-    Attention,
+from services.manpower.candidates.rules import RELEASE_KINDS, Attention, Custody, Movement
+from services.manpower.candidates.skills import (
     CertificateContent,
     Course,
-    Custody,
-    Movement,
     SourceOrder,
     Standing,
     Unit,
     WorkMonth,
 )
+from services.manpower.candidates.store import Candidates
+from services.manpower.consents import usecases as consents
+from services.manpower.placements import usecases as placements
+from services.manpower.production import rules as production_rules
 from services.manpower.production import usecases as production
-from services.manpower.production.rules import REPORT_ZONE
+from services.manpower.production.store import Production
 from services.manpower.transaction import Transaction
 
 
 class UnitCopy(BaseModel):
-    """A unit of competence in others' events."""
+    """A unit of competence in events of other services."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -35,29 +43,36 @@ class UnitCopy(BaseModel):
     title: str
 
 
-class ParticipantAdmitted(Inbound, type="training.participant-admitted.v1"):
-    """A person was received."""
+class CandidateEvent(Inbound):
+    """An event about one person; its handler reads the candidate."""
 
     participant_ref: Reference
+
+    def reads(self) -> Iterable[tuple[Any, str]]:
+        """Return the candidate, so that a batch reads all its candidates at once."""
+        return [(Candidates, self.participant_ref)]
+
+
+class ParticipantAdmitted(CandidateEvent, type="training.participant-admitted.v1"):
+    """A facility admitted a person."""
+
     facility_id: str
     kind: str
     effective_on: date
     as_of: AwareDatetime
 
 
-class ParticipantTransferred(Inbound, type="training.participant-transferred.v1"):
-    """A person is held elsewhere."""
+class ParticipantTransferred(CandidateEvent, type="training.participant-transferred.v1"):
+    """A person moved to another facility."""
 
-    participant_ref: Reference
     to_facility_id: str
     effective_on: date
     as_of: AwareDatetime
 
 
-class ParticipantReleased(Inbound, type="training.participant-released.v1"):
-    """A stay ended."""
+class ParticipantReleased(CandidateEvent, type="training.participant-released.v1"):
+    """A person's stay ended."""
 
-    participant_ref: Reference
     facility_id: str
     kind: str
     effective_on: date
@@ -65,24 +80,22 @@ class ParticipantReleased(Inbound, type="training.participant-released.v1"):
 
 
 class ParticipantMerged(Inbound, type="training.participant-merged.v1"):
-    """Two refs are one person."""
+    """Two references mean one person; it arrives under both keys."""
 
     from_ref: str
     into_ref: str
 
 
-class ReleasePlanned(Inbound, type="training.release-planned.v1"):
-    """An expected release; the day is dropped here."""
+class ReleasePlanned(CandidateEvent, type="training.release-planned.v1"):
+    """A release is expected. Only its month is stored here."""
 
-    participant_ref: Reference
     expected_on: date
     kind: str | None = None
 
 
-class CourseCompleted(Inbound, type="training.course-completed.v1"):
-    """A course was completed."""
+class CourseCompleted(CandidateEvent, type="training.course-completed.v1"):
+    """A person completed a course."""
 
-    participant_ref: Reference
     enrolment_id: str
     title: str
     units: list[UnitCopy]
@@ -90,10 +103,9 @@ class CourseCompleted(Inbound, type="training.course-completed.v1"):
     completed_on: date
 
 
-class CertificateIssued(Inbound, type="certification.certificate-issued.v1"):
-    """A certificate holds from `valid_from` until the day before `valid_until`."""
+class CertificateIssued(CandidateEvent, type="certification.certificate-issued.v1"):
+    """A certificate is valid from `valid_from` until the day before `valid_until`."""
 
-    participant_ref: Reference
     certificate_id: str
     scheme_id: str
     scheme_title: str
@@ -102,31 +114,27 @@ class CertificateIssued(Inbound, type="certification.certificate-issued.v1"):
     valid_until: date
 
 
-class CertificateRevoked(Inbound, type="certification.certificate-revoked.v1"):
-    """It holds no more."""
+class CertificateRevoked(CandidateEvent, type="certification.certificate-revoked.v1"):
+    """A certificate was revoked."""
 
-    participant_ref: Reference
     certificate_id: str
 
 
-class CertificateSuspended(Inbound, type="certification.certificate-suspended.v1"):
-    """It does not hold for now."""
+class CertificateSuspended(CandidateEvent, type="certification.certificate-suspended.v1"):
+    """A certificate was suspended."""
 
-    participant_ref: Reference
     certificate_id: str
 
 
-class CertificateReinstated(Inbound, type="certification.certificate-reinstated.v1"):
-    """It holds again."""
+class CertificateReinstated(CandidateEvent, type="certification.certificate-reinstated.v1"):
+    """A suspended certificate counts again."""
 
-    participant_ref: Reference
     certificate_id: str
 
 
-class WorkLogged(Inbound, type="marketplace.work-logged.v1"):
-    """The whole of a month's work in a workshop so far."""
+class WorkLogged(CandidateEvent, type="marketplace.work-logged.v1"):
+    """The total of a person's work in a workshop in a month, as it is now."""
 
-    participant_ref: Reference
     workshop_id: str
     month: str
     unit_kind: str
@@ -134,57 +142,79 @@ class WorkLogged(Inbound, type="marketplace.work-logged.v1"):
 
 
 class ProceedsSplit(Inbound, type="marketplace.proceeds-split.v1"):
-    """An order's proceeds were divided."""
+    """The proceeds of an order were split."""
 
     workshop_id: str
     product_class: str
     amounts_idr: dict[str, int]
 
+    def reads(self) -> Iterable[tuple[Any, str]]:
+        """Return the row of the workshop's month, so that a batch reads all its rows at once."""
+        month = production_rules.month_of(self.meta.time)
+        row_id = production_rules.production_id(self.workshop_id, month, self.product_class)
+        return [(Production, row_id)]
+
 
 async def on_participant_admitted(event: ParticipantAdmitted, tx: Transaction) -> None:
-    """Somebody is inside."""
-    await candidates.record_movement(
-        _to_movement(
-            event, event.facility_id, Custody.INSIDE, event.kind, admitted_at=event.meta.time
-        ),
-        tx,
+    """Record an admission; the first one makes the candidate."""
+    movement = Movement(
+        candidate_id=event.participant_ref,
+        facility_id=event.facility_id,
+        custody=Custody.INSIDE,
+        kind=event.kind,
+        effective_on=event.effective_on,
+        source_order=_snapshot_order(event),
+        admitted_at=event.meta.time,
     )
+    await consents.record_movement(movement, tx)
 
 
 async def on_participant_transferred(event: ParticipantTransferred, tx: Transaction) -> None:
-    """Somebody is inside, elsewhere."""
-    await candidates.record_movement(
-        _to_movement(event, event.to_facility_id, Custody.INSIDE, "transfer"), tx
+    """Record a transfer."""
+    movement = Movement(
+        candidate_id=event.participant_ref,
+        facility_id=event.to_facility_id,
+        custody=Custody.INSIDE,
+        kind="transfer",
+        effective_on=event.effective_on,
+        source_order=_snapshot_order(event),
     )
+    await consents.record_movement(movement, tx)
 
 
 async def on_participant_released(event: ParticipantReleased, tx: Transaction) -> None:
-    """Somebody is free, or gone; a kind that nobody here knows changes nothing but asks an officer to look."""
+    """Record a release or another end of a stay; for an unknown kind ask an officer instead."""
     custody = RELEASE_KINDS.get(event.kind)
     if custody is None:
         await candidates.request_attention(
             event.participant_ref, Attention.RELEASE_KIND_UNKNOWN, tx
         )
-    else:
-        await candidates.record_movement(
-            _to_movement(event, event.facility_id, custody, event.kind), tx
-        )
+        return
+    movement = Movement(
+        candidate_id=event.participant_ref,
+        facility_id=event.facility_id,
+        custody=custody,
+        kind=event.kind,
+        effective_on=event.effective_on,
+        source_order=_snapshot_order(event),
+    )
+    await consents.record_movement(movement, tx)
 
 
 async def on_participant_merged(event: ParticipantMerged, tx: Transaction) -> None:
-    """Two refs are one person; told under both keys, done once."""
-    await candidates.merge(event.from_ref, event.into_ref, tx)
+    """Merge two candidates."""
+    await placements.merge_candidates(event.from_ref, event.into_ref, tx)
 
 
 async def on_release_planned(event: ReleasePlanned, tx: Transaction) -> None:
-    """An expected month of release."""
+    """Record the expected month of release."""
     await candidates.plan_release(
         event.participant_ref, event.expected_on, event.kind or "", _source_order(event), tx
     )
 
 
 async def on_course_completed(event: CourseCompleted, tx: Transaction) -> None:
-    """A course was completed."""
+    """Record a completed course."""
     course = Course(
         enrolment_id=event.enrolment_id,
         title=event.title,
@@ -196,7 +226,7 @@ async def on_course_completed(event: CourseCompleted, tx: Transaction) -> None:
 
 
 async def on_certificate_issued(event: CertificateIssued, tx: Transaction) -> None:
-    """A skill was proved."""
+    """Record the content of a certificate."""
     content = CertificateContent(
         scheme_id=event.scheme_id,
         scheme_title=event.scheme_title,
@@ -204,32 +234,26 @@ async def on_certificate_issued(event: CertificateIssued, tx: Transaction) -> No
         valid_from=_start_of_day(event.valid_from),
         valid_until=_start_of_day(event.valid_until),
     )
-    await candidates.record_certificate(event.participant_ref, event.certificate_id, content, tx)
+    await applications.record_certificate(event.participant_ref, event.certificate_id, content, tx)
 
 
 async def on_certificate_revoked(event: CertificateRevoked, tx: Transaction) -> None:
-    """A skill is not proved any more."""
-    await candidates.record_standing(
-        event.participant_ref, event.certificate_id, Standing.REVOKED, _source_order(event), tx
-    )
+    """Record that a certificate was revoked."""
+    await _record_standing(event, event.certificate_id, Standing.REVOKED, tx)
 
 
 async def on_certificate_suspended(event: CertificateSuspended, tx: Transaction) -> None:
-    """A skill is not proved for now."""
-    await candidates.record_standing(
-        event.participant_ref, event.certificate_id, Standing.SUSPENDED, _source_order(event), tx
-    )
+    """Record that a certificate was suspended."""
+    await _record_standing(event, event.certificate_id, Standing.SUSPENDED, tx)
 
 
 async def on_certificate_reinstated(event: CertificateReinstated, tx: Transaction) -> None:
-    """A skill is proved again."""
-    await candidates.record_standing(
-        event.participant_ref, event.certificate_id, Standing.ISSUED, _source_order(event), tx
-    )
+    """Record that a certificate counts again."""
+    await _record_standing(event, event.certificate_id, Standing.ISSUED, tx)
 
 
 async def on_work_logged(event: WorkLogged, tx: Transaction) -> None:
-    """A month's total in a workshop."""
+    """Record a month's total in a workshop."""
     entry = WorkMonth(
         workshop_id=event.workshop_id,
         month=event.month,
@@ -241,7 +265,7 @@ async def on_work_logged(event: WorkLogged, tx: Transaction) -> None:
 
 
 async def on_proceeds_split(event: ProceedsSplit, tx: Transaction) -> None:
-    """An order adds to its workshop's month."""
+    """Add an order's proceeds to its workshop's month."""
     await production.add_split(
         event.workshop_id,
         event.meta.facility_id,
@@ -271,27 +295,23 @@ HANDLERS: Handlers = {
 }
 
 
-def _to_movement(
+async def _record_standing(
+    event: CandidateEvent, certificate_id: str, standing: Standing, tx: Transaction
+) -> None:
+    source_order = _source_order(event)
+    await applications.record_standing(
+        event.participant_ref, certificate_id, standing, source_order, tx
+    )
+
+
+def _snapshot_order(
     event: ParticipantAdmitted | ParticipantTransferred | ParticipantReleased,
-    facility_id: str,
-    custody: Custody,
-    kind: str,
-    *,
-    admitted_at: datetime | None = None,
-) -> Movement:
+) -> SourceOrder:
+    """Return the order of a movement: by the time of its snapshot, truncated to milliseconds."""
     as_of = event.as_of.astimezone(UTC)
-    told = SourceOrder(
-        at=as_of.replace(microsecond=as_of.microsecond // 1000 * 1000), sequence=event.meta.sequence
-    )
-    return Movement(
-        candidate_id=event.participant_ref,
-        facility_id=facility_id,
-        custody=custody,
-        kind=kind,
-        effective_on=event.effective_on,
-        source_order=told,
-        admitted_at=admitted_at,
-    )
+    milliseconds = as_of.microsecond // 1000
+    at = as_of.replace(microsecond=milliseconds * 1000)
+    return SourceOrder(at=at, sequence=event.meta.sequence)
 
 
 def _source_order(event: Inbound) -> SourceOrder:
@@ -299,7 +319,7 @@ def _source_order(event: Inbound) -> SourceOrder:
 
 
 def _start_of_day(day: date) -> datetime:
-    return datetime.combine(day, time.min, REPORT_ZONE).astimezone(UTC)
+    return datetime.combine(day, time.min, production_rules.REPORT_ZONE).astimezone(UTC)
 
 
 def _copy_units(units: list[UnitCopy]) -> tuple[Unit, ...]:

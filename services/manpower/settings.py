@@ -1,16 +1,24 @@
-"""What manpower is told at its start."""
+"""Settings of manpower, and its texts. Not here: settings that all services share (chassis)."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from pydantic import SecretStr, field_validator
 
 from chassis.settings import Settings
+from chassis.texts import load_texts
+
+TEXTS = load_texts(Path(__file__).with_name("texts.toml"))
+
+CURSOR_KEY_BYTES = 32
 
 
 class ManpowerSettings(Settings, prefix="MANPOWER_"):
-    """MANPOWER_TRAINING_URL (for the identity query), MANPOWER_GATEWAY_URL (the gateway's internal side, which holds grants) and MANPOWER_CURSOR_KEY.
+    """Settings from the environment, with the prefix `MANPOWER_`.
 
-    The key signs feed cursors: 32 bytes as hex.
+    `training_url` is for the identity query, `gateway_url` for grants (the gateway's internal
+    port). `cursor_key` signs feed cursors with HMAC-SHA-256: 32 bytes as hexadecimal text.
     """
 
     training_url: str
@@ -21,9 +29,9 @@ class ManpowerSettings(Settings, prefix="MANPOWER_"):
     @classmethod
     def _require_key_length(cls, key: SecretStr) -> SecretStr:
         try:
-            long_enough = len(bytes.fromhex(key.get_secret_value())) == 32  # noqa: PLR2004 - bytes of an HMAC-SHA-256 key
+            key_bytes = bytes.fromhex(key.get_secret_value())
         except ValueError:
-            long_enough = False
-        if not long_enough:
-            raise ValueError("32 bytes as hexadecimal text are needed")
+            key_bytes = b""
+        if len(key_bytes) != CURSOR_KEY_BYTES:
+            raise ValueError(f"needs {CURSOR_KEY_BYTES} bytes as hexadecimal text")
         return key

@@ -1,4 +1,4 @@
-"""The unit of work of manpower: its stores. Not here: what is done with them."""
+"""The unit of work of manpower: its stores and ports. Not here: what use cases do with them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from services.manpower.vacancies.store import Vacancies, VacancySlots
 
 
 class Transaction(unit_of_work.Transaction):
-    """One unit of work of manpower."""
+    """One unit of work of manpower. `cursor_key` signs the cursors of feed and snapshot."""
+
+    cursor_key: bytes
 
     agencies = StoreOf(Agencies)
     agency_routes = StoreOf(AgencyRoutes)

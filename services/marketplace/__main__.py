@@ -1,4 +1,7 @@
-"""The process of marketplace: `python -m services.marketplace`."""
+"""The process of marketplace: `python -m services.marketplace`.
+
+Not here: what the service consists of (app).
+"""
 
 from chassis.app.server import serve
 from services.marketplace.app import create_app

@@ -1,4 +1,7 @@
-"""The composition root of marketplace: which routes, events, jobs and ports make the service."""
+"""The composition root of marketplace: its routes, events, jobs and ports.
+
+Not here: any rule or route.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,18 @@ from chassis.admin import auditor_api, operator_api
 from chassis.app import factory, service
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
-from chassis.persistence.transactions import Runner
 from services.marketplace import inbound
 from services.marketplace.batches import api as batches
 from services.marketplace.carts import api as carts
 from services.marketplace.events import ProceedsSplit, WorkLogged
 from services.marketplace.ledger import api as ledger
 from services.marketplace.metrics.jobs import CHECK_INTERVAL_SECONDS, StockAndBooksCheck
+from services.marketplace.migrations import MIGRATIONS
 from services.marketplace.orders import api as orders
-from services.marketplace.payment_simulator import api as sandbox
-from services.marketplace.payment_simulator.usecases import PaymentSimulator
+from services.marketplace.payment_simulator import api as payment_simulator
+from services.marketplace.payment_simulator.usecases import PaymentSimulator, SimulatorFactory
 from services.marketplace.payments import api as payments
 from services.marketplace.payments import payment_process
-from services.marketplace.payments.provider import PaymentProvider
 from services.marketplace.policies import api as policies
 from services.marketplace.products import api as products
 from services.marketplace.settings import MarketplaceSettings
@@ -31,6 +33,9 @@ from services.marketplace.tasks import api as tasks
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers import api as workers
 from services.marketplace.workshops import api as workshops
+
+OPEN_CHARGES_SECONDS = 15.0
+CLOSE_OVERDUE_SECONDS = 10.0
 
 NOUNS = (
     workshops,
@@ -48,30 +53,26 @@ NOUNS = (
 
 
 def create_app(settings: MarketplaceSettings) -> FastAPI:
-    """The ASGI app of marketplace."""
-    gateway_for = _create_provider_factory(settings) if settings.provider == "sandbox" else None
+    """Return the ASGI app of marketplace."""
     routers = [
         *(noun.router for noun in NOUNS),
+        payments.order_router,
         operator_api.router("marketplace"),
         auditor_api.create_router("marketplace"),
     ]
     jobs = [Job(scheduled_gauges.JOB, StockAndBooksCheck(), every=CHECK_INTERVAL_SECONDS)]
-    if gateway_for is not None:
-        routers.append(sandbox.router)
-        jobs += [
-            Job(
-                "open-charges",
-                partial(payment_process.open_charges, gateway_for, settings.payment_grace),
-                every=15.0,
-            ),
-            Job("close-overdue", partial(payment_process.close_overdue, gateway_for), every=10.0),
-        ]
+    provider_factory = None
+    if settings.provider == "sandbox":
+        provider_factory = _create_simulator_factory(settings)
+        routers.append(payment_simulator.router)
+        jobs += _create_payment_jobs(provider_factory)
     return factory.create_app(
         service.Service(
             name="marketplace",
             title="Bina: pasar, produksi dan pembagian hasil",
             settings=settings,
             transaction=Transaction,
+            migrations=MIGRATIONS,
             routers=routers,
             published=(WorkLogged, ProceedsSplit),
             handlers={
@@ -87,7 +88,7 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
             },
             jobs=jobs,
             ports={
-                "payment_gateway": gateway_for,
+                "payment_provider_factory": provider_factory,
                 "reservation_ttl": settings.reservation_ttl,
                 "payment_grace": settings.payment_grace,
             },
@@ -95,12 +96,20 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
     )
 
 
-def _create_provider_factory(
-    settings: MarketplaceSettings,
-) -> payment_process.PaymentProviderFactory:
-    key = settings.sandbox_key.get_secret_value()
+def _create_simulator_factory(settings: MarketplaceSettings) -> SimulatorFactory:
+    return partial(PaymentSimulator, settings.sandbox_key.get_secret_value())
 
-    def gateway_for(run: Runner[Transaction]) -> PaymentProvider:
-        return PaymentSimulator(key, run)
 
-    return gateway_for
+def _create_payment_jobs(provider_factory: payment_process.PaymentProviderFactory) -> list[Job]:
+    return [
+        Job(
+            "open-charges",
+            partial(payment_process.open_charges, provider_factory),
+            every=OPEN_CHARGES_SECONDS,
+        ),
+        Job(
+            "close-overdue",
+            partial(payment_process.close_overdue, provider_factory),
+            every=CLOSE_OVERDUE_SECONDS,
+        ),
+    ]

@@ -1,4 +1,7 @@
-"""What marketplace tells the world. Nothing about a person's premi, wallet or loans: those are local rows."""
+"""The events that marketplace publishes.
+
+Not here: anything about a person's premi, wallet or loans. Those are local rows.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ from chassis.messaging.events import Event, Reference
 
 
 class WorkLogged(Event, type="marketplace.work-logged.v1", key="participant_ref"):
-    """Work of a participant in a workshop was recorded or corrected: `units_total` is the whole of that month so far."""
+    """A participant's work in a workshop was recorded or corrected.
+
+    `units_total` is the sum of that month so far.
+    """
 
     participant_ref: Reference
     workshop_id: str
@@ -16,7 +22,10 @@ class WorkLogged(Event, type="marketplace.work-logged.v1", key="participant_ref"
 
 
 class ProceedsSplit(Event, type="marketplace.proceeds-split.v1", key="order_id"):
-    """The proceeds of a paid order were divided: rupiah per party for one workshop and product class of the order. No person, no buyer."""
+    """The proceeds of a paid order were divided: rupiah per party.
+
+    One event covers one workshop and product class of the order. It names no person and no buyer.
+    """
 
     order_id: str
     workshop_id: str

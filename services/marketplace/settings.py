@@ -1,4 +1,7 @@
-"""What marketplace is told at start."""
+"""The settings of marketplace, prefix `MARKETPLACE_`.
+
+Not here: settings that every service has (chassis.settings).
+"""
 
 from __future__ import annotations
 
@@ -11,29 +14,31 @@ from chassis.settings import Settings
 
 
 class MarketplaceSettings(Settings, prefix="MARKETPLACE_"):
-    """Payment provider, and how long goods wait for their payment."""
+    """The payment provider, and how long goods are reserved for an unpaid order."""
 
     payment_provider: Literal["", "none", "sandbox"] = Field(
         "", description="empty: sandbox in development, none in production"
     )
-    sandbox_key: SecretStr = Field(SecretStr(""), description="the sandbox gateway's server key")
+    sandbox_key: SecretStr = Field(SecretStr(""), description="server key of the payment simulator")
     reservation_ttl_seconds: int = Field(900, ge=1, le=86_400)
     payment_grace_seconds: int = Field(120, ge=0, le=3_600)
 
     @model_validator(mode="after")
     def _check_payment_simulator(self) -> Self:
         if self.provider == "sandbox" and self.environment == "production":
-            message = "the sandbox gateway refuses to run in production"
+            message = "the payment simulator refuses to run in production"
             raise ValueError(message)
         if self.provider == "sandbox" and not self.sandbox_key.get_secret_value():
-            message = "MARKETPLACE_SANDBOX_KEY is needed by the sandbox gateway"
+            message = "the payment simulator needs MARKETPLACE_SANDBOX_KEY"
             raise ValueError(message)
         return self
 
     @property
     def provider(self) -> Literal["none", "sandbox"]:
-        """Who takes payments here."""
-        return self.payment_provider or ("sandbox" if self.environment == "development" else "none")
+        """The payment provider of this installation."""
+        if self.payment_provider:
+            return self.payment_provider
+        return "sandbox" if self.environment == "development" else "none"
 
     @property
     def reservation_ttl(self) -> timedelta:
@@ -42,5 +47,8 @@ class MarketplaceSettings(Settings, prefix="MARKETPLACE_"):
 
     @property
     def payment_grace(self) -> timedelta:
-        """How long goods still wait after their charge has expired: news of a settlement travels."""
+        """How long goods stay reserved after their charge has expired.
+
+        A settlement notification can arrive later than the expiry.
+        """
         return timedelta(seconds=self.payment_grace_seconds)

@@ -1,8 +1,12 @@
-"""What one unit of work of marketplace can reach."""
+"""The unit of work of marketplace: its stores and ports.
+
+Not here: queries (the stores), rules and use cases.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends
@@ -27,9 +31,15 @@ from services.marketplace.workshops.store import Workshops
 
 
 class Transaction(unit_of_work.Transaction):
-    """The stores of marketplace."""
+    """The stores and ports of marketplace.
+
+    `reservation_ttl` and `payment_grace` come from the settings.
+    """
 
     service = "marketplace"
+
+    reservation_ttl: timedelta
+    payment_grace: timedelta
 
     workshops = StoreOf(Workshops)
     workers = StoreOf(Workers)
@@ -55,6 +65,12 @@ class Transaction(unit_of_work.Transaction):
 Run = Annotated[RequestRunner[Transaction], Depends(dependencies.runner)]
 
 
-def without_idempotency_key(run: Runner[Transaction]) -> Runner[Transaction]:
-    """The same runner for a further transaction of one request: its Idempotency-Key belongs to the one that has the effect."""
-    return replace(run, key=None)
+def step_runner(run: Run) -> Runner[Transaction]:
+    """Return a runner of the same request without its Idempotency-Key.
+
+    A request needs one in two cases: a read before the transaction names the contended documents,
+    or a remote call lies between two transactions. The Idempotency-Key belongs to the transaction
+    that has the effect. The context is copied, so that each runner names its own use case in the
+    audit rows.
+    """
+    return Runner(run.engine, replace(run.cause), run.seconds)

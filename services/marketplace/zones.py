@@ -1,4 +1,7 @@
-"""Local days of a facility: what people read as "today" and "this month". Not here: stored moments, which are UTC."""
+"""Local days of a facility: what people read as "today" and "this month".
+
+Not here: stored moments, which are UTC.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator
 
-_KNOWN_ZONES = frozenset(
-    available_timezones()
-)  # a walk over all of tzdata: milliseconds, by which a document that is read could be told from none
+# Computed once: walking tzdata takes milliseconds, and a caller could measure them.
+_KNOWN_ZONES = frozenset(available_timezones())
 
 
 def _require_known_zone(name: str) -> str:
@@ -25,10 +27,10 @@ Zone = Annotated[str, AfterValidator(_require_known_zone)]
 
 
 def local_day(at: datetime, zone: str) -> date:
-    """The date people in that zone read on the calendar at this moment."""
+    """Return the calendar date in that zone at this moment."""
     return at.astimezone(ZoneInfo(zone)).date()
 
 
 def month_of(day: date) -> str:
-    """The month of a day as `2026-11`."""
+    """Return the month of a day as `2026-11`."""
     return f"{day:%Y-%m}"

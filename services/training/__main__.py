@@ -1,4 +1,4 @@
-"""`python -m services.training` runs the service."""
+"""Run the training service: `python -m services.training`."""
 
 from chassis.app.server import serve
 from services.training.app import create_app

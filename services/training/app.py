@@ -1,10 +1,15 @@
-"""The composition root of training: routes, events out and in, jobs and ports; nothing else."""
+"""The composition root of training: routes, handlers, published events, jobs and ports.
+
+Not here: any rule, use case or query.
+"""
 
 from __future__ import annotations
 
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from chassis.admin import auditor_api, operator_api
+from chassis.admin.projections import Projection
 from chassis.app import factory, service
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
@@ -18,41 +23,43 @@ from services.training.identities import api as identities
 from services.training.mappings import api as mappings
 from services.training.mappings.rules import load_mappings
 from services.training.merges import api as merges
-from services.training.merges.usecases import merge_same_niks
+from services.training.merges.jobs import merge_same_niks
 from services.training.metrics.jobs import measure
+from services.training.migrations import MIGRATIONS
 from services.training.participants import api as participants
 from services.training.programmes import api as programmes
 from services.training.sessions import api as sessions
 from services.training.settings import TrainingSettings
 from services.training.snapshots import api as snapshots
-from services.training.snapshots.usecases import APPLY_JOB, apply_next
+from services.training.snapshots.chunks import APPLY_JOB
+from services.training.snapshots.jobs import apply_next
 from services.training.suitability import api as suitability
-from services.training.tasks import api as inbox_items
+from services.training.tasks import api as tasks
 from services.training.timeline import api as timeline
+from services.training.timeline.store import Timeline
 from services.training.tpp import api as tpp
 from services.training.transaction import Transaction
 from services.training.vault import FieldCipher
 
-ROUTERS = tuple(
-    part.router
-    for part in (
-        facilities,
-        mappings,
-        snapshots,
-        participants,
-        merges,
-        identities,
-        timeline,
-        programmes,
-        classes,
-        sessions,
-        attendance,
-        applications,
-        tpp,
-        suitability,
-        enrolments,
-        inbox_items,
-    )
+ROUTERS = (
+    facilities.router,
+    mappings.router,
+    snapshots.router,
+    participants.router,
+    merges.router,
+    identities.router,
+    timeline.router,
+    programmes.router,
+    classes.router,
+    enrolments.class_router,
+    sessions.router,
+    attendance.router,
+    applications.router,
+    tpp.router,
+    applications.decisions_router,
+    suitability.router,
+    enrolments.router,
+    tasks.router,
 )
 HANDLERS = {
     "training.events": dict.fromkeys(inbound.TRAINING_EVENTS, inbound.on_participant_event)
@@ -66,25 +73,27 @@ HANDLERS = {
     ),
     "manpower.events": dict.fromkeys(inbound.MANPOWER_EVENTS, inbound.on_participant_event),
 }
+TIMELINE = Projection(
+    name="timeline",
+    store=Timeline,
+    handlers=HANDLERS["training.events"],
+    own={"source": "bina/training"},
+    recorded_at="recorded_at",
+)
 
 
 def create_app(settings: TrainingSettings) -> FastAPI:
-    """The service."""
-    masters = [
-        key.get_secret_value() for key in (settings.master_key, settings.former_master_key) if key
-    ]
-    lookups = [
-        key.get_secret_value() for key in (settings.lookup_key, settings.former_lookup_key) if key
-    ]
+    """Return the training service with these settings."""
     return factory.create_app(
         service.Service(
             name="training",
             title="Bina: pelatihan",
             settings=settings,
             transaction=Transaction,
+            migrations=MIGRATIONS,
             routers=(
                 *ROUTERS,
-                operator_api.router("training"),
+                operator_api.router("training", [TIMELINE]),
                 auditor_api.create_router("training"),
             ),
             published=events.PUBLISHED,
@@ -95,10 +104,20 @@ def create_app(settings: TrainingSettings) -> FastAPI:
                 Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
             ports={
-                "cipher": FieldCipher(
-                    [bytes.fromhex(key) for key in masters], [bytes.fromhex(key) for key in lookups]
-                ),
+                "cipher": _create_cipher(settings),
                 "file_mappings": load_mappings(settings.mappings),
+                "names_per_day": settings.names_per_day,
             },
         )
     )
+
+
+def _create_cipher(settings: TrainingSettings) -> FieldCipher:
+    """Return the cipher of identities; the current keys come first, the former ones after them."""
+    master_keys = _decode_keys(settings.master_key, settings.former_master_key)
+    lookup_keys = _decode_keys(settings.lookup_key, settings.former_lookup_key)
+    return FieldCipher(master_keys, lookup_keys)
+
+
+def _decode_keys(*secrets: SecretStr | None) -> list[bytes]:
+    return [bytes.fromhex(secret.get_secret_value()) for secret in secrets if secret is not None]

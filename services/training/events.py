@@ -1,4 +1,7 @@
-"""What training tells the world. The docstrings become the catalogue. Not here: who listens."""
+"""The events that training publishes; their docstrings become the event catalogue.
+
+Not here: who consumes them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from chassis.messaging.events import Event, Reference
 
 
 class ParticipantAdmitted(Event, type="training.participant-admitted.v1", key="participant_ref"):
-    """A person was received in custody: for the first time, or again after an earlier stay ended (`kind` new or readmission)."""
+    """A person was admitted to custody.
+
+    `kind` is `new` for the first time, `readmission` after an earlier stay ended.
+    """
 
     participant_ref: Reference
     facility_id: str
@@ -22,7 +28,7 @@ class ParticipantAdmitted(Event, type="training.participant-admitted.v1", key="p
 class ParticipantTransferred(
     Event, type="training.participant-transferred.v1", key="participant_ref"
 ):
-    """A person is held by another facility now."""
+    """A person was transferred to another facility."""
 
     participant_ref: Reference
     from_facility_id: str
@@ -32,7 +38,11 @@ class ParticipantTransferred(
 
 
 class ParticipantReleased(Event, type="training.participant-released.v1", key="participant_ref"):
-    """A stay ended for good; `kind` is free, conditional_release, conditional_leave, leave_before_release, death, escape and the like."""
+    """A stay ended for good.
+
+    `kind` is free, conditional_release, conditional_leave, leave_before_release, death, escape and
+    the like.
+    """
 
     participant_ref: Reference
     facility_id: str
@@ -42,7 +52,10 @@ class ParticipantReleased(Event, type="training.participant-released.v1", key="p
 
 
 class ParticipantAbsent(Event, type="training.participant-absent.v1", key="participant_ref"):
-    """A person is away from the facility for a time; `kind` is leave, court, hospital, investigator_loan or outside_work."""
+    """A person is absent from the facility for a time.
+
+    `kind` is leave, court, hospital, investigator_loan or outside_work.
+    """
 
     participant_ref: Reference
     facility_id: str
@@ -52,7 +65,7 @@ class ParticipantAbsent(Event, type="training.participant-absent.v1", key="parti
 
 
 class ParticipantReturned(Event, type="training.participant-returned.v1", key="participant_ref"):
-    """A person who was away is back; `kind` is that of the absence."""
+    """A person who was absent is back; `kind` is that of the absence."""
 
     participant_ref: Reference
     facility_id: str
@@ -64,7 +77,7 @@ class ParticipantReturned(Event, type="training.participant-returned.v1", key="p
 class ParticipantDetailsChanged(
     Event, type="training.participant-details-changed.v1", key="participant_ref"
 ):
-    """Details of a person differ from what was known; the names of the fields, never their values."""
+    """Details of a person changed; the event names the fields, never their values."""
 
     participant_ref: Reference
     facility_id: str
@@ -73,7 +86,10 @@ class ParticipantDetailsChanged(
 
 
 class ParticipantMerged(Event, type="training.participant-merged.v1", key="participant_ref"):
-    """Two references mean one person: `from_ref` is from now on another name of `into_ref`. Told twice, under both keys."""
+    """Two references mean one person: `from_ref` is from now on an alias of `into_ref`.
+
+    Published twice, under both keys.
+    """
 
     participant_ref: Reference
     from_ref: str
@@ -82,7 +98,10 @@ class ParticipantMerged(Event, type="training.participant-merged.v1", key="parti
 
 
 class ReleasePlanned(Event, type="training.release-planned.v1", key="participant_ref"):
-    """An expected release was set or changed. Readers show outsiders a month at most, never the day."""
+    """An expected release was set or changed.
+
+    Consumers show outsiders the month at most, never the day.
+    """
 
     participant_ref: Reference
     facility_id: str
@@ -91,7 +110,7 @@ class ReleasePlanned(Event, type="training.release-planned.v1", key="participant
 
 
 class ApplicationSubmitted(Event, type="training.application-submitted.v1", key="participant_ref"):
-    """A participant wishes to join a class."""
+    """A participant applied for a class."""
 
     participant_ref: Reference
     application_id: str
@@ -100,7 +119,7 @@ class ApplicationSubmitted(Event, type="training.application-submitted.v1", key=
 
 
 class ApplicationApproved(Event, type="training.application-approved.v1", key="participant_ref"):
-    """The observation team's decision lets a participant join a class."""
+    """A decision of the TPP allows a participant to join a class."""
 
     participant_ref: Reference
     application_id: str
@@ -109,7 +128,7 @@ class ApplicationApproved(Event, type="training.application-approved.v1", key="p
 
 
 class ClassOpened(Event, type="training.class-opened.v1", key="class_id"):
-    """A class takes participants."""
+    """A class was opened for participants."""
 
     class_id: str
     facility_id: str
@@ -123,7 +142,7 @@ class ClassOpened(Event, type="training.class-opened.v1", key="class_id"):
 
 
 class ParticipantEnrolled(Event, type="training.participant-enrolled.v1", key="participant_ref"):
-    """A participant has a seat in a class."""
+    """A participant was given a seat in a class."""
 
     participant_ref: Reference
     enrolment_id: str
@@ -133,7 +152,10 @@ class ParticipantEnrolled(Event, type="training.participant-enrolled.v1", key="p
 
 
 class ParticipantWithdrawn(Event, type="training.participant-withdrawn.v1", key="participant_ref"):
-    """An enrolment ended without completion; the minutes attended may be accepted as credit elsewhere."""
+    """An enrolment ended without completion.
+
+    The minutes attended may be accepted as credit elsewhere.
+    """
 
     participant_ref: Reference
     enrolment_id: str
@@ -144,7 +166,7 @@ class ParticipantWithdrawn(Event, type="training.participant-withdrawn.v1", key=
 
 
 class EnrolmentSuspended(Event, type="training.enrolment-suspended.v1", key="participant_ref"):
-    """An enrolment rests while the participant is away or not listed; the seat is kept."""
+    """An enrolment is suspended while the participant is absent or missing; the seat is kept."""
 
     participant_ref: Reference
     enrolment_id: str
@@ -162,7 +184,7 @@ class EnrolmentResumed(Event, type="training.enrolment-resumed.v1", key="partici
 
 
 class SessionHeld(Event, type="training.session-held.v1", key="class_id"):
-    """A meeting of a class took place."""
+    """A session of a class was held."""
 
     class_id: str
     session_id: str
@@ -172,7 +194,7 @@ class SessionHeld(Event, type="training.session-held.v1", key="class_id"):
 
 
 class AttendanceRecorded(Event, type="training.attendance-recorded.v1", key="participant_ref"):
-    """A participant's presence in one session was marked for the first time."""
+    """A participant's attendance in one session was marked for the first time."""
 
     participant_ref: Reference
     enrolment_id: str
@@ -183,7 +205,7 @@ class AttendanceRecorded(Event, type="training.attendance-recorded.v1", key="par
 
 
 class Unit(BaseModel):
-    """A unit taught: its code of the national standard and its title."""
+    """A unit that was taught: its code of the national standard (SKKNI) and its title."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     code: str
@@ -191,7 +213,10 @@ class Unit(BaseModel):
 
 
 class CourseCompleted(Event, type="training.course-completed.v1", key="participant_ref"):
-    """A participant met the completion rule of a class. It says what was taught; competence is decided by certification."""
+    """A participant met the completion rule of a class.
+
+    The event says what was taught; certification decides on competence.
+    """
 
     participant_ref: Reference
     enrolment_id: str
@@ -211,7 +236,7 @@ class CourseCompleted(Event, type="training.course-completed.v1", key="participa
 class WorkEligibilityDecided(
     Event, type="training.work-eligibility-decided.v1", key="participant_ref"
 ):
-    """The observation team decided whether a participant may be given work."""
+    """The TPP decided whether a participant may be given work."""
 
     participant_ref: Reference
     facility_id: str

@@ -1,25 +1,39 @@
-"""What training listens to: its own events and those of certification and manpower, for the timeline. Tolerant copies: only the fields that are shown."""
+"""The events that training consumes for the timeline, as tolerant copies.
+
+They are its own, certification's and manpower's, with only the fields that are shown.
+Not here: what an entry is.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from chassis.messaging.events import Inbound, Reference, stem
 from services.training.timeline import rules
 from services.training.timeline.rules import Entry
+from services.training.timeline.store import Timeline
 from services.training.timeline.usecases import record_entry
 from services.training.transaction import Transaction
 
 
-class ParticipantEvent(Inbound):
-    """An event in the life of a participant."""
+class TimelineEvent(Inbound):
+    """An event that becomes a timeline entry with the event's id."""
+
+    def reads(self) -> Iterable[tuple[type[Timeline], str]]:
+        """Return the entry, which exists already when the event was recorded before."""
+        return [(Timeline, self.meta.id)]
+
+
+class ParticipantEvent(TimelineEvent):
+    """An event about a participant."""
 
     participant_ref: Reference
 
 
 class MovementEvent(ParticipantEvent):
-    """A movement in custody; it happened when its snapshot was taken."""
+    """A movement in custody, which happened when its snapshot was taken."""
 
     as_of: datetime
 
@@ -164,8 +178,8 @@ class PlacementConfirmed(ParticipantEvent, type="manpower.placement-confirmed.v1
     started_on: date
 
 
-class ClassEvent(Inbound):
-    """An event in the life of a class."""
+class ClassEvent(TimelineEvent):
+    """An event about a class."""
 
     class_id: str
 
@@ -213,19 +227,22 @@ MANPOWER_EVENTS: tuple[type[Inbound], ...] = (PlacementConfirmed,)
 
 
 async def on_participant_event(event: ParticipantEvent, tx: Transaction) -> None:
-    """An entry in the participant's timeline; a movement stands where its snapshot was taken, everything else where it was told."""
+    """Add an entry to the participant's timeline.
+
+    A movement happened when its snapshot was taken, every other event when it was published.
+    """
     occurred_at = event.as_of if isinstance(event, MovementEvent) else event.meta.time
     await record_entry(_build_entry(event, event.participant_ref, occurred_at), tx)
 
 
 async def on_participant_merged(event: ParticipantMerged, tx: Transaction) -> None:
-    """Told under both keys, shown once: under the survivor's."""
+    """Add an entry to the survivor's timeline; the event arrives under both keys."""
     if event.meta.key == event.into_ref:
         await record_entry(_build_entry(event, event.participant_ref, event.as_of), tx)
 
 
 async def on_class_event(event: ClassEvent, tx: Transaction) -> None:
-    """An entry in the class's timeline."""
+    """Add an entry to the timeline of the class."""
     await record_entry(_build_entry(event, event.class_id, event.meta.time), tx)
 
 
@@ -247,9 +264,9 @@ def _build_entry(event: Inbound, subject_ref: str, occurred_at: datetime) -> Ent
 
 
 def _read_facts(event: Inbound) -> dict[str, str]:
-    """What is shown: the event's own fields as text, lists as JSON."""
-    shown = event.model_dump(mode="json", exclude_none=True, exclude={"participant_ref", "as_of"})
+    """Return the event's own fields as text, lists as JSON."""
+    fields = event.model_dump(mode="json", exclude_none=True, exclude={"participant_ref", "as_of"})
     return {
         name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in shown.items()
+        for name, value in fields.items()
     }

@@ -1,4 +1,4 @@
-"""What training is told: keys for identities, and how many names it tells."""
+"""Settings and texts of training. Not here: settings of every service (chassis.settings)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from chassis.settings import Settings
+from chassis.texts import load_texts
 
 KEY_BYTES = 32
+TEXTS = load_texts(Path(__file__).with_name("texts.toml"))
 
 
 def _validate_key(secret: SecretStr) -> SecretStr:
     try:
-        right = len(bytes.fromhex(secret.get_secret_value())) == KEY_BYTES
+        key = bytes.fromhex(secret.get_secret_value())
     except ValueError:
-        right = False
-    if not right:
+        key = b""
+    if len(key) != KEY_BYTES:
         raise ValueError("32 bytes as hexadecimal digits are needed")
     return secret
 
@@ -26,11 +28,15 @@ HexKey = Annotated[SecretStr, AfterValidator(_validate_key)]
 
 
 class TrainingSettings(Settings, prefix="TRAINING_"):
-    """`master_key` wraps the data keys of identities, `lookup_key` makes the lookup values of NIKs; the former ones are still accepted while keys are changed."""
+    """Keys of identities, the mapping file and the daily limit of names.
+
+    `master_key` wraps the data keys of identities; `lookup_key` makes the lookup values of NIKs.
+    The former keys are still accepted while keys are changed.
+    """
 
     master_key: HexKey
     former_master_key: HexKey | None = None
     lookup_key: HexKey
     former_lookup_key: HexKey | None = None
-    mappings: Path = Path(__file__).parent / "snapshots" / "mappings.toml"
+    mappings: Path = Path(__file__).parent / "mappings" / "mappings.toml"
     names_per_day: Annotated[int, Field(ge=1)] = 2_000

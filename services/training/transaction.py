@@ -1,4 +1,4 @@
-"""The unit of work of training: its stores, and how a request runs a use case."""
+"""The unit of work of training: its stores and ports, and the runner of a request."""
 
 from __future__ import annotations
 
@@ -32,10 +32,15 @@ from services.training.vault import FieldCipher
 
 
 class Transaction(unit_of_work.Transaction):
-    """Everything that training keeps."""
+    """The stores of training, and its ports.
+
+    Ports: the cipher of identities, the mappings of the mapping file by name, and the number of
+    names that one purpose may read a day.
+    """
 
     cipher: FieldCipher
     file_mappings: Mapping[str, FileMapping]
+    names_per_day: int
     service = "training"
 
     facilities = StoreOf(Facilities)

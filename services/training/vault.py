@@ -1,6 +1,7 @@
-"""How secrets are kept: AES-256-GCM under data keys wrapped by a master key, and keyed lookup values. Not here: whose secret it is.
+"""Encryption of single fields: AES-256-GCM under wrapped data keys, and keyed lookup values.
 
-Every sealed value has a data key of its own, wrapped (RFC 3394) by the master key that `key_id` names; the associated data binds it to its owner.
+Each encrypted field has a data key of its own, wrapped (RFC 3394) by the master key that `key_id`
+names. The associated data binds the field to its owner. Not here: which fields are encrypted.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ _NONCE_BYTES = 12
 
 
 class KeyUnknown(LookupError):
-    """A value was sealed under a master key that is not here; the message names the key's id."""
+    """A field was encrypted under a master key that is not here; the message is the key's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptedField:
-    """An encrypted text; all parts are base64."""
+    """An encrypted text; the three byte strings are base64."""
 
     key_id: str
     wrapped_key: str
@@ -34,42 +35,46 @@ class EncryptedField:
 
 
 class FieldCipher:
-    """Seals, opens and looks up. The first key of each list makes new values, the others are still accepted."""
+    """Encrypts and decrypts fields, and makes their lookup values.
+
+    The first key of each list makes new values; the others are still accepted.
+    """
 
     def __init__(self, master_keys: Sequence[bytes], lookup_keys: Sequence[bytes]) -> None:
         self._masters = {_key_id(key): key for key in master_keys}
         self._lookups = {_key_id(key): key for key in lookup_keys}
-        self._master, self.lookup_key = _key_id(master_keys[0]), _key_id(lookup_keys[0])
+        self._master = _key_id(master_keys[0])
+        self.lookup_key = _key_id(lookup_keys[0])
 
     def encrypt(self, text: str, owner: str) -> EncryptedField:
-        """The text under a fresh data key, bound to `owner`."""
-        data_key, nonce = AESGCM.generate_key(KEY_BYTES * 8), os.urandom(_NONCE_BYTES)
+        """Return the text encrypted under a fresh data key and bound to `owner`."""
+        data_key = AESGCM.generate_key(KEY_BYTES * 8)
+        nonce = os.urandom(_NONCE_BYTES)
         ciphertext = AESGCM(data_key).encrypt(nonce, text.encode(), owner.encode())
-        wrapped = aes_key_wrap(self._masters[self._master], data_key)
+        wrapped_key = aes_key_wrap(self._masters[self._master], data_key)
         return EncryptedField(
             key_id=self._master,
-            wrapped_key=_text(wrapped),
+            wrapped_key=_text(wrapped_key),
             nonce=_text(nonce),
             ciphertext=_text(ciphertext),
         )
 
-    def decrypt(self, sealed: EncryptedField, owner: str) -> str:
-        """The text; KeyUnknown, or cryptography's InvalidTag when it belongs to somebody else."""
-        if sealed.key_id not in self._masters:
-            raise KeyUnknown(sealed.key_id)
-        data_key = aes_key_unwrap(self._masters[sealed.key_id], b64decode(sealed.wrapped_key))
-        return (
-            AESGCM(data_key)
-            .decrypt(b64decode(sealed.nonce), b64decode(sealed.ciphertext), owner.encode())
-            .decode()
-        )
+    def decrypt(self, encrypted: EncryptedField, owner: str) -> str:
+        """Return the text. Raises KeyUnknown, or InvalidTag when it has another owner."""
+        if encrypted.key_id not in self._masters:
+            raise KeyUnknown(encrypted.key_id)
+        master_key = self._masters[encrypted.key_id]
+        data_key = aes_key_unwrap(master_key, b64decode(encrypted.wrapped_key))
+        nonce = b64decode(encrypted.nonce)
+        ciphertext = b64decode(encrypted.ciphertext)
+        return AESGCM(data_key).decrypt(nonce, ciphertext, owner.encode()).decode()
 
     def lookup(self, digits: str) -> str:
-        """The keyed lookup value that is stored."""
+        """Return the lookup value to store, under the current key."""
         return _hmac(self._lookups[self.lookup_key], digits)
 
     def lookups(self, digits: str) -> list[str]:
-        """The lookup values under every accepted key: what to search for while a key is being changed."""
+        """Return the lookup values under every accepted key, for searching during a key change."""
         return [_hmac(key, digits) for key in self._lookups.values()]
 
 

@@ -1,4 +1,7 @@
-"""One running certification for each module of wire tests, on real MongoDB and Kafka; only training, which is asked for names, is played."""
+"""One running certification per module of wire tests, on real MongoDB and Kafka.
+
+Only training, which is asked for names, is a fake.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.certification.harness import Lsp, Stage
+from tests.certification.factories import Lsp
+from tests.certification.harness import Harness
 
 
 @pytest.fixture(scope="module")
-async def stage(
+async def harness(
     tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
-) -> AsyncIterator[Stage]:
-    """The running service, and the topics around it."""
-    async with Stage.opened(tmp_path_factory.mktemp("certification"), mongo_url, kafka) as opened:
-        yield opened
+) -> AsyncIterator[Harness]:
+    """The running service."""
+    folder = tmp_path_factory.mktemp("certification")
+    async with Harness.create(folder, mongo_url, kafka) as running_harness:
+        yield running_harness
 
 
 @pytest.fixture
-async def lsp(stage: Stage) -> Lsp:
-    """An LSP of this test's own, licensed, with keys, a scheme, an assessor and a venue."""
-    return await Lsp.founded(stage)
+async def lsp(harness: Harness) -> Lsp:
+    """An LSP of this test's own, with everything that it needs to certify."""
+    return await Lsp.create(harness)

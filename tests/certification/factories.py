@@ -1,145 +1,294 @@
-"""What the tests of the pure parts start from: an issuer with two keys, a certificate of it, its two lists."""
+"""Builders of everything that a certificate needs, through the API of the running service.
+
+Not here: signed documents without a service (credentials/factories).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from chassis.ids import new_id
+from tests.certification.harness import Harness, Json, change, done, refused, today
+from tests.fakes import AsgiClient, eventually
 
-from services.certification.certificates.rules import end_of_validity, start_of_validity
-from services.certification.credentials import did, document, multibase, proof
-from services.certification.lsps.rules import Licence
-from services.certification.statuslists import bits
-from services.certification.statuslists.rules import FetchedList
-from services.certification.verifications.rules import Status, StoredCertificate, TrustedIssuer
-
-Json = dict[str, Any]
-ORIGIN = "https://sertifikat.example"
-NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)
-DAY = date(2026, 11, 24)
-REVOCATION, SUSPENSION = "r7Qe", "s9Xk"
-
-CERTIFIED = document.CertificateContent(
-    id="0f0e7e6a-58c4-4d2e-9c3b-6a1f0f5f2d11",
-    subject_id="c1b7f0de-3a7d-4a43-8f52-1d4f0c1b2a33",
-    origin=ORIGIN,
-    issuer=did.build_did(ORIGIN, "konstruksi-nusantara"),
-    issuer_name="LSP Konstruksi Nusantara",
-    name="Muhammad Syahrul Ramadhan",
-    scheme_ref="instalasi-listrik-sederhana",
-    edition=1,
-    scheme_title="Pemasangan Instalasi Listrik Bangunan Sederhana",
-    description="Memasang dan memeriksa instalasi listrik satu fasa.",
-    criteria="Dinyatakan kompeten pada semua unit oleh asesor dan pleno.",
-    units=(
-        document.Unit(
-            code="F.432111.001.02",
-            title="Memasang instalasi penerangan",
-            framework="SKKNI 2019-103",
-        ),
-        document.Unit(
-            code="F.432111.002.02", title="Mengukur tahanan isolasi", framework="SKKNI 2019-103"
-        ),
-    ),
-    valid_from=start_of_validity(DAY),
-    valid_until=end_of_validity(DAY, 36),
-    revocation=document.StatusSlot(list_id=REVOCATION, index=4711),
-    suspension=document.StatusSlot(list_id=SUSPENSION, index=815),
-)
+UNITS = [
+    {"code": "F.432111.001.02", "title": "Memasang instalasi penerangan"},
+    {"code": "F.432111.002.02", "title": "Mengukur tahanan isolasi"},
+]
+FORM: Json = {
+    "evidence": [{"kind": "pelatihan", "description": "160 JP"}],
+    "signed_on": str(today()),
+}
 
 
-@dataclass
-class Issuer:
-    """An issuer that can sign."""
+def application_path(application_id: str) -> str:
+    """Return the address of an application."""
+    return f"/v1/assessment-applications/{application_id}"
 
-    slug: str = "konstruksi-nusantara"
-    keys: dict[str, Ed25519PrivateKey] = field(
-        default_factory=lambda: {
-            "key-2026": Ed25519PrivateKey.generate(),
-            "status-2026": Ed25519PrivateKey.generate(),
+
+def all_units(value: Any) -> Json:
+    """Return a body with this value for each unit."""
+    return {"units": {unit["code"]: value for unit in UNITS}}
+
+
+@dataclass(slots=True)
+class Lsp:
+    """One LSP with everything that it needs to certify."""
+
+    harness: Harness
+    id: str
+    did: str
+    scheme_ref: str
+    assessor: Json = field(default_factory=dict[str, Any])
+    venue: Json = field(default_factory=dict[str, Any])
+
+    @classmethod
+    async def create(cls, harness: Harness) -> Lsp:
+        """Create it with licence, keys, a scheme, an assessor and a venue verified for today."""
+        unique = new_id()[-10:]
+        administrator = harness.client.as_("administrator", lsp="*")
+        body = {
+            "slug": f"konstruksi-{unique}",
+            "name": f"LSP Konstruksi {unique}",
+            "kind": "P3",
         }
-    )
+        registered = await done(administrator.post("/v1/lsps", json=body), 201)
+        lsp = cls(harness, registered["lsp_id"], registered["did"], f"listrik-{unique}")
+        await lsp.add_licence()
+        await done(change(lsp.officer, "POST", f"{lsp.path}/keys"), 201)
+        await lsp.publish_scheme()
+        lsp.assessor = await lsp.record_assessor()
+        lsp.venue = await lsp.record_venue()
+        return lsp
 
     @property
-    def did(self) -> str:
-        return did.build_did(ORIGIN, self.slug)
+    def path(self) -> str:
+        return f"/v1/lsps/{self.id}"
 
-    def document(self) -> Json:
-        return did.build_document(
-            self.did,
-            [
-                (name, multibase.encode_multikey(key.public_key()))
-                for name, key in self.keys.items()
-            ],
+    @property
+    def officer(self) -> AsgiClient:
+        return self.harness.client.as_("lsp_officer", subject=f"officer-{self.id}", lsp=self.id)
+
+    @property
+    def committee(self) -> AsgiClient:
+        return self.harness.client.as_("committee", subject=f"committee-{self.id}", lsp=self.id)
+
+    def assessor_client(self, assessor: Json | None = None) -> AsgiClient:
+        """Return the client of an assessor, by default the LSP's first one."""
+        assessor_id = (assessor or self.assessor)["assessor_id"]
+        return self.harness.client.as_(
+            "assessor", subject=f"user-{assessor_id}", assignment=assessor_id
         )
 
-    def trusted(self, *, ours: bool = False) -> TrustedIssuer:
-        licence = Licence(
-            number="BNSP-LSP-1",
-            valid_from=date(2025, 1, 1),
-            valid_until=date(2028, 12, 31),
-            scheme_refs=frozenset({CERTIFIED.scheme_ref}),
-        )
-        return TrustedIssuer(
-            did=self.did, document=self.document(), licences=(licence,), is_ours=ours
-        )
-
-    def sign(
-        self,
-        unsigned: Json,
-        key: str = "key-2026",
-        *,
-        method: str = "",
-        created: str = "2026-11-23T17:00:00Z",
-    ) -> Json:
-        configuration = proof.build_configuration(unsigned, created, method or f"{self.did}#{key}")
-        return proof.attach_proof(
-            unsigned,
-            configuration,
-            self.keys[key].sign(proof.build_signing_input(unsigned, configuration)),
-        )
-
-    def certificate(self, **changed: Any) -> Json:
-        return self.sign(document.build_certificate(replace(CERTIFIED, issuer=self.did, **changed)))
-
-    def status_list(
-        self,
-        list_id: str,
-        purpose: str,
-        raised: tuple[int, ...] = (),
-        *,
-        tick: datetime = NOW - timedelta(minutes=3),
-        key: str = "status-2026",
-        **changed: Any,
-    ) -> Json:
-        given: dict[str, Any] = {
-            "issuer": self.did,
-            "encoded": bits.encode(raised),
-            "valid_until": tick + timedelta(hours=24),
-        } | changed
-        return self.sign(
-            document.build_status_list(
-                url=document.list_url(ORIGIN, list_id), purpose=purpose, valid_from=tick, **given
-            ),
-            key,
-        )
-
-    def lists(
-        self, revoked: tuple[int, ...] = (), suspended: tuple[int, ...] = ()
-    ) -> dict[str, FetchedList]:
-        return {
-            document.list_url(ORIGIN, REVOCATION): FetchedList(
-                document=self.status_list(REVOCATION, "revocation", revoked)
-            ),
-            document.list_url(ORIGIN, SUSPENSION): FetchedList(
-                document=self.status_list(SUSPENSION, "suspension", suspended)
-            ),
+    def licence(self, **changed: Any) -> Json:
+        """Return the body of a licence that covers today."""
+        licence = {
+            "number": "BNSP-LSP-0001-ID",
+            "valid_from": str(today() - timedelta(days=400)),
+            "valid_until": str(today() + timedelta(days=400)),
+            "scheme_refs": [self.scheme_ref],
         }
+        return licence | changed
 
+    async def add_licence(self, **changed: Any) -> None:
+        """Add a licence, or replace the one of the same number."""
+        body = self.licence(**changed)
+        await done(change(self.officer, "POST", f"{self.path}/licences", json=body), 201)
 
-def stored(credential: Mapping[str, Any], status: Status = Status.VALID) -> StoredCertificate:
-    """Our record of this credential."""
-    return StoredCertificate(digest=proof.digest(dict(credential)), status=status)
+    async def publish_scheme(self, **changed: Any) -> Json:
+        """Publish an edition of the scheme."""
+        terms = {
+            "lsp_id": self.id,
+            "scheme_ref": self.scheme_ref,
+            "title": "Pemasangan Instalasi Listrik Sederhana",
+            "packaging": "cluster",
+            "description": "Memasang dan memeriksa instalasi listrik satu fasa.",
+            "criteria": "Dinyatakan kompeten pada semua unit.",
+            "units": UNITS,
+            "code_patterns": ["X.000000.000.00"],
+        }
+        return await done(self.officer.post("/v1/schemes", json=terms | changed), 201)
+
+    async def record_assessor(self, **changed: Any) -> Json:
+        """Record an assessor, and return the body."""
+        facts = {
+            "lsp_id": self.id,
+            "name": "Asesor Satu",
+            "met_no": f"MET.000.{new_id()[-8:]}",
+            "met_valid_until": str(today() + timedelta(days=90)),
+            "scheme_refs": [self.scheme_ref],
+        }
+        return await done(self.officer.post("/v1/assessors", json=facts | changed), 201)
+
+    async def record_venue(self, *, is_verified: bool = True, **changed: Any) -> Json:
+        """Record a venue, verify it for today, and return the body."""
+        facts = {
+            "lsp_id": self.id,
+            "name": "TUK Bengkel Listrik",
+            "kind": "occasional",
+            "scheme_refs": [self.scheme_ref],
+        }
+        venue = await done(self.officer.post("/v1/venues", json=facts | changed), 201)
+        if is_verified:
+            path = f"/v1/venues/{venue['venue_id']}/verifications"
+            days = {
+                "valid_from": str(today()),
+                "valid_until": str(today()),
+                "scheme_refs": [self.scheme_ref],
+            }
+            await done(change(self.officer, "POST", path, json=days), 201)
+        return venue
+
+    async def complete_course(self, participant_ref: str, **changed: Any) -> None:
+        """Publish that training's course of this scheme was completed."""
+        course = {
+            "participant_ref": participant_ref,
+            "enrolment_id": new_id(),
+            "class_id": "class-1",
+            "programme_id": "programme-1",
+            "programme_version": 1,
+            "title": "Instalasi listrik",
+            "units": UNITS,
+            "scheme_ref": self.scheme_ref,
+            "lesson_hours": 160,
+            "attended_minutes": 9_000,
+            "completed_on": str(today()),
+            "instructor_refs": ["instructor-1"],
+        }
+        await self.harness.publish_from_training(
+            "training.course-completed.v1", participant_ref, **(course | changed)
+        )
+
+    async def list_applications(self, participant_ref: str) -> list[Json]:
+        """Return the applications of a person."""
+        params = {"participant_ref": participant_ref}
+        page = await done(self.officer.get("/v1/assessment-applications", params=params))
+        return page["items"]
+
+    async def open_application(self, participant_ref: str | None = None, **changed: Any) -> Json:
+        """Complete a course, and return the application that it opened."""
+        ref = participant_ref or new_id()
+        self.harness.training.names.setdefault(ref, "Siti Aminah")
+        await self.complete_course(ref, **changed)
+        applications = await eventually(lambda: self.list_applications(ref))
+        return applications[0]
+
+    async def fill_forms(self, participant_ref: str | None = None) -> str:
+        """Return the id of an application with both forms."""
+        application = await self.open_application(participant_ref)
+        path = application_path(application["application_id"])
+        assessment = all_units(value=True) | {"signed_on": str(today())}
+        await done(change(self.officer, "PUT", f"{path}/apl-01", json=FORM))
+        await done(change(self.officer, "PUT", f"{path}/apl-02", json=assessment))
+        return application["application_id"]
+
+    def assignment(self, **changed: Any) -> Json:
+        """Return the body of an assignment for today."""
+        assignment = {
+            "assessor_id": self.assessor["assessor_id"],
+            "venue_id": self.venue["venue_id"],
+            "held_on": str(today()),
+        }
+        return assignment | changed
+
+    async def assign(self, application_id: str, **changed: Any) -> set[str]:
+        """Assign an application, and return the codes of a refusal; none when it succeeded."""
+        path = f"{application_path(application_id)}/assignment"
+        answer = await change(self.officer, "PUT", path, json=self.assignment(**changed))
+        if answer.status_code == 200:
+            return set()
+        return {reason["code"] for reason in answer.json()["reasons"]}
+
+    async def recommend(
+        self, participant_ref: str | None = None, *, results: str = "K", competent: bool = True
+    ) -> str:
+        """Return the id of an application that was assessed and recommended.
+
+        Its name is confirmed by a second person. The assessor acts for somebody absent.
+        """
+        application_id = await self.fill_forms(participant_ref)
+        path = application_path(application_id)
+        assessor = self.assessor_client()
+        acting = assessor.by(assessor.caller.subject, f"absent-{self.id}")
+        recommendation = {"competent": competent}
+        assert await self.assign(application_id) == set()
+        await done(change(assessor, "PUT", f"{path}/declaration", json={"conflict": False}))
+        await done(change(assessor, "PUT", f"{path}/unit-results", json=all_units(results)))
+        await done(change(acting, "PUT", f"{path}/recommendation", json=recommendation))
+        await self.confirm_name(application_id)
+        return application_id
+
+    async def confirm_name(self, application_id: str) -> None:
+        """Request the name as the officer, and confirm it as the committee."""
+        path = f"{application_path(application_id)}/name"
+        await done(change(self.officer, "PUT", path))
+        name = (await done(self.committee.get(path)))["name"]
+        body = {"name": name}
+        await done(change(self.committee, "PUT", f"{path}/confirmation", json=body))
+
+    def sitting(self, *application_ids: str, competent: bool = True, **changed: Any) -> Json:
+        """Return the body of a sitting that decides these applications alike."""
+        decisions = [
+            {"application_id": application_id, "competent": competent}
+            for application_id in application_ids
+        ]
+        sitting = {
+            "lsp_id": self.id,
+            "minutes_no": "BA-01",
+            "decided_on": str(today()),
+            "members": [{"name": "Ketua Pleno"}, {"name": "Anggota Pleno"}],
+            "decisions": decisions,
+        }
+        return sitting | changed
+
+    async def decide(self, sitting: Json, **headers: str) -> Json:
+        """Enter a sitting, and return the decision."""
+        request = self.committee.post("/v1/panel-decisions", json=sitting, headers=headers)
+        return await done(request, 201)
+
+    async def refused_sitting(self, sitting: Json) -> set[str]:
+        """Enter a sitting, and return the codes of its refusal."""
+        return await refused(self.committee.post("/v1/panel-decisions", json=sitting))
+
+    async def list_certificates(self, application_id: str) -> list[Json]:
+        """Return the certificates of an application."""
+        params = {"application_id": application_id}
+        page = await done(self.officer.get("/v1/certificates", params=params))
+        return page["items"]
+
+    async def issue_certificate(self, participant_ref: str | None = None) -> Json:
+        """Return an issued certificate."""
+        application_id = await self.recommend(participant_ref)
+        decision = await self.decide(self.sitting(application_id))
+        return await self.wait_until_issued(decision["items"][0]["certificate_id"])
+
+    async def wait_until_issued(self, certificate_id: str) -> Json:
+        """Return the certificate, once it is signed."""
+
+        async def issued() -> Json | None:
+            certificate = await done(self.officer.get(f"/v1/certificates/{certificate_id}"))
+            return certificate if certificate["state"] == "issued" else None
+
+        return await eventually(issued)
+
+    async def get_credential(self, certificate_id: str) -> Json:
+        """Return the signed document of a certificate."""
+        return await done(self.officer.get(f"/v1/certificates/{certificate_id}/credential"))
+
+    async def issue_credential(self) -> Json:
+        """Issue a certificate, and return its signed document."""
+        certificate = await self.issue_certificate()
+        return await self.get_credential(certificate["certificate_id"])
+
+    async def change_state(
+        self, certificate: Json, verb: str, cause: str = "misuse_of_certificate"
+    ) -> Json:
+        """Suspend, reinstate or revoke a certificate."""
+        path = f"/v1/certificates/{certificate['certificate_id']}/{verb}"
+        return await done(change(self.officer, "POST", path, json={"cause": cause}))
+
+    async def verify(self, document: Json) -> Json:
+        """Return the result of the public verification of a document."""
+        return await done(self.harness.public.post("/v1/verifications", json=document))

@@ -1,6 +1,9 @@
-"""A process of certification that is killed while it signs: the signer's port is wrapped, no module of the product knows it.
+"""A process of certification that is killed while it signs.
 
-`python -m tests.certification.killable_process FILE` reads {settings, private, keys, point, committee, sitting}: it enters the sitting and is killed (SIGKILL) at "reserved" or "signed".
+The port of the signer is wrapped; no module of the product knows it.
+`python -m tests.certification.killable_process FILE` reads {settings, private, keys, point,
+committee, sitting} from the file, enters the sitting, and is killed (SIGKILL) at the point
+"reserved" or "signed".
 """
 
 from __future__ import annotations
@@ -27,21 +30,23 @@ class KillingSigner(FileSigner):
         self._point = point
 
     async def sign(self, lsp_id: str, key_name: str, message: bytes) -> bytes:
-        if key_name.startswith("key-") and self._point == "reserved":
+        is_certificate = key_name.startswith("key-")
+        if is_certificate and self._point == "reserved":
             os.kill(os.getpid(), signal.SIGKILL)
         signature = await super().sign(lsp_id, key_name, message)
-        if key_name.startswith("key-"):
+        if is_certificate:
             os.kill(os.getpid(), signal.SIGKILL)
         return signature
 
 
-async def main(told: dict[str, Any]) -> None:
-    settings = CertificationSettings(**told["settings"])
-    app = create_app(settings, KillingSigner(settings.keys_dir, told["point"]))
-    async with running(app, Keys(Path(told["keys"]), told["private"]), "certification") as client:
-        await client.as_("committee", **told["committee"]).post(
-            "/v1/panel-decisions", json=told["sitting"]
-        )
+async def main(order: dict[str, Any]) -> None:
+    """Enter the sitting and wait for the kill."""
+    settings = CertificationSettings(**order["settings"])
+    app = create_app(settings, KillingSigner(settings.keys_dir, order["point"]))
+    keys = Keys(Path(order["keys"]), order["private"])
+    async with running(app, keys, "certification") as client:
+        committee = client.as_("committee", **order["committee"])
+        await committee.post("/v1/panel-decisions", json=order["sitting"])
         await asyncio.Event().wait()
 
 

@@ -1,4 +1,4 @@
-"""A process that dies between reserving and issuing: what was reserved is issued by the next one, once, as it was reserved."""
+"""A process that dies between reserving and issuing a certificate."""
 
 from __future__ import annotations
 
@@ -10,94 +10,99 @@ from pathlib import Path
 
 import pytest
 
-from chassis.persistence.mongo import Mongo
-from tests.certification.harness import Ground, Json, Lsp, Stage
+from tests.certification.factories import Lsp
+from tests.certification.harness import Harness, Json, Surroundings
 from tests.fakes import eventually
 
-OTHER = "1"  # the victim's replica: of two processes of one name the younger lives on, and this one is older
+# Of two processes with one replica id the younger lives on, and the killed one is the older.
+KILLED_REPLICA = "1"
+PLAIN_SETTINGS = (
+    "kafka",
+    "trusted_keys",
+    "keys_dir",
+    "training_url",
+    "namespace",
+    "mongo_driver",
+)
+SECRET_SETTINGS = ("mongo_url", "signing_key", "audit_key", "name_key")
+FIXED_AT_RESERVATION = (
+    "_id",
+    "token",
+    "subject_id",
+    "place",
+    "key_name",
+    "valid_from",
+    "valid_until",
+    "sealed_name",
+)
 
 
 @pytest.mark.scenario("C15/kill")
 @pytest.mark.parametrize("point", ["reserved", "signed"])
-async def test_a_certificate_reserved_by_a_process_that_was_killed_is_signed_by_the_next_one_as_it_was_reserved(
+async def test_a_certificate_reserved_before_a_kill_is_signed_as_reserved(
     tmp_path: Path, mongo_url: str, kafka: str, point: str
 ) -> None:
-    async with Ground.laid(tmp_path, mongo_url, kafka) as ground:
-        async with Stage.on(ground) as stage:
-            lsp = await Lsp.founded(stage)
-            application = await lsp.recommended()
-        told = {
-            "settings": {
-                name: str(getattr(ground.settings, name))
-                for name in (
-                    "kafka",
-                    "trusted_keys",
-                    "keys_dir",
-                    "training_url",
-                    "namespace",
-                    "mongo_driver",
-                )
-            }
-            | {
-                name: getattr(ground.settings, name).get_secret_value()
-                for name in ("mongo_url", "signing_key", "audit_key", "name_key")
-            }
-            | {"port": 0, "tick_seconds": 1, "environment": "development", "replica": OTHER},
-            "private": dict(ground.keys.private),
-            "keys": str(ground.keys.directory),
-            "point": point,
-            "committee": {"subject": "committee", "lsp": lsp.id},
-            "sitting": lsp.sitting(application),
-        }
-        (tmp_path / "victim.json").write_text(json.dumps(told))
-        victim = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.certification.killable_process",
-            str(tmp_path / "victim.json"),
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        assert await asyncio.wait_for(victim.wait(), 60) == -signal.SIGKILL
+    """The next process signs and issues it, once."""
+    async with Surroundings.create(tmp_path, mongo_url, kafka) as surroundings:
+        async with Harness.start(surroundings) as harness:
+            lsp = await Lsp.create(harness)
+            application_id = await lsp.recommend()
+        order = killing_order(surroundings, point, lsp, application_id)
+        order_file = tmp_path / "order.json"
+        order_file.write_text(json.dumps(order))
+        await run_until_killed(order_file)
 
-        reserved = await _certificates(ground)
-        assert [(one["state"], one["sealed_credential"]) for one in reserved] == [
-            ("reserved", None)
-        ]
+        [reserved] = await read_certificates(surroundings)
+        assert (reserved["state"], reserved["sealed_credential"]) == ("reserved", None)
 
-        async with Stage.on(ground) as stage:
-            lsp.stage = stage
-            issued = await lsp.issued(reserved[0]["_id"])
-            assert (await lsp.verified(await lsp.credential(issued["certificate_id"])))[
-                "status"
-            ] == "valid"
-            after = await _certificates(ground)
-            fixed = (
-                "_id",
-                "token",
-                "subject_id",
-                "place",
-                "key_name",
-                "valid_from",
-                "valid_until",
-                "sealed_name",
+        async with Harness.start(surroundings) as harness:
+            lsp.harness = harness
+            await lsp.wait_until_issued(reserved["_id"])
+            result = await lsp.verify(await lsp.get_credential(reserved["_id"]))
+            assert result["status"] == "valid"
+            [issued] = await read_certificates(surroundings)
+            for name in FIXED_AT_RESERVATION:
+                assert issued[name] == reserved[name], name
+            await eventually(
+                lambda: harness.events_of("certificate-issued", certificate_id=reserved["_id"])
             )
-            assert [{name: one[name] for name in fixed} for one in after] == [
-                {name: one[name] for name in fixed} for one in reserved
-            ]
-            await eventually(lambda: _heard(stage, reserved[0]["_id"]))
-            assert len(stage.told("certificate-issued")) == 1
+            assert len(await harness.events_of("certificate-issued")) == 1
 
 
-async def _certificates(ground: Ground) -> list[Json]:
-    looking = Mongo(
-        ground.settings.mongo_url.get_secret_value(),
-        ground.settings.namespace.rstrip("."),
-        ground.settings.mongo_driver,
+def killing_order(surroundings: Surroundings, point: str, lsp: Lsp, application_id: str) -> Json:
+    """Return what the killable process reads."""
+    settings = surroundings.settings
+    plain = {name: str(getattr(settings, name)) for name in PLAIN_SETTINGS}
+    secrets = {name: getattr(settings, name).get_secret_value() for name in SECRET_SETTINGS}
+    own = {
+        "port": 0,
+        "tick_seconds": 1,
+        "environment": "development",
+        "replica": KILLED_REPLICA,
+    }
+    return {
+        "settings": plain | secrets | own,
+        "private": dict(surroundings.keys.private),
+        "keys": str(surroundings.keys.directory),
+        "point": point,
+        "committee": {"subject": "committee", "lsp": lsp.id},
+        "sitting": lsp.sitting(application_id),
+    }
+
+
+async def run_until_killed(order_file: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.certification.killable_process",
+        str(order_file),
+        stdout=asyncio.subprocess.DEVNULL,
     )
-    found = await looking.find("certificates", {})
-    await looking.close()
-    return found
+    assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
 
 
-async def _heard(stage: Stage, certificate_id: str) -> list[Json]:
-    return stage.told("certificate-issued", certificate_id=certificate_id)
+async def read_certificates(surroundings: Surroundings) -> list[Json]:
+    db = surroundings.connect()
+    certificates = await db.find("certificates", {})
+    await db.close()
+    return certificates

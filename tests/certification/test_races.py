@@ -1,4 +1,4 @@
-"""A decision that rests on something somebody else changes at the same moment is made again on what it is then."""
+"""A decision is made again when what it depends on changes before its commit."""
 
 from __future__ import annotations
 
@@ -16,70 +16,72 @@ from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OperationContext
 from services.certification.applications import usecases as applications
-from services.certification.lsps import usecases as lsps
+from services.certification.lsps import rules as lsps
 from services.certification.lsps.rules import Licence
 from services.certification.panels import usecases as panels
-from services.certification.panels.rules import Member
+from services.certification.panels.rules import Member, Sitting, Verdict
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.transaction import Transaction
-from tests.certification.harness import Lsp, today
+from tests.certification.factories import Lsp, application_path
+from tests.certification.harness import done, today
 
 Change = Callable[[Lsp, Transaction], Awaitable[object]]
 YESTERDAY = today() - timedelta(days=1)
 
 
-async def overtaken(
+async def refuse_after(
     lsp: Lsp, decide: Callable[[Transaction], Awaitable[Any]], change: Change
 ) -> list[Reason]:
-    """Why the decision was refused, when the change commits after the decision has read and before it commits."""
-    read, changed, tries = asyncio.Event(), asyncio.Event(), 0
+    """Return the reasons of the refused decision.
 
-    async def slowly(tx: Transaction) -> Any:
-        nonlocal tries
-        tries += 1
+    The change commits after the decision has read and before it commits.
+    """
+    has_read = asyncio.Event()
+    has_changed = asyncio.Event()
+    attempts: list[Transaction] = []
+
+    async def decide_slowly(tx: Transaction) -> Any:
+        attempts.append(tx)
         result = await decide(tx)
-        read.set()
-        await changed.wait()
+        has_read.set()
+        await has_changed.wait()
         return result
 
     caller = Caller(subject="somebody", role="committee", claims={"lsp": frozenset({lsp.id})})
-    deciding = asyncio.create_task(
-        Runner(lsp.stage.engine, OperationContext(caller=caller, correlation_id=new_id()))(slowly)
-    )
-    await read.wait()
-    await lsp.stage.as_service(partial(change, lsp))
-    changed.set()
+    context = OperationContext(caller=caller, correlation_id=new_id())
+    deciding = asyncio.create_task(Runner(lsp.harness.engine, context)(decide_slowly))
+    await has_read.wait()
+    await lsp.harness.run_as_service(partial(change, lsp))
+    has_changed.set()
     with pytest.raises(RulesBroken) as refused:
         await deciding
-    assert tries == 2
+    assert len(attempts) == 2
     return list(refused.value.reasons)
 
 
-async def end_the_licence(lsp: Lsp, tx: Transaction) -> None:
-    await lsps.license_lsp(
-        lsp.id,
-        Licence(
-            number="BNSP-LSP-0001-ID",
-            valid_from=YESTERDAY,
-            valid_until=YESTERDAY,
-            scheme_refs=frozenset({lsp.scheme_ref}),
-        ),
-        tx,
+async def end_licence(lsp: Lsp, tx: Transaction) -> None:
+    before = await tx.lsps.get(lsp.id)
+    ended = Licence(
+        number="BNSP-LSP-0001-ID",
+        valid_from=YESTERDAY,
+        valid_until=YESTERDAY,
+        scheme_refs=frozenset({lsp.scheme_ref}),
     )
+    tx.lsps.save(before, lsps.add_licence(before, ended))
 
 
-async def end_the_met(lsp: Lsp, tx: Transaction) -> None:
+async def end_met(lsp: Lsp, tx: Transaction) -> None:
     before = await tx.assessors.get(lsp.assessor["assessor_id"])
     tx.assessors.save(before, replace(before, met_valid_until=YESTERDAY))
 
 
-async def take_back_the_venue(lsp: Lsp, tx: Transaction) -> None:
+async def remove_verifications(lsp: Lsp, tx: Transaction) -> None:
     before = await tx.venues.get(lsp.venue["venue_id"])
     tx.venues.save(before, replace(before, verifications=()))
 
 
-async def take_back_the_name(lsp: Lsp, tx: Transaction) -> None:
-    before = (await tx.applications.find({"lsp_id": lsp.id}))[0]
+async def remove_name(lsp: Lsp, tx: Transaction) -> None:
+    [before] = await tx.applications.find({"lsp_id": lsp.id})
     tx.applications.save(before, replace(before, name=None))
 
 
@@ -87,35 +89,45 @@ async def take_back_the_name(lsp: Lsp, tx: Transaction) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (end_the_licence, Reason.LICENCE_EXPIRED),
-        (end_the_met, Reason.MET_EXPIRED),
-        (take_back_the_venue, Reason.VENUE_NOT_VERIFIED),
+        (end_licence, Reason.LICENCE_EXPIRED),
+        (end_met, Reason.MET_EXPIRED),
+        (remove_verifications, Reason.VENUE_NOT_VERIFIED),
     ],
 )
-async def test_an_assignment_that_is_overtaken_by_a_change_of_what_it_rests_on_is_refused(
+async def test_an_assignment_is_refused_when_its_facts_change_before_commit(
     lsp: Lsp, change: Change, reason: Reason
 ) -> None:
-    work = partial(
+    application_id = await lsp.fill_forms()
+    application = await done(lsp.officer.get(application_path(application_id)))
+    assign = partial(
         applications.assign,
-        await lsp.filled(),
+        application_id,
         lsp.assessor["assessor_id"],
         lsp.venue["venue_id"],
         today(),
+        application["version"],
     )
-    assert await overtaken(lsp, work, change) == [reason]
+    assert await refuse_after(lsp, assign, change) == [reason]
 
 
 @pytest.mark.scenario("C13/codes")
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [(end_the_licence, Reason.LICENCE_EXPIRED), (take_back_the_name, Reason.NAME_NOT_CONFIRMED)],
+    [(end_licence, Reason.LICENCE_EXPIRED), (remove_name, Reason.NAME_NOT_CONFIRMED)],
 )
-async def test_a_panels_decision_that_is_overtaken_by_a_change_of_what_it_rests_on_is_refused(
+async def test_a_panel_decision_is_refused_when_its_facts_change_before_commit(
     lsp: Lsp, change: Change, reason: Reason
 ) -> None:
-    application = await lsp.recommended()
-    places = await lsp.stage.client.app.state.places.take(lsp.stage.runner, lsp.id, 1)
-    members = (Member(name="Ketua Pleno"),)
-    work = partial(panels.decide, lsp.id, "BA-1", today(), members, [(application, True)], places)
-    assert await overtaken(lsp, work, change) == [reason]
-    assert await lsp.stage.stored("certificates", lsp_id=lsp.id) == []
+    application_id = await lsp.recommend()
+    pool = lsp.harness.client.app.state.slot_pool
+    slots = await pool.take(lsp.harness.runner, lsp.id, 1)
+    sitting = Sitting(
+        lsp_id=lsp.id,
+        minutes_no="BA-1",
+        decided_on=today(),
+        members=(Member(name="Ketua Pleno"),),
+        verdicts=(Verdict(application_id=application_id, competent=True),),
+    )
+    decide = partial(panels.decide, sitting, slots)
+    assert await refuse_after(lsp, decide, change) == [reason]
+    assert await lsp.harness.stored("certificates", lsp_id=lsp.id) == []

@@ -1,4 +1,4 @@
-"""What the chassis' tests stand on."""
+"""Fixtures of the chassis's tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop with a fake Kafka whose records come when a test says, and handlers that can be made to fail. Not here: any test."""
+"""The shop with a fake Kafka whose records come when a test says. Not here: any test."""
 
 from __future__ import annotations
 
@@ -73,7 +73,11 @@ class Harness:
     """The shop with a fake Kafka whose records come when the test says."""
 
     def __init__(self, life: ServiceRuntime, fake: FakeKafka, client: AsgiClient) -> None:
-        self.life, self.fake, self.client, self.db, self.sequence = life, fake, client, life.db, 0
+        self.life = life
+        self.fake = fake
+        self.client = client
+        self.db = life.db
+        self.sequence = 0
 
     def run(self, seconds: float = 10) -> Runner[Transaction]:
         return Runner(

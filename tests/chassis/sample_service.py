@@ -1,4 +1,4 @@
-"""A small service of no business, for the chassis' tests: jars with marbles, and what others tell about them."""
+"""A small service without business: jars with marbles, and events about their owners."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ from chassis import telemetry
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     """Return the stream to which the test's log goes."""
-    before, handlers, level = structlog.get_config(), logging.root.handlers[:], logging.root.level
+    before = structlog.get_config()
+    handlers = logging.root.handlers[:]
+    level = logging.root.level
     written = io.StringIO()
     telemetry.configure("shop", "info", stream=written)
     yield written

@@ -1,4 +1,7 @@
-"""One trace leads from a request through the outbox and Kafka to the effect, and says nothing about a person."""
+"""One trace leads from a request through outbox and Kafka to the effect.
+
+It says nothing about a person.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ async def told(scene: Harness) -> str:
     return dict(scene.fake.records(topic)[0].headers)["traceparent"].decode()
 
 
-async def test_one_trace_leads_from_a_request_through_outbox_and_kafka_to_the_effect(
+async def test_one_trace_leads_from_a_request_to_its_effect(
     scene: Harness, spans: InMemorySpanExporter
 ) -> None:
     jar = await scene.jar()
@@ -48,7 +51,7 @@ async def test_one_trace_leads_from_a_request_through_outbox_and_kafka_to_the_ef
     assert of_trace(spans) == ["POST /v1/jars/{jar_id}/fillings", "outside.asked.v1"]
 
 
-async def test_an_event_of_a_trace_that_nobody_asked_for_makes_no_span(
+async def test_an_event_of_an_unsampled_trace_makes_no_span(
     scene: Harness, spans: InMemorySpanExporter
 ) -> None:
     owner = new_id()
@@ -59,10 +62,11 @@ async def test_an_event_of_a_trace_that_nobody_asked_for_makes_no_span(
     assert of_trace(spans) == []
 
 
-async def test_a_span_says_nothing_of_what_an_exception_says(
+async def test_a_span_does_not_contain_the_message_of_an_exception(
     scene: Harness, spans: InMemorySpanExporter
 ) -> None:
-    owner, secret = new_id(), "Zubaidah binti Fulan"
+    owner = new_id()
+    secret = "Zubaidah binti Fulan"
     event = await scene.tell(
         "asked",
         owner,

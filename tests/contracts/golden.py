@@ -1,4 +1,8 @@
-"""Golden samples: one file per event version, made once, kept for ever. `python -m tests.contracts.golden` writes those that are missing and touches no other."""
+"""Golden samples.
+
+One file per event version, made once and never changed. `python -m tests.contracts.golden` writes
+those that are missing and touches no other.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,10 @@ def sample(
 def variants(
     schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value"
 ) -> Iterator[Any]:
-    """Values of this JSON schema, at least one for each choice that it leaves: of each type and member, without each optional field, empty and full, least and most."""
+    """Values of this JSON schema, at least one for each choice that it leaves.
+
+    Of each type and member, without each optional field, empty and full, least and most.
+    """
     known: Mapping[str, Any] = definitions or schema.get("$defs", {})
     if "$ref" in schema:
         yield from variants(known[str(schema["$ref"]).rpartition("/")[2]], known, name)
@@ -60,7 +67,8 @@ def variants(
     for one in schema.get("anyOf", ()):
         yield from variants(one, known, name)
     yield from schema.get("enum", ())
-    kind, plain = schema.get("type"), sample(schema, known, name)
+    kind = schema.get("type")
+    plain = sample(schema, known, name)
     yield plain
     if kind == "object" and "properties" in schema:
         for field, inner in schema["properties"].items():

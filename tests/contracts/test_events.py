@@ -1,4 +1,8 @@
-"""What services tell each other: every type has a reader, every reader understands every version ever sent, and the documents are those of the code."""
+"""What services tell each other.
+
+Every type has a reader, every reader understands every version ever sent, and the documents are
+those of the code.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +60,10 @@ def test_a_golden_sample_is_kept_and_the_schema_stays_compatible_with_it(type_na
 
 
 def touched(repository: Path, files: str) -> set[str]:
-    """Which of the files were ever changed, removed or replaced by something else since they came, in a commit (a merge too) or since the last one."""
+    """Return the files that were changed, removed or replaced after they were added.
+
+    In a commit (a merge, too) or since the last one.
+    """
     what = ("--name-only", "--no-renames", "--diff-filter=MDT", "--", files)
     return set(git(repository, "log", "-m", "--format=", *what).split()) | set(
         git(repository, "diff", "HEAD", *what).split()
@@ -79,7 +86,7 @@ def test_a_golden_sample_is_never_changed_nor_removed() -> None:
     )
 
 
-def test_a_golden_sample_that_was_edited_removed_replaced_or_merged_away_is_named(
+def test_a_golden_sample_that_was_changed_or_removed_is_named(
     tmp_path: Path,
 ) -> None:
     def commit() -> None:
@@ -195,7 +202,7 @@ def test_an_event_carries_no_field_that_could_name_a_person(type_name: str) -> N
     assert not fields & set(FORBIDDEN)
 
 
-def test_certification_never_tells_where_a_certificate_comes_from() -> None:
+def test_certification_never_names_where_a_certificate_comes_from() -> None:
     for type_name, event in PUBLISHED.items():
         if type_name.startswith("certification."):
             assert "facility_id" not in event.model_fields

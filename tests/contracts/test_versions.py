@@ -1,4 +1,7 @@
-"""What makes a new version, told in words, and one worked example: an event's v2, and a reader that takes it and lifts every v1 that was ever sent."""
+"""What makes a new version, and one worked example.
+
+An event's v2, and a consumer that reads it and upcasts every v1 that was ever sent.
+"""
 
 from __future__ import annotations
 
@@ -152,7 +155,10 @@ def test_an_added_optional_field_and_a_better_description_break_nothing() -> Non
 
 
 class CourseCompletedV2(Event, type="training.course-completed.v2", key="participant_ref"):
-    """As v1, but what was taught is told in minutes: lesson hours of other lengths than 45 minutes have come up."""
+    """As v1, but what was taught is given in minutes.
+
+    Lesson hours of other lengths than 45 minutes have come up.
+    """
 
     participant_ref: Reference
     enrolment_id: str
@@ -178,7 +184,10 @@ async def on_course(event: CourseHeard, tx: Transaction) -> None:
 
 
 def heard(type_name: str, body: dict[str, Any]) -> tuple[CourseHeard | None, str]:
-    """What the reader of v2 makes of a record of that type: the event for its handler, or the reason why it is parked."""
+    """What the reader of v2 makes of a record of that type.
+
+    The event for its handler, or the reason why it is parked.
+    """
     envelope = Envelope(
         id="e",
         type=type_name,
@@ -216,9 +225,7 @@ class AuditSealed(Event, type="training.audit-sealed.v1", key="ref"):
     ref: str
 
 
-def test_a_type_that_nobody_reads_and_one_that_is_read_where_nobody_publishes_it_are_named() -> (
-    None
-):
+def test_types_without_a_reader_or_without_a_publisher_are_named() -> None:
     training = ServiceEvents(
         service="training", published=(CourseCompletedV2, AuditSealed), consumed={}
     )
@@ -268,5 +275,5 @@ def test_a_version_that_the_reader_does_not_know_yet_waits_for_it() -> None:
     )
 
 
-def test_a_v1_that_cannot_be_lifted_is_parked_and_says_only_the_kind_of_fault() -> None:
+def test_an_old_version_that_cannot_be_upcast_is_parked() -> None:
     assert heard("training.course-completed.v1", {"participant_ref": "p"}) == (None, "KeyError")

@@ -1,4 +1,7 @@
-"""The listening shop as a process of its own that answers HTTP: `python -m tests.crash.http_process`, told by SHOP_ variables as every service is."""
+"""The reading shop as a process of its own that answers HTTP.
+
+`python -m tests.crash.http_process` reads SHOP_ variables, as every service reads its own.
+"""
 
 from __future__ import annotations
 

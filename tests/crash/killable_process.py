@@ -1,7 +1,9 @@
-"""A process that is killed: the shop under load, reading its own topic, with kill points as wrappers around the ports. No product module knows them.
+"""A process that kills itself under load: the sample service, reading its own topic.
 
-A life is told {settings, point, nth, backlog, owners, answered}: it commands until it kills itself (SIGKILL) the nth time its point is passed. Without a
-point it commands nothing, sends and applies what others left, and lives until it is ended.
+Kill points are wrappers around the ports; no product module knows them. A process is given
+{settings, point, nth, backlog, owners, answered}. It sends commands until it kills itself (SIGKILL)
+the nth time that its point is reached. Without a point it sends no command: it relays and applies
+what others left, until it is ended.
 """
 
 from __future__ import annotations
@@ -41,15 +43,23 @@ from chassis.persistence.unit_of_work import OperationContext
 from tests.chassis.sample_service import Jar, ShopSettings, Transaction, fill_jar
 from tests.crash.sample_service import shop
 
-LEASE_SECONDS, LIFE_SECONDS = 2.0, 90.0
-LOADERS, PAUSE_SECONDS = 4, 0.02  # bounded: two lives, mongod and Kafka share the machine
+LEASE_SECONDS = 2.0
+LIFE_SECONDS = 90.0
+# bounded: two lives, mongod and Kafka share the machine
+LOADERS = 4
+PAUSE_SECONDS = 0.02
 
 
 class Trigger:
-    """Kills this process the nth time its point is passed, and holds relay and consumer back until a backlog of commands has been committed."""
+    """Kills this process the nth time that its point is reached.
+
+    It holds relay and consumer back until a backlog of commands is committed.
+    """
 
     def __init__(self, point: str, nth: int, backlog: int) -> None:
-        self.point, self.left, self.backlog = point, nth, backlog
+        self.point = point
+        self.left = nth
+        self.backlog = backlog
         self.piled = asyncio.Event()
         self.answered(0)
 
@@ -115,7 +125,8 @@ class KillingProducer:
     """A producer with kill points before a send and after its acknowledgement."""
 
     def __init__(self, inner: Producer, trigger: Trigger) -> None:
-        self.inner, self.trigger = inner, trigger
+        self.inner = inner
+        self.trigger = trigger
 
     async def start(self) -> None:
         await self.inner.start()
@@ -139,18 +150,17 @@ class KillingProducer:
 
 
 class KillingConsumer:
-    """A consumer with kill points after a poll and after the broker was told the position."""
+    """A consumer with kill points after a poll and after a commit of the position."""
 
     def __init__(self, inner: Consumer, trigger: Trigger) -> None:
-        self.inner, self.trigger = inner, trigger
-        self.start, self.stop, self.seek, self.beginning, self.following, self.ends = (
-            inner.start,
-            inner.stop,
-            inner.seek,
-            inner.beginning,
-            inner.following,
-            inner.ends,
-        )
+        self.inner = inner
+        self.trigger = trigger
+        self.start = inner.start
+        self.stop = inner.stop
+        self.seek = inner.seek
+        self.beginning = inner.beginning
+        self.following = inner.following
+        self.ends = inner.ends
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
         await self.trigger.piled.wait()
@@ -181,7 +191,8 @@ class Victim(ServiceRuntime):
             namespace=settings.namespace,
             lease_seconds=LEASE_SECONDS,
         )
-        relay.trigger, self.relay = self.trigger, relay
+        relay.trigger = self.trigger
+        self.relay = relay
         self._workers.append(self.relay)
 
     def new_mongo(self) -> Mongo:
@@ -217,10 +228,12 @@ async def alive(settings: ShopSettings, trigger: Trigger) -> AsyncGenerator[Vict
 
 
 class Load:
-    """Commands without end. What was answered is told to a file, which outlives us."""
+    """Commands without end; what was answered is written to a file that outlives the process."""
 
     def __init__(self, life: Victim, owners: Sequence[str], answered: int) -> None:
-        self.life, self.owners, self.file = life, owners, answered
+        self.life = life
+        self.owners = owners
+        self.file = answered
 
     async def run(self) -> None:
         await asyncio.gather(*(self._loader() for _ in range(LOADERS)))
@@ -250,7 +263,10 @@ class Load:
 
 
 async def live(told: Mapping[str, Any]) -> None:
-    """One life, at most LIFE_SECONDS long: TimeoutError when its point was never passed so often."""
+    """One life, at most LIFE_SECONDS long.
+
+    TimeoutError when its point was never passed so often.
+    """
     telemetry.configure("shop", "warning")
     trigger = Trigger(told["point"], told["nth"], told["backlog"])
     async with (

@@ -1,4 +1,7 @@
-"""What was committed, what the topic holds and what took effect, compared as sets and as orders. Not here: the faults."""
+"""Comparison of what was committed, published and applied, as sets and as orders.
+
+Not here: the faults.
+"""
 
 from __future__ import annotations
 
@@ -172,7 +175,7 @@ async def gathered(
 
 @asynccontextmanager
 async def _reading(kafka: str, topic: str) -> AsyncGenerator[KafkaConsumer]:
-    """The topic from its beginning, as nobody's group."""
+    """Read the topic from its beginning, as a group of its own."""
     name = f"evidence-{new_id()}"
     consumer = KafkaConsumer(kafka, name, name, [topic])
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-# ours is not among them: each life imports it anew, with process ids and clocks of its own
+# Our own code is not among them: each process imports it, with ids and clocks of its own.
 PACKAGES = (
     *(
         "aiohttp",

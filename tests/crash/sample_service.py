@@ -1,4 +1,8 @@
-"""The shop that listens to itself: each of its events takes effect as one more entry in its owner's note, so that what was lost, doubled or disordered can be seen."""
+"""The shop that listens to itself.
+
+Each of its events takes effect as one more entry in its owner's note, so that what was lost,
+doubled or disordered can be seen.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,8 @@ class Heard(Inbound, type="shop.jar-filled.v1"):
 
 
 async def on_heard(event: Heard, tx: Transaction) -> None:
-    note, text = await tx.notes.seek(event.owner_ref), f"{event.meta.sequence}"
+    note = await tx.notes.seek(event.owner_ref)
+    text = f"{event.meta.sequence}"
     if note is None:
         tx.notes.add(Note(id=event.owner_ref, owner_ref=event.owner_ref, texts=(text,)))
     else:

@@ -1,4 +1,7 @@
-"""A service starts before its broker: it takes commands at once, says what it misses, and what it was told goes out when the broker comes."""
+"""A service starts before its broker.
+
+It takes commands at once, names what is missing, and publishes once the broker is there.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from tests.chassis.sample_service import Jar, ShopSettings, create_app
 from tests.fakes import AsgiClient, Keys, eventually
 
 
-async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_them_when_kafka_comes(
+async def test_a_service_started_before_kafka_publishes_when_kafka_comes(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
     port, controller = platform_checks.find_free_ports(2)
@@ -25,7 +28,8 @@ async def test_a_service_that_starts_before_kafka_takes_commands_and_tells_of_th
         )
     )
     app = create_app(settings)
-    life, jar = app.state.life, Jar(id=new_id(), owner_ref=new_id(), room="north")
+    life = app.state.life
+    jar = Jar(id=new_id(), owner_ref=new_id(), room="north")
     async with app.router.lifespan_context(app):
         client = AsgiClient(app, keys, "shop")
         await life.prepared.wait()

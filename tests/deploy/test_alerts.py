@@ -1,4 +1,4 @@
-"""Alerts, their pages and the promises: each alert fires and does not fire in promtool's own tests, has its page, and speaks of metrics that the code declares."""
+"""Every alert has cases that fire and do not, a runbook, and a guarantee."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from tests.deploy.alerts import (
     unknown_in,
 )
 
-RUNBOOKS, GUARANTEES = ROOT / "docs/runbooks", ROOT / "docs/guarantees.md"
-PROMISED = MONITORING / "rules/pipeline.yml"  # whose alerts show the breach of a promise
+RUNBOOKS = ROOT / "docs/runbooks"
+GUARANTEES = ROOT / "docs/guarantees.md"
+PROMISED = MONITORING / "rules/pipeline.yml"  # its alerts show the breach of a guarantee
 
 
 ENGLISH = {"the", "of", "is", "are", "not", "and", "has", "have", "for", "in", "to", "more", "than"}
@@ -103,25 +104,25 @@ def test_each_alert_has_a_case_that_fires_and_one_that_does_not() -> None:
 
 
 @pytest.mark.parametrize("alert", rules())
-def test_an_alert_has_a_name_in_letters_and_a_page_that_says_what_it_means_and_how_to_mend_it(
+def test_an_alert_has_a_plain_name_and_a_complete_runbook(
     alert: str,
 ) -> None:
     assert re.fullmatch(r"[A-Za-z]+", alert)
-    told = rules()[alert]["annotations"]
+    annotations = rules()[alert]["annotations"]
     assert rules()[alert]["labels"]["severity"] in (
         {"none"} if alert == "Watchdog" else {"page", "ticket"}
     )
-    assert told["summary"]
-    assert told["summary_en"] not in {"", told["summary"]}
-    assert len(told["meaning"]) > 40, "what it means for the prison"
-    assert told["meaning"].endswith(".")
-    assert not words(told["summary"], told["meaning"]) & ENGLISH
-    assert not words(told["summary_en"]) & INDONESIAN
-    assert words(told["summary"], told["meaning"]) & INDONESIAN
-    assert re.findall(r"\$labels\.\w+", told["summary"]) == re.findall(
-        r"\$labels\.\w+", told["summary_en"]
+    assert annotations["summary"]
+    assert annotations["summary_en"] not in {"", annotations["summary"]}
+    assert len(annotations["meaning"]) > 40, "what it means for the prison"
+    assert annotations["meaning"].endswith(".")
+    assert not words(annotations["summary"], annotations["meaning"]) & ENGLISH
+    assert not words(annotations["summary_en"]) & INDONESIAN
+    assert words(annotations["summary"], annotations["meaning"]) & INDONESIAN
+    assert re.findall(r"\$labels\.\w+", annotations["summary"]) == re.findall(
+        r"\$labels\.\w+", annotations["summary_en"]
     )
-    page = ROOT / told["runbook"]
+    page = ROOT / annotations["runbook"]
     assert page == RUNBOOKS / f"{alert}.md"
     parts = re.findall(r"^## (.+)\n(?:.+\n)+", page.read_text(), re.MULTILINE)
     assert parts == ["Symptom", "What it means for the prison", "How to diagnose", "How to fix"]
@@ -148,8 +149,8 @@ def test_the_commands_of_a_page_are_commands_of_ours(page: Path) -> None:
 
 @pytest.mark.parametrize("rule", everything(), ids=lambda rule: rule.get("alert") or rule["record"])
 def test_a_rule_speaks_only_of_metrics_that_the_code_declares(rule: dict[str, Any]) -> None:
-    told = metrics.METRIC_NAME.findall(rule["expr"]) + RECORDED.findall(rule["expr"])
-    assert told or "up{" in rule["expr"]
+    names = metrics.METRIC_NAME.findall(rule["expr"]) + RECORDED.findall(rule["expr"])
+    assert names or "up{" in rule["expr"]
     assert unknown_in(rule["expr"]) == set()
 
 
@@ -169,7 +170,7 @@ def test_the_cases_speak_only_of_metrics_that_the_code_declares(file: Path) -> N
     assert [one for one in series if unknown_in(one)] == []
 
 
-def test_prometheus_reads_the_rules_and_names_the_service_that_they_count_by() -> None:
+def test_prometheus_loads_the_rules_and_sets_the_label_service() -> None:
     config: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
     volumes = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"][
         "volumes"
@@ -181,12 +182,12 @@ def test_prometheus_reads_the_rules_and_names_the_service_that_they_count_by() -
     assert relabel["target_label"] == "service"
     targets: list[str] = scrape["static_configs"][0]["targets"]
     named = [re.fullmatch(relabel["regex"], target) for target in targets]
-    assert [found[1] for found in named if found] == [
+    assert [match[1] for match in named if match] == [
         target.partition(":")[0] for target in targets
     ]
 
 
-def test_the_promises_are_numbered_and_every_alert_and_every_invariant_belongs_to_one() -> None:
+def test_every_alert_and_invariant_belongs_to_a_numbered_guarantee() -> None:
     assert [cells[0] for cells in promises()] == [
         str(number) for number in range(1, len(promises()) + 1)
     ]
@@ -197,7 +198,7 @@ def test_the_promises_are_numbered_and_every_alert_and_every_invariant_belongs_t
         for rule in group["rules"]
     ]
     assert [alert for alert in promised if f"`{alert}`" not in text] == []
-    names = [look.__name__ for look in chassis.jobs.invariants.INVARIANTS]
+    names = [check.__name__ for check in chassis.jobs.invariants.INVARIANTS]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
@@ -213,12 +214,12 @@ def test_a_promise_names_tests_metrics_alerts_and_checks_that_exist(cells: list[
     ] == []
     assert set(re.findall(r"\[?`([A-Za-z]+)`", alerts)) <= rules().keys()
     assert alerts.startswith(("none: ", "[`"))
-    invariants = {look.__name__ for look in chassis.jobs.invariants.INVARIANTS}
+    invariants = {it.__name__ for it in chassis.jobs.invariants.INVARIANTS}
     assert {name for name in re.findall(r"`([a-z_]+)`", check) if "_" in name} <= invariants
 
 
 def missing_tests(cell: str) -> list[str]:
-    """Those named in a cell that are not there; `::name` is of the file named before it."""
+    """Return the named tests that do not exist; `::name` belongs to the file named before it."""
     missing: list[str] = []
     text = ""
     for file, test in re.findall(r"`([\w/.]*)(?:::(\w+))?`", cell):

@@ -1,4 +1,4 @@
-"""One Prometheus may watch several regions: what is wrong in one is told of that one, however well another does, and nothing is told of the other."""
+"""A Prometheus that watches several regions alerts for each region by itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import yaml
 from ops.local import topology
 from tests.deploy.alerts import RULE_FILES, TEST_FILES, everything, rules
 
-OF_ALL = {"Watchdog"}  # says of the watch itself that it sees anything at all
+OF_ALL = {"Watchdog"}  # about the monitoring itself
 AGGREGATION = re.compile(r"\b(?:sum|min|max|avg|count|group)\s*(by \([^)]*\)|(?=\())")
 MATCHING = re.compile(r"\bon \(([^)]*)\)")
-HERE, THERE = "sunyi", "ramai"
+HERE = "sunyi"
+THERE = "ramai"
 Case = dict[str, Any]
 
 
@@ -29,11 +30,11 @@ def fires(case: Case) -> bool:
 
 
 def of_one_region() -> list[Case]:
-    """The cases that fire and tell no regions apart themselves."""
-    found = [case for case in cases() if fires(case) and alert(case) not in OF_ALL]
+    """Return the cases that fire and name no region themselves."""
+    firing = [case for case in cases() if fires(case) and alert(case) not in OF_ALL]
     return [
         case
-        for case in found
+        for case in firing
         if all(
             'job="bina"' in one["series"] and "region=" not in one["series"]
             for one in case["input_series"]
@@ -47,7 +48,7 @@ def alert(case: Case) -> str:
 
 
 def of_region(case: Case, region: str) -> list[dict[str, str]]:
-    """The series of a case, as the scrape of this region keeps them."""
+    """Return the series of a case as the scrape of this region keeps them."""
     return [
         one | {"series": one["series"].replace("}", f',region="{region}"}}')}
         for one in case["input_series"]
@@ -55,13 +56,13 @@ def of_region(case: Case, region: str) -> list[dict[str, str]]:
 
 
 def regionless(expression: str) -> list[str]:
-    """What an expression counts or compares over all regions together."""
+    """Return what an expression counts or compares over all regions together."""
     hours = (
         expression.replace("on () (hour()", "")
         .replace("on () (day_of_week()", "")
         .replace("or on () vector(0)", "")
     )
-    counted = [found[0] for found in AGGREGATION.finditer(hours) if "region" not in found[1]]
+    counted = [match[0] for match in AGGREGATION.finditer(hours) if "region" not in match[1]]
     return counted + [
         f"on ({labels})" for labels in MATCHING.findall(hours) if "region" not in labels
     ]
@@ -84,9 +85,8 @@ def test_what_counts_over_regions_is_found() -> None:
 
 @pytest.mark.needs("promtool")
 @pytest.mark.parametrize("case", of_one_region(), ids=lambda case: case["name"].replace(" ", "-"))
-def test_what_fires_in_one_region_fires_though_all_is_well_in_another_and_of_that_one_alone(
-    case: Case, tmp_path: Path
-) -> None:
+def test_an_alert_fires_for_its_region_only(case: Case, tmp_path: Path) -> None:
+    """All is well in the other region."""
     well = min(
         (one for one in cases() if alert(one) == alert(case) and not fires(one)),
         key=lambda one: one["interval"] != case["interval"],
@@ -94,12 +94,12 @@ def test_what_fires_in_one_region_fires_though_all_is_well_in_another_and_of_tha
     asked: list[Case] = []
     for one in case["alert_rule_test"]:
         expected = [
-            told | {"exp_labels": told["exp_labels"] | {"region": HERE}}
-            for told in one.get("exp_alerts", ())
+            expected_alert | {"exp_labels": expected_alert["exp_labels"] | {"region": HERE}}
+            for expected_alert in one.get("exp_alerts", ())
         ]
         asked.append(one | {"exp_alerts": expected})
     series = of_region(case, HERE) + of_region(well, THERE)
-    told: Case = {
+    combined: Case = {
         "name": case["name"],
         "interval": case["interval"],
         "input_series": series,
@@ -111,7 +111,7 @@ def test_what_fires_in_one_region_fires_though_all_is_well_in_another_and_of_tha
             {
                 "rule_files": [str(rule_file) for rule_file in RULE_FILES],
                 "evaluation_interval": "1m",
-                "tests": [told],
+                "tests": [combined],
             }
         )
     )
@@ -128,7 +128,7 @@ def test_each_alert_is_tried_in_two_regions() -> None:
     assert {alert(case) for case in of_one_region()} == rules().keys() - OF_ALL
 
 
-def test_who_is_asked_whether_it_hears_hears_training_and_who_must_be_there_is_every_part() -> None:
+def test_rules_that_name_services_name_the_right_ones() -> None:
     assert all("training" in service.consumes for service in topology.SERVICES)
     assert set(re.findall(r'"service", "(\w+)"', rules()["ProcessDown"]["expr"])) == {
         service.name for service in topology.PROCESSES

@@ -1,4 +1,7 @@
-"""docker-compose.yml as it is: it comes up, the story goes through, the watch tells whoever is on duty, the command that upgrades keeps the data. `./bina test --compose`."""
+"""docker-compose.yml runs: demo, alerts, upgrade, backup and restore.
+
+`./bina test --compose` runs it.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,8 @@ class Stack:
     """A project of its own: containers, networks, volumes and ports that nobody else uses."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.port = home, free_block()
+        self.home = home
+        self.port = free_block()
         oncall = home / "oncall.toml"  # everybody is reached where ON_DUTY listens
         oncall.write_text(
             (ROOT / "deploy/monitoring/oncall.toml")
@@ -77,7 +81,7 @@ class Stack:
         return self.docker("compose", "-p", PROJECT, *arguments)
 
     def up(self) -> None:
-        """The one command, and wait until all that say how they are say that they are well."""
+        """Run the one command, and wait until every health check passes."""
         self.compose(*UPGRADE)
         eventually(lambda: self.healthy() == HEALTHY)
 
@@ -88,10 +92,17 @@ class Stack:
             if line.endswith(" healthy")
         }
 
+    def checks(self, certificate_url: str) -> bool:
+        """Return whether the check page of a certificate answers."""
+        host = f"http://{platform_checks.LOOPBACK}:{self.port + 2}"
+        address = f"{host}/V/{certificate_url.rpartition('/')[2]}"
+        with urllib.request.urlopen(address) as page:  # noqa: S310 - our own server
+            return page.status == 200
+
     def story(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> dict[str, Any]:
-        """Play it through the published doors; what it told."""
+        """Play the demo through the published ports; return its report."""
         secret = self.compose("exec", "gateway", "cat", "/secrets/gateway_development_key")
         place = self.home / "secrets" / "gateway"
         place.mkdir(parents=True, exist_ok=True)
@@ -102,7 +113,10 @@ class Stack:
         return json.loads(capsys.readouterr().out)
 
     def by_hand(self, job: str, *arguments: str) -> bool:
-        """Whether what people start, `backup` or `restore`, with the host's directories, did it; not while services still count as running."""
+        """Return whether `backup` or `restore`, run with the host's directories, succeeded.
+
+        Services must have stopped before.
+        """
         mounts = [f"--volume={self.home / name}:/{name}" for name in DIRECTORIES]
         command = [
             "docker",
@@ -190,13 +204,13 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     try:
         yield here
     finally:
-        subprocess.run(["docker", "rm", "--force", ON_DUTY], capture_output=True, check=False)  # noqa: S607 - found in PATH; it may never have been
+        subprocess.run(["docker", "rm", "--force", ON_DUTY], capture_output=True, check=False)  # noqa: S607 - found in PATH
         here.compose("down", "--volumes", "--timeout", "10")
 
 
 @pytest.mark.needs("docker")
 @pytest.mark.timeout(1_800)  # the first build of the images
-def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_back_from_its_backup(
+def test_compose_starts_keeps_data_in_an_upgrade_and_restores_a_backup(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack.up()
@@ -207,7 +221,7 @@ def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_
             stack.targets() == dict.fromkeys((service.name for service in topology.PROCESSES), "up")
         )
     )
-    eventually(lambda: "Watchdog" in stack.alertmanager("query"))  # Prometheus tells Alertmanager
+    eventually(lambda: "Watchdog" in stack.alertmanager("query"))  # Prometheus reaches Alertmanager
     stack.docker(
         "run",
         "--rm",
@@ -228,24 +242,18 @@ def test_the_system_comes_up_is_watched_keeps_its_data_in_an_upgrade_and_is_put_
         "--annotation=runbook=docs/runbooks/ProcessDown.md",
     )
     stack.alertmanager("add", "alertname=ProcessDown", "severity=page", "service=kafka", *words)
-    eventually(
-        lambda: "Ini uji" in stack.docker("logs", ON_DUTY)
-    )  # Alertmanager tells the oncall, and the oncall whoever is on duty
+    # Alertmanager posts to the on-call server, which notifies the person on call.
+    eventually(lambda: "Ini uji" in stack.docker("logs", ON_DUTY))
     stack.docker("rm", "--force", ON_DUTY)
 
     stack.compose("down")  # the containers go, the volumes stay
     stack.up()
-    checked = f"http://{platform_checks.LOOPBACK}:{stack.port + 2}/V/{before['certificate_url'].rpartition('/')[2]}"
-    with urllib.request.urlopen(checked) as page:
-        assert page.status == 200
+    assert stack.checks(before["certificate_url"])
     after = stack.story(monkeypatch, capsys)
     assert after["books"]["debit"] == after["books"]["credit"] == 2 * before["books"]["debit"]
 
     stack.put_back()
     for url in (before["certificate_url"], after["certificate_url"]):
-        with urllib.request.urlopen(
-            f"http://{platform_checks.LOOPBACK}:{stack.port + 2}/V/{url.rpartition('/')[2]}"
-        ) as page:
-            assert page.status == 200
+        assert stack.checks(url)
     restored = stack.story(monkeypatch, capsys)
     assert restored["books"]["debit"] == restored["books"]["credit"] == 3 * before["books"]["debit"]

@@ -1,4 +1,4 @@
-"""deploy/k8s renders, every object is what its schema says, and no pod may do what it does not need."""
+"""deploy/k8s renders, every object fits its schema, and pods have no needless rights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from chassis.messaging.kafka import PARTITIONS
-from ops.local import topology
 from ops.local.state_dir import ROOT
 from tests.deploy.k8s import (
     K8S,
@@ -24,14 +23,15 @@ from tests.deploy.k8s import (
     WORKLOADS,
     app,
     container,
+    environment_of,
     named,
     of,
     of_ours,
     rendered,
-    told,
 )
 
-CRDS, KUBERNETES = Path(__file__).parent / "crds", "1.37"
+CRDS = Path(__file__).parent / "crds"
+KUBERNETES = "1.37"
 pytestmark = pytest.mark.needs("kustomize")
 
 
@@ -45,7 +45,7 @@ def validator(schema: Path) -> Any:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_object_is_what_its_schema_says_and_has_no_field_that_it_does_not_know(
+def test_every_object_fits_its_schema_and_has_no_unknown_field(
     overlay: str,
 ) -> None:
     for one in rendered(overlay):
@@ -61,7 +61,7 @@ def test_every_object_is_what_its_schema_says_and_has_no_field_that_it_does_not_
 
 
 @pytest.mark.parametrize("kind", sorted(path.stem for path in CRDS.glob("*.json")))
-def test_a_vendored_schema_refuses_what_it_does_not_know(kind: str) -> None:
+def test_a_vendored_schema_refuses_unknown_fields(kind: str) -> None:
     schema = validator(CRDS / f"{kind}.json")
     [one, *_] = [one for overlay in OVERLAYS for one in of(overlay, kind)]
     with pytest.raises(jsonschema.ValidationError):
@@ -69,7 +69,7 @@ def test_a_vendored_schema_refuses_what_it_does_not_know(kind: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_everything_lies_in_one_namespace_that_admits_only_restricted_pods(overlay: str) -> None:
+def test_everything_is_in_one_namespace_that_admits_only_restricted_pods(overlay: str) -> None:
     [namespace] = of(overlay, "Namespace")
     assert {one["metadata"]["namespace"] for one in rendered(overlay) if one is not namespace} == {
         namespace["metadata"]["name"]
@@ -81,11 +81,13 @@ def test_everything_lies_in_one_namespace_that_admits_only_restricted_pods(overl
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_no_secret_stands_in_it(overlay: str) -> None:
+def test_manifests_hold_no_secret(overlay: str) -> None:
     assert of(overlay, "Secret") == []
     text = yaml.safe_dump_all(rendered(overlay))
     assert re.findall(r"(?i)-----BEGIN|\b[0-9a-f]{32,}\b|:[^/\s]+@", text) == []
-    names = {name for workload in of(overlay, *WORKLOADS) for name in told(overlay, workload)}
+    names = {
+        name for workload in of(overlay, *WORKLOADS) for name in environment_of(overlay, workload)
+    }
     assert [
         name for name in names if re.search(r"PASSWORD|SECRET(?!S_DIR)|_KEY$|TOKEN|MONGO_URL", name)
     ] == []
@@ -95,7 +97,7 @@ def test_no_secret_stands_in_it(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_part_of_ours_is_deployed_prepared_exposed_disturbed_little_and_scaled(
+def test_every_process_has_all_its_kubernetes_objects(
     overlay: str,
 ) -> None:
     for kind in (
@@ -115,7 +117,8 @@ def test_every_part_of_ours_is_deployed_prepared_exposed_disturbed_little_and_sc
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_pod_may_do_nothing_that_it_does_not_need(overlay: str) -> None:
     for workload in of(overlay, *WORKLOADS):
-        pod, one = workload["spec"]["template"]["spec"], container(workload)
+        pod = workload["spec"]["template"]["spec"]
+        one = container(workload)
         assert (
             pod["automountServiceAccountToken"],
             pod["enableServiceLinks"],
@@ -166,7 +169,7 @@ def test_a_pod_that_an_operator_makes_is_admitted_as_well(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_argo_cd_begins_with_what_jobs_need_and_ends_with_what_needs_the_jobs(overlay: str) -> None:
+def test_argo_cd_starts_servers_before_jobs_and_jobs_before_pods(overlay: str) -> None:
     waves: dict[int, set[str]] = {}
     for one in rendered(overlay):
         waves.setdefault(
@@ -199,13 +202,10 @@ def test_an_upgrade_can_choose_the_jobs_and_each_part_by_its_labels(overlay: str
     for workload in of(overlay, *WORKLOADS):
         inside = workload["spec"]["template"]["metadata"]["labels"]
         assert inside == workload["metadata"]["labels"]
-        assert inside["app.kubernetes.io/component"] == (
-            "watch"
-            if app(workload) in WATCHING
-            else "service"
-            if workload["kind"] == "Deployment"
-            else "prepare"
-        )
+        component = "service" if workload["kind"] == "Deployment" else "prepare"
+        if app(workload) in WATCHING:
+            component = "watch"
+        assert inside["app.kubernetes.io/component"] == component
     labelled = {
         one["kind"]
         for one in rendered(overlay)
@@ -229,23 +229,22 @@ def test_an_image_is_that_of_compose_in_one_named_version(overlay: str) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_ports_and_probes_are_those_where_the_part_answers(overlay: str) -> None:
     for deployment in of_ours(overlay, "Deployment"):
-        service, one = OURS[app(deployment)], container(deployment)
+        service = OURS[app(deployment)]
+        one = container(deployment)
         ports = {port["name"]: port["containerPort"] for port in one["ports"]}
-        public, probed = (
-            topology.BASE_PORT + service.listener.offset,
-            topology.BASE_PORT + service.listener.offset + service.probe_offset,
-        )
+        public = service.listener.container_port
+        probed = service.container_probe_port
         assert ports == (
             {"http": public} if public == probed else {"http": public, "internal": probed}
         )
-        assert told(overlay, deployment)[f"{service.prefix}_PORT"] == str(public)
+        assert environment_of(overlay, deployment)[f"{service.prefix}_PORT"] == str(public)
         for probe, path in (
             ("startupProbe", "/livez"),
             ("livenessProbe", "/livez"),
             ("readinessProbe", "/readyz"),
         ):
-            asked = one[probe]["httpGet"]
-            assert (asked["path"], ports[asked["port"]]) == (path, probed)
+            request = one[probe]["httpGet"]
+            assert (request["path"], ports[request["port"]]) == (path, probed)
         exposed = named(overlay, "Service", service.name)["spec"]
         assert {(port["port"], port["targetPort"]) for port in exposed["ports"]} == {
             (number, name) for name, number in ports.items()
@@ -261,10 +260,8 @@ def test_ports_and_probes_are_those_where_the_part_answers(overlay: str) -> None
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_pod_has_the_time_that_its_end_takes(overlay: str) -> None:
-    draining, workers = (
-        10,
-        8,
-    )  # uvicorn's, as chassis/app/server.py sets it, and the workers', as chassis/app/lifespan.py waits for them
+    draining = 10  # seconds of uvicorn, as chassis/app/server.py sets it
+    workers = 8  # seconds that chassis/app/lifespan.py waits for the workers
     serving = (ROOT / "chassis/app/server.py").read_text() + (
         ROOT / "chassis/app/lifespan.py"
     ).read_text()
@@ -272,7 +269,7 @@ def test_a_pod_has_the_time_that_its_end_takes(overlay: str) -> None:
     assert f"timeout={workers})" in serving
     for deployment in of_ours(overlay, "Deployment"):
         pod = deployment["spec"]["template"]["spec"]
-        drain = int(told(overlay, deployment).get("GATEWAY_DRAIN_SECONDS", draining))
+        drain = int(environment_of(overlay, deployment).get("GATEWAY_DRAIN_SECONDS", draining))
         assert (
             pod["terminationGracePeriodSeconds"]
             > container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + workers
@@ -296,11 +293,12 @@ def test_a_pod_has_the_time_that_its_end_takes(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_part_scales_on_its_processors_and_on_what_it_has_not_yet_read_to_no_more_pods_than_a_topic_has_partitions(
+def test_a_process_scales_on_cpu_and_lag_up_to_the_number_of_partitions(
     overlay: str,
 ) -> None:
     for scaler in of(overlay, "HorizontalPodAutoscaler"):
-        service, spec = OURS[scaler["metadata"]["name"]], scaler["spec"]
+        service = OURS[scaler["metadata"]["name"]]
+        spec = scaler["spec"]
         assert (spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"]) == (
             "Deployment",
             service.name,
@@ -333,7 +331,7 @@ def test_a_part_scales_on_its_processors_and_on_what_it_has_not_yet_read_to_no_m
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_job_prepares_by_the_same_image_settings_and_secrets_as_the_pods_that_follow(
+def test_a_job_has_the_image_settings_and_secrets_of_its_pods(
     overlay: str,
 ) -> None:
     for job in of(overlay, "Job"):

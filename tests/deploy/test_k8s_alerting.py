@@ -1,4 +1,4 @@
-"""In a cluster an alert reaches a person as in compose: Alertmanager is told the same, the oncall runs there, who is on duty comes from the store of secrets."""
+"""In a cluster an alert reaches a person on call as in compose."""
 
 from __future__ import annotations
 
@@ -77,8 +77,12 @@ def in_alertmanagers_words(overlay: str) -> Object:
 
 
 def as_the_operator_makes_it(overlay: str) -> Object:
-    """The file that the Prometheus operator makes of it: all of it holds for alerts of its own namespace, beneath a route that tells nobody."""
-    config, own = in_alertmanagers_words(overlay), f'namespace="{namespace(overlay)}"'
+    """Return the file that the Prometheus operator makes.
+
+    All of it applies to alerts of its own namespace, below a route that notifies nobody.
+    """
+    config = in_alertmanagers_words(overlay)
+    own = f'namespace="{namespace(overlay)}"'
     config["route"] = {
         "receiver": "null",
         "routes": [config["route"] | {"matchers": [own], "continue": True}],
@@ -99,32 +103,28 @@ def namespace(overlay: str) -> str:
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_alertmanager_is_told_in_a_cluster_what_it_is_told_in_compose_but_for_the_oncall_address(
+def test_alertmanager_has_the_same_configuration_as_in_compose(
     overlay: str,
 ) -> None:
-    told = json.loads(
+    configured = json.loads(
         json.dumps(in_alertmanagers_words(overlay)).replace(
             f"http://oncall.{namespace(overlay)}.svc:7095", "http://oncall:7095"
         )
     )
-    assert told == CONFIG
+    assert configured == CONFIG
 
 
 @pytest.mark.needs("amtool")
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_every_alert_of_the_cluster_goes_to_the_oncall_by_the_file_that_the_operator_makes(
+def test_every_alert_goes_to_the_on_call_server_by_the_operators_file(
     overlay: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "alertmanager.yml"
     file.write_text(yaml.safe_dump(as_the_operator_makes_it(overlay)))
     amtool("check-config", str(file))
-    judged = [
-        rule
-        for one in of(overlay, "PrometheusRule")
-        for group in one["spec"]["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    ]
+    groups = [group for one in of(overlay, "PrometheusRule") for group in one["spec"]["groups"]]
+    judged = [rule for group in groups for rule in group["rules"]]
+    judged = [rule for rule in judged if "alert" in rule]
     assert {rule["alert"] for rule in judged} == rules().keys()
     for rule in judged:
         labels = [
@@ -136,8 +136,8 @@ def test_every_alert_of_the_cluster_goes_to_the_oncall_by_the_file_that_the_oper
                 **rule["labels"],
             }.items()
         ]
-        told = amtool("config", "routes", "test", f"--config.file={file}", *labels).strip()
-        assert told == ("watchdog" if rule["alert"] == "Watchdog" else "oncall")
+        receiver = amtool("config", "routes", "test", f"--config.file={file}", *labels).strip()
+        assert receiver == ("watchdog" if rule["alert"] == "Watchdog" else "oncall")
     assert (
         amtool(
             "config",
@@ -153,9 +153,11 @@ def test_every_alert_of_the_cluster_goes_to_the_oncall_by_the_file_that_the_oper
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_the_oncall_runs_as_in_compose_alone_with_a_book_that_outlives_it(overlay: str) -> None:
-    oncall, compose = named(overlay, "Deployment", "oncall"), COMPOSE["oncall"]
-    pod, one = oncall["spec"]["template"]["spec"], container(oncall)
+def test_the_on_call_server_runs_as_in_compose_as_a_single_replica(overlay: str) -> None:
+    oncall = named(overlay, "Deployment", "oncall")
+    compose = COMPOSE["oncall"]
+    pod = oncall["spec"]["template"]["spec"]
+    one = container(oncall)
     assert (oncall["spec"]["replicas"], oncall["spec"]["strategy"]) == (1, {"type": "Recreate"})
     assert (one["command"], one["args"]) == (compose["entrypoint"], compose["command"])
     claims = {
@@ -174,7 +176,7 @@ def test_the_oncall_runs_as_in_compose_alone_with_a_book_that_outlives_it(overla
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_who_is_on_duty_comes_from_the_store_of_secrets_and_lies_where_the_oncall_reads_it(
+def test_the_on_call_schedule_comes_from_the_store_of_secrets(
     overlay: str,
 ) -> None:
     oncall = named(overlay, "Deployment", "oncall")
@@ -191,14 +193,12 @@ def test_who_is_on_duty_comes_from_the_store_of_secrets_and_lies_where_the_oncal
 
 
 @pytest.mark.parametrize("overlay", WATCHED)
-def test_alertmanager_and_people_reach_the_oncall_people_its_notices_alone_and_it_reaches_them(
+def test_the_on_call_server_is_reachable_where_needed_and_nowhere_else(
     overlay: str,
 ) -> None:
-    oncall, service, policy = (
-        named(overlay, "Deployment", "oncall"),
-        named(overlay, "Service", "oncall")["spec"],
-        named(overlay, "NetworkPolicy", "oncall")["spec"],
-    )
+    oncall = named(overlay, "Deployment", "oncall")
+    service = named(overlay, "Service", "oncall")["spec"]
+    policy = named(overlay, "NetworkPolicy", "oncall")["spec"]
     labels = oncall["spec"]["template"]["metadata"]["labels"]
     assert service["selector"] == policy["podSelector"]["matchLabels"] == labels
     assert app(oncall) == "oncall"
@@ -237,7 +237,7 @@ def on_duty() -> Iterator[OnDuty]:
 
 
 @pytest.mark.needs("prometheus-alertmanager")
-def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and_when_nobody_answers_the_next(
+def test_an_unacknowledged_alert_reaches_the_next_person_on_call(
     on_duty: OnDuty, tmp_path: Path
 ) -> None:
     alertmanager, oncall = (
@@ -260,10 +260,8 @@ def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and
             r'"mailto:([\w-]+)@bina.example"', rf'"http://127.0.0.1:{on_duty.server_port}/\1"', duty
         )
     )
-    command, host, port = (
-        container(named("region", "Deployment", "oncall"))["command"],
-        *oncall.split(":"),
-    )
+    command = container(named("region", "Deployment", "oncall"))["command"]
+    host, port = oncall.split(":")
     binary = shutil.which("prometheus-alertmanager")
     assert binary
     running = [
@@ -301,7 +299,7 @@ def test_by_the_clusters_own_configuration_an_alert_reaches_the_first_person_and
         eventually(lambda: [person for person, _ in on_duty.heard[:2]] == list(order[:2]))
         assert all("jabar: training tidak menjawab" in text for _, text in on_duty.heard)
         link = on_duty.heard[-1][1].rpartition(": ")[2]
-        taken = urllib.request.urlopen(  # noqa: S310 - our own address
+        taken = urllib.request.urlopen(  # noqa: S310 - our own server
             f"{link}/acknowledgement", data=urllib.parse.urlencode({"by": "Rina"}).encode()
         )
         assert "Rina" in taken.read().decode()
@@ -339,7 +337,7 @@ def _posted(alertmanager: str, space: str, service: str) -> bool:
         headers={"content-type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(asked) as answer:  # noqa: S310 - likewise
+        with urllib.request.urlopen(asked) as answer:  # noqa: S310 - our own server
             return answer.status == 200
     except OSError:
         return False

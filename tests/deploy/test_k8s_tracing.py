@@ -1,4 +1,4 @@
-"""An overlay that takes the component `tracing` lets each part tell its spans to the collector, and reach it; one that does not lets none leave."""
+"""Spans leave a cluster only where an overlay takes the component `tracing`."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def with_tracing(place: Path) -> list[Object]:
     return list(yaml.safe_load_all(built.stdout))
 
 
-def test_with_the_component_every_part_is_told_of_the_collector_and_may_reach_it(
+def test_with_the_component_every_process_may_reach_the_collector(
     tmp_path: Path,
 ) -> None:
     made = with_tracing(tmp_path)
-    [told] = [one for one in made if one["kind"] == "ConfigMap" and VARIABLE in one["data"]]
+    [config_map] = [one for one in made if one["kind"] == "ConfigMap" and VARIABLE in one["data"]]
     for one in made:
         if one["kind"] == "Deployment" and one["metadata"]["name"] in OURS:
             [container] = one["spec"]["template"]["spec"]["containers"]
-            assert told["metadata"]["name"] in {
+            assert config_map["metadata"]["name"] in {
                 source["configMapRef"]["name"] for source in container["envFrom"]
             }
     assert all(VARIABLE in variables(name) for name in OURS)
@@ -59,13 +59,11 @@ def test_with_the_component_every_part_is_told_of_the_collector_and_may_reach_it
     ]
     kubernetes_validate.validate(policy, "1.37", strict=True)
     assert set(policy["spec"]["podSelector"]["matchExpressions"][0]["values"]) == OURS.keys()
-    where = urlsplit(str(told["data"][VARIABLE]))
+    where = urlsplit(str(config_map["data"][VARIABLE]))
     [going] = policy["spec"]["egress"]
     [peer] = going["to"]
-    name, namespace = (
-        peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"],
-        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"],
-    )
+    name = peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
+    namespace = peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
     assert (where.hostname, [one["port"] for one in going["ports"]]) == (
         f"{name}.{namespace}.svc",
         [where.port],
@@ -73,5 +71,5 @@ def test_with_the_component_every_part_is_told_of_the_collector_and_may_reach_it
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_without_it_no_part_is_told_of_a_collector(overlay: str) -> None:
+def test_without_the_component_no_collector_is_configured(overlay: str) -> None:
     assert [one for one in of(overlay, "ConfigMap") if VARIABLE in one["data"]] == []

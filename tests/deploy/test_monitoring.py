@@ -1,4 +1,4 @@
-"""The scheme of metrics, the objectives and the dashboards are what docs/monitoring.md says, and speak of nothing that no part shows."""
+"""Metrics, objectives and dashboards fit docs/monitoring.md and name only what exists."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ from tests.deploy.alerts import everything, unknown_in, wrong_labels
 
 DOCUMENT = (ROOT / "docs/monitoring.md").read_text()
 BOARDS = sorted(dashboards.DASHBOARDS.glob("*.json"))
-COUNTED = "events|rows|keys|facts|units|rupiah|days|connections|operations|requests|items|applications|certificates|placements|changes"
-UNITS = f"seconds|{COUNTED}|total|leader|broken|generation|refused|open"
+COUNTED = (
+    "events|rows|keys|units|rupiah|days|connections|operations|requests|tasks|applications"
+    "|certificates|placements|changes"
+)
+UNITS = f"seconds|{COUNTED}|total|leader|broken|generation|failed|open"
 TAKEN = {"job", "instance", "region"}  # by the scrape
 GRAFANA_UNITS = {
     "short",
@@ -47,7 +50,7 @@ def expressions(board: Path) -> list[str]:
     return [target["expr"] for panel in panels(board) for target in panel["targets"]]
 
 
-def test_every_metric_stands_in_the_document_and_the_document_names_no_other() -> None:
+def test_the_document_lists_exactly_the_metrics_of_the_code() -> None:
     table = DOCUMENT.partition("<!-- written by ./bina docs: metrics -->")[2].partition(
         "<!-- end -->"
     )[0]
@@ -59,7 +62,7 @@ def test_every_metric_stands_in_the_document_and_the_document_names_no_other() -
     }
 
 
-def test_every_label_has_its_line_that_says_why_it_is_bounded_and_no_other_is_listed() -> None:
+def test_the_document_explains_why_each_label_is_bounded() -> None:
     table = DOCUMENT.partition("### Labels")[2].partition("### Metrics")[0]
     rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
     listed = [label for row in rows for label in re.findall(r"`(\w+)`", row[1])]
@@ -78,7 +81,7 @@ def test_a_metric_is_named_by_owner_noun_and_unit(metric: metrics.MetricDescript
 
 
 @pytest.mark.parametrize("slo", slos.read_slos(), ids=lambda slo: slo.name)
-def test_an_objective_is_a_share_of_what_is_asked_for_and_says_what_it_means(slo: slos.Slo) -> None:
+def test_an_objective_is_a_share_and_explains_itself(slo: slos.Slo) -> None:
     assert re.fullmatch(r"[A-Z][a-z]+", slo.name)
     assert 90 <= slo.objective < 100
     assert all(
@@ -88,9 +91,7 @@ def test_an_objective_is_a_share_of_what_is_asked_for_and_says_what_it_means(slo
     assert all(len(words) > 20 for words in (slo.says, slo.meaning, slo.indonesian, slo.english))
 
 
-def test_a_window_that_burns_its_budget_as_planned_burns_it_in_just_the_days_of_the_objective() -> (
-    None
-):
+def test_the_burn_factors_and_budgets_are_those_of_the_workbook() -> None:
     fast, slow = slos.BURNS
     assert [factor for *_, factor in (*fast.pairs, *slow.pairs)] == [14.4, 6, 3, 1]
     assert [slo.budget for slo in slos.read_slos()] == ["0.005", "0.01", "0.01"]
@@ -128,21 +129,20 @@ def test_a_panel_asks_only_for_what_the_parts_show(board: Path) -> None:
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
-def test_a_panel_matches_groups_and_tells_by_labels_that_its_metrics_have(board: Path) -> None:
+def test_a_panel_uses_only_labels_that_its_metrics_have(board: Path) -> None:
     targets = [target for panel in panels(board) for target in panel["targets"]]
-    assert [
-        (target["expr"], wrong)
-        for target in targets
-        if (wrong := wrong_labels(target["expr"], target["legendFormat"]))
-    ] == []
+    wrong = {
+        target["expr"]: wrong_labels(target["expr"], target["legendFormat"]) for target in targets
+    }
+    assert {expression: labels for expression, labels in wrong.items() if labels} == {}
     assert all(
         "{{" in target["legendFormat"] or " by (" not in target["expr"].partition("(")[0]
         for target in targets
-    ), "what is told apart has its name in the legend"
+    ), "what is grouped by has its name in the legend"
 
 
 @pytest.mark.parametrize("rule", everything(), ids=lambda rule: rule.get("alert") or rule["record"])
-def test_a_rule_matches_groups_and_tells_by_labels_that_its_metrics_have(
+def test_a_rule_uses_only_labels_that_its_metrics_have(
     rule: dict[str, Any],
 ) -> None:
     assert (
@@ -163,7 +163,7 @@ def test_a_label_that_a_metric_has_not_is_found() -> None:
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
-def test_a_panel_has_a_title_a_unit_and_words_in_indonesian_that_are_its_own(board: Path) -> None:
+def test_a_panel_has_its_own_title_unit_and_indonesian_description(board: Path) -> None:
     told = [
         (panel["title"], panel["description"], panel["fieldConfig"]["defaults"]["unit"])
         for panel in panels(board)
@@ -237,7 +237,7 @@ def test_a_panel_asks_in_promql(board: Path, tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_four_dashboards_are_there_and_grafana_finds_them_and_their_source() -> None:
+def test_grafana_finds_the_four_dashboards_and_their_source() -> None:
     assert [board.stem for board in BOARDS] == [
         "bina-business",
         "bina-overview",

@@ -54,21 +54,22 @@ async def test_one_trace_leads_from_the_gateway_through_kafka_to_the_effect(
         )
         app = create_app(TrainingSettings(**gateway_settings))
         async with running(app, stage.keys, "training") as training, served(app, [own]):
-            place = await factories.place(training, ["R-1"])
+            place = await factories.create_harness(training, ["R-1"])
             planned = {
                 "facility_id": place.facility_id,
-                "programme_id": await factories.programme(training),
+                "programme_id": await factories.publish_programme(training),
                 "batch_no": "1",
                 "seats_total": 9,
             }
+            today = str(factories.local_today())
             made = await place.officer.post(
                 "/v1/classes",
-                json=planned
-                | {"starts_on": str(factories.today()), "ends_on": str(factories.today())},
+                json=planned | {"starts_on": today, "ends_on": today},
             )
             opening = f"/v1/classes/{made.json()['class_id']}/opening"
             headers = stage.bearer(facility=place.facility_id) | {
-                "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"
+                "if-match": made.headers["etag"],
+                "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01",
             }
             assert (await stage.ask("POST", opening, headers=headers)).status == 200
 
@@ -76,7 +77,7 @@ async def test_one_trace_leads_from_the_gateway_through_kafka_to_the_effect(
                 return len(of_trace(spans)) == 3
 
             await eventually(arrived)
-        await factories.dropped(app)
+        await factories.drop_database(app)
     gateway, service, effect = of_trace(spans)
     assert [span.name for span in (gateway, service, effect)] == [
         "POST /v1/classes/{class_id}/opening",

@@ -1,4 +1,4 @@
-"""One running manpower for each module of wire tests, on real MongoDB and Kafka, beside a stand-in for training's identity query."""
+"""Fixtures: one running manpower for each test module, on real MongoDB and Kafka."""
 
 from __future__ import annotations
 
@@ -13,26 +13,23 @@ from chassis.persistence.mongo import Mongo
 from services.manpower.app import create_app
 from services.manpower.settings import ManpowerSettings
 from tests.fakes import Keys, running
-from tests.manpower.harness import CURSOR_KEY, Region, Service, Training
+from tests.manpower.fakes import FakeTraining, Service
+from tests.manpower.harness import CURSOR_KEY, Region
 
 
 @pytest.fixture(scope="module")
 async def service(
     tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
 ) -> AsyncIterator[Service]:
-    """The running service."""
+    """Run the service beside a fake of training's identity query."""
     keys = Keys.make(tmp_path_factory.mktemp("keys"))
-    async with Training(keys.directory).serving() as training:
-        driver = os.environ.get("BINA_MONGO_DRIVER", "motor")
-        servers = {
-            "mongo_url": mongo_url,
-            "database": f"test_{uuid4().hex[:20]}",
-            "kafka": kafka,
-            "driver": driver,
-        }
+    async with FakeTraining(keys.directory).serving() as training:
         values = keys.settings(
             "manpower",
-            **servers,
+            mongo_url=mongo_url,
+            database=f"test_{uuid4().hex[:20]}",
+            kafka=kafka,
+            driver=os.environ.get("BINA_MONGO_DRIVER", "motor"),
             training_url=training.url,
             gateway_url="http://127.0.0.1:9",
             cursor_key=CURSOR_KEY,
@@ -46,17 +43,16 @@ async def service(
                 client=client, producer=producer, namespace=settings.namespace, training=training
             )
         await producer.stop()
-    cleaner = Mongo(
-        settings.mongo_url.get_secret_value(), app.state.life.database(), settings.mongo_driver
-    )
+    database_url = settings.mongo_url.get_secret_value()
+    cleaner = Mongo(database_url, app.state.life.database(), settings.mongo_driver)
     await cleaner.drop()
     await cleaner.close()
 
 
 @pytest.fixture
 async def region(service: Service) -> AsyncIterator[Region]:
-    """A prison, a Dinas and an employer of this test's own."""
-    place = Region(service)
-    await place.open()
-    yield place
-    place.restore()
+    """Give a test a prison, a Dinas and an employer of its own."""
+    region = Region(service)
+    await region.open()
+    yield region
+    region.restore()

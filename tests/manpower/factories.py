@@ -1,10 +1,15 @@
-"""Invented people, offices and work for the tests: builders of aggregates with only what a test does not say itself."""
+"""Builders of invented people, offices and work, and of request bodies.
+
+A test names only the values that matter to it.
+"""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
 
 from services.manpower.agencies.rules import Agency, AgencyKind, Status, end_of_day, name_key
 from services.manpower.applications.rules import Application, ApplicationState
-from services.manpower.candidates.rules import Candidate, Custody, SourceOrder, Stay
+from services.manpower.candidates.rules import Candidate, Custody, Stay
+from services.manpower.candidates.skills import SourceOrder
 from services.manpower.consents.rules import CONSENT_TEXTS, Consent
 from services.manpower.vacancies.rules import (
     Requirements,
@@ -17,7 +22,16 @@ from services.manpower.visibility.rules import Column, ConsentShare, Purpose, Vi
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 FACILITY = "LP-TJP"
-BELITUNG, BELITUNG_TIMUR = "19.02", "19.06"
+BELITUNG = "19.02"
+BELITUNG_TIMUR = "19.06"
+
+PLACEMENT_BODY: dict[str, Any] = {
+    "kind": "employee",
+    "started_on": "2027-01-04",
+    "wage_band": {"from_idr": 3_500_000, "to_idr": 4_000_000},
+    "permit_number": "izin-contoh-9",
+}
+"""A placement by an application, which the test adds; the permit allows work before release."""
 
 
 def agency(**changed: object) -> Agency:
@@ -31,24 +45,21 @@ def agency(**changed: object) -> Agency:
         "status": Status.ACTIVE,
         "registered_by": "user-1",
     } | changed
-    return Agency(**({"name_key": name_key(str(values["name"]))} | values))  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+    values.setdefault("name_key", name_key(str(values["name"])))
+    return Agency(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
 
 
 def employer(**changed: object) -> Agency:
-    return agency(
-        **(
-            {
-                "id": "usaha-contoh",
-                "kind": AgencyKind.EMPLOYER_PARTNER,
-                "name": "Usaha Contoh",
-                "nib": "0000000000001",
-            }
-            | changed
-        )
-    )
+    values: dict[str, object] = {
+        "id": "usaha-contoh",
+        "kind": AgencyKind.EMPLOYER_PARTNER,
+        "name": "Usaha Contoh",
+        "nib": "0000000000001",
+    }
+    return agency(**(values | changed))
 
 
-def told(minutes: int = 0, sequence: int = 1) -> SourceOrder:
+def source_order(minutes: int = 0, sequence: int = 1) -> SourceOrder:
     return SourceOrder(at=NOW + timedelta(minutes=minutes), sequence=sequence)
 
 
@@ -57,7 +68,7 @@ def stay(custody: Custody = Custody.INSIDE, effective_on: date = date(2025, 1, 1
         custody=custody,
         kind="new" if custody is Custody.INSIDE else "free",
         effective_on=effective_on,
-        told=told(-60),
+        told=source_order(-60),
     )
 
 
@@ -74,16 +85,12 @@ def share(**changed: object) -> ConsentShare:
 
 
 def employer_share(**changed: object) -> ConsentShare:
-    return share(
-        **(
-            {
-                "consent_id": "consent-2",
-                "recipient": "usaha-contoh",
-                "purpose": Purpose.EMPLOYER_SHARE,
-            }
-            | changed
-        )
-    )
+    values: dict[str, object] = {
+        "consent_id": "consent-2",
+        "recipient": "usaha-contoh",
+        "purpose": Purpose.EMPLOYER_SHARE,
+    }
+    return share(**(values | changed))
 
 
 def visibility(
@@ -137,7 +144,8 @@ def vacancy(**changed: object) -> Vacancy:
         "source": VacancySource.DINAS,
         "state": VacancyState.OPEN,
     } | changed
-    values.setdefault("closes_at", end_of_day(values["valid_until"], str(values["regency_code"])))  # pyright: ignore[reportArgumentType]
+    last_day = cast("date", values["valid_until"])
+    values.setdefault("closes_at", end_of_day(last_day, str(values["regency_code"])))
     return Vacancy(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
 
 

@@ -1,115 +1,45 @@
-"""A prison, a Dinas and an employer around one running manpower: each test has its own, and tells events as the other services would."""
+"""A prison, a Dinas and an employer around one running manpower; each test has its own."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx2
-from aiohttp import web
 
 from chassis.caller import system
-from chassis.errors import Unauthenticated
-from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.ids import new_id, utc_now
-from chassis.messaging.events import Envelope
-from chassis.messaging.kafka import KafkaProducer
 from chassis.persistence.transactions import Runner, TransactionManager
 from chassis.persistence.unit_of_work import OperationContext
 from services.manpower.feed.usecases import number_changes
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Purpose
-from tests.fakes import AsgiClient, eventually, send
+from tests.fakes import AsgiClient, eventually
 from tests.manpower.factories import text_hash
+from tests.manpower.fakes import EventPublisher, iso
 
 CURSOR_KEY = "22" * 32
-UNIT = "C.14JHT01.001.1"
-NAME = "Warga Contoh"
+COLLECTIONS = {"job-applications": "job_applications"}
+STEPS = (
+    "CONSENTED",
+    "SUBMITTED",
+    "SELECTED_FOR_INTERVIEW",
+    "INTERVIEW_BOOKED",
+    "OFFERED",
+    "ACCEPTED",
+)
 R = TypeVar("R")
 Json = dict[str, Any]
 
 
-class Training:
-    """Stands in for training's identity query: verifies the token as training does, and keeps what it was asked."""
-
-    def __init__(self, keys: Path) -> None:
-        self._verifier = InternalTokenVerifier("training", keys)
-        self.asked: list[tuple[str, list[str]]] = []
-        self.url = ""
-        self.away = False
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncGenerator[Training]:
-        """Serve on a free port."""
-        app = web.Application()
-        app.router.add_post("/internal/identities", self._answer)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
-        try:
-            yield self
-        finally:
-            await runner.cleanup()
-
-    async def _answer(self, request: web.Request) -> web.Response:
-        if self.away:
-            return web.json_response({"code": "busy"}, status=503)
-        try:
-            asker = self._verifier.calling_service(
-                request.headers.get("authorization", "").removeprefix("Bearer "),
-                "POST",
-                "/internal/identities",
-            )
-        except Unauthenticated:
-            return web.json_response({"code": "unauthenticated"}, status=401)
-        refs = (await request.json())["refs"]
-        self.asked.append((asker.purpose, refs))
-        return web.json_response(
-            {
-                "items": [
-                    {
-                        "participant_ref": ref,
-                        "name": NAME,
-                        "birth_date": "1990-01-01",
-                        "sex": "male",
-                    }
-                    for ref in refs
-                ]
-            }
-        )
-
-
 @dataclass(slots=True)
-class Service:
-    """The running service with what stands around it."""
-
-    client: AsgiClient
-    producer: KafkaProducer
-    namespace: str
-    training: Training
-    sequences: dict[str, int] = field(default_factory=dict[str, int])
-
-
-@dataclass(slots=True)
-class Region:
+class Region(EventPublisher):
     """One prison with one Dinas and one employer."""
 
-    service: Service
-    tag: str = field(default_factory=lambda: new_id()[-12:])
     regency: str = "19.02"
-
-    @property
-    def facility(self) -> str:
-        return f"LP-{self.tag}"
 
     @property
     def dinas_id(self) -> str:
@@ -120,15 +50,22 @@ class Region:
         return f"usaha-{self.tag}"
 
     @property
+    def other_employer_id(self) -> str:
+        return f"{self.employer_id}-b"
+
+    @property
     def engine(self) -> TransactionManager[Transaction]:
         return self.service.client.app.state.engine
+
+    @property
+    def db(self) -> Any:
+        return self.service.client.app.state.life.db
 
     # Callers
 
     def officer(self, role: str = "case_officer", facility: str | None = None) -> AsgiClient:
-        return self.service.client.as_(
-            role, subject=f"{role}-{self.tag}", facility=facility or self.facility
-        )
+        subject = f"{role}-{self.tag}"
+        return self.service.client.as_(role, subject=subject, facility=facility or self.facility)
 
     def administrator(self, subject: str = "administrator-1") -> AsgiClient:
         return self.service.client.as_("administrator", subject=subject)
@@ -151,150 +88,86 @@ class Region:
     def employer(self, employer: str | None = None) -> AsgiClient:
         return self.service.client.as_("employer", employer=employer or self.employer_id)
 
-    # The world outside
+    # Agencies
 
     async def open(self) -> None:
         """Register and approve the Dinas and the employer."""
         await self.agency(self.dinas_id, "dinas_tk", facility_ids=[self.facility])
         await self.agency(self.employer_id, "employer_partner")
 
+    async def add_other_employer(self) -> str:
+        """Register and approve a second employer; return its id."""
+        await self.agency(self.other_employer_id, "employer_partner")
+        return self.other_employer_id
+
     async def agency(
         self,
-        id: str,
+        agency_id: str,
         kind: str,
         *,
         regencies: tuple[str, ...] = ("19.02",),
         facility_ids: list[str] | None = None,
     ) -> None:
+        """Register and approve an agency."""
         form: Json = {
-            "id": id,
+            "id": agency_id,
             "kind": kind,
-            "name": f"Contoh {id}",
+            "name": f"Contoh {agency_id}",
             "regency_codes": list(regencies),
+            "facility_ids": facility_ids or [],
             "purpose": "kerja",
             "legal_basis": "surat contoh",
         }
         if kind == "employer_partner":
-            form["nib"] = f"{abs(hash(id)) % 10**13:013d}"
-        await made(
-            self.administrator().post(
-                "/v1/agencies", json=form | {"facility_ids": facility_ids or []}
-            )
-        )
-        await done(self.administrator("administrator-2").post(f"/v1/agencies/{id}/approve"))
+            form["nib"] = f"{abs(hash(agency_id)) % 10**13:013d}"
+        await made(self.administrator().post("/v1/agencies", json=form))
+        approver = self.administrator("administrator-2")
+        await done(self.change(approver, f"/v1/agencies/{agency_id}/approve"))
 
-    async def tell(
-        self,
-        type_: str,
-        key: str,
-        body: Mapping[str, Any],
-        *,
-        facility: str = "",
-        at: datetime | None = None,
-        id_: str = "",
-        sequence: int | None = None,
-    ) -> str:
-        """Send an event as the service that owns its type would; its id."""
-        source = type_.partition(".")[0]
-        count = self.service.sequences.get(f"{source}/{key}", 0) + 1
-        self.service.sequences[f"{source}/{key}"] = count
-        envelope = Envelope(
-            id=id_ or new_id(),
-            type=type_,
-            source=f"bina/{source}",
-            key=key,
-            time=at or utc_now(),
-            sequence=sequence or count,
-            aggregate_id=key,
-            aggregate_version=1,
-            facility_id=facility,
-        )
-        await send(
-            self.service.producer,
-            f"{self.service.namespace}{source}.events",
-            key,
-            json.dumps(body).encode(),
-            envelope.headers(),
-        )
-        return envelope.id
+    async def assign_route(self, regency: str, topic: str, agency_id: str) -> None:
+        """Name the agency that answers for a topic in a regency; it is the first one there."""
+        path = f"/v1/agency-routes/{regency}/{topic}"
+        body = {"agency_id": agency_id}
+        await done(self.administrator().request("PUT", path, json=body))
 
-    # People, as training and certification tell of them
+    def consumer_form(self, agency_id: str, role: str) -> Json:
+        grant = {
+            "role": role,
+            "regency_codes": ["19.02"],
+            "valid_from": "2026-01-01T00:00:00Z",
+            "valid_until": "2099-01-01T00:00:00Z",
+        }
+        return {
+            "agency_id": agency_id,
+            "kind": "system",
+            "title": "Sistem",
+            "purpose": "umpan",
+            "legal_basis": "surat contoh",
+            "grants": [grant],
+        }
+
+    # People
 
     async def admitted(
-        self,
-        ref: str = "",
-        *,
-        facility: str | None = None,
-        regency: str | None = "19.02",
-        as_of: datetime | None = None,
+        self, ref: str = "", *, facility: str | None = None, regency: str | None = "19.02"
     ) -> str:
-        """A person who is inside and known here, with the regency on the KTP recorded."""
+        """Return a person who is inside and known here, with the regency on the KTP recorded."""
         ref = ref or new_id()
-        await self.tell_admitted(ref, facility=facility, as_of=as_of)
+        await self.publish_admission(ref, facility=facility)
         await self.known(ref)
         if regency is not None:
             await self.resides(ref, regency, facility)
         return ref
 
-    async def tell_admitted(
-        self, ref: str, *, facility: str | None = None, as_of: datetime | None = None, **more: Any
-    ) -> str:
-        body = {
-            "participant_ref": ref,
-            "facility_id": facility or self.facility,
-            "kind": "new",
-            "effective_on": "2026-01-05",
-            "as_of": iso(as_of or utc_now() - timedelta(days=2)),
-        }
-        return await self.tell("training.participant-admitted.v1", ref, body, **more)
-
-    async def tell_released(
-        self, ref: str, *, kind: str = "free", on: str = "2026-11-20", as_of: datetime | None = None
-    ) -> str:
-        body = {
-            "participant_ref": ref,
-            "facility_id": self.facility,
-            "kind": kind,
-            "effective_on": on,
-            "as_of": iso(as_of or utc_now()),
-        }
-        return await self.tell("training.participant-released.v1", ref, body)
-
-    async def tell_certified(self, ref: str, certificate: str, *, unit: str = UNIT) -> str:
-        body = {
-            "participant_ref": ref,
-            "certificate_id": certificate,
-            "scheme_id": "skema-jahit",
-            "scheme_title": "Menjahit",
-            "units": [{"code": unit, "title": "Menjahit dengan mesin"}],
-            "valid_from": "2026-01-01",
-            "valid_until": "2029-01-01",
-            "digest": "0" * 64,
-        }
-        return await self.tell("certification.certificate-issued.v1", ref, body)
-
-    async def tell_standing(self, ref: str, certificate: str, verb: str) -> str:
-        return await self.tell(
-            f"certification.certificate-{verb}.v1",
-            ref,
-            {"participant_ref": ref, "certificate_id": certificate, "scheme_id": "skema-jahit"},
-        )
-
-    async def tell_merged(self, from_ref: str, into_ref: str) -> None:
-        for key in (from_ref, into_ref):
-            await self.tell(
-                "training.participant-merged.v1",
-                key,
-                {
-                    "participant_ref": key,
-                    "from_ref": from_ref,
-                    "into_ref": into_ref,
-                    "as_of": iso(utc_now()),
-                },
-            )
+    async def shared(self, count: int) -> list[str]:
+        """Return people whom the Dinas may see."""
+        refs = [await self.admitted() for _ in range(count)]
+        for ref in refs:
+            await self.consents(ref, fields=("skills",))
+        return refs
 
     async def known(self, ref: str, **where: Any) -> Json:
-        """The candidate's document once it is as asked for."""
+        """Return the candidate's document once it is as expected."""
         return await eventually(lambda: self.db.find_one("candidates", {"_id": ref} | where))
 
     async def handled(self, event_id: str) -> None:
@@ -302,15 +175,11 @@ class Region:
         await eventually(lambda: self.db.find_one("inbox", {"_id": event_id, "state": "done"}))
 
     async def resides(self, ref: str, regency: str, facility: str | None = None) -> None:
+        """Record the regency on a person's KTP."""
         officer = self.officer(facility=facility)
-        version = (await done(officer.get(f"/v1/candidates/{ref}")))["version"]
-        await done(
-            officer.patch(
-                f"/v1/candidates/{ref}",
-                json={"regency_code": regency},
-                headers={"if-match": f'"{version}"'},
-            )
-        )
+        path = f"/v1/candidates/{ref}"
+        headers = await self.if_match(path)
+        await done(officer.patch(path, json={"regency_code": regency}, headers=headers))
 
     async def consents(
         self,
@@ -321,19 +190,16 @@ class Region:
         fields: tuple[str, ...] = ("name", "skills"),
         days: float = 90,
     ) -> Json:
-        """A consent, given now."""
-        return await made(
-            self.officer().post(
-                "/v1/consents", json=self.consent_form(ref, purpose, recipient, fields, days)
-            )
-        )
+        """Record a consent that is given now."""
+        form = self.consent_form(ref, purpose, recipient, fields, days)
+        return await made(self.officer().post("/v1/consents", json=form))
 
     def consent_form(
         self,
         ref: str,
-        purpose: str,
-        recipient: str | None,
-        fields: tuple[str, ...],
+        purpose: str = "dinas_registration",
+        recipient: str | None = None,
+        fields: tuple[str, ...] = ("skills",),
         days: float = 90,
     ) -> Json:
         now = utc_now()
@@ -354,6 +220,7 @@ class Region:
     async def vacancy(
         self, headcount: int = 1, *, employer: str | None = None, units: tuple[str, ...] = ()
     ) -> str:
+        """Post a vacancy; return its id."""
         form = {
             "employer_id": employer or self.employer_id,
             "position": "Penjahit",
@@ -367,56 +234,64 @@ class Region:
         return (await made(self.dinas().post("/v1/vacancies", json=form)))["id"]
 
     async def applies(self, ref: str, vacancy: str, *, until: str = "SUBMITTED") -> str:
-        """An application, taken along the table as far as `until`."""
-        application = (
-            await made(
-                self.officer().post(
-                    "/v1/job-applications", json={"candidate_id": ref, "vacancy_id": vacancy}
-                )
-            )
-        )["id"]
-        for to in (
-            "CONSENTED",
-            "SUBMITTED",
-            "SELECTED_FOR_INTERVIEW",
-            "INTERVIEW_BOOKED",
-            "OFFERED",
-            "ACCEPTED",
-        ):
-            await done(
-                self.officer().post(f"/v1/job-applications/{application}/steps", json={"to": to})
-            )
-            if to == until:
-                break
-        return application
+        """Return an application that was taken along the table as far as `until`."""
+        form = {"candidate_id": ref, "vacancy_id": vacancy}
+        drafted = await made(self.officer().post("/v1/job-applications", json=form))
+        for state in STEPS[: STEPS.index(until) + 1]:
+            await done(self.step(self.officer(), drafted["id"], state))
+        return drafted["id"]
 
-    # What is kept
+    async def applicant(self, vacancy: str, until: str = "SUBMITTED") -> tuple[str, str]:
+        """Return a person with consents for Dinas and employer, and the application."""
+        ref = await self.admitted()
+        await self.consents(ref)
+        await self.consents(ref, "employer_share")
+        return ref, await self.applies(ref, vacancy, until=until)
 
-    @property
-    def db(self) -> Any:
-        return self.service.client.app.state.life.db
+    async def step(
+        self, client: AsgiClient, application: str, to: str, **more: str
+    ) -> httpx2.Response:
+        """Take an application to a state, with If-Match of its present version."""
+        path = f"/v1/job-applications/{application}/steps"
+        return await self.change(client, path, json={"to": to} | more)
+
+    async def state_of(self, application: str) -> str:
+        """Return the state of an application."""
+        shown = await done(self.officer().get(f"/v1/job-applications/{application}"))
+        return shown["state"]
+
+    # Requests and data
+
+    async def change(self, client: AsgiClient, path: str, **more: Any) -> httpx2.Response:
+        """Post a change of an existing aggregate with If-Match of its present version."""
+        return await client.post(path, headers=await self.if_match(path), **more)
+
+    async def if_match(self, path: str) -> dict[str, str]:
+        """Return the header If-Match with the stored version of the aggregate of this path."""
+        _, _, noun, aggregate_id, *_ = path.split("/")
+        stored = await self.db.find_one(COLLECTIONS.get(noun, noun), {"_id": aggregate_id})
+        return {"if-match": f'"{stored["version"]}"'}
 
     async def as_service(self, use_case: Callable[[Transaction], Awaitable[R]]) -> R:
         """Run a use case as the service itself, as an event or job does."""
         return await self.runner()(use_case)
 
     def runner(self) -> Runner[Transaction]:
-        return Runner(
-            self.engine, OperationContext(caller=system("manpower"), correlation_id=new_id())
-        )
+        context = OperationContext(caller=system("manpower"), correlation_id=new_id())
+        return Runner(self.engine, context)
 
     async def numbered(self) -> None:
-        """Wait until every committed change stands in the feed's log."""
+        """Wait until every committed change has its number in the feed's log."""
         await number_changes(self.runner())
-        await eventually(self._nothing_waits)
+        await eventually(self._no_change_waits)
 
-    async def _nothing_waits(self) -> bool:
+    async def _no_change_waits(self) -> bool:
         return await self.db.count("feed_changes", {}) == 0
 
     async def feed(
         self, client: AsgiClient, after: str | None = None, limit: int = 500
     ) -> tuple[list[Json], str]:
-        """All items behind a cursor, and the cursor behind them."""
+        """Return all items behind a cursor, and the cursor behind them."""
         await self.numbered()
         items: list[Json] = []
         while True:
@@ -428,41 +303,36 @@ class Region:
                 return items, str(after)
 
     def travel(self, moment: datetime) -> None:
-        """Let the service's clock stand at this moment."""
+        """Stop the service's clock at this moment."""
         self.engine.clock = lambda: moment
 
     def restore(self) -> None:
-        """Let the clock run again."""
+        """Start the service's clock again."""
         self.engine.clock = utc_now
 
 
-async def made(asked: Awaitable[httpx2.Response]) -> Json:
-    """The body of a 201."""
-    answer = await asked
+async def made(request: Awaitable[httpx2.Response]) -> Json:
+    """Return the body of a 201."""
+    answer = await request
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
-async def done(asked: Awaitable[httpx2.Response]) -> Json:
-    """The body of a 200."""
-    answer = await asked
+async def done(request: Awaitable[httpx2.Response]) -> Json:
+    """Return the body of a 200."""
+    answer = await request
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-async def refused(asked: Awaitable[httpx2.Response], status: int, code: str) -> Json:
-    """The problem of a refusal."""
-    answer = await asked
+async def refused(request: Awaitable[httpx2.Response], status: int, code: str) -> Json:
+    """Return the problem of a refusal with this status and code."""
+    answer = await request
     assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text
     return answer.json()
 
 
-def iso(moment: datetime) -> str:
-    """A moment on the wire."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def without_ids(answer: httpx2.Response) -> tuple[int, str, dict[str, str]]:
-    """What two answers must have in common to be indistinguishable: all but the request's own id and the length that follows from it."""
+    """Return what two answers must have in common to be indistinguishable: all but request ids."""
     headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
     return answer.status_code, re.sub(r'"request_id":"[^"]*"', "", answer.text), headers

@@ -1,4 +1,7 @@
-"""A Lapas with a workshop, its goods and its buyers, for the wire tests: each test has a Lapas of its own in one running service."""
+"""A Lapas with a workshop, its goods and its buyers: each test has one of its own.
+
+All of them live in one running service. Not here: fakes (tests/fakes.py).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
@@ -22,6 +26,8 @@ from services.marketplace.workers import usecases as workers
 from tests.fakes import AsgiClient
 
 KEY = "SB-Mid-server-TESTKEY"
+CONTACT = {"name": "Pembeli Contoh", "phone": "0812-0000-0000", "address": "Jalan Contoh 1"}
+STANDARD_SHARES = {"premi": 5000, "pnbp": 1500, "modal": 3500}
 R = TypeVar("R")
 Json = dict[str, Any]
 
@@ -38,98 +44,115 @@ class Lapas:
     people: list[str] = field(default_factory=list[str])
 
     def as_(self, role: str, subject: str = "") -> AsgiClient:
-        """An officer of this Lapas."""
+        """Return a client of an officer of this Lapas."""
         return self.client.as_(
             role, subject=subject or f"{role}-{self.facility}", facility=self.facility
         )
 
     @property
     def public(self) -> AsgiClient:
-        """Anybody."""
+        """A client of the public."""
         return self.client.as_("public", subject="public")
 
     @property
     def engine(self) -> TransactionManager[Transaction]:
-        """The engine of the service."""
+        """The transaction manager of the service."""
         return self.client.app.state.engine
 
     @property
     def stock_id(self) -> str:
-        """Where the goods lie."""
+        """The stock of the product in the store room."""
         return f"{self.sku}@{self.facility}:lapas"
 
-    async def as_service(self, use_case: Callable[[Transaction], Awaitable[R]]) -> R:
-        """Run a use case as the service itself, as an event or job does."""
-        return await Runner(
-            self.engine, OperationContext(caller=system("marketplace"), correlation_id=new_id())
-        )(use_case)
+    # Beside the routes
 
-    async def overtaken(
+    def runner(self) -> Runner[Transaction]:
+        """Return a runner that acts as the service itself, as an event or job does."""
+        context = OperationContext(caller=system("marketplace"), correlation_id=new_id())
+        return Runner(self.engine, context)
+
+    async def as_service(self, use_case: Callable[[Transaction], Awaitable[R]]) -> R:
+        """Run a use case as the service itself."""
+        return await self.runner()(use_case)
+
+    async def run_with_concurrent_change(
         self,
         use_case: Callable[[Transaction], Awaitable[R]],
         change: Callable[[], Awaitable[object]],
     ) -> R:
-        """Run a use case as the service, and once, when it is about to commit, let the change commit first."""
-        overtakes = [change]
+        """Run a use case as the service; a change commits just before its first commit."""
+        changes = [change]
 
         async def body(tx: Transaction) -> R:
             result = await use_case(tx)
-            if overtakes:
-                await overtakes.pop()()
+            if changes:
+                await changes.pop()()
             return result
 
         return await self.as_service(body)
 
     async def stored(self, collection: str, **where: Any) -> list[Json]:
-        """Documents as they are kept."""
+        """Return documents as they are stored."""
         return await self.client.app.state.life.db.find(collection, where)
 
+    async def update_stored(self, collection: str, id_: str, **values: Any) -> None:
+        """Change fields of a document beside the service."""
+        await self.client.app.state.life.db.update(collection, {"_id": id_}, {"$set": values})
+
+    # Workshop and policy
+
     async def open_workshop(self, price: int = 100_000) -> None:
-        """A workshop with one published product and an active 50/15/35 policy."""
-        officer, store = self.as_("workshop_officer"), self.as_("store_officer")
-        self.workshop = await made(
-            officer.post(
-                "/v1/workshops",
-                json={
-                    "facility_id": self.facility,
-                    "code": "KAYU",
-                    "name": "Bengkel Kayu",
-                    "product_classes": ["mebel"],
-                    "unit_kind": "hour",
-                    "programmes": [{"programme_id": "prog-1", "title": "Pertukangan kayu"}],
-                },
-            )
-        )
+        """Open a workshop with one published product and an active 50/15/35 policy."""
+        workshop = {
+            "facility_id": self.facility,
+            "code": "KAYU",
+            "name": "Bengkel Kayu",
+            "product_classes": ["mebel"],
+            "unit_kind": "hour",
+            "programmes": [{"programme_id": "prog-1", "title": "Pertukangan kayu"}],
+        }
+        officer = self.as_("workshop_officer")
+        self.workshop = await created(officer.post("/v1/workshops", json=workshop))
         self.sku = f"KURSI-{self.facility[-6:].upper()}"
-        variants = [{"sku": self.sku, "price_idr": price}]
-        body = {
+        product = {
             "workshop_id": self.workshop["id"],
             "product_class": "mebel",
             "title": "Kursi jati",
-            "variants": variants,
+            "variants": [{"sku": self.sku, "price_idr": price}],
         }
-        self.product = await made(store.post("/v1/products", json=body))
-        await done(store.post(f"/v1/products/{self.product['id']}/publication"))
-        await self.agree_policy({"premi": 5000, "pnbp": 1500, "modal": 3500})
+        drafted = await created(self.as_("store_officer").post("/v1/products", json=product))
+        self.product = await self.change("store_officer", drafted, "/v1/products", "publication")
+        await self.agree_policy(STANDARD_SHARES)
+
+    async def change(
+        self, role: str, before: Json, path: str, step: str, body: Json | None = None
+    ) -> Json:
+        """Take a step of an aggregate at the version of `before`; return its body after it."""
+        address = f"{path}/{before['id']}/{step}"
+        answer = self.as_(role).post(address, json=body or {}, headers=if_match(before))
+        return await ok(answer)
+
+    async def set_price(self, price: int) -> None:
+        """Set the price of the product."""
+        body = {"sku": self.sku, "price_idr": price}
+        self.product = await self.change(
+            "store_officer", self.product, "/v1/products", "prices", body
+        )
 
     async def agree_policy(
         self, shares: dict[str, int], *, first: date | None = None, base: str = "net_of_cost"
     ) -> Json:
-        """A policy of the whole Lapas, drafted and proposed by the treasurer, approved and activated by the head."""
-        drafted = await made(
-            self.as_("treasurer").post(
-                "/v1/split-policies", json=self.policy(shares, first=first, base=base)
-            )
-        )
-        path = f"/v1/split-policies/{drafted['id']}"
-        await done(self.as_("treasurer").post(f"{path}/proposal"))
-        await done(self.as_("head").post(f"{path}/approval"))
-        return await done(self.as_("head").post(f"{path}/activation"))
+        """Draft and propose a policy as treasurer; approve and activate it as head."""
+        body = self.policy_body(shares, first=first, base=base)
+        policy = await created(self.as_("treasurer").post("/v1/split-policies", json=body))
+        policy = await self.change("treasurer", policy, "/v1/split-policies", "proposal")
+        policy = await self.change("head", policy, "/v1/split-policies", "approval")
+        return await self.change("head", policy, "/v1/split-policies", "activation")
 
-    def policy(
+    def policy_body(
         self, shares: dict[str, int], *, first: date | None = None, base: str = "net_of_cost"
     ) -> Json:
-        """The body of a policy."""
+        """Return the body of a policy of the whole Lapas."""
         return {
             "facility_id": self.facility,
             "base": base,
@@ -139,96 +162,151 @@ class Lapas:
             "document_hash": "0" * 64,
         }
 
+    async def end_policy_yesterday(self) -> None:
+        """Retire the active policy; yesterday is its last day."""
+        page = await ok(self.as_("head").get("/v1/split-policies?state=active"))
+        [policy] = page["items"]
+        body = {"last_day": str(jakarta_today() - timedelta(days=1))}
+        await self.change("head", policy, "/v1/split-policies", "retirement", body)
+
+    # Work
+
     async def employ(self, *units: int) -> list[str]:
-        """Participants with the TPP's yes and a place in the workshop, one for each number."""
+        """Assign eligible participants to the workshop, one for each number."""
         today = datetime.now(UTC).date()
         self.people = [f"ref-{new_id()}" for _ in units]
         for person in self.people:
-            await self.as_service(
-                lambda tx, person=person: workers.record_decision(
-                    person, self.facility, today - timedelta(days=9), None, tx, eligible=True
-                )
-            )
-            place = {
-                "workshop_id": self.workshop["id"],
-                "role": "tukang",
-                "consented_on": str(today),
-                "from_on": str(today - timedelta(days=1)),
-            }
-            await made(
-                self.as_("workshop_officer").post(
-                    "/v1/work-assignments", json={"participant_ref": person} | place
-                )
+            await self.decide(person, today - timedelta(days=9), eligible=True)
+            await created(
+                self.assign(person, from_on=today - timedelta(days=1), consented_on=today)
             )
         return self.people
 
-    async def produce(self, qty: int, cost: int, *units: int) -> Json:
-        """A completed batch; `units` are the work units of each participant employed."""
-        officer = self.as_("workshop_officer")
-        if not self.people:
-            await self.employ(*units)
+    async def decide(self, person: str, decided_on: date, *, eligible: bool) -> None:
+        """Record a decision of the TPP on work."""
+        decision = partial(
+            workers.record_decision, person, self.facility, decided_on, None, eligible=eligible
+        )
+        await self.as_service(decision)
+
+    async def assign(
+        self, person: str, *, from_on: date | None = None, consented_on: date | None = None
+    ) -> httpx2.Response:
+        """Ask for an assignment of a participant to the workshop."""
+        body = {
+            "participant_ref": person,
+            "workshop_id": self.workshop["id"],
+            "role": "tukang",
+            "consented_on": str(consented_on or jakarta_today()),
+            "from_on": str(from_on or jakarta_today()),
+        }
+        return await self.as_("workshop_officer").post("/v1/work-assignments", json=body)
+
+    async def assignments(self) -> list[Json]:
+        """Return the assignments to the workshop."""
+        path = f"/v1/work-assignments?workshop_id={self.workshop['id']}"
+        return (await ok(self.as_("workshop_officer").get(path)))["items"]
+
+    async def start_batch(self, qty: int, cost: int) -> Json:
+        """Plan a batch and start its production."""
         body = {
             "workshop_id": self.workshop["id"],
             "sku": self.sku,
             "qty_planned": qty,
             "material_cost_idr": cost,
         }
-        batch = await made(officer.post("/v1/batches", json=body))
-        path = f"/v1/batches/{batch['id']}"
-        await done(officer.post(f"{path}/start"))
-        for person, count in (
-            (person, count) for person, count in zip(self.people, units, strict=True) if count
-        ):
-            log = {
-                "batch_id": batch["id"],
-                "participant_ref": person,
-                "work_units": count,
-                "worked_on": str(jakarta_today()),
-            }
-            await made(officer.post("/v1/work-logs", json=log))
-        await done(officer.post(f"{path}/quality-check"))
-        return await done(officer.post(f"{path}/completion", json={"qty_good": qty}))
+        planned = await created(self.as_("workshop_officer").post("/v1/batches", json=body))
+        return await self.change("workshop_officer", planned, "/v1/batches", "start")
+
+    async def log_work(self, batch: Json, person: str, units: int) -> httpx2.Response:
+        """Ask for a work log of today."""
+        body = {
+            "batch_id": batch["id"],
+            "participant_ref": person,
+            "work_units": units,
+            "worked_on": str(jakarta_today()),
+        }
+        return await self.as_("workshop_officer").post("/v1/work-logs", json=body)
+
+    async def produce(self, qty: int, cost: int, *units: int) -> Json:
+        """Complete a batch; `units` are the work units of each participant employed."""
+        if not self.people:
+            await self.employ(*units)
+        batch = await self.start_batch(qty, cost)
+        for person, count in zip(self.people, units, strict=True):
+            if count:
+                await created(self.log_work(batch, person, count))
+        officer = "workshop_officer"
+        checked = await self.change(officer, batch, "/v1/batches", "quality-check")
+        return await self.change(officer, checked, "/v1/batches", "completion", {"qty_good": qty})
+
+    # Orders and payments
 
     async def cart(self, *quantities: int) -> str:
-        """A cart with lines of the product."""
+        """Open a cart with lines of the product; return its id."""
         lines = [{"sku": self.sku, "qty": qty} for qty in quantities]
-        return (await made(self.public.post("/v1/carts", json={"lines": lines})))["id"]
+        return (await created(self.public.post("/v1/carts", json={"lines": lines})))["id"]
 
     async def check_out(self, cart_id: str) -> httpx2.Response:
-        """Checkout of a guest."""
-        contact = {"name": "Pembeli Contoh", "phone": "0812-0000-0000", "address": "Jalan Contoh 1"}
-        return await self.public.post(
-            "/v1/checkout", json={"cart_id": cart_id, "contact": contact}, headers=patient()
-        )
+        """Check out as a guest."""
+        body = {"cart_id": cart_id, "contact": CONTACT}
+        return await self.public.post("/v1/checkout", json=body, headers=long_deadline())
 
     async def order(self, *quantities: int) -> Json:
-        """A placed order with its charge open."""
-        return await made(self.check_out(await self.cart(*quantities)))
+        """Place an order; its charge is open."""
+        return await created(self.check_out(await self.cart(*quantities)))
 
     async def command(self, order: Json, command: str) -> Json:
-        """Make the sandbox do something."""
-        return await done(
-            self.public.post(f"/v1/payments/sandbox/{order['id']}-1/{command}", headers=patient())
-        )
+        """Execute a command of the payment simulator on the charge of an order."""
+        path = f"/v1/payments/sandbox/{order['id']}-1/{command}"
+        return await ok(self.public.post(path, headers=long_deadline()))
 
     async def paid_order(self, *quantities: int) -> Json:
-        """A paid order."""
+        """Place an order and pay it."""
         order = await self.order(*quantities)
         assert (await self.command(order, "pay"))["answers"] == [200]
         return order
 
+    async def read(self, order: Json) -> Json:
+        """Return an order as its buyer reads it."""
+        return await ok(self.public.get(f"/v1/orders/{order['id']}?token={order['token']}"))
+
     async def state(self, order: Json) -> str:
-        """The state of an order."""
-        return (await done(self.public.get(f"/v1/orders/{order['id']}?token={order['token']}")))[
-            "state"
-        ]
+        """Return the state of an order."""
+        return (await self.read(order))["state"]
+
+    async def split(self, order: Json) -> httpx2.Response:
+        """Ask how the proceeds of an order were divided."""
+        return await self.public.get(f"/v1/orders/{order['id']}/split?token={order['token']}")
+
+    async def advance(self, order: Json, *steps: str) -> Json:
+        """Take steps of an order as its officer; return its record."""
+        record = await self.record(order)
+        for step in steps:
+            record = await self.change(
+                "store_officer", record, "/v1/orders", "transitions", {"step": step}
+            )
+        return record
+
+    async def record(self, order: Json) -> Json:
+        """Return an order as its officers read it."""
+        return await ok(self.as_("store_officer").get(f"/v1/orders/{order['id']}/record"))
+
+    async def cancel(self, order: Json) -> httpx2.Response:
+        """Ask for the cancellation of an order at its current version."""
+        current = await self.read(order)
+        path = f"/v1/orders/{order['id']}/cancellation?token={order['token']}"
+        return await self.public.post(path, headers=if_match(current))
 
     async def notify(self, order: Json, **changed: str) -> httpx2.Response:
-        """A notification over the raw route, well signed for what is signed unless `signature_key` is given; the rest as changed."""
+        """Send a notification of a settlement, with some fields changed.
+
+        The signature is valid for what it covers, unless `signature_key` is given.
+        """
         [charge] = await self.stored("sandbox_charges", _id=f"{order['id']}-1")
         body = {
             "transaction_time": f"{charge['opened_at'] + timedelta(hours=7):%Y-%m-%d %H:%M:%S}",
-            "transaction_id": (await self.txn(order)),
+            "transaction_id": await self.transaction_id(order),
             "transaction_status": "settlement",
             "status_code": "200",
             "order_id": charge["_id"],
@@ -237,73 +315,74 @@ class Lapas:
             "fraud_status": "accept",
             "currency": "IDR",
         } | changed
-        body.setdefault(
-            "signature_key",
-            midtrans.compute_signature(
-                body["order_id"], body["status_code"], body["gross_amount"], KEY
-            ),
+        signature = midtrans.compute_signature(
+            body["order_id"], body["status_code"], body["gross_amount"], KEY
         )
+        body.setdefault("signature_key", signature)
         return await self.public.post(
             "/v1/payments/notifications/sandbox",
             content=json.dumps(body).encode(),
-            headers=patient(),
+            headers=long_deadline(),
         )
 
-    async def txn(self, order: Json) -> str:
-        """The gateway's id of an order's charge."""
+    async def transaction_id(self, order: Json) -> str:
+        """Return the provider's id of the charge of an order."""
         [stored] = await self.stored("orders", _id=order["id"])
         return stored["charge"]["txn_id"]
 
+    # Stock, books, tasks
+
     async def stock(self) -> tuple[int, int, int]:
-        """on_hand, reserved, allocated."""
+        """Return on_hand, reserved, allocated."""
         [stock] = await self.stored("stock", _id=self.stock_id)
         return stock["on_hand"], stock["reserved"], stock["allocated"]
 
     async def balances(self) -> dict[str, int]:
-        """Debit less credit by kind of account; the books must balance."""
-        trial = await done(self.as_("treasurer").get("/v1/ledger/trial-balance"))
+        """Return debit less credit by kind of account; the books must balance."""
+        trial = await ok(self.as_("treasurer").get("/v1/ledger/trial-balance"))
         assert trial["balanced"]
-        return {
-            row["account"]: row["debit"] - row["credit"]
-            for book in trial["books"]
-            for row in book["accounts"]
-        }
+        accounts = [account for book in trial["books"] for account in book["accounts"]]
+        return {account["account"]: account["debit"] - account["credit"] for account in accounts}
 
     async def journals(self, order: Json) -> list[Json]:
-        """The journals of an order."""
-        return (await done(self.as_("auditor").get(f"/v1/ledger/journals?source={order['id']}")))[
-            "items"
-        ]
+        """Return the journals of an order."""
+        path = f"/v1/ledger/journals?source={order['id']}"
+        return (await ok(self.as_("auditor").get(path)))["items"]
 
     async def tasks(self) -> list[Json]:
-        """The open tasks."""
-        return (await done(self.as_("treasurer").get("/v1/marketplace-tasks")))["items"]
+        """Return the open tasks."""
+        return (await ok(self.as_("treasurer").get("/v1/marketplace-tasks")))["items"]
 
 
-async def made(answer: Awaitable[httpx2.Response]) -> Json:
-    """The body of a 201."""
-    got = await answer
-    assert got.status_code == 201, got.text
-    return got.json()
+def if_match(body: Json) -> dict[str, str]:
+    """Return the header that names the version of a body."""
+    return {"if-match": f'"{body["version"]}"'}
 
 
-async def done(answer: Awaitable[httpx2.Response]) -> Json:
-    """The body of a 200."""
-    got = await answer
-    assert got.status_code == 200, got.text
-    return got.json()
+async def created(request: Awaitable[httpx2.Response]) -> Json:
+    """Return the body of a 201."""
+    answer = await request
+    assert answer.status_code == 201, answer.text
+    return answer.json()
 
 
-def patient() -> dict[str, str]:
-    """The deadline of a caller who waits a minute, on however slow a machine."""
+async def ok(request: Awaitable[httpx2.Response]) -> Json:
+    """Return the body of a 200."""
+    answer = await request
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def long_deadline() -> dict[str, str]:
+    """Return the deadline of a caller who waits a minute, for a slow machine."""
     return {"x-request-deadline": str(round((time.time() + 60) * 1000))}
 
 
 def jakarta_today() -> date:
-    """Today in the zone of the test Lapas."""
+    """Return today in the zone of the test Lapas."""
     return (datetime.now(UTC) + timedelta(hours=7)).date()
 
 
 async def together(*awaitables: Awaitable[R]) -> list[R]:
-    """All at once."""
+    """Await all at once."""
     return list(await asyncio.gather(*awaitables))

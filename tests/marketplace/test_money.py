@@ -1,4 +1,6 @@
-"""Dividing rupiah: nothing is lost, nobody is favoured, always the same."""
+"""Division of rupiah: nothing is lost, the result is always the same."""
+
+from __future__ import annotations
 
 import itertools
 
@@ -29,7 +31,7 @@ PRESETS = {
         (1_270_000, (635_000, 190_500, 444_500)),
     ],
 )
-def test_the_published_examples_of_50_15_35_come_out_to_the_rupiah(
+def test_the_published_examples_of_50_15_35_are_exact_to_the_rupiah(
     amount: int, shares: tuple[int, int, int]
 ) -> None:
     assert tuple(allocate(amount, PRESETS["50/15/35"]).values()) == shares
@@ -45,22 +47,22 @@ def test_work_units_divide_a_pool_and_zero_units_earn_nothing() -> None:
 
 
 def test_three_partial_refunds_by_what_remains_are_exact() -> None:
-    left = allocate(100_001, PRESETS["50/15/35"])
-    parts: list[tuple[int, ...]] = []
-    for refund in (33_333, 33_334, 33_334):
-        part = allocate(refund, list(left.items()))
-        parts.append(tuple(part.values()))
-        left = {party: amount - part[party] for party, amount in left.items()}
-    assert parts == [(16_667, 5_000, 11_666), (16_667, 5_000, 11_667), (16_667, 5_000, 11_667)]
+    left: dict[str, int] = dict(allocate(100_001, PRESETS["50/15/35"]))
+    refunds: list[tuple[int, ...]] = []
+    for amount in (33_333, 33_334, 33_334):
+        refund = allocate(amount, list(left.items()))
+        refunds.append(tuple(refund.values()))
+        for party, refunded in refund.items():
+            left[party] -= refunded
+    assert refunds == [(16_667, 5_000, 11_666), (16_667, 5_000, 11_667), (16_667, 5_000, 11_667)]
     assert set(left.values()) == {0}
 
 
 @pytest.mark.scenario("M10/shares")
 @pytest.mark.scenario("INV-5")
 @pytest.mark.parametrize("preset", PRESETS)
-def test_for_all_totals_to_100_000_the_shares_sum_to_the_base_and_stand_within_one_rupiah_of_their_quota(
-    preset: str,
-) -> None:
+def test_shares_sum_to_the_base_within_one_rupiah_of_their_quota(preset: str) -> None:
+    """For all amounts up to 100,000 rupiah."""
     weights = PRESETS[preset]
     for amount in range(1, 100_001):
         shares = allocate(amount, weights)
@@ -75,20 +77,19 @@ names = st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=12, uniqu
 
 @st.composite
 def divisions(draw: st.DrawFn) -> tuple[int, list[tuple[str, int]]]:
-    """An amount and weights that are not all zero."""
+    """Draw an amount, and weights that are not all zero."""
     people = draw(names)
-    units = draw(
-        st.lists(st.integers(0, 10_000), min_size=len(people), max_size=len(people)).filter(any)
-    )
+    count = len(people)
+    units = draw(st.lists(st.integers(0, 10_000), min_size=count, max_size=count).filter(any))
     return draw(st.integers(0, 10**12)), list(zip(people, units, strict=True))
 
 
 @pytest.mark.scenario("M10/work-units")
 @given(divisions())
-def test_any_pool_divided_by_any_work_units_is_given_out_whole(
-    case: tuple[int, list[tuple[str, int]]],
+def test_any_pool_divided_by_any_work_units_is_divided_whole(
+    division: tuple[int, list[tuple[str, int]]],
 ) -> None:
-    amount, weights = case
+    amount, weights = division
     shares = allocate(amount, weights)
     whole = sum(weight for _, weight in weights)
     assert sum(shares.values()) == amount
@@ -104,11 +105,11 @@ def test_a_tie_goes_to_the_party_named_first() -> None:
 
 
 @pytest.mark.parametrize("weights", [[], [("a", 0)], [("a", -1), ("b", 2)], [("a", 1), ("a", 1)]])
-def test_weights_that_mean_nothing_are_refused(weights: list[tuple[str, int]]) -> None:
+def test_invalid_weights_are_refused(weights: list[tuple[str, int]]) -> None:
     with pytest.raises(ValueError, match="weights"):
         allocate(10, weights)
 
 
-def test_a_debt_is_not_divided() -> None:
+def test_a_negative_amount_is_refused() -> None:
     with pytest.raises(ValueError, match="amount"):
         allocate(-1, [("a", 1)])

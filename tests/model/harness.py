@@ -1,4 +1,7 @@
-"""Processes of one service that are driven step by step over ports that fail when told to, and the brokers under them. Not here: what is right."""
+"""Processes of one service that are driven step by step, over ports with traps.
+
+Not here: what is right (test_model).
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ TRAPS = (*SENDING, *READING)
 
 
 class Died(BaseException):
-    """The process is gone, whatever it was doing: nothing may catch it."""
+    """The process has ended, whatever it was doing; nothing may catch it."""
 
 
 class Broker(Protocol):
@@ -96,7 +99,7 @@ class OnKafka:
         return KafkaConsumer(self.bootstrap, f"{topic}-readers", f"{topic}-{member}", [topic])
 
     async def records(self, topic: str) -> list[Record]:
-        """All of it, as somebody beside the group sees it."""
+        """Return all records, as a reader outside the group sees them."""
         reader: Any = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
         )
@@ -128,17 +131,19 @@ class OnKafka:
 
 
 class Harness:
-    """The service's processes, the traps laid for them, the keys whose facts fail."""
+    """The processes of the service, the traps set for them, and the keys whose events fail."""
 
     def __init__(self, db: Mongo, broker: Broker, service: Service[Any]) -> None:
-        self.db, self.broker, self.service = db, broker, service
+        self.db = db
+        self.broker = broker
+        self.service = service
         self.broken: set[str] = set()
         self.traps: list[str] = []
         self.processes: dict[str, Process] = {}
         self.fell: list[str] = []
 
     def falls(self, *traps: str) -> str:
-        """The trap among these that is laid, which is gone then."""
+        """Return the trap among these that is set, and remove it."""
         trap = next((trap for trap in self.traps if trap in traps), "")
         if trap:
             self.traps.remove(trap)
@@ -146,7 +151,7 @@ class Harness:
         return trap
 
     async def begin(self, name: str) -> Process:
-        """A process of this name, instead of the one that ran."""
+        """Start a process of this name in place of the one that ran."""
         if name in self.processes:
             await self.end(name)
         process = self.processes[name] = Process(self, name)
@@ -154,21 +159,22 @@ class Harness:
         return process
 
     async def end(self, name: str) -> None:
-        """It is no more."""
+        """End a process."""
         process = self.processes.pop(name)
         await process.reader.leave()
         await process.sender.leave()
 
     def other(self, name: str) -> Process | None:
-        """Another process, when one runs."""
+        """Return another process if one runs."""
         return next((process for other, process in self.processes.items() if other != name), None)
 
 
 class Process(ServiceRuntime):
-    """One process: the service's own wiring, nothing of it running by itself."""
+    """One process: the service's own wiring, but nothing of it runs by itself."""
 
     def __init__(self, world: Harness, name: str) -> None:
-        self.world, self.name = world, name
+        self.world = world
+        self.name = name
         super().__init__(world.service)
         self.engine.ports = {BROKEN: world.broken}
         self.engine.before_commit.append(self._before)
@@ -179,26 +185,26 @@ class Process(ServiceRuntime):
         self.reader = SteppedConsumer(self.engine, self.inbox, "shop", self.new_consumer)
 
     def new_mongo(self) -> Mongo:
-        """The one client of all processes."""
+        """Return the one client of all processes."""
         return self.world.db
 
     def new_producer(self) -> Producer:
-        """A producer that traps lie in front of."""
+        """Return a producer with traps."""
         return TrappedProducer(self.world.broker.producer(), self.world, self.name)
 
     def new_consumer(self) -> Consumer:
-        """A consumer that traps lie in front of."""
+        """Return a consumer with traps."""
         return TrappedConsumer(
             self.world.broker.consumer(self.relay.topic, self.name), self.world, self.name
         )
 
     async def overdue(self) -> bool:
-        """The job of early facts, once; True when there may be more to do."""
+        """Run the job of early events once; True if there may be more to do."""
         return await self.jobs[EARLY_JOB].job.work(self.run)
 
     @property
     def run(self) -> Runner[Any]:
-        """Whoever commands."""
+        """Return a runner for commands."""
         return Runner(self.engine, OperationContext(caller=system("model"), correlation_id="model"))
 
     async def _before(self, tx: UnitOfWork) -> None:
@@ -216,7 +222,7 @@ class SteppedRelay(OutboxRelay):
     """The relay, a page at a time."""
 
     async def step(self) -> bool:
-        """One sweep, by who holds the lease or believes so; True when there may be more."""
+        """Sweep once while holding the lease, or believing so; True if there may be more."""
         if not self._lease.held:
             self._reset()
             if not await self._lease.take():
@@ -232,12 +238,14 @@ class SteppedRelay(OutboxRelay):
             return True
 
     async def mark(self) -> None:
-        """Mark what is acknowledged, as a relay at rest does."""
+        """Mark what is acknowledged, as an idle relay does."""
         await self._mark()
 
     async def leave(self) -> None:
-        """Nothing stays open."""
+        """Close the producer and free the lease, which others would wait 8 s for."""
         await self._drop_producer()
+        if self._lease.held:
+            await self._lease.release()
 
 
 class SteppedConsumer(EventConsumer[Any]):
@@ -260,24 +268,22 @@ class SteppedConsumer(EventConsumer[Any]):
         await self._turn(self.port)
 
     async def overtake(self, fetched: Mapping[Partition, list[Record]]) -> None:
-        """A turn with what another member has fetched, whose partitions are ours from now on, though nobody has told it."""
+        """Take over the partitions of another member and process what it has fetched."""
         await self._assigned(set(fetched))
         await self._turn(Handed(fetched, self.port))
 
 
 class Handed:
-    """A consumer that gives what somebody else has fetched."""
+    """A consumer that gives what another one has fetched."""
 
     def __init__(self, fetched: Mapping[Partition, list[Record]], inner: Consumer) -> None:
         self.fetched = dict(fetched)
-        self.start, self.stop, self.seek, self.beginning, self.commit, self.ends = (
-            inner.start,
-            inner.stop,
-            inner.seek,
-            inner.beginning,
-            inner.commit,
-            inner.ends,
-        )
+        self.start = inner.start
+        self.stop = inner.stop
+        self.seek = inner.seek
+        self.beginning = inner.beginning
+        self.commit = inner.commit
+        self.ends = inner.ends
         self.following = inner.following
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
@@ -286,17 +292,17 @@ class Handed:
 
 
 class TrappedConsumer:
-    """A consumer in front of which traps lie."""
+    """A consumer with traps."""
 
     def __init__(self, inner: Consumer, world: Harness, name: str) -> None:
-        self.inner, self.world, self.name = inner, world, name
-        self.stop, self.seek, self.beginning, self.commit, self.ends = (
-            inner.stop,
-            inner.seek,
-            inner.beginning,
-            inner.commit,
-            inner.ends,
-        )
+        self.inner = inner
+        self.world = world
+        self.name = name
+        self.stop = inner.stop
+        self.seek = inner.seek
+        self.beginning = inner.beginning
+        self.commit = inner.commit
+        self.ends = inner.ends
         self.following = inner.following
 
     async def start(self, assigned: Assigned, revoked: Revoked) -> None:
@@ -320,11 +326,14 @@ class TrappedConsumer:
 
 
 class TrappedProducer:
-    """A producer in front of which traps lie."""
+    """A producer with traps."""
 
     def __init__(self, inner: Producer, world: Harness, name: str) -> None:
-        self.inner, self.world, self.name = inner, world, name
-        self.start, self.stop = inner.start, inner.stop
+        self.inner = inner
+        self.world = world
+        self.name = name
+        self.start = inner.start
+        self.stop = inner.stop
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
         trap = self.world.falls(*SENDING)
@@ -346,7 +355,7 @@ class TrappedProducer:
 
 
 def service_of(settings: Any) -> Service[Any]:
-    """The service of the model."""
+    """Return the service of the model."""
     return Service(
         name="shop",
         settings=settings,

@@ -1,4 +1,7 @@
-"""What the service of the model test tells and hears of itself: facts about subjects, under keys of their own or the subject's. Not here: who makes it happen, and when."""
+"""A service that consumes its own events, under its subjects' keys or others.
+
+Not here: who makes events, and when.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ class Told(Event, type="shop.told.v1", key="under"):
 
 
 class Merged(Event, type="shop.merged.v1", key="under"):
-    """Two subjects are one; told under both."""
+    """Two subjects become one; it is published under both keys."""
 
     under: str
     subject: str
@@ -80,7 +83,7 @@ class Fact(NamedTuple):
 
     @property
     def event(self) -> Event:
-        """The event to be told."""
+        """Return the event to publish."""
         if self.kind == Told.type:
             return Told(under=self.key, subject=self.subject)
         if self.kind == Merged.type:
@@ -91,7 +94,10 @@ class Fact(NamedTuple):
 async def commit(
     facts: Sequence[Fact], tx: Transaction, *, admitting: str = "", refused: bool = False
 ) -> None:
-    """Tell these facts, the key of each being an aggregate of its own; a refused command fails after all of it."""
+    """Commit these events; each key is an aggregate of its own.
+
+    A refused command fails after everything is buffered.
+    """
     for key in dict.fromkeys(fact.key for fact in facts):
         events = [fact.event for fact in facts if fact.key == key]
         if (jar := await tx.jars.seek(key)) is None:

@@ -1,4 +1,7 @@
-"""The promises of docs/guarantees.md as invariants, through whatever sequence of commits, deaths, duplicates, losses, rebalances, parkings and merges hypothesis finds."""
+"""The promises of docs/guarantees.md as invariants of generated stories.
+
+A story has commits, deaths, duplicates, losses, rebalances, parked events and merges.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,9 @@ from tests.model.harness import TRAPS, Broker, Died, Harness, InMemory, OnKafka,
 from tests.model.sample_service import Admitted, Fact, Merged, Told, Transaction, commit
 
 R = TypeVar("R")
-KEYS, SUBJECTS, OWN = ("k0", "k1"), ("s0", "s1", "s2"), "own"
+KEYS = ("k0", "k1")
+SUBJECTS = ("s0", "s1", "s2")
+OWN = "own"
 ROUNDS = 200
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 facts = st.lists(
@@ -60,7 +65,7 @@ class Model(RuleBasedStateMachine):
         self.world: Harness = self.loop.run(self.begin())
 
     def do(self, work: Coroutine[Any, Any, R]) -> R | None:
-        """What this gives; None when its process died of it, and runs anew."""
+        """Return the result; None if its process died, which is then restarted."""
         return self.loop.run(self._surviving(work))
 
     async def _surviving(self, work: Coroutine[Any, Any, R]) -> R | None:
@@ -90,15 +95,13 @@ class Model(RuleBasedStateMachine):
         self.loop.run(self.world.begin("A"))
 
     def _facts(self, drawn: list[tuple[str, str]]) -> list[Fact]:
-        """Under its own key a subject is told of only once it was admitted."""
-        return [
-            Fact(
-                subject if key == OWN and subject in self.known else KEYS[0] if key == OWN else key,
-                Told.type,
-                subject,
-            )
-            for key, subject in drawn
-        ]
+        """Return events; a subject that is not admitted yet has none under its own key."""
+        return [Fact(self._key(key, subject), Told.type, subject) for key, subject in drawn]
+
+    def _key(self, key: str, subject: str) -> str:
+        if key != OWN:
+            return key
+        return subject if subject in self.known else KEYS[0]
 
     @rule(name=names, drawn=facts)
     def commit(self, name: str, drawn: list[tuple[str, str]]) -> None:
@@ -262,7 +265,8 @@ class Model(RuleBasedStateMachine):
         self.loop.run(self._check(topic=self.fake))
 
     async def _check(self, *, topic: bool) -> dict[str, list[Document]]:
-        db, rows = self.world.db, dict[str, list[Document]]()
+        db = self.world.db
+        rows = dict[str, list[Document]]()
         outbox, effects, offsets = await asyncio.gather(
             db.find("outbox", {}, sort=[("key", 1), ("seq", 1)]),
             self._effects(),
@@ -343,9 +347,8 @@ class Model(RuleBasedStateMachine):
             now = await self._standing()
             if now == before and not now["unsent"] and now["heard"] == len(self.told):
                 break
-            if (
-                now == before
-            ):  # a lost batch that nothing follows: after a minute a consumer joins anew by itself
+            # after a lost batch that nothing follows, a consumer joins again within a minute
+            if now == before:
                 for name in list(world.processes):
                     await world.begin(name)
             before = now
@@ -364,7 +367,10 @@ class Model(RuleBasedStateMachine):
         }
 
     async def _at_rest(self, rows: dict[str, list[Document]]) -> None:
-        """Everything told has taken effect, but for the discarded and what is about somebody who never came, with all behind it."""
+        """Check that every committed event took effect, or is discarded or early.
+
+        Events about a subject that never came stay early, with everything behind them.
+        """
         merges = Counter(fact.subject for fact in self._kept() if fact.kind == Merged.type)
         unmerged = frozenset(self.into) - merges.keys()
         known = {self.survivor(subject, without=unmerged) for subject in self.known}
@@ -372,7 +378,8 @@ class Model(RuleBasedStateMachine):
         notes: dict[str, list[str]] = {subject: [] for subject in known}
         waiting: set[str] = set()
         for key, stored in rows.items():
-            told, stuck = [fact for fact in self.told if fact.key == key], False
+            told = [fact for fact in self.told if fact.key == key]
+            stuck = False
             for row, fact in zip(stored, told, strict=True):
                 whom = self.survivor(fact.subject, without=unmerged)
                 if (key, row["seq"]) in self.discarded:
@@ -440,15 +447,18 @@ def play(
 
 
 def sized(examples: int, steps: int) -> settings:
-    """So many examples of so many steps; in the profile `long` 16 times as many of twice the length."""
-    more, longer = (16, 2) if settings.get_current_profile_name() == "long" else (1, 1)
-    return settings(
-        max_examples=examples * more, stateful_step_count=steps * longer, suppress_health_check=SLOW
-    )
+    """Return settings for this many stories of this many steps.
+
+    The profile `long` has 16 times as many stories of twice the length.
+    """
+    if settings.get_current_profile_name() == "long":
+        examples *= 16
+        steps *= 2
+    return settings(max_examples=examples, stateful_step_count=steps, suppress_health_check=SLOW)
 
 
 @pytest.mark.timeout(3_600)
-def test_whatever_happens_what_is_committed_is_published_and_takes_effect_once_in_its_order(
+def test_committed_events_take_effect_once_in_order_whatever_happens(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
     async def in_memory() -> tuple[Broker, str]:
@@ -458,7 +468,7 @@ def test_whatever_happens_what_is_committed_is_published_and_takes_effect_once_i
 
 
 @pytest.mark.timeout(3_600)
-def test_whatever_happens_the_same_holds_on_a_real_broker(
+def test_the_model_holds_on_a_real_broker_whatever_happens(
     tmp_path: Path, mongo_url: str, database: str, kafka: str
 ) -> None:
     async def on_kafka() -> tuple[Broker, str]:

@@ -1,4 +1,4 @@
-"""./bina as a person uses it: the whole system starts, tells how it is, and leaves nothing behind."""
+"""./bina as a person uses it: the whole system starts, reports and leaves nothing running."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def place(tmp_path: Path) -> Generator[Installation]:
     assert here.processes() == []
 
 
-def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(
+def test_the_whole_system_starts_shows_its_status_and_ends_with_ctrl_c(
     place: Installation,
 ) -> None:
     with subprocess.Popen(
@@ -74,7 +74,7 @@ def test_the_whole_system_comes_up_tells_how_it_is_and_ends_with_ctrl_c(
     assert place.processes() == []
 
 
-def test_a_part_that_dies_is_started_again_and_a_system_that_was_killed_comes_up_on_its_data(
+def test_a_dead_process_restarts_and_a_killed_system_keeps_its_data(
     place: Installation,
 ) -> None:
     assert place.bina("up", "--detach").returncode == 0

@@ -41,7 +41,7 @@ def test_imports_downwards_and_beside_are_kept(importer: str, imported: str) -> 
     assert wrong((importer, imported)) == []
 
 
-def test_an_import_upwards_is_told_with_its_line() -> None:
+def test_an_import_upwards_is_reported_with_its_line() -> None:
     assert wrong(("services.x.noun.rules", "services.x.noun.store")) == [
         "services.x.noun.rules (rules) imports services.x.noun.store (store), line 7"
     ]
@@ -76,7 +76,7 @@ def test_a_file_of_no_layer_must_be_placed_and_then_obeys_its_place() -> None:
     )
 
 
-def test_a_place_for_a_file_that_is_gone_is_told() -> None:
+def test_a_placed_file_that_is_gone_is_reported() -> None:
     assert wrong(placed=("services.x.gone = rules",)) == [
         "services.x.gone is placed but does not exist"
     ]

@@ -1,4 +1,4 @@
-"""The running service for wire tests: one app on a database of its own per module, and callers of any role."""
+"""The running service for wire tests: one app with a database of its own per module."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chassis.ids import new_id
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
 from tests.fakes import AsgiClient, Keys, running
 from tests.training import factories
+from tests.training.factories import FacilityHarness
 
-MASTER, LOOKUP = "0a" * 32, "0b" * 32
+MASTER = "0a" * 32
+LOOKUP = "0b" * 32
 
 
 @pytest.fixture(scope="module")
@@ -43,4 +46,10 @@ async def service(settings: TrainingSettings, keys: Keys) -> AsyncIterator[AsgiC
     app = create_app(settings)
     async with running(app, keys, "training") as client:
         yield client
-    await factories.dropped(app)
+    await factories.drop_database(app)
+
+
+@pytest.fixture(scope="module")
+async def crowd(service: AsgiClient) -> FacilityHarness:
+    """A facility with twenty people; every test has classes of its own."""
+    return await factories.create_harness(service, [new_id() for _ in range(20)])

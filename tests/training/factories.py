@@ -1,66 +1,40 @@
-"""What wire tests begin with: facilities as the sample has them, snapshots imported, a class that takes participants. Not here: any expectation."""
+"""What wire tests start with: facilities, snapshots, classes, applications, decisions.
+
+Not here: any expectation beyond that the step itself succeeded.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 from fastapi import FastAPI
 
-from chassis.caller import Actor
-from chassis.ids import new_id
+from chassis.caller import Actor, system
+from chassis.ids import new_id, utc_now
+from chassis.messaging.events import Envelope
 from chassis.persistence.mongo import Mongo
+from chassis.persistence.transactions import Runner
+from chassis.persistence.unit_of_work import OperationContext
 from services.training.mappings.rules import load_mappings
+from services.training.transaction import Transaction
 from tests.fakes import AsgiClient, eventually
+from tests.training.snapshot_files import SNAPSHOTS, snapshot_file
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
-HEADINGS: tuple[str, ...] = (
-    "No",
-    "ID WBP",
-    "No. Reg",
-    "Nama Lengkap",
-    "NIK",
-    "Tgl Lahir",
-    "JK",
-    "Gol",
-    "Tanggal Masuk",
-    "Ekspirasi",
-    "2/3",
-    "Kamar",
-    "Keberadaan",
-    "Ket. Keluar",
-    "Tanggal Keluar",
-    "Pend.",
-    "Tingkat Risiko",
-    "Digabung ke",
-    "Kode UPT",
-)
-USUAL = {
-    "No. Reg": "B.I 1/2026",
-    "Tgl Lahir": "05/03/1990",
-    "JK": "L",
-    "Gol": "B.I",
-    "Tanggal Masuk": "01/02/2026",
-    "Ekspirasi": "01/02/2031",
-    "2/3": "01/02/2029",
-    "Kamar": "A1",
-    "Pend.": "SMA",
-    "Tingkat Risiko": "Rendah",
-}
+UPLOADER = Actor("uploader")
+
+
+# The service
 
 
 def database(client: AsgiClient) -> Mongo:
-    """The service's database."""
+    """Return the service's database."""
     return client.app.state.life.db
 
 
-async def dropped(app: FastAPI) -> None:
+async def drop_database(app: FastAPI) -> None:
     """Drop the database of a service that has ended."""
     life = app.state.life
     settings = life.service.settings
@@ -69,20 +43,78 @@ async def dropped(app: FastAPI) -> None:
     await cleaner.close()
 
 
+def runner(client: AsgiClient) -> Runner[Transaction]:
+    """Return a runner of use cases as the service itself."""
+    context = OperationContext(caller=system("training"), correlation_id="test")
+    return Runner(client.app.state.engine, context)
+
+
 def administrator(client: AsgiClient) -> AsgiClient:
-    """Who sees every facility."""
+    """Return a caller who sees every facility."""
     return client.as_("administrator", facility="*")
 
 
 def officer(
     client: AsgiClient, facility_id: str, role: str = "training_officer", subject: str = ""
 ) -> AsgiClient:
-    """An officer of one facility."""
+    """Return an officer of one facility."""
     return client.as_(role, subject=subject, facility=facility_id)
 
 
-async def facility(client: AsgiClient, facility_id: str, **settings: Any) -> str:
-    """A facility; `mapping` names its table, by default that of Lapas Tanjungpandan."""
+async def change(client: AsgiClient, path: str, body: Any = None) -> Any:
+    """POST a change of the aggregate above this path, with its current version in If-Match."""
+    shown = await client.get(path.rpartition("/")[0])
+    version = {"if-match": shown.headers.get("etag", '"0"')}
+    return await client.post(path, json=body, headers=version)
+
+
+async def list_all(client: AsgiClient, path: str, **params: Any) -> list[dict[str, Any]]:
+    """Return all items of a list, page by page."""
+    items: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        page_params = params | {"limit": 200} | ({"cursor": cursor} if cursor else {})
+        answer = await client.get(path, params=page_params)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        items += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return items
+
+
+async def list_events(client: AsgiClient, key: str) -> list[dict[str, Any]]:
+    """Return the outbox rows of a key in order."""
+    return await database(client).find("outbox", {"key": key}, sort=[("seq", 1)])
+
+
+async def list_event_types(client: AsgiClient, key: str) -> list[str]:
+    """Return the types of a key's events in order, without service and version."""
+    return [
+        row["type"].removeprefix("training.").removesuffix(".v1")
+        for row in await list_events(client, key)
+    ]
+
+
+def envelope(type_name: str, key: str, *, seq: int = 1, at: datetime | None = None) -> Envelope:
+    """Return the envelope of an event as its service publishes it."""
+    service = type_name.partition(".")[0]
+    return Envelope(
+        id=new_id(),
+        type=type_name,
+        source=f"bina/{service}",
+        key=key,
+        time=at or utc_now(),
+        sequence=seq,
+        correlation_id="uji",
+    )
+
+
+# Facilities and snapshots
+
+
+async def create_facility(client: AsgiClient, facility_id: str, **settings: Any) -> str:
+    """Open a facility; `mapping` names its table, by default that of Lapas Tanjungpandan."""
     body = {
         "facility_id": facility_id,
         "name": f"UPT {facility_id}",
@@ -96,78 +128,45 @@ async def facility(client: AsgiClient, facility_id: str, **settings: Any) -> str
     return facility_id
 
 
-async def sample_facilities(client: AsgiClient) -> None:
-    """The six facilities of the sample, each with its own mapping."""
+def new_facility_id() -> str:
+    """Return a facility id that no other test uses."""
+    return f"UJI-{new_id()[-12:].upper()}"
+
+
+async def create_sample_facilities(client: AsgiClient) -> None:
+    """Open the six facilities of the sample, each with its own mapping."""
     for code, mapping in load_mappings(SNAPSHOTS / "mappings.toml").items():
-        await facility(client, code, mapping=mapping.facility_id)
-
-
-def mapping(code: str) -> dict[str, Any]:
-    """The tables of one facility of the sample, as mappings.toml has them."""
-    tables = tomllib.loads((SNAPSHOTS / "mappings.toml").read_text())
-    return {"facility": tables["facility"][code], "common": tables["common"]}
-
-
-def rows(facility_id: str, people: Mapping[str, Mapping[str, str]], number: str = "") -> bytes:
-    """A list of people as Lapas Tanjungpandan writes it: {source_ref: {heading: value}}, the usual values where nothing is said. `number` fills the column that is not read."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, HEADINGS, delimiter=";", lineterminator="\r\n")
-    writer.writeheader()
-    for ref, said in people.items():
-        writer.writerow(
-            {"No": number, "ID WBP": ref, "Nama Lengkap": f"Uji {ref}", "Kode UPT": facility_id}
-            | USUAL
-            | dict(said)
-        )
-    return text.getvalue().encode("utf-8-sig")
-
-
-UPLOADER = Actor("uploader")
+        await create_facility(client, code, mapping=mapping.facility_id)
 
 
 async def upload(
     client: AsgiClient, facility_id: str, data: bytes, taken_at: str, *, by: Actor = UPLOADER
 ) -> dict[str, Any]:
-    """Bring a file and wait until it is applied or set aside; the snapshot."""
+    """Upload a file and return the snapshot once it is applied or quarantined."""
     registry = officer(client, facility_id, "registry_operator").by(*by)
     answer = await registry.post(
         f"/v1/facilities/{facility_id}/snapshots", params={"taken_at": taken_at}, content=data
     )
     assert answer.status_code in {200, 201}, answer.text
-    if answer.json()["state"] == "APPLYING":
-        return await applied(registry, answer.json()["snapshot_id"])
-    return answer.json()
+    snapshot = answer.json()
+    if snapshot["state"] == "APPLYING":
+        return await wait_until_applied(registry, snapshot["snapshot_id"])
+    return snapshot
 
 
-async def applied(client: AsgiClient, snapshot_id: str) -> dict[str, Any]:
-    """The snapshot once it is applied."""
+async def wait_until_applied(client: AsgiClient, snapshot_id: str) -> dict[str, Any]:
+    """Return the snapshot once it is applied."""
 
-    async def done() -> dict[str, Any] | None:
-        found = (await client.get(f"/v1/snapshots/{snapshot_id}")).json()
-        return found if found["state"] == "APPLIED" else None
+    async def find_applied() -> dict[str, Any] | None:
+        snapshot = (await client.get(f"/v1/snapshots/{snapshot_id}")).json()
+        return snapshot if snapshot["state"] == "APPLIED" else None
 
-    return await eventually(done, seconds=60)
-
-
-async def everything(client: AsgiClient, path: str, **params: Any) -> list[dict[str, Any]]:
-    """All items of a list, page by page."""
-    items: list[dict[str, Any]] = []
-    cursor: str | None = None
-    while True:
-        answer = await client.get(
-            path, params=params | {"limit": 200} | ({"cursor": cursor} if cursor else {})
-        )
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
-        items += page["items"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return items
+    return await eventually(find_applied, seconds=60)
 
 
 @dataclass
-class Place:
-    """A facility of its own with people in it, and its officer."""
+class FacilityHarness:
+    """A facility that no other test uses, with people in it and its officer."""
 
     client: AsgiClient
     facility_id: str
@@ -177,57 +176,58 @@ class Place:
     people: dict[str, dict[str, str]]
 
     async def list_again(self, **changed: Mapping[str, str] | None) -> dict[str, Any]:
-        """The next day's list: people changed ({source_ref: {heading: value}}) or gone (None)."""
-        for ref, said in changed.items():
-            if said is None:
+        """Upload the next day's list: people changed ({heading: value}) or gone (None)."""
+        for ref, values in changed.items():
+            if values is None:
                 del self.people[ref]
             else:
-                self.people[ref] = self.people.get(ref, {}) | dict(said)
+                self.people[ref] = self.people.get(ref, {}) | dict(values)
         self.taken_at += timedelta(days=1)
-        snapshot = await upload(
-            self.client,
-            self.facility_id,
-            rows(self.facility_id, self.people, str(self.taken_at.date())),
-            self.taken_at.isoformat(),
-        )
-        self.refs |= await references(self.officer, self.facility_id)
+        data = snapshot_file(self.facility_id, self.people, str(self.taken_at.date()))
+        snapshot = await upload(self.client, self.facility_id, data, self.taken_at.isoformat())
+        self.refs |= await read_references(self.officer, self.facility_id)
         return snapshot
 
 
-async def references(client: AsgiClient, facility_id: str) -> dict[str, str]:
-    """{source_ref: participant_ref} of a facility."""
-    return {
-        person["source_ref"]: person["participant_ref"]
-        for person in await everything(client, "/v1/participants", facility_id=facility_id)
-    }
+async def read_references(client: AsgiClient, facility_id: str) -> dict[str, str]:
+    """Return {source_ref: participant_ref} of a facility."""
+    people = await list_all(client, "/v1/participants", facility_id=facility_id)
+    return {person["source_ref"]: person["participant_ref"] for person in people}
 
 
-async def place(
+async def create_harness(
     client: AsgiClient, people: Iterable[str] | Mapping[str, Mapping[str, str]], **settings: Any
-) -> Place:
-    """A facility nobody else uses, holding these people as of ten days ago."""
-    facility_id = f"UJI-{new_id()[-12:].upper()}"
-    await facility(client, facility_id, **settings)
+) -> FacilityHarness:
+    """Open a facility that holds these people as of ten days ago."""
+    facility_id = new_facility_id()
+    await create_facility(client, facility_id, **settings)
     listed: dict[str, dict[str, str]] = {ref: {} for ref in people}
     if isinstance(people, Mapping):
-        listed = {
-            ref: dict(said) for ref, said in cast("Mapping[str, Mapping[str, str]]", people).items()
-        }
+        given = cast("Mapping[str, Mapping[str, str]]", people)
+        listed = {ref: dict(values) for ref, values in given.items()}
     taken_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=10)
-    await upload(client, facility_id, rows(facility_id, listed), taken_at.isoformat())
-    own = officer(client, facility_id)
-    return Place(
+    await upload(client, facility_id, snapshot_file(facility_id, listed), taken_at.isoformat())
+    own_officer = officer(client, facility_id)
+    return FacilityHarness(
         client=client,
         facility_id=facility_id,
-        refs=await references(own, facility_id),
-        officer=own,
+        refs=await read_references(own_officer, facility_id),
+        officer=own_officer,
         taken_at=taken_at,
         people=listed,
     )
 
 
-async def programme(client: AsgiClient, **said: Any) -> str:
-    """A programme that asks for nothing but presence, unless told otherwise."""
+# Programmes, classes, applications and decisions
+
+
+def local_today() -> date:
+    """Return the local date in Asia/Jakarta."""
+    return (datetime.now(UTC) + timedelta(hours=7)).date()
+
+
+async def publish_programme(client: AsgiClient, **changes: Any) -> str:
+    """Publish a programme that demands nothing but presence, unless changed."""
     body = {
         "title": "Pengolahan Hasil Laut",
         "units": [{"code": "A.1", "title": "Membersihkan ikan"}],
@@ -235,82 +235,152 @@ async def programme(client: AsgiClient, **said: Any) -> str:
         "lesson_hours": 16,
         "eligibility": {"tpp_required": False, "application_required": False},
     }
-    answer = await administrator(client).post("/v1/programmes", json=body | said)
+    answer = await administrator(client).post("/v1/programmes", json=body | changes)
     assert answer.status_code == 201, answer.text
     return answer.json()["programme_id"]
 
 
-def today() -> date:
-    """The local date in Asia/Jakarta."""
-    return (datetime.now(UTC) + timedelta(hours=7)).date()
-
-
 async def open_class(
-    where: Place,
+    facility: FacilityHarness,
     *,
     seats: int = 10,
     programme_id: str | None = None,
     starts_in: int = 0,
     days: int = 30,
-    **said: Any,
+    **changes: Any,
 ) -> str:
-    """A class of the place that takes participants."""
+    """Plan and open a class of the facility; return its id."""
     body = {
-        "facility_id": where.facility_id,
-        "programme_id": programme_id or await programme(where.client),
+        "facility_id": facility.facility_id,
+        "programme_id": programme_id or await publish_programme(facility.client),
         "batch_no": "1",
-        "starts_on": str(today() + timedelta(days=starts_in)),
-        "ends_on": str(today() + timedelta(days=starts_in + days)),
+        "starts_on": str(local_today() + timedelta(days=starts_in)),
+        "ends_on": str(local_today() + timedelta(days=starts_in + days)),
         "seats_total": seats,
     }
-    planned = await where.officer.post("/v1/classes", json=body | said)
+    planned = await facility.officer.post("/v1/classes", json=body | changes)
     assert planned.status_code == 201, planned.text
     class_id = planned.json()["class_id"]
-    opened = await where.officer.post(f"/v1/classes/{class_id}/opening")
+    opened = await change(facility.officer, f"/v1/classes/{class_id}/opening")
     assert opened.status_code == 200, opened.text
     return class_id
 
 
-async def enrolled(where: Place, class_id: str, source_ref: str) -> str:
-    """A person of the place in the class; the enrolment."""
-    answer = await where.officer.post(
-        "/v1/enrolments", json={"class_id": class_id, "participant_ref": where.refs[source_ref]}
-    )
+async def apply(facility: FacilityHarness, source_ref: str, *class_ids: str) -> Any:
+    """Hand in one form of a person for these classes; return the answer."""
+    body = {"participant_ref": facility.refs[source_ref], "class_ids": list(class_ids)}
+    return await facility.officer.post("/v1/class-applications", json=body)
+
+
+async def read_application(facility: FacilityHarness, application_id: str) -> dict[str, Any]:
+    """Return one application."""
+    return (await facility.officer.get(f"/v1/class-applications/{application_id}")).json()
+
+
+async def record_decision(
+    facility: FacilityHarness, programme_id: str, verdicts: dict[str, str], **changes: Any
+) -> Any:
+    """Record a decision of today with verdicts {source_ref: verdict}; return the answer."""
+    results = [
+        {
+            "participant_ref": facility.refs[ref],
+            "verdict": verdict,
+            "reason": "" if verdict == "RECOMMENDED" else "alasan",
+        }
+        for ref, verdict in verdicts.items()
+    ]
+    body = {
+        "facility_id": facility.facility_id,
+        "hearing_on": str(local_today()),
+        "scope": "programme",
+        "scope_ref": programme_id,
+        "results": results,
+        "document_ref": "TPP/2026/1",
+    }
+    return await facility.officer.post("/v1/tpp-decisions", json=body | changes)
+
+
+# Enrolments, sessions and attendance
+
+
+async def try_enrol(facility: FacilityHarness, class_id: str, source_ref: str) -> Any:
+    """Ask for a seat; return the answer, whatever it is."""
+    body = {"class_id": class_id, "participant_ref": facility.refs[source_ref]}
+    return await facility.officer.post("/v1/enrolments", json=body)
+
+
+async def enrol(facility: FacilityHarness, class_id: str, source_ref: str) -> str:
+    """Enrol a person of the facility; return the enrolment's id."""
+    answer = await try_enrol(facility, class_id, source_ref)
     assert answer.status_code == 201, answer.text
     return answer.json()["enrolment_id"]
 
 
-async def session(
-    where: Place, class_id: str, *, in_days: int = 0, starts_at: str = "00:00", minutes: int = 240
+async def count_taken(facility: FacilityHarness, class_id: str) -> tuple[int, int]:
+    """Return the number of seats taken and of live enrolments."""
+    stored = database(facility.client)
+    seats = await stored.find_one("class_seats", {"_id": class_id})
+    assert seats
+    live = await stored.count("enrolments", {"class_id": class_id, "live": True})
+    return seats["taken"], live
+
+
+async def plan_session(
+    facility: FacilityHarness,
+    class_id: str,
+    *,
+    in_days: int = 0,
+    starts_at: str = "00:00",
+    minutes: int = 240,
 ) -> str:
-    """A session of the class."""
+    """Plan a session of the class; return its id."""
     body = {
-        "held_on": str(today() + timedelta(days=in_days)),
+        "held_on": str(local_today() + timedelta(days=in_days)),
         "starts_at": starts_at,
         "minutes": minutes,
     }
-    answer = await where.officer.post(f"/v1/classes/{class_id}/sessions", json=body)
+    answer = await facility.officer.post(f"/v1/classes/{class_id}/sessions", json=body)
     assert answer.status_code == 201, answer.text
     return answer.json()["session_id"]
 
 
-async def marked(where: Place, session_id: str, **marks: str | dict[str, Any]) -> Any:
-    """Marks of a session {enrolment: reason or mark}; the answer."""
+async def mark(facility: FacilityHarness, session_id: str, **marks: str | dict[str, Any]) -> Any:
+    """Mark a session {enrolment: reason or whole mark}; return the answer."""
     body = [
-        {"enrolment_id": enrolment_id} | ({"reason": mark} if isinstance(mark, str) else mark)
-        for enrolment_id, mark in marks.items()
+        {"enrolment_id": enrolment_id} | ({"reason": given} if isinstance(given, str) else given)
+        for enrolment_id, given in marks.items()
     ]
-    return await where.officer.post(f"/v1/sessions/{session_id}/attendance", json={"marks": body})
+    return await facility.officer.post(
+        f"/v1/sessions/{session_id}/attendance", json={"marks": body}
+    )
 
 
-async def events_of(client: AsgiClient, key: str) -> list[dict[str, Any]]:
-    """The archived events of a key in order: type, body, and who."""
-    return await database(client).find("outbox", {"key": key}, sort=[("seq", 1)])
+# What officers read
 
 
-async def types_of(client: AsgiClient, key: str) -> list[str]:
-    """The types of a key's events in order, without service and version."""
-    return [
-        row["type"].removeprefix("training.").removesuffix(".v1")
-        for row in await events_of(client, key)
-    ]
+async def read_person(facility: FacilityHarness, source_ref: str) -> dict[str, Any]:
+    """Return the participant with this source reference."""
+    [person] = await list_all(facility.officer, "/v1/participants", source_ref=source_ref)
+    return person
+
+
+async def read_enrolment(facility: FacilityHarness, enrolment_id: str) -> dict[str, Any]:
+    """Return one enrolment."""
+    return (await facility.officer.get(f"/v1/enrolments/{enrolment_id}")).json()
+
+
+async def read_seats_taken(facility: FacilityHarness, class_id: str) -> int:
+    """Return the number of seats taken in a class."""
+    return (await facility.officer.get(f"/v1/classes/{class_id}")).json()["seats"]["seats_taken"]
+
+
+async def read_attendance(
+    facility: FacilityHarness, *session_ids: str
+) -> dict[str, tuple[str, str | None]]:
+    """Return {enrolment/number of the session: (state, reason)} of these sessions."""
+    states: dict[str, tuple[str, str | None]] = {}
+    for number, session_id in enumerate(session_ids, 1):
+        path = f"/v1/sessions/{session_id}/attendance"
+        for record in await list_all(facility.officer, path):
+            states[f"{record['enrolment_id']}/{number}"] = (record["state"], record["reason"])
+    return states

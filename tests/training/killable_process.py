@@ -1,4 +1,7 @@
-"""A training service that ends itself with SIGKILL in the middle of an import; run by test_kill.py as a process of its own."""
+"""A training service that kills itself with SIGKILL during an import.
+
+`test_kill.py` runs it as a process of its own, with a JSON file as argument.
+"""
 
 from __future__ import annotations
 
@@ -14,54 +17,55 @@ from chassis import telemetry
 from chassis.persistence.transactions import Runner
 from services.training import app as composition
 from services.training.settings import TrainingSettings
-from services.training.snapshots import usecases
+from services.training.snapshots import chunks, jobs
 from services.training.transaction import Transaction
 from tests.fakes import Keys, running
 from tests.training import factories
 
-NTH = 3
-_counted = 0
+LAST_STEP = 3
+_steps = 0
 
 
-def _dies(point: str) -> None:
-    """Let the third step of the import be the last thing this process does."""
-    step, after = usecases.apply_next_chunk, usecases.apply_next
+def _kill_at(point: str) -> None:
+    """Replace the import's step, so that the third one is the last thing this process does."""
+    apply_chunk = chunks.apply_next_chunk
+    apply_next = jobs.apply_next
 
-    async def written(tx: Transaction) -> bool:
-        done = await step(tx)
-        if _turn():
+    async def kill_before_commit(tx: Transaction) -> bool:
+        has_more = await apply_chunk(tx)
+        if _is_last_step():
             await tx.flush()
             os.kill(os.getpid(), signal.SIGKILL)
-        return done
+        return has_more
 
-    async def committed(run: Runner[Transaction]) -> bool:
-        done = await after(run)
-        if _turn():
+    async def kill_after_commit(run: Runner[Transaction]) -> bool:
+        has_more = await apply_next(run)
+        if _is_last_step():
             os.kill(os.getpid(), signal.SIGKILL)
-        return done
+        return has_more
 
     if point == "written":
-        usecases.apply_next_chunk = written
+        chunks.apply_next_chunk = kill_before_commit
     else:
-        composition.apply_next = committed
+        composition.apply_next = kill_after_commit
 
 
-def _turn() -> bool:
-    global _counted  # noqa: PLW0603 - one import, one process
-    _counted += 1
-    return _counted == NTH
+def _is_last_step() -> bool:
+    global _steps  # noqa: PLW0603 - one import, one process
+    _steps += 1
+    return _steps == LAST_STEP
 
 
-async def _live(told: dict[str, Any], data: bytes) -> None:
-    settings = TrainingSettings(**told["settings"])
-    keys = Keys(Path(told["keys"]), told["private"])
+async def _import(question: dict[str, Any], data: bytes) -> None:
+    settings = TrainingSettings(**question["settings"])
+    keys = Keys(Path(question["keys"]), question["private"])
     async with running(composition.create_app(settings), keys, "training") as client:
-        await factories.facility(client, "LP-TJP")
-        await factories.upload(client, "LP-TJP", data, told["taken_at"])
+        await factories.create_facility(client, "LP-TJP")
+        await factories.upload(client, "LP-TJP", data, question["taken_at"])
 
 
 if __name__ == "__main__":
     question = json.loads(Path(sys.argv[1]).read_text())
     telemetry.configure("training", "debug")
-    _dies(question["point"])
-    asyncio.run(_live(question, Path(question["file"]).read_bytes()))
+    _kill_at(question["point"])
+    asyncio.run(_import(question, Path(question["file"]).read_bytes()))

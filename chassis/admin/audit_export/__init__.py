@@ -1,1 +1,1 @@
-"""What proves the audit to somebody who does not trust us: findings, and exports that are checked without Bina. Not here: rows and seals (chassis), commands (ops)."""
+"""Audit exports and findings, which prove the audit. Not here: rows and seals (jobs)."""

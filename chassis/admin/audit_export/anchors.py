@@ -1,4 +1,7 @@
-"""The anchors of blocks as a service's own archive has them. Not here: those of the topics (ops), which alone are witnesses."""
+"""The anchors of sealed blocks in a service's own archive.
+
+Not here: anchors read from the topics (ops); only those lie outside the database.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +18,25 @@ _PAGE_SIZE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """What was told of a block when it was sealed."""
+    """What was published about a block when it was sealed."""
 
     digest: str
     rows: int
 
 
 def parse_anchor(body: str | bytes) -> tuple[int, Anchor]:
-    """The block's number and its anchor, from the body of an anchor event."""
-    one: dict[str, Any] = json.loads(body)
-    return one["block"], Anchor(one["digest"], one["rows"])
+    """Return the number of the block and its anchor, from the body of an anchor event."""
+    event: dict[str, Any] = json.loads(body)
+    return event["block"], Anchor(event["digest"], event["rows"])
 
 
 async def read_archived_anchors(
     db: Mongo, service: str, first: int, last: int
 ) -> AsyncIterator[dict[int, Anchor]]:
-    """The anchors of these blocks, page by page, in order: less than a witness, who can alter a block can alter it."""
+    """Yield the archived anchors of these blocks, page by page, in order.
+
+    They prove less than those of the topic: who can alter a block can alter them, too.
+    """
     after = 0
     where = {
         "key": f"{service}-audit",
@@ -49,7 +55,7 @@ async def read_archived_anchors(
 
 
 async def read_newest_anchor(db: Mongo, service: str) -> tuple[int, Anchor] | None:
-    """The last block that was anchored, None before the first."""
+    """Return the last block that was anchored, None before the first."""
     rows = await db.find(
         "outbox",
         {"key": f"{service}-audit", "type": anchor_type(service).type},

@@ -1,7 +1,11 @@
-"""An export of the audit: rows, their blocks and anchors, and what checks them without Bina, in one signed ZIP that is made as it is read. Not here: who may have it, its check.
+"""An export of the audit: one signed ZIP, written while it is read.
 
-The key of the digests stays here: an export proves by hashes, by the anchors and by a signature (docs/audit.md says what that is worth). Where texts are hidden, a row's
-hash would let its reader try words until one fits; so every row is listed by its seal, an HMAC over its hash, and by its hash only where nothing of it is hidden.
+It holds rows, their blocks and anchors, and a verifier that needs no Bina. The key of the digests
+stays here: an export proves by hashes, anchors and a signature (docs/audit.md). Where texts are
+hidden, the hash of a row would let a reader guess words until one fits. So every row is listed by
+its seal, an HMAC over its hash, and by its hash only where nothing of it is hidden.
+
+Not here: who may have an export (auditor_api), how it is checked (verify).
 """
 
 from __future__ import annotations
@@ -42,12 +46,13 @@ from chassis.admin.audit_search import redacted
 from chassis.jobs.audit_sealer import UNSEALED, canonical
 from chassis.persistence.mongo import Document, Mongo, Session
 
-_ROWS_PER_GROUP = 500  # and what is left of a block: read, hashed and written at a time
+# Blocks are read, hashed and written together until they have that many rows.
+_ROWS_PER_GROUP = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportScope:
-    """How far the rows reach that an export gives: how many, in which blocks; and how many more wait to be sealed."""
+    """The rows of an export: their filter, number and blocks; `unsealed` more wait for a seal."""
 
     where: Document
     rows: int
@@ -58,7 +63,10 @@ class ExportScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceAudit:
-    """The audit of one part as an export reads it: its rows, `hidden` or with all texts, its key, and what is known of it from elsewhere (None: nothing was looked at)."""
+    """The audit of one service as an export reads it.
+
+    `topic_anchors` and `prior_findings` come from a verification before (None: there was none).
+    """
 
     service: str
     db: Mongo
@@ -70,7 +78,7 @@ class ServiceAudit:
 
 
 async def find_scope(db: Mongo, where: Document, session: Session = None) -> ExportScope:
-    """How far the rows reach that match and are sealed. They do not change any more: what is read later is the same."""
+    """Return the scope of the sealed rows that match; sealed rows do not change any more."""
     sealed: Document = {"$and": [where, SEALED]}
     grouped = {
         "$group": {
@@ -80,31 +88,35 @@ async def find_scope(db: Mongo, where: Document, session: Session = None) -> Exp
             "rows": {"$sum": 1},
         }
     }
-    [found] = await db.aggregate("audit", [{"$match": sealed}, grouped], session=session) or [
-        {"first": 1, "last": 0, "rows": 0}
-    ]
+    summaries = await db.aggregate("audit", [{"$match": sealed}, grouped], session=session)
+    summary = summaries[0] if summaries else {"first": 1, "last": 0, "rows": 0}
     waiting = await db.count("audit", {"$and": [where, UNSEALED]}, session=session)
     return ExportScope(
-        where=sealed, rows=found["rows"], first=found["first"], last=found["last"], unsealed=waiting
+        where=sealed,
+        rows=summary["rows"],
+        first=summary["first"],
+        last=summary["last"],
+        unsealed=waiting,
     )
 
 
 async def write_export(
     audits: Sequence[ServiceAudit], head: Document, key: Ed25519PrivateKey
 ) -> AsyncGenerator[bytes]:
-    """The ZIP, as it comes into being; `head` are the facts of its manifest."""
+    """Yield the ZIP as it is written; `head` are facts for its manifest."""
     out = _Chunks()
     with zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive:
-        zipped, counted = _HashingZip(archive), dict[str, Any]()
+        zipped = _HashingZip(archive)
+        counts_by_service: dict[str, Any] = {}
         for audit in audits:
-            part = _ServiceFiles(audit, zipped)
-            async with aclosing(part.write()) as pages:
+            files = _ServiceFiles(audit, zipped)
+            async with aclosing(files.write()) as pages:
                 async for _ in pages:
                     yield out.take()
-            counted[audit.service] = part.counts
+            counts_by_service[audit.service] = files.counts
         zipped.add_file("verify.py", inspect.getsource(verify).splitlines())
         zipped.add_file("README.txt", statement.README.splitlines())
-        told = {
+        manifest = {
             "format": 2,
             **head,
             "proves": statement.proved_statements(
@@ -113,28 +125,28 @@ async def write_export(
             "does_not_prove": statement.unproved_statements(
                 is_verified=all(audit.prior_findings is not None for audit in audits)
             ),
-            "services": counted,
+            "services": counts_by_service,
             "public_key": raw_public_key(key.public_key()).hex(),
             "files": zipped.files,
         }
-        content = json.dumps(told, indent=1, ensure_ascii=False, default=str).encode()
+        content = json.dumps(manifest, indent=1, ensure_ascii=False, default=str).encode()
         archive.writestr("manifest.json", content)
         archive.writestr("manifest.sig", key.sign(content).hex())
     yield out.take()
 
 
 def raw_public_key(key: Ed25519PublicKey) -> bytes:
-    """The 32 bytes of a public key."""
+    """Return the 32 bytes of a public key."""
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def fingerprint(key: Ed25519PublicKey) -> str:
-    """What an inspector is given on paper."""
+    """Return the fingerprint that an inspector receives on paper."""
     return hashlib.sha256(raw_public_key(key)).hexdigest()
 
 
 class _Chunks:
-    """A file that is taken away as it is written; none that could be sought in, so that the ZIP is one that flows."""
+    """A file without seek that is taken away as it is written, so that the ZIP can be streamed."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -147,10 +159,10 @@ class _Chunks:
         return
 
     def take(self) -> bytes:
-        """What was written since the last time."""
-        held = bytes(self._buffer)
+        """Return what was written since the last call."""
+        content = bytes(self._buffer)
         self._buffer.clear()
-        return held
+        return content
 
 
 class _HashingZip:
@@ -162,7 +174,7 @@ class _HashingZip:
 
     @contextmanager
     def open_file(self, name: str) -> Generator[Callable[[Iterable[str]], None]]:
-        """A text file: a function that writes lines of it."""
+        """Yield a function that writes lines of a text file."""
         hashed = hashlib.sha256()
         with self._archive.open(name, "w", force_zip64=True) as out:
 
@@ -175,36 +187,42 @@ class _HashingZip:
         self.files[name] = hashed.hexdigest()
 
     def add_file(self, name: str, lines: Iterable[str]) -> None:
-        """A whole text file."""
+        """Add a whole text file."""
         with self.open_file(name) as write:
             write(lines)
 
 
 @dataclass(frozen=True, slots=True)
 class _ExportedRow:
-    """A row as it is given: its line, and whether that is the very form that was sealed."""
+    """A row as it is exported: its line, and whether that is the form that was sealed."""
 
     line: str
     is_whole: bool
 
 
 class _ServiceFiles:
-    """The files of one part, and what was counted and found while they were written."""
+    """The files of one service, and what was counted and found while they were written."""
 
     def __init__(self, audit: ServiceAudit, zipped: _HashingZip) -> None:
-        self._audit, self._zipped = audit, zipped
+        self._audit = audit
+        self._zipped = zipped
         self._findings: list[Finding] = list(audit.prior_findings or ())
-        self._row_count = self._whole_row_count = self._block_count = self._anchor_count = 0
+        self._row_count = 0
+        self._whole_row_count = 0
+        self._block_count = 0
+        self._anchor_count = 0
         self._previous_block: Document | None = None
         self._last_seal: Document | None = None
 
     async def write(self) -> AsyncGenerator[None]:
-        """Write the three files, page by page. Rows and blocks are read twice rather than kept: what is sealed stays as it is."""
-        reach, service = self._audit.scope, self._audit.service
-        anchored = await read_newest_anchor(
-            self._audit.db, service
-        )  # first: whatever is anchored by then is sealed afterwards
-        sealed = await self._audit.db.find(
+        """Write the three files, page by page.
+
+        Rows and blocks are read twice instead of being kept, because sealed ones do not change.
+        """
+        service = self._audit.service
+        # The anchor is read first: a block that is anchored then is among the seals read next.
+        newest_anchor = await read_newest_anchor(self._audit.db, service)
+        seals = await self._audit.db.find(
             "seals", {}, sort=[("_id", -1)], limit=1, fields={"digest": 1}
         )
         with self._zipped.open_file(f"{service}/rows.jsonl") as write:
@@ -216,70 +234,82 @@ class _ServiceFiles:
                 await asyncio.to_thread(self._write_blocks, write, group, rows)
                 yield
         with self._zipped.open_file(f"{service}/anchors.jsonl") as write:
-            left = {
-                number: anchor
-                for number, anchor in self._audit.topic_anchors.items()
-                if reach.first <= number <= reach.last
-            }
-            async for page in read_archived_anchors(
-                self._audit.db, service, reach.first, reach.last
-            ):
-                self._write_anchors(
-                    write, page | {number: left[number] for number in page.keys() & left}, left
-                )
-                left = {number: anchor for number, anchor in left.items() if number not in page}
+            async for _ in self._write_all_anchors(write):
                 yield
-            self._write_anchors(write, left, left)
-        if anchored and anchored[0] > (sealed[0]["_id"] if sealed else 0):
-            self._findings.append(report_missing_block(*anchored))
-        if self._block_count and self._previous_block and self._previous_block["_id"] < reach.last:
-            self._findings.append(Finding(reach.last, "", "block missing"))
-        if missed := reach.rows - self._row_count:
-            self._findings.append(
-                Finding(None, "", f"{missed} rows added or moved: their blocks do not know them")
-            )
-        self._last_seal = (
-            {"block": sealed[0]["_id"], "digest": sealed[0]["digest"]} if sealed else None
+        if seals:
+            self._last_seal = {"block": seals[0]["_id"], "digest": seals[0]["digest"]}
+        self._add_findings(newest_anchor)
+
+    async def _write_all_anchors(
+        self, write: Callable[[Iterable[str]], None]
+    ) -> AsyncIterator[None]:
+        """Write the anchors of the exported blocks; those of the topic replace archived ones."""
+        scope = self._audit.scope
+        from_topic = {
+            number: anchor
+            for number, anchor in self._audit.topic_anchors.items()
+            if scope.first <= number <= scope.last
+        }
+        archive = read_archived_anchors(
+            self._audit.db, self._audit.service, scope.first, scope.last
         )
+        async for page in archive:
+            preferred = {number: from_topic[number] for number in page.keys() & from_topic}
+            self._write_anchors(write, page | preferred, from_topic)
+            for number in preferred:
+                del from_topic[number]
+            yield
+        self._write_anchors(write, from_topic, from_topic)
+
+    def _add_findings(self, newest_anchor: tuple[int, Anchor] | None) -> None:
+        """Add what only shows once all files are written."""
+        scope = self._audit.scope
+        last_sealed = self._last_seal["block"] if self._last_seal else 0
+        if newest_anchor and newest_anchor[0] > last_sealed:
+            self._findings.append(report_missing_block(*newest_anchor))
+        if self._previous_block and self._previous_block["_id"] < scope.last:
+            self._findings.append(Finding(scope.last, "", "block missing"))
+        unlisted = scope.rows - self._row_count
+        if unlisted:
+            what = f"{unlisted} rows added or moved: their blocks do not know them"
+            self._findings.append(Finding(None, "", what))
 
     @property
     def counts(self) -> Document:
-        """What the manifest says of this part."""
-        reach = self._audit.scope
+        """What the manifest says of this service."""
+        scope = self._audit.scope
         return {
             "rows": self._row_count,
             "rows_whole": self._whole_row_count,
-            "unsealed": reach.unsealed,
+            "unsealed": scope.unsealed,
             "blocks": self._block_count,
-            "first_block": reach.first if self._block_count else None,
-            "last_block": reach.last if self._block_count else None,
+            "first_block": scope.first if self._block_count else None,
+            "last_block": scope.last if self._block_count else None,
             "anchors": self._anchor_count,
             "head": self._last_seal,
             "checked": "given rows" if self._audit.prior_findings is None else "all rows",
-            "findings": [asdict(one) for one in dict.fromkeys(self._findings)],
+            "findings": [asdict(finding) for finding in dict.fromkeys(self._findings)],
         }
 
     async def _read_block_groups(self) -> AsyncIterator[tuple[list[Document], dict[str, Document]]]:
-        """The blocks in order, some at a time, with the rows of them that are given."""
+        """Yield the blocks in order, some at a time, with their exported rows by id."""
         group: list[Document] = []
-        async for block in read_blocks(
-            self._audit.db, self._audit.scope.first, self._audit.scope.last
-        ):
+        rows = 0
+        scope = self._audit.scope
+        async for block in read_blocks(self._audit.db, scope.first, scope.last):
             group.append(block)
-            if sum(len(one["rows"]) for one in group) >= _ROWS_PER_GROUP:
+            rows += len(block["rows"])
+            if rows >= _ROWS_PER_GROUP:
                 yield group, await self._read_rows(group)
                 group = []
+                rows = 0
         if group:
             yield group, await self._read_rows(group)
 
     async def _read_rows(self, group: list[Document]) -> dict[str, Document]:
         ids = [id_ for block in group for id_ in block["rows"]]
-        return {
-            row["_id"]: row
-            for row in await self._audit.db.find(
-                "audit", {"$and": [self._audit.scope.where, {"_id": {"$in": ids}}]}
-            )
-        }
+        where = {"$and": [self._audit.scope.where, {"_id": {"$in": ids}}]}
+        return {row["_id"]: row for row in await self._audit.db.find("audit", where)}
 
     def _write_rows(
         self,
@@ -288,10 +318,10 @@ class _ServiceFiles:
         rows: Mapping[str, Document],
     ) -> None:
         for block in group:
-            given = [self._export_row(rows[id_]) for id_ in block["rows"] if id_ in rows]
-            write(one.line for one in given)
-            self._row_count += len(given)
-            self._whole_row_count += sum(one.is_whole for one in given)
+            exported = [self._export_row(rows[id_]) for id_ in block["rows"] if id_ in rows]
+            write(row.line for row in exported)
+            self._row_count += len(exported)
+            self._whole_row_count += sum(row.is_whole for row in exported)
 
     def _write_blocks(
         self,
@@ -300,51 +330,49 @@ class _ServiceFiles:
         rows: Mapping[str, Document],
     ) -> None:
         for block in group:
-            before = self._previous_block or {
-                "_id": self._audit.scope.first - 1,
-                "digest": block["previous"],
-            }
-            self._findings += [
-                *check_block(block, before, self._audit.key),
-                *check_rows(block, {id_: rows[id_] for id_ in block["rows"] if id_ in rows}),
-            ]
+            # The block before the first exported one is not read; its digest is taken as given.
+            unread = {"_id": self._audit.scope.first - 1, "digest": block["previous"]}
+            block_rows = {id_: rows[id_] for id_ in block["rows"] if id_ in rows}
+            before = self._previous_block or unread
+            self._findings += check_block(block, before, self._audit.key)
+            self._findings += check_rows(block, block_rows)
             listed = [
-                self._list_row(id_, hash_, rows.get(id_))
+                self._list_row(id_, hash_, block_rows.get(id_))
                 for id_, hash_ in zip(block["rows"], block["hashes"], strict=False)
             ]
-            told = {
+            has_exported_rows = any(id_ for id_, *_ in listed)
+            line = {
                 "block": block["_id"],
                 "previous": block["previous"],
                 "digest": block["digest"],
                 "count": len(block["rows"]),
+                "rows": listed if has_exported_rows else [],
             }
-            write([json.dumps(told | {"rows": listed if any(row for row, *_ in listed) else []})])
+            write([json.dumps(line)])
             self._block_count += 1
             self._previous_block = block
 
     def _list_row(self, id_: str, hash_: str, row: Document | None) -> list[str | bool | None]:
-        """A row in its block: id, seal, hash of its line, whether that is the hash that was sealed; of one that is not given the seal only."""
+        """Return id, seal, hash of the exported line, and whether that hash was sealed.
+
+        Of a row that is not exported, only the seal.
+        """
         seal = hmac.new(self._audit.key, f"row\n{hash_}".encode(), hashlib.sha256).hexdigest()
         if row is None:
             return [None, seal, None, False]
-        given = self._export_row(row)
-        return [
-            id_,
-            seal,
-            hash_ if given.is_whole else hashlib.sha256(given.line.encode()).hexdigest(),
-            given.is_whole,
-        ]
+        exported = self._export_row(row)
+        if exported.is_whole:
+            return [id_, seal, hash_, True]
+        return [id_, seal, hashlib.sha256(exported.line.encode()).hexdigest(), False]
 
     def _export_row(self, row: Document) -> _ExportedRow:
         whole = canonical(row)
         if not self._audit.has_hidden_texts:
             return _ExportedRow(whole, is_whole=True)
-        told = redacted(row)
-        line = canonical(
-            told
-            if told["values"]
-            else {name: value for name, value in told.items() if name != "values"}
-        )
+        shown = redacted(row)
+        if not shown["values"]:
+            del shown["values"]
+        line = canonical(shown)
         return _ExportedRow(line, is_whole=line == whole)
 
     def _write_anchors(
@@ -353,14 +381,9 @@ class _ServiceFiles:
         anchors: Mapping[int, Anchor],
         topic: Mapping[int, Anchor],
     ) -> None:
-        write(
-            json.dumps(
-                {
-                    "block": number,
-                    "seen_in": "topic" if number in topic else "archive",
-                    **asdict(anchor),
-                }
-            )
-            for number, anchor in sorted(anchors.items())
-        )
+        lines: list[str] = []
+        for number, anchor in sorted(anchors.items()):
+            seen_in = "topic" if number in topic else "archive"
+            lines.append(json.dumps({"block": number, "seen_in": seen_in, **asdict(anchor)}))
+        write(lines)
         self._anchor_count += len(anchors)

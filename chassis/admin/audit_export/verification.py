@@ -1,4 +1,7 @@
-"""What is wrong with a service's audit: every block, every row, against the anchors that lie outside the database. Not here: where anchors are read, how it is shown."""
+"""Verification of an audit: each block and row, against anchors outside the database.
+
+Not here: where anchors are read (anchors, ops/audit), how findings are shown.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from chassis.persistence.mongo import Document, Mongo
 
 LATE_SECONDS = 5
 SEALED: Document = {"block": {"$ne": None}}
-_BLOCKS_PER_PAGE, _ROWS_PER_PAGE = 20, 5_000  # read at a time
+_BLOCKS_PER_PAGE = 20
+_ROWS_PER_PAGE = 5_000
+_MAX_UNSEALED_FINDINGS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +33,40 @@ class Finding:
 async def verify(
     db: Mongo, key: bytes, anchors: Mapping[int, Anchor], now: datetime
 ) -> list[Finding]:
-    """Check every block, every row in it and the anchors by block; name rows that were altered, removed, moved, added or cut off, and those unsealed for over 5 s."""
-    found: list[Finding] = []
-    before: Document | None = None
+    """Check every block, its rows and its anchor; return what is wrong.
+
+    Findings name rows that were altered, removed, moved, added or cut off, and rows that have been
+    unsealed for over 5 s.
+    """
+    findings: list[Finding] = []
+    before: Document = {"_id": 0, "digest": ""}
     listed = 0
     async for block in read_blocks(db):
-        found += check_block(block, before or {"_id": 0, "digest": ""}, key)
-        if (anchor := anchors.get(block["_id"])) and anchor.digest != block["digest"]:
-            found.append(Finding(block["_id"], "", "block differs from its anchor"))
-        rows = {row["_id"]: row for row in await db.find("audit", {"_id": {"$in": block["rows"]}})}
-        listed += sum(row["block"] is not None for row in rows.values())
-        found += [
-            Finding(block["_id"], id_, "row removed") for id_ in block["rows"] if id_ not in rows
-        ]
-        found += check_rows(block, rows)
+        number = block["_id"]
+        findings += check_block(block, before, key)
+        anchor = anchors.get(number)
+        if anchor and anchor.digest != block["digest"]:
+            findings.append(Finding(number, "", "block differs from its anchor"))
+        documents = await db.find("audit", {"_id": {"$in": block["rows"]}})
+        rows = {row["_id"]: row for row in documents}
+        listed += sum(row["block"] is not None for row in documents)
+        removed = [id_ for id_ in block["rows"] if id_ not in rows]
+        findings += [Finding(number, id_, "row removed") for id_ in removed]
+        findings += check_rows(block, rows)
         before = block
-    found += [
-        report_missing_block(number, anchor)
-        for number, anchor in sorted(anchors.items())
-        if number > (before["_id"] if before else 0)
-    ]
+    for number, anchor in sorted(anchors.items()):
+        if number > before["_id"]:
+            findings.append(report_missing_block(number, anchor))
     if await db.count("audit", SEALED) > listed:
-        found += [finding async for finding in _find_added_rows(db)]
-    late = await db.find(
-        "audit", UNSEALED | {"at": {"$lt": now - timedelta(seconds=LATE_SECONDS)}}, limit=100
-    )
-    return found + [Finding(None, row["_id"], "row not sealed") for row in late]
+        findings += [finding async for finding in _find_added_rows(db)]
+    is_late = {"at": {"$lt": now - timedelta(seconds=LATE_SECONDS)}}
+    late_rows = await db.find("audit", UNSEALED | is_late, limit=_MAX_UNSEALED_FINDINGS)
+    findings += [Finding(None, row["_id"], "row not sealed") for row in late_rows]
+    return findings
 
 
 def check_block(block: Document, before: Document, key: bytes) -> Iterator[Finding]:
-    """What is wrong with a block and its place behind the one before it."""
+    """Yield what is wrong with a block and its link to the block before it."""
     number = block["_id"]
     if number != before["_id"] + 1:
         yield Finding(before["_id"] + 1, "", "block missing")
@@ -68,27 +77,23 @@ def check_block(block: Document, before: Document, key: bytes) -> Iterator[Findi
 
 
 def check_rows(block: Document, rows: Mapping[str, Document]) -> Iterator[Finding]:
-    """What is wrong with these rows, by id, of a block."""
-    number, ids = block["_id"], block["rows"]
-    yield from (
-        Finding(number, id_, "row moved to another block")
-        for id_, row in rows.items()
-        if row["block"] != number
-    )
-    yield from (
-        Finding(number, id_, "row altered")
-        for id_, was in zip(ids, block["hashes"], strict=False)
-        if id_ in rows and row_hash(rows[id_]) != was
-    )
-    yield from (
-        Finding(number, id_, "row stands at another place")
-        for id_, right in zip(ids, sorted(ids), strict=True)
-        if id_ != right
-    )  # an `_id` is ordered by time
+    """Yield what is wrong with these rows (by id) of a block."""
+    number = block["_id"]
+    ids = block["rows"]
+    for id_, row in rows.items():
+        if row["block"] != number:
+            yield Finding(number, id_, "row moved to another block")
+    for id_, sealed_hash in zip(ids, block["hashes"], strict=False):
+        if id_ in rows and row_hash(rows[id_]) != sealed_hash:
+            yield Finding(number, id_, "row altered")
+    # An `_id` is ordered by time.
+    for id_, expected in zip(ids, sorted(ids), strict=True):
+        if id_ != expected:
+            yield Finding(number, id_, "row stands at another place")
 
 
 def report_missing_block(number: int, anchor: Anchor) -> Finding:
-    """A block of which nothing is left but what was told of it."""
+    """Return the finding for a block of which only the anchor is left."""
     return Finding(
         number, "", f"block cut off with its {anchor.rows} rows: only its anchor is left"
     )
@@ -97,7 +102,7 @@ def report_missing_block(number: int, anchor: Anchor) -> Finding:
 async def read_blocks(
     db: Mongo, first: int = 1, last: int = sys.maxsize
 ) -> AsyncIterator[Document]:
-    """The blocks from one number to another, in order."""
+    """Yield the blocks from one number to another, in order."""
     after = first - 1
     while page := await db.find(
         "seals", {"_id": {"$gt": after, "$lte": last}}, sort=[("_id", 1)], limit=_BLOCKS_PER_PAGE
@@ -108,7 +113,7 @@ async def read_blocks(
 
 
 async def _find_added_rows(db: Mongo) -> AsyncIterator[Finding]:
-    """Rows that name a block which knows nothing of them."""
+    """Yield the rows that name a block which does not list them."""
     last = ""
     while page := await db.find(
         "audit",
@@ -117,14 +122,10 @@ async def _find_added_rows(db: Mongo) -> AsyncIterator[Finding]:
         limit=_ROWS_PER_PAGE,
         fields={"block": 1},
     ):
-        known = {
-            id_
-            for block in await db.find(
-                "seals", {"_id": {"$in": list({row["block"] for row in page})}}, fields={"rows": 1}
-            )
-            for id_ in block["rows"]
-        }
+        numbers = list({row["block"] for row in page})
+        blocks = await db.find("seals", {"_id": {"$in": numbers}}, fields={"rows": 1})
+        listed_ids = {id_ for block in blocks for id_ in block["rows"]}
         for row in page:
-            if row["_id"] not in known:
+            if row["_id"] not in listed_ids:
                 yield Finding(row["block"], row["_id"], "row added: no block knows it")
         last = page[-1]["_id"]

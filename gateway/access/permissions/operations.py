@@ -9,6 +9,7 @@ _CHANGES = (
     "parked/{sequence}/discard",
     "replay",
     "event-status",
+    "projections/{projection}/rebuild",
 )  # event-status counts only, but names up to 500 events in its body
 
 

@@ -1,4 +1,4 @@
-"""How applications are asked for."""
+"""Routes of applications."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from datetime import date
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from chassis.errors import Conflict
 from chassis.http import dependencies, paging
+from chassis.http.dependencies import RequiredIfMatch, set_etag
 from chassis.http.service_client import ServiceClient
-from services.certification.applications import usecases
+from services.certification.applications import name_process, usecases
 from services.certification.applications.rules import (
     Application,
     ApplicationForm,
     ApplicationState,
+    CompetencyResult,
     Evidence,
-    Result,
+    PrintedName,
     SelfAssessment,
 )
 from services.certification.transaction import Run
@@ -27,8 +28,7 @@ router = APIRouter(tags=["Permohonan"])
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 
 
-class PersonUnknown(Conflict):
-    title = "Nama orang ini tidak tersedia"
+NameState = Literal["missing", "fetched", "confirmed"]
 
 
 class EvidenceBody(BaseModel):
@@ -48,7 +48,7 @@ class FormBody(BaseModel):
 
 
 class SelfAssessmentBody(BaseModel):
-    """FR.APL.02: by unit code, whether the candidate thinks to be competent."""
+    """FR.APL.02: by unit code, whether the candidate claims to be competent."""
 
     model_config = dependencies.STRICT
     units: Annotated[dict[Code, bool], Field(min_length=1, max_length=100)]
@@ -56,7 +56,7 @@ class SelfAssessmentBody(BaseModel):
 
 
 class AssignmentBody(BaseModel):
-    """Who assesses, where, on which day."""
+    """Who assesses where and on which day."""
 
     model_config = dependencies.STRICT
     assessor_id: str
@@ -65,7 +65,7 @@ class AssignmentBody(BaseModel):
 
 
 class DeclarationBody(BaseModel):
-    """The assessor's word: true when there is a conflict of interest."""
+    """The assessor's declaration: true when there is a conflict of interest."""
 
     model_config = dependencies.STRICT
     conflict: bool
@@ -75,34 +75,34 @@ class ResultsBody(BaseModel):
     """By unit code: K (kompeten) or BK (belum kompeten)."""
 
     model_config = dependencies.STRICT
-    units: Annotated[dict[Code, Result], Field(min_length=1, max_length=100)]
+    units: Annotated[dict[Code, CompetencyResult], Field(min_length=1, max_length=100)]
 
 
 class RecommendationBody(BaseModel):
-    """What the assessor recommends."""
+    """The assessor's recommendation."""
 
     model_config = dependencies.STRICT
     competent: bool
 
 
 class NameBody(BaseModel):
-    """The name that will stand on the certificate."""
+    """The name that will be printed on the certificate."""
 
     model_config = dependencies.STRICT
     name: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class UnitBody(BaseModel):
-    """A unit of the scheme with what is known of the candidate's competence in it."""
+    """A unit of the scheme with the candidate's own assessment and the result."""
 
     code: str
     title: str
     self_assessment: bool | None
-    result: Result | None
+    result: CompetencyResult | None
 
 
 class ApplicationBody(BaseModel):
-    """An application. Its name is never shown here."""
+    """An application. It never shows the candidate's name."""
 
     application_id: str
     version: int
@@ -113,7 +113,7 @@ class ApplicationBody(BaseModel):
     state: ApplicationState
     apl_01: bool
     apl_02: bool
-    name: Literal["missing", "fetched", "confirmed"]
+    name: NameState
     assessor_id: str | None
     venue_id: str | None
     held_on: date | None
@@ -123,12 +123,9 @@ class ApplicationBody(BaseModel):
 
     @classmethod
     def of(cls, application: Application, **more: Any) -> ApplicationBody:
-        """The body of an application."""
-        name, assignment, recommendation = (
-            application.name,
-            application.assignment,
-            application.recommendation,
-        )
+        """Return the body of an application; `more` are fields of a subclass."""
+        assignment = application.assignment
+        recommendation = application.recommendation
         return cls(
             application_id=application.id,
             version=application.version,
@@ -139,7 +136,7 @@ class ApplicationBody(BaseModel):
             state=application.state,
             apl_01=application.form is not None,
             apl_02=application.self_assessment is not None,
-            name="missing" if name is None else "confirmed" if name.confirmed_by else "fetched",
+            name=_name_state(application.name),
             assessor_id=application.assessor_id,
             venue_id=assignment.venue_id if assignment else None,
             held_on=assignment.held_on if assignment else None,
@@ -151,29 +148,38 @@ class ApplicationBody(BaseModel):
 
 
 class ApplicationView(ApplicationBody):
-    """One application with its units; `participant_ref` only for those who keep the LSP's applications."""
+    """One application with its units.
+
+    `participant_ref` is null for callers who do not manage the LSP's applications.
+    """
 
     participant_ref: str | None
     units: list[UnitBody]
 
     @classmethod
     def of_view(cls, view: usecases.ApplicationDetails) -> ApplicationBody:
-        """The body of one application."""
-        own = view.application.self_assessment
+        """Return the body of one application."""
+        assessment = view.application.self_assessment
+        answers = assessment.units if assessment else {}
         units = [
             UnitBody(
                 code=unit.code,
                 title=unit.title,
-                self_assessment=own.units.get(unit.code) if own else None,
+                self_assessment=answers.get(unit.code),
                 result=view.application.results.get(unit.code),
             )
             for unit in view.scheme.terms.units
         ]
-        return cls.of(
-            view.application,
-            participant_ref=view.origin.participant_ref if view.origin else None,
-            units=units,
-        )
+        participant_ref = view.origin.participant_ref if view.origin else None
+        return cls.of(view.application, participant_ref=participant_ref, units=units)
+
+
+def training_client(request: Request) -> ServiceClient:
+    """Return the client of training."""
+    return request.app.state.training
+
+
+Training = Annotated[ServiceClient, Depends(training_client)]
 
 
 @router.get("/v1/assessment-applications", summary="Daftar permohonan")
@@ -184,11 +190,10 @@ async def list_applications(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ApplicationBody]:
-    """The caller's applications; an assessor's are those assigned."""
-    page = await run(partial(usecases.listed, state, participant_ref, cursor, limit))
-    return paging.PageBody(
-        items=[ApplicationBody.of(item) for item in page.items], next_cursor=page.next_cursor
-    )
+    """List the caller's applications; an assessor sees the assigned ones."""
+    page = await run(partial(usecases.list_applications, state, participant_ref, cursor, limit))
+    items = [ApplicationBody.of(application) for application in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get(
@@ -197,112 +202,138 @@ async def list_applications(
     response_model=ApplicationView,
 )
 async def show_application(application_id: str, run: Run, response: Response) -> ApplicationBody:
-    """One application with its units."""
-    view = await run(partial(usecases.view, application_id))
-    dependencies.set_etag(response, view.application)
+    """Show one application with its units."""
+    view = await run(partial(usecases.view_application, application_id))
+    set_etag(response, view.application)
     return ApplicationView.of_view(view)
 
 
 @router.put("/v1/assessment-applications/{application_id}/apl-01", summary="Isi FR.APL.01")
-async def submit_form(application_id: str, body: FormBody, run: Run) -> ApplicationBody:
-    """The application form with its evidence."""
-    form = ApplicationForm(
-        evidence=tuple(
-            Evidence(kind=one.kind, description=one.description) for one in body.evidence
-        ),
-        signed_on=body.signed_on,
+async def submit_form(
+    application_id: str, body: FormBody, version: RequiredIfMatch, run: Run, response: Response
+) -> ApplicationBody:
+    """Submit the application form with its evidence."""
+    evidence = tuple(
+        Evidence(kind=piece.kind, description=piece.description) for piece in body.evidence
     )
-    return ApplicationBody.of(await run(partial(usecases.submit_form, application_id, form)))
+    form = ApplicationForm(evidence=evidence, signed_on=body.signed_on)
+    application = await run(partial(usecases.submit_form, application_id, form, version))
+    return _changed(application, response)
 
 
 @router.put("/v1/assessment-applications/{application_id}/apl-02", summary="Isi FR.APL.02")
 async def submit_self_assessment(
-    application_id: str, body: SelfAssessmentBody, run: Run
+    application_id: str,
+    body: SelfAssessmentBody,
+    version: RequiredIfMatch,
+    run: Run,
+    response: Response,
 ) -> ApplicationBody:
-    """The candidate's own view, unit by unit."""
-    return ApplicationBody.of(
-        await run(
-            partial(
-                usecases.submit_self_assessment,
-                application_id,
-                SelfAssessment(units=body.units, signed_on=body.signed_on),
-            )
-        )
-    )
+    """Submit the candidate's own assessment, unit by unit."""
+    assessment = SelfAssessment(units=body.units, signed_on=body.signed_on)
+    command = partial(usecases.submit_self_assessment, application_id, assessment, version)
+    return _changed(await run(command), response)
 
 
 @router.put("/v1/assessment-applications/{application_id}/assignment", summary="Tugaskan asesor")
-async def assign(application_id: str, body: AssignmentBody, run: Run) -> ApplicationBody:
-    """Assessor, venue and day, when no rule is against it; otherwise every rule that is, by its code."""
-    work = partial(usecases.assign, application_id, body.assessor_id, body.venue_id, body.held_on)
-    return ApplicationBody.of(
-        await run(
-            work,
-            contended=usecases.contended_documents(body.assessor_id, body.venue_id, body.held_on),
-        )
+async def assign(
+    application_id: str,
+    body: AssignmentBody,
+    version: RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> ApplicationBody:
+    """Assign assessor, venue and day; a refusal lists every reason by its code."""
+    command = partial(
+        usecases.assign, application_id, body.assessor_id, body.venue_id, body.held_on, version
     )
+    contended = usecases.contended_documents(body.assessor_id, body.venue_id, body.held_on)
+    return _changed(await run(command, contended=contended), response)
 
 
 @router.put(
     "/v1/assessment-applications/{application_id}/declaration",
     summary="Nyatakan benturan kepentingan",
 )
-async def declare(application_id: str, body: DeclarationBody, run: Run) -> ApplicationBody:
-    """Without this word no result is taken; with a conflict the assignment falls."""
-    return ApplicationBody.of(await run(partial(usecases.declare, application_id, body.conflict)))
+async def declare(
+    application_id: str,
+    body: DeclarationBody,
+    version: RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> ApplicationBody:
+    """Declare whether there is a conflict of interest.
+
+    Results are accepted only after the declaration; a conflict ends the assignment.
+    """
+    command = partial(usecases.declare, application_id, body.conflict, version)
+    return _changed(await run(command), response)
 
 
 @router.put(
     "/v1/assessment-applications/{application_id}/unit-results", summary="Catat hasil per unit"
 )
-async def record_results(application_id: str, body: ResultsBody, run: Run) -> ApplicationBody:
-    """Results as the assessor found them, also those recorded offline: repeated uploads change nothing."""
-    return ApplicationBody.of(
-        await run(partial(usecases.record_results, application_id, body.units))
-    )
+async def record_results(
+    application_id: str, body: ResultsBody, version: RequiredIfMatch, run: Run, response: Response
+) -> ApplicationBody:
+    """Record the assessor's results, also those recorded offline.
+
+    A repeated upload changes nothing.
+    """
+    command = partial(usecases.record_results, application_id, body.units, version)
+    return _changed(await run(command), response)
 
 
 @router.put("/v1/assessment-applications/{application_id}/recommendation", summary="Rekomendasikan")
-async def recommend(application_id: str, body: RecommendationBody, run: Run) -> ApplicationBody:
-    """The assessor recommends; the panel decides."""
-    return ApplicationBody.of(
-        await run(partial(usecases.recommend, application_id, body.competent))
-    )
+async def recommend(
+    application_id: str,
+    body: RecommendationBody,
+    version: RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> ApplicationBody:
+    """Record the assessor's recommendation; the panel decides."""
+    command = partial(usecases.recommend, application_id, body.competent, version)
+    return _changed(await run(command), response)
 
 
 @router.put("/v1/assessment-applications/{application_id}/name", summary="Minta nama asesi")
-async def fetch_name(application_id: str, request: Request, run: Run) -> ApplicationBody:
-    """Ask the register for the name as on the identity card and keep it sealed; somebody else confirms it."""
-    participant_ref = await run(partial(usecases.person_behind, application_id))
-    training: ServiceClient = request.app.state.training
-    asked_for = run.cause.caller.subject
-    answer = await training.request(
-        "POST",
-        "/internal/identities",
-        purpose="print-certificate",
-        on_behalf_of=asked_for,
-        body={"refs": [participant_ref]},
-    )
-    if not answer["items"]:
-        await run(partial(usecases.note_name_unavailable, application_id))
-        raise PersonUnknown
-    return ApplicationBody.of(
-        await run(partial(usecases.propose_name, application_id, answer["items"][0]["name"]))
-    )
+async def fetch_name(
+    application_id: str, version: RequiredIfMatch, training: Training, run: Run, response: Response
+) -> ApplicationBody:
+    """Request the name on the identity card and store it encrypted; another person confirms it."""
+    application = await name_process.fetch_name(application_id, version, training, run)
+    return _changed(application, response)
 
 
 @router.get(
     "/v1/assessment-applications/{application_id}/name", summary="Lihat nama yang akan dicetak"
 )
-async def show_name(application_id: str, run: Run) -> NameBody:
-    """The name that would be signed. Who reads it is noted."""
-    _, name = await run(partial(usecases.read_name, application_id))
+async def show_name(application_id: str, run: Run, response: Response) -> NameBody:
+    """Show the name that would be signed. The read is audited."""
+    application, name = await run(partial(usecases.read_name, application_id))
+    set_etag(response, application)
     return NameBody(name=name)
 
 
 @router.put(
     "/v1/assessment-applications/{application_id}/name/confirmation", summary="Konfirmasi nama"
 )
-async def confirm_name(application_id: str, body: NameBody, run: Run) -> ApplicationBody:
-    """A second person repeats the very name that will be signed."""
-    return ApplicationBody.of(await run(partial(usecases.confirm_name, application_id, body.name)))
+async def confirm_name(
+    application_id: str, body: NameBody, version: RequiredIfMatch, run: Run, response: Response
+) -> ApplicationBody:
+    """Confirm the name: a second person repeats exactly the name that will be signed."""
+    application = await run(partial(usecases.confirm_name, application_id, body.name, version))
+    return _changed(application, response)
+
+
+def _name_state(name: PrintedName | None) -> NameState:
+    if name is None:
+        return "missing"
+    return "confirmed" if name.confirmed_by else "fetched"
+
+
+def _changed(application: Application, response: Response) -> ApplicationBody:
+    """Return the body of a changed application, and set its ETag."""
+    set_etag(response, application)
+    return ApplicationBody.of(application)

@@ -1,4 +1,8 @@
-"""What is allowed: applications, from the completed course to the panel's decision (certification section 8)."""
+"""Rules of applications, from the completed course to the panel's decision.
+
+Source: certification section 8.
+Not here: what the panel may decide (panels).
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,12 @@ from enum import StrEnum
 
 from chassis.caller import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
+from services.certification.assessors.rules import Assessor
 from services.certification.events import ApplicationOpened, CompetencyAssessed, UnitResult
 from services.certification.origins.rules import Origin
 from services.certification.reasons import Reason, RulesBroken, require_no_reasons
 from services.certification.schemes.rules import Scheme
+from services.certification.venues.rules import Venue
 
 
 class ApplicationUnknown(NotFound):
@@ -45,8 +51,17 @@ class NameNotFetched(Conflict):
     title = "Nama belum diminta"
 
 
+class NameDiffers(Refused):
+    title = "Nama yang dikonfirmasi tidak sama dengan nama yang tersimpan"
+    field = "name"
+
+
+class PersonUnknown(Conflict):
+    title = "Nama orang ini tidak tersedia"
+
+
 class ApplicationState(StrEnum):
-    """How far an application has come."""
+    """The state of an application."""
 
     OPEN = "open"
     ASSIGNED = "assigned"
@@ -55,8 +70,8 @@ class ApplicationState(StrEnum):
     NOT_YET_COMPETENT = "not_yet_competent"
 
 
-class Result(StrEnum):
-    """Kompeten, belum kompeten."""
+class CompetencyResult(StrEnum):
+    """The result of one unit: kompeten (K) or belum kompeten (BK)."""
 
     K = "K"
     BK = "BK"
@@ -72,7 +87,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationForm:
-    """FR.APL.01: the application itself, with its evidence, signed by the candidate on that day."""
+    """FR.APL.01: the application with its evidence, signed by the candidate on that day."""
 
     evidence: tuple[Evidence, ...]
     signed_on: date
@@ -80,7 +95,7 @@ class ApplicationForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfAssessment:
-    """FR.APL.02: whether the candidate thinks to be competent, unit by unit."""
+    """FR.APL.02: whether the candidate claims to be competent, unit by unit."""
 
     units: dict[str, bool]
     signed_on: date
@@ -88,7 +103,10 @@ class SelfAssessment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrintedName:
-    """The name that will be signed, sealed. Asked for by one person, confirmed by another (R7)."""
+    """The name that will be signed, encrypted in `sealed`.
+
+    One person requests it from training, another confirms it (R7).
+    """
 
     sealed: str
     fetched_by: str
@@ -100,7 +118,7 @@ class PrintedName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """Who assesses where and when; the scheme's edition is frozen with it."""
+    """Who assesses where and on which day."""
 
     assessor_id: str
     met_no: str
@@ -112,7 +130,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """What the assessor recommends. Only the panel decides."""
+    """The assessor's recommendation. Only the panel decides."""
 
     competent: bool
     by: str
@@ -122,7 +140,11 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """One candidate's way to one certificate. `scheme_id` (the edition) is frozen at assignment; `assessor_id` is the assignment's, for the scope."""
+    """One candidate's application for one certificate.
+
+    `scheme_id` is the edition, frozen at assignment. `assessor_id` repeats the one of the
+    assignment, because it scopes what an assessor sees.
+    """
 
     id: str
     version: int = 0
@@ -138,7 +160,7 @@ class Application:
     assessor_id: str | None = None
     assignment: Assignment | None = None
     conflicted: frozenset[str] = frozenset()
-    results: dict[str, Result]
+    results: dict[str, CompetencyResult]
     recommendation: Recommendation | None = None
     panel_decision_id: str | None = None
 
@@ -146,7 +168,7 @@ class Application:
 def open_application(
     application_id: str, origin: Origin, scheme: Scheme, on: date
 ) -> tuple[Application, list[ApplicationOpened]]:
-    """The application that a completed course opens."""
+    """Open the application of a completed course."""
     application = Application(
         id=application_id,
         lsp_id=scheme.lsp_id,
@@ -155,18 +177,17 @@ def open_application(
         opened_on=on,
         results={},
     )
-    return application, [
-        ApplicationOpened(
-            participant_ref=origin.participant_ref,
-            application_id=application.id,
-            scheme_id=scheme.ref,
-            opened_on=on,
-        )
-    ]
+    event = ApplicationOpened(
+        participant_ref=origin.participant_ref,
+        application_id=application.id,
+        scheme_id=scheme.ref,
+        opened_on=on,
+    )
+    return application, [event]
 
 
 def submit_form(application: Application, form: ApplicationForm) -> Application:
-    """FR.APL.01 as it is now; it may change until the assignment."""
+    """Store FR.APL.01; it may change until the assignment."""
     _require_state(application, ApplicationState.OPEN)
     return replace(application, form=form)
 
@@ -174,28 +195,46 @@ def submit_form(application: Application, form: ApplicationForm) -> Application:
 def submit_self_assessment(
     application: Application, assessment: SelfAssessment, newest: Scheme
 ) -> Application:
-    """FR.APL.02 as it is now, for units of the newest edition."""
+    """Store FR.APL.02, which names units of the newest edition only."""
     _require_state(application, ApplicationState.OPEN)
-    if not assessment.units.keys() <= {unit.code for unit in newest.terms.units}:
+    if not assessment.units.keys() <= newest.unit_codes:
         raise UnitsDiffer
     return replace(application, self_assessment=assessment)
 
 
 def reasons_against_assignment(application: Application, scheme: Scheme) -> list[Reason]:
-    """APPLICATION_INCOMPLETE unless FR.APL.01 has evidence and FR.APL.02 answers for every unit."""
-    complete = (
-        application.form is not None
-        and application.form.evidence
-        and application.self_assessment is not None
-        and application.self_assessment.units.keys() == {unit.code for unit in scheme.terms.units}
-    )
-    return [] if complete else [Reason.APPLICATION_INCOMPLETE]
+    """Return APPLICATION_INCOMPLETE unless both forms are complete.
+
+    FR.APL.01 needs evidence, FR.APL.02 an answer for every unit.
+    """
+    form = application.form
+    assessment = application.self_assessment
+    has_evidence = form is not None and len(form.evidence) > 0
+    has_answers = assessment is not None and assessment.units.keys() == scheme.unit_codes
+    return [] if has_evidence and has_answers else [Reason.APPLICATION_INCOMPLETE]
+
+
+def require_assignable(
+    application: Application, newest: Scheme | None, assessor: Assessor, venue: Venue
+) -> Scheme:
+    """Return the edition to assess by. Raises ApplicationStateDiffers.
+
+    The scheme must be published, and assessor and venue must belong to the application's LSP.
+    """
+    is_one_lsp = assessor.lsp_id == venue.lsp_id == application.lsp_id
+    if newest is None or not is_one_lsp:
+        raise ApplicationStateDiffers(state=application.state.value)
+    return newest
 
 
 def assign(
     application: Application, scheme: Scheme, assignment: Assignment, reasons: list[Reason]
 ) -> Application:
-    """The assignment, unless there is any reason against it; the scheme's edition is frozen here."""
+    """Assign the assessment and freeze the scheme's edition.
+
+    `reasons` are those of assessor, venue, schedule and licence. Raises RulesBroken with all
+    reasons.
+    """
     _require_state(application, ApplicationState.OPEN, ApplicationState.ASSIGNED)
     if assignment.assessor_id in application.conflicted:
         reasons = [*reasons, Reason.ASSESSOR_CONFLICT]
@@ -211,34 +250,39 @@ def assign(
 
 
 def declare_conflict(application: Application, *, has_conflict: bool) -> Application:
-    """The assessor's word on conflicts of interest; with a conflict the assignment falls, and this assessor cannot be assigned again."""
+    """Store the assessor's declaration on conflicts of interest.
+
+    A conflict ends the assignment, and this assessor cannot be assigned again.
+    """
     _require_state(application, ApplicationState.ASSIGNED)
     assignment = _require_assignment(application)
     if not has_conflict:
         return replace(application, assignment=replace(assignment, conflict_free=True))
-    conflicted = application.conflicted | {assignment.assessor_id}
     return replace(
         application,
         state=ApplicationState.OPEN,
         scheme_id=None,
         assignment=None,
         assessor_id=None,
-        conflicted=conflicted,
+        conflicted=application.conflicted | {assignment.assessor_id},
         results={},
     )
 
 
 def record_results(
-    application: Application, scheme: Scheme, results: Mapping[str, Result], today: date
+    application: Application, scheme: Scheme, results: Mapping[str, CompetencyResult], today: date
 ) -> Application:
-    """Results of units as the assessor found them; the same ones again change nothing."""
+    """Record results of units; equal ones change nothing.
+
+    Raises RulesBroken before the assessor's declaration, NotYetHeld, UnitsDiffer.
+    """
     _require_state(application, ApplicationState.ASSIGNED)
     assignment = _require_assignment(application)
     if not assignment.conflict_free:
         raise RulesBroken([Reason.ASSESSOR_CONFLICT])
     if today < assignment.held_on:
         raise NotYetHeld
-    if not results.keys() <= {unit.code for unit in scheme.terms.units}:
+    if not results.keys() <= scheme.unit_codes:
         raise UnitsDiffer
     return replace(application, results=application.results | dict(results))
 
@@ -252,19 +296,21 @@ def recommend(
     by: Actor,
     now: datetime,
 ) -> tuple[Application, list[CompetencyAssessed]]:
-    """The assessor's recommendation, once every unit has a result; for 'kompeten' all of them must be K."""
+    """Store the assessor's recommendation, once every unit has a result.
+
+    Raises ResultsMissing, and RulesBroken when the result of a unit contradicts `competent`.
+    """
     _require_state(application, ApplicationState.ASSIGNED)
     codes = [unit.code for unit in scheme.terms.units]
     if application.results.keys() != set(codes):
         raise ResultsMissing
     if competent:
         require_no_reasons(reasons_against_competence(application, scheme))
-    done = replace(
-        application,
-        state=ApplicationState.RECOMMENDED,
-        recommendation=Recommendation(
-            competent=competent, by=by.by, at=now, on_behalf_of=by.on_behalf_of
-        ),
+    recommendation = Recommendation(
+        competent=competent, by=by.by, at=now, on_behalf_of=by.on_behalf_of
+    )
+    recommended = replace(
+        application, state=ApplicationState.RECOMMENDED, recommendation=recommendation
     )
     units = tuple(UnitResult(code=code, result=application.results[code].value) for code in codes)
     event = CompetencyAssessed(
@@ -274,51 +320,66 @@ def recommend(
         units=units,
         assessed_on=_require_assignment(application).held_on,
     )
-    return done, [event]
+    return recommended, [event]
 
 
 def reasons_against_competence(application: Application, scheme: Scheme) -> list[Reason]:
-    """UNIT_NOT_COMPETENT unless every unit is K: a partial K is no certificate of the scheme (R11)."""
-    return (
-        []
-        if all(application.results.get(unit.code) is Result.K for unit in scheme.terms.units)
-        else [Reason.UNIT_NOT_COMPETENT]
-    )
+    """Return UNIT_NOT_COMPETENT unless every unit is K.
+
+    Some competent units alone are no certificate of the scheme (R11).
+    """
+    results = [application.results.get(unit.code) for unit in scheme.terms.units]
+    if all(result is CompetencyResult.K for result in results):
+        return []
+    return [Reason.UNIT_NOT_COMPETENT]
 
 
 def propose_name(application: Application, sealed: str, by: Actor, now: datetime) -> Application:
-    """The name as training holds it, sealed and not confirmed yet."""
-    _require_state(
-        application, ApplicationState.OPEN, ApplicationState.ASSIGNED, ApplicationState.RECOMMENDED
-    )
-    return replace(
-        application,
-        name=PrintedName(
-            sealed=sealed, fetched_by=by.by, fetched_at=now, fetched_for=by.on_behalf_of
-        ),
-    )
+    """Store the name as training holds it: encrypted, not confirmed yet."""
+    _require_undecided(application)
+    name = PrintedName(sealed=sealed, fetched_by=by.by, fetched_at=now, fetched_for=by.on_behalf_of)
+    return replace(application, name=name)
+
+
+def require_fetched_name(application: Application) -> PrintedName:
+    """Return the name that would be signed. Raises NameNotFetched."""
+    if application.name is None:
+        raise NameNotFetched
+    return application.name
 
 
 def confirm_name(application: Application, by: Actor, now: datetime) -> Application:
-    """A second person has read the name and found it right."""
-    _require_state(
-        application, ApplicationState.OPEN, ApplicationState.ASSIGNED, ApplicationState.RECOMMENDED
-    )
-    if application.name is None:
-        raise NameNotFetched
-    if by.conflicts_with(Actor(application.name.fetched_by, application.name.fetched_for)):
+    """Store the confirmation of the name by a second person.
+
+    Raises NameNotFetched, and NameOwnConfirmation when the confirmer requested the name or one of
+    the two acts for the other.
+    """
+    _require_undecided(application)
+    name = require_fetched_name(application)
+    requester = Actor(name.fetched_by, name.fetched_for)
+    if by.conflicts_with(requester):
         raise NameOwnConfirmation
-    return replace(
-        application, name=replace(application.name, confirmed_by=by.by, confirmed_at=now)
-    )
+    return replace(application, name=replace(name, confirmed_by=by.by, confirmed_at=now))
+
+
+def require_same_name(stored: str, confirmed: str) -> None:
+    """Raise NameDiffers unless the confirmed name equals the stored one."""
+    if stored != confirmed:
+        raise NameDiffers
 
 
 def decide(application: Application, panel_decision_id: str, *, competent: bool) -> Application:
-    """The application after the panel's decision, whose rules `panels` knows."""
+    """Store the panel's decision. The panel's own rules are in `panels`."""
     return replace(
         application,
         state=ApplicationState.COMPETENT if competent else ApplicationState.NOT_YET_COMPETENT,
         panel_decision_id=panel_decision_id,
+    )
+
+
+def _require_undecided(application: Application) -> None:
+    _require_state(
+        application, ApplicationState.OPEN, ApplicationState.ASSIGNED, ApplicationState.RECOMMENDED
     )
 
 

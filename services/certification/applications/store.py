@@ -1,8 +1,9 @@
-"""How applications are kept."""
+"""The store of applications."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from chassis.persistence.store import Index, Page, Store
 from services.certification.applications.rules import (
@@ -13,6 +14,8 @@ from services.certification.applications.rules import (
 
 
 class Applications(Store[Application]):
+    """Applications, scoped by the caller's claims `lsp` and `assignment`."""
+
     kind = Application
     collection = "applications"
     person = "origin_ref"
@@ -28,8 +31,10 @@ class Applications(Store[Application]):
         cursor: str | None,
         limit: int,
     ) -> Page[Application]:
-        """The caller's applications, of one state or of some origins if so asked."""
-        where = ({"state": state} if state else {}) | (
-            {} if origin_refs is None else {"origin_ref": {"$in": list(origin_refs)}}
-        )
+        """Return a page of the caller's applications, optionally of one state or some origins."""
+        where: dict[str, Any] = {}
+        if state is not None:
+            where["state"] = state
+        if origin_refs is not None:
+            where["origin_ref"] = {"$in": list(origin_refs)}
         return await self.page(where, cursor=cursor, limit=limit)

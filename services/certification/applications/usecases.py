@@ -1,4 +1,7 @@
-"""What happens: applications from the completed course to the assessor's recommendation."""
+"""Use cases of applications, from the completed course to the assessor's recommendation.
+
+Not here: the request to training for a name (name_process).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from chassis.errors import Refused
 from chassis.ids import new_id
 from chassis.persistence.store import Page
 from services.certification.applications import rules
@@ -14,32 +16,28 @@ from services.certification.applications.rules import (
     Application,
     ApplicationForm,
     ApplicationState,
-    ApplicationStateDiffers,
     Assignment,
-    Result,
+    CompetencyResult,
     SelfAssessment,
 )
 from services.certification.assessors import rules as assessors
-from services.certification.certificates.rules import WESTERN_INDONESIA
+from services.certification.credentials.document import WESTERN_INDONESIA
 from services.certification.lsps.rules import reasons_against_certification
 from services.certification.names.rules import clean_name
 from services.certification.origins.rules import Origin
 from services.certification.schedules import rules as schedules
 from services.certification.schedules.rules import Booking
-from services.certification.schemes.rules import Scheme, SchemeUnknown
+from services.certification.schemes.rules import Scheme
 from services.certification.transaction import Transaction
-from services.certification.vault import FieldCipher
 from services.certification.venues import rules as venues
-
-
-class NameDiffers(Refused):
-    title = "Nama yang dikonfirmasi tidak sama dengan nama yang tersimpan"
-    field = "name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationDetails:
-    """An application with what the caller may see of where it comes from, and the edition it is, or would be, assessed by."""
+    """An application with its origin, as far as the caller may see it, and its edition.
+
+    The edition is the frozen one, or the newest while none is frozen.
+    """
 
     application: Application
     origin: Origin | None
@@ -47,18 +45,16 @@ class ApplicationDetails:
 
 
 async def open_application(origin: Origin, scheme: Scheme, tx: Transaction) -> None:
-    """A completed course opens one application, however often it is told."""
+    """Open one application per enrolment; a repeated completion changes nothing."""
     if await tx.origins.find_by_enrolment(origin.enrolment_id) is not None:
         return
     tx.origins.add(origin)
-    application, events = rules.open_application(
-        new_id(), origin, scheme, tx.now.astimezone(WESTERN_INDONESIA).date()
-    )
+    application, events = rules.open_application(new_id(), origin, scheme, _today(tx))
     tx.applications.add(application, events)
 
 
-async def view(application_id: str, tx: Transaction) -> ApplicationDetails:
-    """One of the caller's applications."""
+async def view_application(application_id: str, tx: Transaction) -> ApplicationDetails:
+    """Return one of the caller's applications; the read is audited."""
     application = await tx.applications.get(application_id)
     tx.note("applications.read", application.id, person=application.origin_ref)
     return ApplicationDetails(
@@ -68,60 +64,60 @@ async def view(application_id: str, tx: Transaction) -> ApplicationDetails:
     )
 
 
-async def listed(
+async def list_applications(
     state: ApplicationState | None,
     participant_ref: str | None,
     cursor: str | None,
     limit: int,
     tx: Transaction,
 ) -> Page[Application]:
-    """The caller's applications, of one state or one person if so asked."""
-    origins = (
-        None
-        if participant_ref is None
-        else [
-            origin.id
-            for origin in await tx.origins.list_by_participant(await tx.resolve(participant_ref))
-        ]
-    )
-    page = await tx.applications.list_page(state, origins, cursor, limit)
-    tx.note(
-        "applications.listed",
-        "",
-        refs=sorted({application.origin_ref for application in page.items}),
-    )
+    """Return a page of the caller's applications, optionally of one state or one person."""
+    origin_refs: list[str] | None = None
+    if participant_ref is not None:
+        survivor = await tx.resolve(participant_ref)
+        origin_refs = [origin.id for origin in await tx.origins.list_by_participant(survivor)]
+    page = await tx.applications.list_page(state, origin_refs, cursor, limit)
+    refs = sorted({application.origin_ref for application in page.items})
+    tx.note("applications.listed", "", refs=refs)
     return page
 
 
-async def submit_form(application_id: str, form: ApplicationForm, tx: Transaction) -> Application:
-    """FR.APL.01."""
-    before = await tx.applications.get(application_id)
+async def submit_form(
+    application_id: str, form: ApplicationForm, version: int, tx: Transaction
+) -> Application:
+    """Store FR.APL.01."""
+    before = await tx.applications.get(application_id, if_match=version)
     return tx.applications.save(before, rules.submit_form(before, form))
 
 
 async def submit_self_assessment(
-    application_id: str, assessment: SelfAssessment, tx: Transaction
+    application_id: str, assessment: SelfAssessment, version: int, tx: Transaction
 ) -> Application:
-    """FR.APL.02."""
-    before = await tx.applications.get(application_id)
-    return tx.applications.save(
-        before, rules.submit_self_assessment(before, assessment, await _read_edition(before, tx))
-    )
+    """Store FR.APL.02."""
+    before = await tx.applications.get(application_id, if_match=version)
+    edition = await _read_edition(before, tx)
+    after = rules.submit_self_assessment(before, assessment, edition)
+    return tx.applications.save(before, after)
 
 
 async def assign(
-    application_id: str, assessor_id: str, venue_id: str, held_on: date, tx: Transaction
+    application_id: str,
+    assessor_id: str,
+    venue_id: str,
+    held_on: date,
+    version: int,
+    tx: Transaction,
 ) -> Application:
-    """Assessor, venue and day, if every rule of certification section 8 allows; the scheme's newest edition is frozen."""
-    before = await tx.applications.get(application_id)
-    lsp, assessor, venue = (
-        await tx.lsps.get(before.lsp_id),
-        await tx.assessors.get(assessor_id),
-        await tx.venues.get(venue_id),
-    )
-    scheme = await tx.schemes.find_newest(before.scheme_ref)
-    if scheme is None or {assessor.lsp_id, venue.lsp_id} != {lsp.id}:
-        raise ApplicationStateDiffers(state=before.state.value)
+    """Assign assessor, venue and day, and freeze the newest edition of the scheme.
+
+    Raises RulesBroken with every reason of certification section 8.
+    """
+    before = await tx.applications.get(application_id, if_match=version)
+    lsp = await tx.lsps.get(before.lsp_id)
+    assessor = await tx.assessors.get(assessor_id)
+    venue = await tx.venues.get(venue_id)
+    newest = await tx.schemes.find_newest(before.scheme_ref)
+    scheme = rules.require_assignable(before, newest, assessor, venue)
     origin = await tx.origins.get(before.origin_ref)
     booking = Booking(application_id=before.id, venue_id=venue.id, scheme_ref=scheme.ref)
     await _release_days(before, tx)
@@ -156,32 +152,45 @@ async def assign(
     return tx.applications.save(before, after)
 
 
-async def declare(application_id: str, conflict: bool, tx: Transaction) -> Application:  # noqa: FBT001 - a use case takes its values one by one
-    """The assessor's word on conflicts of interest."""
-    before = await tx.applications.get(application_id)
-    after = rules.declare_conflict(before, has_conflict=conflict)
-    if conflict:
+async def declare(
+    application_id: str,
+    has_conflict: bool,  # noqa: FBT001 - a use case takes its values one by one
+    version: int,
+    tx: Transaction,
+) -> Application:
+    """Store the assessor's declaration; a conflict ends the assignment."""
+    before = await tx.applications.get(application_id, if_match=version)
+    after = rules.declare_conflict(before, has_conflict=has_conflict)
+    if has_conflict:
         await _release_days(before, tx)
     return tx.applications.save(before, after)
 
 
 async def record_results(
-    application_id: str, results: Mapping[str, Result], tx: Transaction
+    application_id: str, results: Mapping[str, CompetencyResult], version: int, tx: Transaction
 ) -> Application:
-    """Results of units; an upload that is repeated changes nothing."""
+    """Record results of units; a repeated upload changes nothing.
+
+    A repeat succeeds with the version from before the first upload too (RFC 9110 section 13.1.1).
+    Raises VersionDiffers when an upload with another version would change something.
+    """
     before = await tx.applications.get(application_id)
-    after = rules.record_results(
-        before,
-        await _read_edition(before, tx),
-        results,
-        tx.now.astimezone(WESTERN_INDONESIA).date(),
-    )
-    return before if after == before else tx.applications.save(before, after)
+    edition = await _read_edition(before, tx)
+    after = rules.record_results(before, edition, results, _today(tx))
+    if after == before:
+        return before
+    before = await tx.applications.get(application_id, if_match=version)
+    return tx.applications.save(before, after)
 
 
-async def recommend(application_id: str, competent: bool, tx: Transaction) -> Application:  # noqa: FBT001 - a use case takes its values one by one
-    """The assessor's recommendation."""
-    before = await tx.applications.get(application_id)
+async def recommend(
+    application_id: str,
+    competent: bool,  # noqa: FBT001 - a use case takes its values one by one
+    version: int,
+    tx: Transaction,
+) -> Application:
+    """Store the assessor's recommendation."""
+    before = await tx.applications.get(application_id, if_match=version)
     origin = await tx.origins.get(before.origin_ref, scoped=False)
     after, events = rules.recommend(
         before,
@@ -194,9 +203,9 @@ async def recommend(application_id: str, competent: bool, tx: Transaction) -> Ap
     return tx.applications.save(before, after, events)
 
 
-async def person_behind(application_id: str, tx: Transaction) -> str:
-    """Whose name is to be asked for; the asking is noted."""
-    application = await tx.applications.get(application_id)
+async def read_participant_ref(application_id: str, version: int, tx: Transaction) -> str:
+    """Return whose name will be requested; the request is audited."""
+    application = await tx.applications.get(application_id, if_match=version)
     origin = await tx.origins.get(application.origin_ref)
     tx.note(
         "name.asked",
@@ -208,7 +217,7 @@ async def person_behind(application_id: str, tx: Transaction) -> str:
 
 
 async def note_name_unavailable(application_id: str, tx: Transaction) -> None:
-    """Training knows nobody behind this application; that is noted, for whoever asks why no name was printed."""
+    """Audit that training knows nobody behind this application, so that no name was printed."""
     application = await tx.applications.get(application_id)
     origin = await tx.origins.get(application.origin_ref)
     tx.note(
@@ -219,65 +228,72 @@ async def note_name_unavailable(application_id: str, tx: Transaction) -> None:
     )
 
 
-async def propose_name(application_id: str, name: str, tx: Transaction) -> Application:
-    """The name that training holds, sealed; a second person confirms it. NameUnfit when it cannot be signed."""
-    before = await tx.applications.get(application_id)
-    sealed = _vault(tx).encrypt(clean_name(name), name_context(before.id))
-    return tx.applications.save(before, rules.propose_name(before, sealed, tx.caller.actor, tx.now))
+async def propose_name(
+    application_id: str, name: str, version: int, tx: Transaction
+) -> Application:
+    """Store the name that training holds, encrypted; a second person confirms it.
+
+    Raises NameUnfit when the name cannot be signed.
+    """
+    before = await tx.applications.get(application_id, if_match=version)
+    sealed = tx.cipher.encrypt(clean_name(name), name_context(before.id))
+    after = rules.propose_name(before, sealed, tx.caller.actor, tx.now)
+    return tx.applications.save(before, after)
 
 
 async def read_name(application_id: str, tx: Transaction) -> tuple[Application, str]:
-    """The name that would be signed, for the person who confirms it; the reading is noted."""
+    """Return the name that would be signed, for the person who confirms it; the read is audited."""
     application = await tx.applications.get(application_id)
-    if application.name is None:
-        raise rules.NameNotFetched
+    name = rules.require_fetched_name(application)
     tx.note("name.read", application.origin_ref, purpose="confirm-name", application=application.id)
-    return application, _vault(tx).decrypt(application.name.sealed, name_context(application.id))
+    return application, tx.cipher.decrypt(name.sealed, name_context(application.id))
 
 
-async def confirm_name(application_id: str, name: str, tx: Transaction) -> Application:
-    """A second person says that this very name is right."""
-    before = await tx.applications.get(application_id)
+async def confirm_name(
+    application_id: str, name: str, version: int, tx: Transaction
+) -> Application:
+    """Store that a second person confirmed exactly this name."""
+    before = await tx.applications.get(application_id, if_match=version)
     after = rules.confirm_name(before, tx.caller.actor, tx.now)
-    if before.name is None or _vault(tx).decrypt(
-        before.name.sealed, name_context(before.id)
-    ) != clean_name(name):
-        raise NameDiffers
+    sealed = rules.require_fetched_name(before).sealed
+    stored = tx.cipher.decrypt(sealed, name_context(before.id))
+    rules.require_same_name(stored, clean_name(name))
     return tx.applications.save(before, after)
 
 
 def name_context(application_id: str) -> str:
-    """Where the sealed name of an application belongs."""
+    """Return the context to which an application's encrypted name is bound."""
     return f"application/{application_id}/name"
 
 
 def contended_documents(assessor_id: str, venue_id: str, held_on: date) -> list[str]:
-    """What assignments of one day write at once."""
+    """Return the documents that assignments of one day write at once."""
     return [f"assessor/{assessor_id}", f"venue/{venue_id}/{held_on}"]
 
 
+def _today(tx: Transaction) -> date:
+    return tx.now.astimezone(WESTERN_INDONESIA).date()
+
+
 async def _read_edition(application: Application, tx: Transaction) -> Scheme:
-    """The frozen edition, or the newest while none is frozen; unscoped, for who sees the application may see its units."""
-    scheme = (
-        await tx.schemes.find_newest(application.scheme_ref)
-        if application.scheme_id is None
-        else await tx.schemes.get(application.scheme_id, scoped=False)
-    )
-    if scheme is None:
-        raise SchemeUnknown
-    return scheme
+    """Return the frozen edition, or the newest while none is frozen.
+
+    Unscoped, because a caller who sees the application may see its units.
+    """
+    if application.scheme_id is None:
+        return await tx.schemes.get_newest(application.scheme_ref)
+    return await tx.schemes.get(application.scheme_id, scoped=False)
 
 
 async def _release_days(application: Application, tx: Transaction) -> None:
-    """Give back the days of the assignment that falls."""
-    if (assignment := application.assignment) is not None:
-        for day_id in (
-            schedules.assessor_day_id(assignment.met_no, assignment.held_on),
-            schedules.venue_day_id(assignment.venue_id, assignment.held_on),
-        ):
-            day = await tx.booking_days.get_or_empty(day_id)
-            tx.booking_days.put(day, schedules.release(day, application.id))
-
-
-def _vault(tx: Transaction) -> FieldCipher:
-    return tx.cipher
+    """Release the booked days of the assignment that ends."""
+    assignment = application.assignment
+    if assignment is None:
+        return
+    day_ids = (
+        schedules.assessor_day_id(assignment.met_no, assignment.held_on),
+        schedules.venue_day_id(assignment.venue_id, assignment.held_on),
+    )
+    for day_id in day_ids:
+        day = await tx.booking_days.get_or_empty(day_id)
+        tx.booking_days.put(day, schedules.release(day, application.id))

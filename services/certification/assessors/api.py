@@ -1,4 +1,4 @@
-"""How assessors are asked for."""
+"""Routes of assessors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
+from chassis.http.dependencies import RequiredIfMatch, set_etag
 from chassis.ids import new_id
 from services.certification.assessors import usecases
 from services.certification.assessors.rules import Assessor
@@ -23,7 +24,10 @@ Refs = Annotated[
 
 
 class NewAssessor(BaseModel):
-    """An assessor to be recorded at an LSP. `instructor_refs` are the references under which training knows the same person as an instructor."""
+    """An assessor to record at an LSP.
+
+    `instructor_refs` are the references under which training knows the same person as instructor.
+    """
 
     model_config = dependencies.STRICT
     lsp_id: str
@@ -35,7 +39,7 @@ class NewAssessor(BaseModel):
 
 
 class AssessorChanges(BaseModel):
-    """What may be changed; what is left out stays."""
+    """The fields to change; what is left out stays as it is."""
 
     model_config = dependencies.STRICT
     name: Name | None = None
@@ -58,7 +62,7 @@ class AssessorBody(BaseModel):
 
     @classmethod
     def of(cls, assessor: Assessor) -> AssessorBody:
-        """The body of an assessor."""
+        """Return the body of an assessor."""
         return cls(
             assessor_id=assessor.id,
             version=assessor.version,
@@ -72,29 +76,29 @@ class AssessorBody(BaseModel):
 
 
 @router.post("/v1/assessors", status_code=201, summary="Catat asesor")
-async def record_assessor(body: NewAssessor, run: Run) -> AssessorBody:
-    """An assessor of one of the caller's LSPs."""
-    return AssessorBody.of(
-        await run(partial(usecases.record_assessor, Assessor(id=new_id(), **body.model_dump())))
-    )
+async def record_assessor(body: NewAssessor, run: Run, response: Response) -> AssessorBody:
+    """Record an assessor of one of the caller's LSPs."""
+    assessor = Assessor(id=new_id(), **body.model_dump())
+    recorded = await run(partial(usecases.record_assessor, assessor))
+    set_etag(response, recorded)
+    return AssessorBody.of(recorded)
 
 
 @router.get("/v1/assessors", summary="Daftar asesor")
 async def list_assessors(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[AssessorBody]:
-    """The caller's assessors."""
-    page = await run(partial(usecases.assessors, cursor, limit))
-    return paging.PageBody(
-        items=[AssessorBody.of(item) for item in page.items], next_cursor=page.next_cursor
-    )
+    """List the caller's assessors."""
+    page = await run(partial(usecases.list_assessors, cursor, limit))
+    items = [AssessorBody.of(assessor) for assessor in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/assessors/{assessor_id}", summary="Lihat asesor")
 async def show_assessor(assessor_id: str, run: Run, response: Response) -> AssessorBody:
-    """One assessor."""
-    assessor = await run(partial(usecases.assessor, assessor_id))
-    dependencies.set_etag(response, assessor)
+    """Show one assessor."""
+    assessor = await run(partial(usecases.view_assessor, assessor_id))
+    set_etag(response, assessor)
     return AssessorBody.of(assessor)
 
 
@@ -102,13 +106,12 @@ async def show_assessor(assessor_id: str, run: Run, response: Response) -> Asses
 async def change_assessor(
     assessor_id: str,
     body: AssessorChanges,
-    version: dependencies.RequiredIfMatch,
+    version: RequiredIfMatch,
     run: Run,
     response: Response,
 ) -> AssessorBody:
-    """New facts of an assessor."""
-    assessor = await run(
-        partial(usecases.change_assessor, assessor_id, body.model_dump(exclude_none=True), version)
-    )
-    dependencies.set_etag(response, assessor)
+    """Change facts of an assessor."""
+    changes = body.model_dump(exclude_none=True)
+    assessor = await run(partial(usecases.change_assessor, assessor_id, changes, version))
+    set_etag(response, assessor)
     return AssessorBody.of(assessor)

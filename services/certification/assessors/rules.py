@@ -1,4 +1,4 @@
-"""What is allowed: assessors, their licence and their scope at one LSP (certification section 8)."""
+"""Rules of assessors: their licence and their scope at one LSP (certification section 8)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ class AssessorKnown(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessor:
-    """A licensed assessor at one LSP. The MET number is the person through all LSPs; `instructor_refs` are what training calls the same person."""
+    """A licensed assessor at one LSP.
+
+    The MET number identifies the person at all LSPs. `instructor_refs` are the references under
+    which training knows the same person as instructor.
+    """
 
     id: str
     version: int = 0
@@ -32,15 +36,24 @@ class Assessor:
     instructor_refs: frozenset[str] = frozenset()
 
 
+def require_new_met_no(holder: Assessor | None) -> None:
+    """Raise AssessorKnown when an assessor of the LSP has the MET number already."""
+    if holder is not None:
+        raise AssessorKnown
+
+
 def reasons_against_assessment(
     assessor: Assessor, scheme_ref: str, on: date, trained_by: frozenset[str]
 ) -> list[Reason]:
-    """Why this assessor may not assess on that day a candidate whom these instructors trained."""
-    found: list[Reason] = []
+    """Return why the assessor may not assess on that day; empty means allowed.
+
+    `trained_by` are the instructors who trained the candidate.
+    """
+    reasons: list[Reason] = []
     if on > assessor.met_valid_until:
-        found.append(Reason.MET_EXPIRED)
+        reasons.append(Reason.MET_EXPIRED)
     if scheme_ref not in assessor.scheme_refs:
-        found.append(Reason.ASSESSOR_OUT_OF_SCOPE)
-    if assessor.instructor_refs & trained_by:
-        found.append(Reason.ASSESSOR_TRAINED_CANDIDATE)
-    return found
+        reasons.append(Reason.ASSESSOR_OUT_OF_SCOPE)
+    if not assessor.instructor_refs.isdisjoint(trained_by):
+        reasons.append(Reason.ASSESSOR_TRAINED_CANDIDATE)
+    return reasons

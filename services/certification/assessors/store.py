@@ -1,4 +1,4 @@
-"""How assessors are kept."""
+"""The store of assessors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from services.certification.assessors.rules import Assessor, AssessorUnknown
 
 
 class Assessors(Store[Assessor]):
+    """Assessors, scoped by the caller's claims `lsp` and `assignment`."""
+
     kind = Assessor
     collection = "assessors"
     unknown = AssessorUnknown
@@ -14,9 +16,9 @@ class Assessors(Store[Assessor]):
     indexes = (Index("lsp_id", "met_no", unique=True),)
 
     async def find_by_met_no(self, lsp_id: str, met_no: str) -> Assessor | None:
-        """The assessor of this MET number at this LSP."""
+        """Return the assessor with this MET number at this LSP."""
         return await self.first({"lsp_id": lsp_id, "met_no": met_no})
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Assessor]:
-        """The caller's assessors."""
+        """Return a page of the caller's assessors."""
         return await self.page({}, cursor=cursor, limit=limit)

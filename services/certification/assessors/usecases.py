@@ -1,4 +1,4 @@
-"""What happens: assessors are recorded and their facts brought up to date."""
+"""Use cases of assessors: recording, changes."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ from dataclasses import replace
 from typing import Any
 
 from chassis.persistence.store import Page
-from services.certification.assessors.rules import Assessor, AssessorKnown
+from services.certification.assessors import rules
+from services.certification.assessors.rules import Assessor
 from services.certification.transaction import Transaction
 
 
 async def record_assessor(assessor: Assessor, tx: Transaction) -> Assessor:
-    """An assessor of one of the caller's LSPs."""
+    """Record an assessor of one of the caller's LSPs. Raises LspUnknown, AssessorKnown."""
     await tx.lsps.get(assessor.lsp_id)
-    if await tx.assessors.find_by_met_no(assessor.lsp_id, assessor.met_no) is not None:
-        raise AssessorKnown
+    holder = await tx.assessors.find_by_met_no(assessor.lsp_id, assessor.met_no)
+    rules.require_new_met_no(holder)
     return tx.assessors.add(assessor)
 
 
 async def change_assessor(
-    assessor_id: str, changes: Mapping[str, Any], if_match: int, tx: Transaction
+    assessor_id: str, changes: Mapping[str, Any], version: int, tx: Transaction
 ) -> Assessor:
-    """New facts of an assessor; assignments made before keep what they froze."""
-    before = await tx.assessors.get(assessor_id, if_match=if_match)
+    """Change facts of an assessor; earlier assignments keep what they froze."""
+    before = await tx.assessors.get(assessor_id, if_match=version)
     return tx.assessors.save(before, replace(before, **changes))
 
 
-async def assessor(assessor_id: str, tx: Transaction) -> Assessor:
-    """One of the caller's assessors."""
+async def view_assessor(assessor_id: str, tx: Transaction) -> Assessor:
+    """Return one of the caller's assessors."""
     return await tx.assessors.get(assessor_id)
 
 
-async def assessors(cursor: str | None, limit: int, tx: Transaction) -> Page[Assessor]:
-    """The caller's assessors."""
+async def list_assessors(cursor: str | None, limit: int, tx: Transaction) -> Page[Assessor]:
+    """Return a page of the caller's assessors."""
     return await tx.assessors.list_page(cursor, limit)

@@ -1,38 +1,50 @@
-"""How officers ask for certificates, papers and credentials."""
+"""Routes of certificates, papers and credentials, for officers.
+
+Not here: the public check (verifications).
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from chassis.http import dependencies, paging
-from services.certification.certificates import paper, rules, usecases
-from services.certification.certificates.rules import Certificate, CertificateState, RevocationCause
+from chassis.http.dependencies import RequiredIfMatch, set_etag
+from services.certification.certificates import paper_process, rules, usecases
+from services.certification.certificates.rules import (
+    Certificate,
+    CertificateChange,
+    CertificateState,
+    RevocationCause,
+)
 from services.certification.transaction import Run
 
 router = APIRouter(tags=["Sertifikat"])
 
 
 class CauseBody(BaseModel):
-    """Why: one of the closed list; it is never public."""
+    """The cause of a change, from the closed list; it is never public."""
 
     model_config = dependencies.STRICT
     cause: RevocationCause
 
 
 class ChangeBody(BaseModel):
-    """One change of state: what, when, by whom, why."""
+    """One change of state: the new state, when, by whom and why."""
 
     state: CertificateState
     at: datetime
     by: str
     cause: RevocationCause
+
+    @classmethod
+    def of(cls, change: CertificateChange) -> ChangeBody:
+        """Return the body of a change."""
+        return cls(state=change.state, at=change.at, by=change.by, cause=change.cause)
 
 
 class CertificateBody(BaseModel):
@@ -55,7 +67,7 @@ class CertificateBody(BaseModel):
 
     @classmethod
     def of(cls, certificate: Certificate) -> CertificateBody:
-        """The body of a certificate."""
+        """Return the body of a certificate."""
         return cls(
             certificate_id=certificate.id,
             version=certificate.version,
@@ -70,10 +82,7 @@ class CertificateBody(BaseModel):
             valid_until=certificate.valid_until,
             digest=certificate.digest,
             check_url=rules.check_url(certificate),
-            changes=[
-                ChangeBody(state=one.state, at=one.at, by=one.by, cause=one.cause)
-                for one in certificate.changes
-            ],
+            changes=[ChangeBody.of(change) for change in certificate.changes],
         )
 
 
@@ -85,43 +94,56 @@ async def list_certificates(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[CertificateBody]:
-    """The caller's certificates."""
-    page = await run(partial(usecases.listed, state, application_id, cursor, limit))
-    return paging.PageBody(
-        items=[CertificateBody.of(item) for item in page.items], next_cursor=page.next_cursor
-    )
+    """List the caller's certificates."""
+    page = await run(partial(usecases.list_certificates, state, application_id, cursor, limit))
+    items = [CertificateBody.of(certificate) for certificate in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/certificates/{certificate_id}", summary="Lihat sertifikat")
 async def show_certificate(certificate_id: str, run: Run, response: Response) -> CertificateBody:
-    """One certificate."""
-    certificate = await run(partial(usecases.certificate, certificate_id))
-    dependencies.set_etag(response, certificate)
-    return CertificateBody.of(certificate)
+    """Show one certificate."""
+    certificate = await run(partial(usecases.view_certificate, certificate_id))
+    return _shown(certificate, response)
 
 
 @router.post("/v1/certificates/{certificate_id}/suspension", summary="Bekukan sertifikat")
-async def suspend(certificate_id: str, body: CauseBody, run: Run) -> CertificateBody:
-    """It does not hold until it is reinstated: at once in our verification, in the list at the next tick."""
-    return CertificateBody.of(await run(partial(usecases.suspend, certificate_id, body.cause)))
+async def suspend(
+    certificate_id: str, body: CauseBody, version: RequiredIfMatch, run: Run, response: Response
+) -> CertificateBody:
+    """Suspend a certificate until it is reinstated.
+
+    It takes effect at once in our verification, and in the list on the next tick.
+    """
+    command = partial(usecases.suspend, certificate_id, body.cause, version)
+    return _shown(await run(command), response)
 
 
 @router.post("/v1/certificates/{certificate_id}/reinstatement", summary="Pulihkan sertifikat")
-async def reinstate(certificate_id: str, body: CauseBody, run: Run) -> CertificateBody:
-    """It holds again."""
-    return CertificateBody.of(await run(partial(usecases.reinstate, certificate_id, body.cause)))
+async def reinstate(
+    certificate_id: str, body: CauseBody, version: RequiredIfMatch, run: Run, response: Response
+) -> CertificateBody:
+    """Reinstate a suspended certificate."""
+    command = partial(usecases.reinstate, certificate_id, body.cause, version)
+    return _shown(await run(command), response)
 
 
 @router.post("/v1/certificates/{certificate_id}/revocation", summary="Cabut sertifikat")
-async def revoke(certificate_id: str, body: CauseBody, run: Run) -> CertificateBody:
-    """For ever; the second time changes nothing."""
-    return CertificateBody.of(await run(partial(usecases.revoke, certificate_id, body.cause)))
+async def revoke(
+    certificate_id: str, body: CauseBody, version: RequiredIfMatch, run: Run, response: Response
+) -> CertificateBody:
+    """Revoke a certificate permanently; a second revocation changes nothing."""
+    command = partial(usecases.revoke, certificate_id, body.cause, version)
+    return _shown(await run(command), response)
 
 
 @router.post("/v1/certificates/{certificate_id}/signing", summary="Tanda tangani lagi")
-async def sign_again(certificate_id: str, run: Run) -> CertificateBody:
-    """Have a reserved certificate that could not be signed tried again."""
-    return CertificateBody.of(await run(partial(usecases.sign_again, certificate_id)))
+async def sign_again(
+    certificate_id: str, version: RequiredIfMatch, run: Run, response: Response
+) -> CertificateBody:
+    """Queue a reserved certificate again that could not be signed."""
+    command = partial(usecases.sign_again, certificate_id, version)
+    return _shown(await run(command), response)
 
 
 @router.get(
@@ -130,47 +152,32 @@ async def sign_again(certificate_id: str, run: Run) -> CertificateBody:
     response_class=Response,
 )
 async def download_credential(certificate_id: str, run: Run) -> Response:
-    """The signed document."""
-    _, credential = await run(partial(usecases.credential, certificate_id))
+    """Download the signed document."""
+    _, credential = await run(partial(usecases.read_credential, certificate_id))
     return Response(
         json.dumps(credential, ensure_ascii=False),
-        headers=_download("json", certificate_id),
+        headers=_download_headers("json", certificate_id),
         media_type="application/vc",
     )
 
 
 @router.get("/v1/certificates/{certificate_id}/pdf", summary="Unduh PDF", response_class=Response)
 async def download_pdf(certificate_id: str, run: Run) -> Response:
-    """The paper: printed once, then always the same bytes."""
-    pdf = await run(partial(usecases.archived_paper, certificate_id))
-    if pdf is None:
-        certificate, credential = await run(partial(usecases.credential, certificate_id))
-        printed = await asyncio.to_thread(paper.render, _paper(certificate, credential))
-        pdf = await run(partial(usecases.archive_paper, certificate_id, paper.LAYOUT, printed))
-    return Response(pdf, headers=_download("pdf", certificate_id), media_type="application/pdf")
+    """Download the paper: printed once, then always the same bytes."""
+    pdf = await paper_process.print_paper(certificate_id, run)
+    headers = _download_headers("pdf", certificate_id)
+    return Response(pdf, headers=headers, media_type="application/pdf")
 
 
-def _paper(certificate: Certificate, credential: dict[str, Any]) -> paper.Paper:
-    """What stands on the paper is what was signed."""
-    subject = credential["credentialSubject"]
-    achievement = subject["achievement"]
-    return paper.Paper(
-        issuer_name=credential["issuer"]["name"],
-        name=subject["identifier"][0]["identityHash"],
-        scheme=achievement["name"],
-        units=tuple(
-            (unit["targetCode"], unit["targetName"], unit["targetFramework"])
-            for unit in achievement["alignment"]
-        ),
-        valid_from=datetime.fromisoformat(credential["validFrom"]),
-        valid_until=datetime.fromisoformat(credential["validUntil"]),
-        check_url=rules.check_url(certificate),
-        token=certificate.token,
-    )
+def _shown(certificate: Certificate, response: Response) -> CertificateBody:
+    """Return the body of a certificate, and set its ETag."""
+    set_etag(response, certificate)
+    return CertificateBody.of(certificate)
 
 
-def _download(kind: str, certificate_id: str) -> dict[str, str]:
+def _download_headers(extension: str, certificate_id: str) -> dict[str, str]:
+    file_name = f"sertifikat-{certificate_id[:8]}.{extension}"
     return {
-        "content-disposition": f'attachment; filename="sertifikat-{certificate_id[:8]}.{kind}"',
+        "content-disposition": f'attachment; filename="{file_name}"',
         "cache-control": "no-store",
     }

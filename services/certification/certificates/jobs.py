@@ -1,6 +1,8 @@
-"""The leased job that signs reserved certificates: reads in one transaction, signs outside any, issues in another.
+"""The leased job that signs reserved certificates.
 
-Everything that is signed was fixed when the certificate was reserved, and Ed25519 is deterministic: after a kill at any point the same bytes come out.
+It reads in one transaction, signs outside of any, and issues in another. Everything that is signed
+was fixed when the certificate was reserved, and Ed25519 is deterministic. After a kill at any point
+the same bytes are signed again.
 """
 
 from __future__ import annotations
@@ -24,43 +26,44 @@ BATCH_SIZE = 100
 log = structlog.get_logger(__name__)
 
 
-async def sign_reserved(signer: Signer, vault: FieldCipher, run: Runner[Transaction]) -> bool:
-    """Sign and issue the next batch; True when there may be more. One that cannot be signed waits with its reason, the others go on."""
-    batch = await run(partial(usecases.read_signing_requests, BATCH_SIZE))
-    signed = [await _sign(signer, vault, one) for one in batch]
-    if signed:
-        await run(partial(usecases.issue_signed, signed))
-    return len(batch) == BATCH_SIZE
+async def sign_reserved(signer: Signer, cipher: FieldCipher, run: Runner[Transaction]) -> bool:
+    """Sign and issue the next batch; return whether there may be more.
+
+    A certificate that cannot be signed waits with its failure and does not stop the others.
+    """
+    requests = await run(partial(usecases.read_signing_requests, BATCH_SIZE))
+    results = [await _sign(signer, cipher, request) for request in requests]
+    if results:
+        await run(partial(usecases.issue_signed, results))
+    return len(requests) == BATCH_SIZE
 
 
-async def _sign(signer: Signer, vault: FieldCipher, one: SigningRequest) -> SigningResult:
-    certificate = one.certificate
+async def _sign(signer: Signer, cipher: FieldCipher, request: SigningRequest) -> SigningResult:
+    certificate = request.certificate
     try:
-        name = clean_name(
-            vault.decrypt(certificate.sealed_name, name_context(certificate.application_id))
+        sealed_name = certificate.sealed_name
+        name = clean_name(cipher.decrypt(sealed_name, name_context(certificate.application_id)))
+        unsigned = document.build_certificate(
+            rules.build_content(certificate, request.scheme, name)
         )
-        unsigned = document.build_certificate(rules.build_content(certificate, one.scheme, name))
         configuration = proof.build_configuration(
             unsigned,
             document.format_utc(certificate.valid_from),
             f"{certificate.issuer}#{certificate.key_name}",
         )
-        signature = await signer.sign(
-            certificate.lsp_id,
-            certificate.key_name,
-            proof.build_signing_input(unsigned, configuration),
-        )
+        message = proof.build_signing_input(unsigned, configuration)
+        signature = await signer.sign(certificate.lsp_id, certificate.key_name, message)
     except (KeyMissing, VaultUnreadable, NameUnfit) as error:
         return _report_failure(certificate.id, type(error).__name__)
-    secured = proof.attach_proof(unsigned, configuration, signature)
-    if one.public_key is None or not proof.is_valid(secured, secured["proof"][0], one.public_key):
+    signed = proof.attach_proof(unsigned, configuration, signature)
+    public_key = request.public_key
+    if public_key is None or not proof.is_valid(signed, signed["proof"][0], public_key):
         return _report_failure(certificate.id, "KeyDiffers")
+    text = json.dumps(signed, ensure_ascii=False)
     return SigningResult(
         certificate_id=certificate.id,
-        digest=proof.digest(secured),
-        sealed_credential=vault.encrypt(
-            json.dumps(secured, ensure_ascii=False), usecases.credential_context(certificate.id)
-        ),
+        digest=proof.digest(signed),
+        sealed_credential=cipher.encrypt(text, usecases.credential_context(certificate.id)),
     )
 
 

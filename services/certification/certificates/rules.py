@@ -1,18 +1,24 @@
-"""What is allowed: certificates from their reservation to their end (certification section 9, R10).
+"""Rules of certificates, from their reservation to their revocation.
 
-RESERVED -> (signed outside any transaction) -> ISSUED <-> SUSPENDED -> REVOKED. Whether a date has passed is told by verification, not kept as a state.
+Source: certification section 9, R10.
+RESERVED -> (signed outside any transaction) -> ISSUED <-> SUSPENDED -> REVOKED.
+Not here: whether a date has passed, which is no state but computed by verification.
 """
 
 from __future__ import annotations
 
 import calendar
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound
 from services.certification.applications.rules import Application
-from services.certification.credentials.document import CertificateContent, StatusSlot, Unit
+from services.certification.credentials.document import (
+    WESTERN_INDONESIA,
+    CertificateContent,
+    Unit,
+)
 from services.certification.events import (
     CertificateIssued,
     CertificateReinstated,
@@ -23,8 +29,7 @@ from services.certification.events import (
 from services.certification.lsps.rules import KeyPurpose, Lsp, newest_key_name
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.schemes.rules import Scheme
-
-WESTERN_INDONESIA = timezone(timedelta(hours=7))
+from services.certification.statuslists.rules import StatusListSlots
 
 
 class CertificateUnknown(NotFound):
@@ -36,7 +41,7 @@ class CertificateStateDiffers(Conflict):
 
 
 class CertificateState(StrEnum):
-    """What has become of a certificate."""
+    """The state of a certificate."""
 
     RESERVED = "reserved"
     ISSUED = "issued"
@@ -45,7 +50,10 @@ class CertificateState(StrEnum):
 
 
 class RevocationCause(StrEnum):
-    """The closed list of reasons (certification 12.12). None of them is a conviction or a suspicion, and none is ever public."""
+    """The closed list of causes of a change of state (certification 12.12).
+
+    None of them is a conviction or a suspicion, and none is ever public.
+    """
 
     DATA_ERROR = "data_error"
     REPLACED = "replaced"
@@ -67,17 +75,11 @@ class CertificateChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusListSlots:
-    """A certificate's places in the two lists of an epoch."""
-
-    epoch_id: str
-    revocation: StatusSlot
-    suspension: StatusSlot
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """A certificate. Its id is random and is the credential's urn:uuid; the name and the signed document are kept sealed."""
+    """A certificate. The name and the signed document are stored encrypted.
+
+    Its id is random and is the urn:uuid of the credential.
+    """
 
     id: str
     version: int = 0
@@ -108,7 +110,10 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedPaper:
-    """The PDF as it was first printed, sealed; its id is the certificate's, `layout` the version of the layout, `digest` the SHA-256 of the PDF."""
+    """The PDF as it was first printed, encrypted in `sealed`; its id is that of the certificate.
+
+    `layout` is the version of the layout, `digest` the SHA-256 of the PDF.
+    """
 
     id: str
     version: int = 0
@@ -120,7 +125,7 @@ class ArchivedPaper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identifiers:
-    """The random parts of a certificate: its id, its subject's, the 60 bits of its check address."""
+    """The random parts of a certificate: its id, its subject's id, and the token (60 bits)."""
 
     id: str
     subject_id: str
@@ -128,20 +133,25 @@ class Identifiers:
 
 
 def start_of_validity(day: date) -> datetime:
-    """The moment from which a certificate decided on that day holds: 00:00 in Asia/Jakarta, for every facility."""
+    """Return the first moment of validity: 00:00 in Asia/Jakarta, for every facility."""
     return datetime(day.year, day.month, day.day, tzinfo=WESTERN_INDONESIA)
 
 
 def end_of_validity(day: date, months: int) -> datetime:
-    """The first moment at which it no longer holds, by the calendar: 29 February + 36 months is 28 February."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year, month = day.year + years, month + 1
-    return start_of_validity(date(year, month, min(day.day, calendar.monthrange(year, month)[1])))
+    """Return the first moment after the validity, by the calendar.
+
+    29 February + 36 months is 28 February.
+    """
+    extra_years, month_index = divmod(day.month - 1 + months, 12)
+    year = day.year + extra_years
+    month = month_index + 1
+    last_day = calendar.monthrange(year, month)[1]
+    return start_of_validity(date(year, month, min(day.day, last_day)))
 
 
 def reserve(
     identifiers: Identifiers,
-    place: StatusListSlots,
+    slots: StatusListSlots,
     application: Application,
     scheme: Scheme,
     lsp: Lsp,
@@ -149,10 +159,15 @@ def reserve(
     panel_decision_id: str,
     decided_on: date,
 ) -> Certificate:
-    """All that will be signed, fixed before it is: signing it again gives the same bytes."""
+    """Fix everything that will be signed, so that signing again gives the same bytes.
+
+    Raises RulesBroken without a key of the issuer or a name.
+    """
     key = newest_key_name(lsp, KeyPurpose.KEY)
-    if key is None or application.name is None:
-        raise RulesBroken([Reason.ISSUER_KEY_MISSING if key is None else Reason.NAME_NOT_CONFIRMED])
+    if key is None:
+        raise RulesBroken([Reason.ISSUER_KEY_MISSING])
+    if application.name is None:
+        raise RulesBroken([Reason.NAME_NOT_CONFIRMED])
     return Certificate(
         id=identifiers.id,
         lsp_id=lsp.id,
@@ -162,7 +177,7 @@ def reserve(
         scheme_id=scheme.id,
         token=identifiers.token,
         subject_id=identifiers.subject_id,
-        place=place,
+        place=slots,
         issuer=lsp.did,
         issuer_name=lsp.name,
         origin_url=lsp.origin,
@@ -176,7 +191,7 @@ def reserve(
 
 
 def build_content(certificate: Certificate, scheme: Scheme, name: str) -> CertificateContent:
-    """What the certificate says, for the document that is signed."""
+    """Return the content of the document to sign."""
     return CertificateContent(
         id=certificate.id,
         subject_id=certificate.subject_id,
@@ -209,10 +224,13 @@ def issue(
     sealed_credential: str,
     now: datetime,
 ) -> tuple[Certificate, list[CertificateIssued]]:
-    """The signed certificate. One that was issued before stays as it is: signing may have been resumed."""
+    """Issue the signed certificate.
+
+    A certificate that is no longer reserved stays as it is, because signing may have been resumed.
+    """
     if certificate.state is not CertificateState.RESERVED:
         return certificate, []
-    done = replace(
+    issued = replace(
         certificate,
         state=CertificateState.ISSUED,
         failure=None,
@@ -230,66 +248,86 @@ def issue(
         valid_until=certificate.valid_until.astimezone(WESTERN_INDONESIA).date(),
         digest=digest,
     )
-    return done, [event]
+    return issued, [event]
 
 
 def record_signing_failure(certificate: Certificate, failure: str) -> Certificate:
-    """It could not be signed for this reason (a code); others go on, and it waits until somebody has it tried again."""
+    """Store why the certificate could not be signed (a code); it waits until an officer retries."""
     return replace(certificate, failure=failure)
 
 
 def retry_signing(certificate: Certificate) -> Certificate:
-    """Let it be signed again."""
+    """Clear the failure, so that the certificate is signed again.
+
+    Raises CertificateStateDiffers once it is issued.
+    """
     _require_state(certificate, CertificateState.RESERVED)
     return replace(certificate, failure=None)
+
+
+def require_sealed_credential(certificate: Certificate) -> str:
+    """Return the encrypted signed document. Raises CertificateStateDiffers before it is signed."""
+    if certificate.sealed_credential is None:
+        raise CertificateStateDiffers(state=certificate.state.value)
+    return certificate.sealed_credential
+
+
+def require_signed(certificate: Certificate | None) -> Certificate:
+    """Return the certificate. Raises CertificateUnknown when it is missing or not signed yet."""
+    if certificate is None or certificate.sealed_credential is None:
+        raise CertificateUnknown
+    return certificate
 
 
 def suspend(
     certificate: Certificate, participant_ref: str, cause: RevocationCause, by: str, now: datetime
 ) -> tuple[Certificate, list[CertificateSuspended]]:
-    """It does not hold for a while."""
+    """Suspend an issued certificate. Raises CertificateStateDiffers."""
     _require_state(certificate, CertificateState.ISSUED)
-    return _change_state(certificate, CertificateState.SUSPENDED, cause, by, now), [
-        CertificateSuspended(
-            participant_ref=participant_ref,
-            certificate_id=certificate.id,
-            scheme_id=certificate.scheme_ref,
-        )
-    ]
+    suspended = _change_state(certificate, CertificateState.SUSPENDED, cause, by, now)
+    event = CertificateSuspended(
+        participant_ref=participant_ref,
+        certificate_id=certificate.id,
+        scheme_id=certificate.scheme_ref,
+    )
+    return suspended, [event]
 
 
 def reinstate(
     certificate: Certificate, participant_ref: str, cause: RevocationCause, by: str, now: datetime
 ) -> tuple[Certificate, list[CertificateReinstated]]:
-    """It holds again."""
+    """Reinstate a suspended certificate. Raises CertificateStateDiffers."""
     _require_state(certificate, CertificateState.SUSPENDED)
-    return _change_state(certificate, CertificateState.ISSUED, cause, by, now), [
-        CertificateReinstated(
-            participant_ref=participant_ref,
-            certificate_id=certificate.id,
-            scheme_id=certificate.scheme_ref,
-        )
-    ]
+    reinstated = _change_state(certificate, CertificateState.ISSUED, cause, by, now)
+    event = CertificateReinstated(
+        participant_ref=participant_ref,
+        certificate_id=certificate.id,
+        scheme_id=certificate.scheme_ref,
+    )
+    return reinstated, [event]
 
 
 def revoke(
     certificate: Certificate, participant_ref: str, cause: RevocationCause, by: str, now: datetime
 ) -> tuple[Certificate, list[CertificateRevoked]]:
-    """It holds no more, for ever. The second time changes nothing."""
+    """Revoke a certificate permanently; a second revocation changes nothing.
+
+    Raises CertificateStateDiffers before it is issued.
+    """
     if certificate.state is CertificateState.REVOKED:
         return certificate, []
     _require_state(certificate, CertificateState.ISSUED, CertificateState.SUSPENDED)
-    return _change_state(certificate, CertificateState.REVOKED, cause, by, now), [
-        CertificateRevoked(
-            participant_ref=participant_ref,
-            certificate_id=certificate.id,
-            scheme_id=certificate.scheme_ref,
-        )
-    ]
+    revoked = _change_state(certificate, CertificateState.REVOKED, cause, by, now)
+    event = CertificateRevoked(
+        participant_ref=participant_ref,
+        certificate_id=certificate.id,
+        scheme_id=certificate.scheme_ref,
+    )
+    return revoked, [event]
 
 
 def check_url(certificate: Certificate) -> str:
-    """The short address on the paper, all in upper case so that its QR stays coarse."""
+    """Return the short address on the paper, in upper case so that its QR code stays coarse."""
     return f"{certificate.origin_url}/V/{certificate.token}".upper()
 
 
@@ -300,11 +338,8 @@ def _change_state(
     by: str,
     now: datetime,
 ) -> Certificate:
-    return replace(
-        certificate,
-        state=state,
-        changes=(*certificate.changes, CertificateChange(state=state, at=now, by=by, cause=cause)),
-    )
+    change = CertificateChange(state=state, at=now, by=by, cause=cause)
+    return replace(certificate, state=state, changes=(*certificate.changes, change))
 
 
 def _require_state(certificate: Certificate, *states: CertificateState) -> None:

@@ -1,6 +1,8 @@
-"""How certificates and their papers are kept."""
+"""The stores of certificates and their papers."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from chassis.persistence.store import Index, Page, Store
 from services.certification.certificates.rules import (
@@ -12,6 +14,8 @@ from services.certification.certificates.rules import (
 
 
 class Certificates(Store[Certificate]):
+    """Certificates, scoped by the caller's claim `lsp`."""
+
     kind = Certificate
     collection = "certificates"
     person = "origin_ref"
@@ -27,27 +31,27 @@ class Certificates(Store[Certificate]):
     secret = frozenset({"sealed_name", "sealed_credential", "token"})
 
     async def list_awaiting_signature(self, most: int) -> list[Certificate]:
-        """Reserved certificates that nothing stands in the way of."""
+        """Return up to `most` reserved certificates without a failure, ordered by id."""
         return await self.find(
             {"state": CertificateState.RESERVED, "failure": None}, sort=[("_id", 1)], limit=most
         )
 
     async def count_by_queue_state(self) -> dict[str, int]:
-        """How many reserved certificates wait to be signed, and how many something stands in the way of. Unscoped, for figures."""
+        """Return how many reserved certificates wait to be signed, and how many have failed."""
         stuck = await self.count({"state": CertificateState.RESERVED, "failure": {"$ne": None}})
-        return {
-            "waiting": await self.count({"state": CertificateState.RESERVED, "failure": None}),
-            "stuck": stuck,
-        }
+        waiting = await self.count({"state": CertificateState.RESERVED, "failure": None})
+        return {"waiting": waiting, "stuck": stuck}
 
     async def count_in_force(self) -> int:
-        """How many are issued and neither suspended nor revoked. Unscoped, for figures."""
-        return await self.count(
-            {"lsp_id": {"$gt": ""}, "state": CertificateState.ISSUED}
-        )  # the first half finds the index
+        """Return how many are issued and neither suspended nor revoked."""
+        # The condition on lsp_id is always true; it lets the query use the index (lsp_id, state).
+        return await self.count({"lsp_id": {"$gt": ""}, "state": CertificateState.ISSUED})
 
     async def find_by_token(self, token: str) -> Certificate | None:
-        """The certificate of a check address; unscoped, for whoever holds the paper may ask."""
+        """Return the certificate of a check address.
+
+        Unscoped, because anybody who holds the paper may ask.
+        """
         return await self.first({"token": token}, scoped=False)
 
     async def list_page(
@@ -57,14 +61,18 @@ class Certificates(Store[Certificate]):
         cursor: str | None,
         limit: int,
     ) -> Page[Certificate]:
-        """The caller's certificates, of one state or application if so asked."""
-        where = ({"state": state} if state else {}) | (
-            {"application_id": application_id} if application_id else {}
-        )
+        """Return a page of the caller's certificates, optionally of one state or application."""
+        where: dict[str, Any] = {}
+        if state is not None:
+            where["state"] = state
+        if application_id:
+            where["application_id"] = application_id
         return await self.page(where, cursor=cursor, limit=limit)
 
 
 class Papers(Store[ArchivedPaper]):
+    """Archived papers, scoped by the caller's claim `lsp`."""
+
     kind = ArchivedPaper
     collection = "papers"
     scope = {"lsp": "lsp_id"}

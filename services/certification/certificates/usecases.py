@@ -1,4 +1,7 @@
-"""What happens: certificates are reserved, signed ones issued, suspended, reinstated, revoked; papers archived."""
+"""Use cases of certificates: signing results, changes of state, reads, archived papers.
+
+Not here: reserving (panels), signing (jobs) and printing (paper_process).
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,23 @@ from services.certification.certificates.rules import (
     ArchivedPaper,
     Certificate,
     CertificateState,
-    CertificateStateDiffers,
     Identifiers,
     RevocationCause,
 )
+from services.certification.lsps.rules import TOKEN_LENGTH, Lsp
 from services.certification.schemes.rules import Scheme
 from services.certification.statuslists.rules import raise_bit, raised_bit_id
 from services.certification.transaction import Transaction
-from services.certification.vault import FieldCipher
+
+SIGN_JOB = "sign-certificates"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningRequest:
-    """A reserved certificate with what it takes to sign it; `public` is None when the LSP no longer lists the key."""
+    """A reserved certificate with everything needed to sign it.
+
+    `public_key` is None when the LSP no longer lists the key.
+    """
 
     certificate: Certificate
     scheme: Scheme
@@ -38,7 +45,7 @@ class SigningRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningResult:
-    """How signing came out: a digest with the sealed document, or a failure's code."""
+    """The result of signing: the digest with the encrypted document, or the code of a failure."""
 
     certificate_id: str
     digest: str = ""
@@ -47,170 +54,183 @@ class SigningResult:
 
 
 def new_identifiers() -> Identifiers:
-    """Random ones: UUIDs of version 4, for a time in them would tell batches apart; 60 bits in base32 for the check address."""
-    token = base64.b32encode(secrets.token_bytes(8)).decode()[:12]
+    """Return random identifiers.
+
+    The ids are UUIDs of version 4, because a time in them would distinguish batches. The token is
+    60 bits in base32.
+    """
+    token = base64.b32encode(secrets.token_bytes(8)).decode()[:TOKEN_LENGTH]
     return Identifiers(id=str(uuid.uuid4()), subject_id=str(uuid.uuid4()), token=token)
 
 
 def credential_context(certificate_id: str) -> str:
-    """Where a sealed credential belongs."""
+    """Return the context to which an encrypted credential is bound."""
     return f"certificate/{certificate_id}/credential"
 
 
 def paper_context(certificate_id: str) -> str:
-    """Where a sealed paper belongs."""
+    """Return the context to which an encrypted paper is bound."""
     return f"certificate/{certificate_id}/paper"
 
 
 async def read_signing_requests(most: int, tx: Transaction) -> list[SigningRequest]:
-    """Reserved certificates with their schemes and keys."""
+    """Return up to `most` reserved certificates with their schemes and keys."""
     certificates = await tx.certificates.list_awaiting_signature(most)
-    schemes = await tx.schemes.many(one.scheme_id for one in certificates)
-    lsps = await tx.lsps.many(one.lsp_id for one in certificates)
+    schemes = await tx.schemes.many(certificate.scheme_id for certificate in certificates)
+    lsps = await tx.lsps.many(certificate.lsp_id for certificate in certificates)
     return [
         SigningRequest(
-            certificate=one,
-            scheme=schemes[one.scheme_id],
-            public_key=next(
-                (key.public for key in lsps[one.lsp_id].keys if key.name == one.key_name), None
-            ),
+            certificate=certificate,
+            scheme=schemes[certificate.scheme_id],
+            public_key=_public_key(lsps[certificate.lsp_id], certificate.key_name),
         )
-        for one in certificates
+        for certificate in certificates
     ]
 
 
-async def issue_signed(signed: Sequence[SigningResult], tx: Transaction) -> None:
-    """The second transaction: what was signed is issued, what could not be waits with its reason."""
-    certificates = await tx.certificates.many(one.certificate_id for one in signed)
-    origins = await tx.origins.many(one.origin_ref for one in certificates.values())
-    schemes = await tx.schemes.many(one.scheme_id for one in certificates.values())
-    for one in signed:
-        before = certificates[one.certificate_id]
+async def issue_signed(results: Sequence[SigningResult], tx: Transaction) -> None:
+    """Issue what was signed, and store the failures of the rest.
+
+    A certificate that is no longer reserved stays as it is.
+    """
+    certificates = await tx.certificates.many(result.certificate_id for result in results)
+    origins = await tx.origins.many(certificate.origin_ref for certificate in certificates.values())
+    schemes = await tx.schemes.many(certificate.scheme_id for certificate in certificates.values())
+    for result in results:
+        before = certificates[result.certificate_id]
         if before.state is not CertificateState.RESERVED:
             continue
-        if one.failure:
-            tx.certificates.save(before, rules.record_signing_failure(before, one.failure))
+        if result.failure:
+            tx.certificates.save(before, rules.record_signing_failure(before, result.failure))
             continue
-        participant_ref = origins[before.origin_ref].participant_ref
         after, events = rules.issue(
             before,
             schemes[before.scheme_id],
-            participant_ref,
-            digest=one.digest,
-            sealed_credential=one.sealed_credential,
+            origins[before.origin_ref].participant_ref,
+            digest=result.digest,
+            sealed_credential=result.sealed_credential,
             now=tx.now,
         )
         tx.certificates.save(before, after, events)
 
 
-async def sign_again(certificate_id: str, tx: Transaction) -> Certificate:
-    """Have one that could not be signed tried again."""
-    before = await tx.certificates.get(certificate_id)
-    tx.wake("sign-certificates")
+async def sign_again(certificate_id: str, version: int, tx: Transaction) -> Certificate:
+    """Queue a certificate again that could not be signed."""
+    before = await tx.certificates.get(certificate_id, if_match=version)
+    tx.wake(SIGN_JOB)
     return tx.certificates.save(before, rules.retry_signing(before))
 
 
-async def suspend(certificate_id: str, cause: RevocationCause, tx: Transaction) -> Certificate:
-    """At once in our own verification, in the list at the next tick."""
-    before = await tx.certificates.get(certificate_id)
-    after, events = rules.suspend(
-        before, await _read_participant_ref(before, tx), cause, tx.caller.subject, tx.now
-    )
+async def suspend(
+    certificate_id: str, cause: RevocationCause, version: int, tx: Transaction
+) -> Certificate:
+    """Suspend a certificate: at once in our verification, in the list on the next tick."""
+    before = await tx.certificates.get(certificate_id, if_match=version)
+    participant_ref = await _read_participant_ref(before, tx)
+    after, events = rules.suspend(before, participant_ref, cause, tx.caller.subject, tx.now)
     tx.raised_bits.add(raise_bit(before.lsp_id, before.place.suspension))
     return tx.certificates.save(before, after, events)
 
 
-async def reinstate(certificate_id: str, cause: RevocationCause, tx: Transaction) -> Certificate:
-    """It holds again, at once here and in the list at the next tick."""
-    before = await tx.certificates.get(certificate_id)
-    after, events = rules.reinstate(
-        before, await _read_participant_ref(before, tx), cause, tx.caller.subject, tx.now
-    )
-    tx.raised_bits.remove(await tx.raised_bits.get(raised_bit_id(before.place.suspension)))
+async def reinstate(
+    certificate_id: str, cause: RevocationCause, version: int, tx: Transaction
+) -> Certificate:
+    """Reinstate a certificate: at once in our verification, in the list on the next tick."""
+    before = await tx.certificates.get(certificate_id, if_match=version)
+    participant_ref = await _read_participant_ref(before, tx)
+    after, events = rules.reinstate(before, participant_ref, cause, tx.caller.subject, tx.now)
+    raised = await tx.raised_bits.get(raised_bit_id(before.place.suspension))
+    tx.raised_bits.remove(raised)
     return tx.certificates.save(before, after, events)
 
 
-async def revoke(certificate_id: str, cause: RevocationCause, tx: Transaction) -> Certificate:
-    """For ever. The second time changes nothing."""
-    before = await tx.certificates.get(certificate_id)
-    after, events = rules.revoke(
-        before, await _read_participant_ref(before, tx), cause, tx.caller.subject, tx.now
-    )
+async def revoke(
+    certificate_id: str, cause: RevocationCause, version: int, tx: Transaction
+) -> Certificate:
+    """Revoke a certificate permanently; a second revocation changes nothing."""
+    before = await tx.certificates.get(certificate_id, if_match=version)
+    participant_ref = await _read_participant_ref(before, tx)
+    after, events = rules.revoke(before, participant_ref, cause, tx.caller.subject, tx.now)
     if not events:
         return before
     tx.raised_bits.add(raise_bit(before.lsp_id, before.place.revocation))
     return tx.certificates.save(before, after, events)
 
 
-async def certificate(certificate_id: str, tx: Transaction) -> Certificate:
-    """One of the caller's certificates."""
-    found = await tx.certificates.get(certificate_id)
-    tx.note("certificates.read", found.id, person=found.origin_ref)
-    return found
+async def view_certificate(certificate_id: str, tx: Transaction) -> Certificate:
+    """Return one of the caller's certificates; the read is audited."""
+    certificate = await tx.certificates.get(certificate_id)
+    tx.note("certificates.read", certificate.id, person=certificate.origin_ref)
+    return certificate
 
 
-async def listed(
+async def list_certificates(
     state: CertificateState | None,
     application_id: str | None,
     cursor: str | None,
     limit: int,
     tx: Transaction,
 ) -> Page[Certificate]:
-    """The caller's certificates."""
+    """Return a page of the caller's certificates; the read is audited."""
     page = await tx.certificates.list_page(state, application_id, cursor, limit)
-    tx.note("certificates.listed", "", refs=sorted({found.origin_ref for found in page.items}))
+    refs = sorted({certificate.origin_ref for certificate in page.items})
+    tx.note("certificates.listed", "", refs=refs)
     return page
 
 
-async def credential(certificate_id: str, tx: Transaction) -> tuple[Certificate, dict[str, Any]]:
-    """The signed document, for an officer; the reading is noted, for the name is in it."""
-    found = await tx.certificates.get(certificate_id)
-    tx.note("credential.read", found.origin_ref, purpose="hand-out", certificate=found.id)
-    return found, decrypt_credential(found, tx)
-
-
-async def archived_paper(certificate_id: str, tx: Transaction) -> bytes | None:
-    """The paper as it was first printed, None while it never was; the reading is noted."""
-    found = await tx.certificates.get(certificate_id)
-    tx.note("paper.read", found.origin_ref, purpose="hand-out", certificate=found.id)
-    paper = await tx.papers.seek(found.id)
-    return (
-        None
-        if paper is None
-        else base64.b64decode(_vault(tx).decrypt(paper.sealed, paper_context(found.id)))
+async def read_credential(
+    certificate_id: str, tx: Transaction
+) -> tuple[Certificate, dict[str, Any]]:
+    """Return the signed document, for an officer; the read is audited, as it contains the name."""
+    certificate = await tx.certificates.get(certificate_id)
+    tx.note(
+        "credential.read", certificate.origin_ref, purpose="hand-out", certificate=certificate.id
     )
+    return certificate, decrypt_credential(certificate, tx)
+
+
+async def read_archived_paper(certificate_id: str, tx: Transaction) -> bytes | None:
+    """Return the paper as first printed; None before the first print. The read is audited."""
+    certificate = await tx.certificates.get(certificate_id)
+    tx.note("paper.read", certificate.origin_ref, purpose="hand-out", certificate=certificate.id)
+    paper = await tx.papers.seek(certificate.id)
+    if paper is None:
+        return None
+    return base64.b64decode(tx.cipher.decrypt(paper.sealed, paper_context(certificate.id)))
 
 
 async def archive_paper(certificate_id: str, layout: int, pdf: bytes, tx: Transaction) -> bytes:
-    """Keep the first print for ever; whoever printed at the same moment gets that one."""
-    if (before := await archived_paper(certificate_id, tx)) is not None:
-        return before
-    found = await tx.certificates.get(certificate_id)
-    sealed = _vault(tx).encrypt(base64.b64encode(pdf).decode(), paper_context(found.id))
+    """Archive the first print permanently; return the archived one.
+
+    A concurrent print therefore gets the same bytes.
+    """
+    archived = await read_archived_paper(certificate_id, tx)
+    if archived is not None:
+        return archived
+    certificate = await tx.certificates.get(certificate_id)
+    text = base64.b64encode(pdf).decode()
     tx.papers.add(
         ArchivedPaper(
-            id=found.id,
-            lsp_id=found.lsp_id,
+            id=certificate.id,
+            lsp_id=certificate.lsp_id,
             layout=layout,
             digest=hashlib.sha256(pdf).hexdigest(),
-            sealed=sealed,
+            sealed=tx.cipher.encrypt(text, paper_context(certificate.id)),
         )
     )
     return pdf
 
 
 def decrypt_credential(certificate: Certificate, tx: Transaction) -> dict[str, Any]:
-    """The signed document of an issued certificate."""
-    if certificate.sealed_credential is None:
-        raise CertificateStateDiffers(state=certificate.state.value)
-    return json.loads(
-        _vault(tx).decrypt(certificate.sealed_credential, credential_context(certificate.id))
-    )
+    """Return the signed document of a certificate. Raises CertificateStateDiffers without one."""
+    sealed = rules.require_sealed_credential(certificate)
+    return json.loads(tx.cipher.decrypt(sealed, credential_context(certificate.id)))
+
+
+def _public_key(lsp: Lsp, key_name: str) -> str | None:
+    return next((key.public for key in lsp.keys if key.name == key_name), None)
 
 
 async def _read_participant_ref(certificate: Certificate, tx: Transaction) -> str:
-    return (await tx.origins.get(certificate.origin_ref)).participant_ref
-
-
-def _vault(tx: Transaction) -> FieldCipher:
-    return tx.cipher
+    origin = await tx.origins.get(certificate.origin_ref)
+    return origin.participant_ref

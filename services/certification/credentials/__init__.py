@@ -1,1 +1,5 @@
-"""The signed document: how it is built, read, secured and checked. Pure; nothing here knows a database or a host."""
+"""The signed document: how it is built, parsed, signed, verified and published.
+
+Publishing means the texts and the headers under which documents are served.
+Not here: anything that needs a database or a network.
+"""

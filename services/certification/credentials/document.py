@@ -1,4 +1,8 @@
-"""Builds the unsigned documents: the certificate (W3C VC 2.0 with Open Badges 3.0), the status list. Not here: signatures."""
+"""Builders of the unsigned documents: certificates and status lists.
+
+Standards: W3C Verifiable Credentials 2.0 with Open Badges 3.0; W3C Bitstring Status List v1.0.
+Not here: signatures (proof).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A competence unit, its code as the standard prints it (R9)."""
+    """A unit of competence, with its code as the standard prints it (R9)."""
 
     code: str
     title: str
@@ -23,7 +27,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSlot:
-    """One certificate's place in one status list: the list's opaque id and the index in it."""
+    """One certificate's slot in one status list: the list's opaque id and the index in it."""
 
     list_id: str
     index: int
@@ -31,7 +35,7 @@ class StatusSlot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateContent:
-    """All that a certificate says. `id` and `subject_id` are random UUIDs; dates are aware."""
+    """Everything that a certificate says. `id` and `subject_id` are random UUIDs."""
 
     id: str
     subject_id: str
@@ -52,55 +56,55 @@ class CertificateContent:
 
 
 def list_url(origin: str, list_id: str) -> str:
-    """Where a status list is served."""
+    """Return the URL of a status list."""
     return f"{origin}/l/{list_id}"
 
 
 def scheme_url(origin: str, scheme_ref: str, edition: int) -> str:
-    """The public page of one edition of a scheme."""
+    """Return the URL of the public page of one edition of a scheme."""
     return f"{origin}/s/{scheme_ref}/{edition}"
 
 
 def format_local(moment: datetime) -> str:
-    """An XSD dateTime in the one zone of all certificates (+07:00)."""
+    """Return an XSD dateTime in the one zone of all certificates (+07:00)."""
     return moment.astimezone(WESTERN_INDONESIA).isoformat(timespec="seconds")
 
 
 def format_utc(moment: datetime) -> str:
-    """An XSD dateTime in UTC with `Z`."""
+    """Return an XSD dateTime in UTC with `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def build_certificate(about: CertificateContent) -> Json:
-    """The unsigned credential of a certificate, exactly the shape that `shape.Credential` lets in."""
-    page = scheme_url(about.origin, about.scheme_ref, about.edition)
+def build_certificate(content: CertificateContent) -> Json:
+    """Return the unsigned credential, in exactly the shape of `shape.Credential`."""
+    page = scheme_url(content.origin, content.scheme_ref, content.edition)
     return {
         "@context": list(shape.CONTEXT),
-        "id": f"urn:uuid:{about.id}",
+        "id": f"urn:uuid:{content.id}",
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
-        "name": f"Sertifikat Kompetensi: {about.scheme_title}",
-        "issuer": {"id": about.issuer, "type": ["Profile"], "name": about.issuer_name},
-        "awardedDate": format_local(about.valid_from),
-        "validFrom": format_local(about.valid_from),
-        "validUntil": format_local(about.valid_until),
+        "name": f"Sertifikat Kompetensi: {content.scheme_title}",
+        "issuer": {"id": content.issuer, "type": ["Profile"], "name": content.issuer_name},
+        "awardedDate": format_local(content.valid_from),
+        "validFrom": format_local(content.valid_from),
+        "validUntil": format_local(content.valid_until),
         "credentialSubject": {
-            "id": f"urn:uuid:{about.subject_id}",
+            "id": f"urn:uuid:{content.subject_id}",
             "type": ["AchievementSubject"],
             "identifier": [
                 {
                     "type": "IdentityObject",
                     "identityType": "name",
                     "hashed": False,
-                    "identityHash": about.name,
+                    "identityHash": content.name,
                 }
             ],
             "achievement": {
                 "id": page,
                 "type": ["Achievement"],
                 "achievementType": "Certification",
-                "name": about.scheme_title,
-                "description": about.description,
-                "criteria": {"narrative": about.criteria},
+                "name": content.scheme_title,
+                "description": content.description,
+                "criteria": {"narrative": content.criteria},
                 "alignment": [
                     {
                         "type": ["Alignment"],
@@ -109,13 +113,13 @@ def build_certificate(about: CertificateContent) -> Json:
                         "targetFramework": unit.framework,
                         "targetUrl": page,
                     }
-                    for unit in about.units
+                    for unit in content.units
                 ],
             },
         },
         "credentialStatus": [
-            _build_status_entry(about.origin, "revocation", about.revocation),
-            _build_status_entry(about.origin, "suspension", about.suspension),
+            _build_status_entry(content.origin, "revocation", content.revocation),
+            _build_status_entry(content.origin, "suspension", content.suspension),
         ],
     }
 
@@ -140,7 +144,7 @@ def build_status_list(
     valid_from: datetime,
     valid_until: datetime,
 ) -> Json:
-    """The unsigned credential of a status list."""
+    """Return the unsigned credential of a status list."""
     return {
         "@context": list(shape.LIST_CONTEXT),
         "id": url,

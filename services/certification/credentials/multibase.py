@@ -1,4 +1,7 @@
-"""Multibase text of bytes: base58btc (`z`), base64url (`u`) and Ed25519 Multikeys. Not here: what the bytes mean."""
+"""Multibase text of bytes: base58btc (`z`), base64url (`u`) and Ed25519 Multikeys.
+
+Not here: what the bytes mean.
+"""
 
 from __future__ import annotations
 
@@ -16,45 +19,47 @@ _MAX_DIGITS = 128
 
 
 class NotMultibase(ValueError):
-    """The text is not the multibase form it should be."""
+    """The text is not in the expected multibase form."""
 
 
 def encode_base58(data: bytes) -> str:
-    """`z` and the base58btc digits; a leading zero byte is a leading `1`."""
-    number, digits = int.from_bytes(data), ""
+    """Return `z` and the base58btc digits; a leading zero byte becomes a leading `1`."""
+    number = int.from_bytes(data)
+    digits = ""
     while number:
-        number, rest = divmod(number, 58)
-        digits = _ALPHABET[rest] + digits
-    return "z" + "1" * (len(data) - len(data.lstrip(b"\0"))) + digits
+        number, remainder = divmod(number, 58)
+        digits = _ALPHABET[remainder] + digits
+    leading_zeros = len(data) - len(data.lstrip(b"\0"))
+    return "z" + "1" * leading_zeros + digits
 
 
 def decode_base58(text: str) -> bytes:
-    """The bytes of `z…`; NotMultibase for other letters or more than 128 of them (the work grows with the square)."""
+    """Return the bytes of `z…`. Raises NotMultibase.
+
+    More than 128 digits are refused, because the work grows with their square.
+    """
     digits = text[1:]
-    if (
-        not text.startswith("z")
-        or len(digits) > _MAX_DIGITS
-        or not all(letter in _VALUES for letter in digits)
-    ):
+    if not text.startswith("z") or len(digits) > _MAX_DIGITS:
         raise NotMultibase
     number = 0
-    for letter in digits:
-        number = number * 58 + _VALUES[letter]
-    zeros = len(digits) - len(digits.lstrip("1"))
-    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8)
+    for digit in digits:
+        if digit not in _VALUES:
+            raise NotMultibase
+        number = number * 58 + _VALUES[digit]
+    leading_zeros = len(digits) - len(digits.lstrip("1"))
+    return bytes(leading_zeros) + number.to_bytes((number.bit_length() + 7) // 8)
 
 
 def encode_base64url(data: bytes) -> str:
-    """`u` and base64url without padding."""
+    """Return `u` and base64url without padding."""
     return "u" + base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def decode_base64url(text: str) -> bytes:
-    """The bytes of `u…`; NotMultibase for anything that `base64url` would not have written."""
+    """Return the bytes of `u…`. Raises NotMultibase unless re-encoding gives the same text."""
+    padding = "=" * (-len(text[1:]) % 4)
     try:
-        data = base64.b64decode(
-            text[1:] + "=" * (-len(text[1:]) % 4), altchars=b"-_", validate=True
-        )
+        data = base64.b64decode(text[1:] + padding, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise NotMultibase from None
     if encode_base64url(data) != text:
@@ -63,12 +68,12 @@ def decode_base64url(text: str) -> bytes:
 
 
 def encode_multikey(key: Ed25519PublicKey) -> str:
-    """`publicKeyMultibase` of an Ed25519 key (W3C Multikey)."""
+    """Return the `publicKeyMultibase` of an Ed25519 key (W3C Multikey)."""
     return encode_base58(_ED25519_PUBLIC + key.public_bytes(Encoding.Raw, PublicFormat.Raw))
 
 
 def decode_multikey(text: str) -> Ed25519PublicKey:
-    """The Ed25519 key of a Multikey; NotMultibase for any other."""
+    """Return the Ed25519 key of a Multikey. Raises NotMultibase for any other key."""
     data = decode_base58(text)
     if data[:2] != _ED25519_PUBLIC or len(data) != len(_ED25519_PUBLIC) + _ED25519_BYTES:
         raise NotMultibase

@@ -1,4 +1,7 @@
-"""Reads an uploaded document under strict limits, before anything looks at what it says. Not here: what a credential must look like (`shape`)."""
+"""The parser of an uploaded document, under strict limits.
+
+Not here: what a credential must look like (shape).
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,24 @@ from chassis.errors import Malformed
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
 _MAX_EXACT_INTEGER = 2**53
-_BRACKETS = re.compile(
-    rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL
-)  # an unended string ends with the text, so that the scan stays linear
+_MAX_INTEGER_DIGITS = len(str(-_MAX_EXACT_INTEGER))
+
+# A string without its end matches to the end of the text, so that the scan stays linear.
+_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class DocumentMalformed(Malformed):
-    """The bytes are not the plain JSON object we accept (certification 5.1 step 1)."""
+    """The bytes are not the plain JSON object that we accept (certification 5.1 step 1)."""
 
     code = "malformed"
     title = "Dokumen tidak dapat dibaca"
 
 
 def parse_document(body: bytes) -> dict[str, Any]:
-    """The JSON object in these bytes.
+    """Return the JSON object in these bytes. Raises DocumentMalformed.
 
-    DocumentMalformed: over 64 KB, deeper than 20, not UTF-8 or not NFC, a key twice, NaN, a number beyond 2^53, not an object.
+    Refused are: more than 64 KB, a depth over 20, a text that is not UTF-8 or not NFC, a name
+    twice, NaN, a number beyond 2^53, and a value that is not an object.
     """
     if len(body) > MAX_BYTES:
         raise DocumentMalformed("Ukuran dokumen lebih dari 64 KB.")
@@ -45,37 +50,41 @@ def parse_document(body: bytes) -> dict[str, Any]:
         raise DocumentMalformed("Isi bukan JSON yang sah.") from None
     if not isinstance(value, dict):
         raise DocumentMalformed("Isi harus berupa satu objek JSON.")
-    found = cast("dict[str, Any]", value)
-    if not all(_is_nfc(text) for text in _iterate_texts(found)):
+    document = cast("dict[str, Any]", value)
+    if not all(_is_nfc(text) for text in _iterate_texts(document)):
         raise DocumentMalformed("Teks harus berbentuk Unicode NFC.")
-    return found
+    return document
 
 
 def _check_depth(body: bytes) -> None:
     depth = 0
     for match in _BRACKETS.finditer(body):
-        mark = match.group()
-        depth += 1 if mark in b"[{" else -1 if mark in b"]}" else 0
+        token = match.group()
+        if token in b"[{":
+            depth += 1
+        elif token in b"]}":
+            depth -= 1
         if depth > MAX_DEPTH:
             raise DocumentMalformed("Struktur terlalu dalam.")
 
 
 def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise DocumentMalformed("Satu nama muncul dua kali.")
-    return found
+    return members
 
 
 def _parse_integer(digits: str) -> int:
-    if len(digits) > len(str(-_MAX_EXACT_INTEGER)) or abs(int(digits)) > _MAX_EXACT_INTEGER:
+    # The length is checked first, because the work of int() grows faster than the text.
+    if len(digits) > _MAX_INTEGER_DIGITS or abs(int(digits)) > _MAX_EXACT_INTEGER:
         raise DocumentMalformed("Angka terlalu besar.")
     return int(digits)
 
 
 def _parse_float(digits: str) -> float:
     value = float(digits)
-    if not abs(value) <= _MAX_EXACT_INTEGER:
+    if abs(value) > _MAX_EXACT_INTEGER:
         raise DocumentMalformed("Angka terlalu besar.")
     return value
 
@@ -97,6 +106,5 @@ def _iterate_texts(value: Any) -> Iterator[str]:
 
 
 def _is_nfc(text: str) -> bool:
-    return unicodedata.is_normalized("NFC", text) and not any(
-        "\ud800" <= letter <= "\udfff" for letter in text
-    )
+    has_surrogate = any("\ud800" <= letter <= "\udfff" for letter in text)
+    return unicodedata.is_normalized("NFC", text) and not has_surrogate

@@ -1,7 +1,8 @@
-"""The closed shape of a credential and of a status list: every member named, nothing else let in (certification 2.1, 5.1 step 3).
+"""The closed shape of a credential and of a status list (certification 2.1, 5.1 step 3).
 
-JSON-LD drops terms it does not know and tolerates a scalar for an array, so only a closed shape says what was signed (R1-R3).
-Not here: whether the signature holds, or what the values mean.
+Every member is named and any other is refused. JSON-LD drops terms that it does not know and
+accepts a scalar for an array, so only a closed shape says what was signed (R1-R3).
+Not here: whether the signature is valid, or what the values mean.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ OPEN_BADGES = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
 CONTEXT = (CREDENTIALS_V2, OPEN_BADGES)
 LIST_CONTEXT = (CREDENTIALS_V2,)
 MAX_UNITS = 100
+_ALLOWED_SUITES = (["eddsa-jcs-2022"], ["eddsa-jcs-2022", "eddsa-rdfc-2022"])
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _DID = r"did:web:[a-z0-9.%A-Z-]{1,200}:i:[a-z0-9-]{1,60}"
@@ -33,10 +35,10 @@ _MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}
 
 
 def _exactly(*values: str) -> AfterValidator:
-    def check(given: list[str]) -> list[str]:
-        if given != list(values):
+    def check(texts: list[str]) -> list[str]:
+        if texts != list(values):
             raise ValueError("not the fixed values")
-        return given
+        return texts
 
     return AfterValidator(check)
 
@@ -159,16 +161,12 @@ class Credential(_Closed):
 
     @model_validator(mode="after")
     def _check_statuses_and_proofs(self) -> Self:
-        if [entry.status_purpose for entry in self.credential_status] != [
-            "revocation",
-            "suspension",
-        ]:
+        purposes = [entry.status_purpose for entry in self.credential_status]
+        if purposes != ["revocation", "suspension"]:
             raise ValueError("both statuses, revocation first")
-        suites = [member.cryptosuite for member in self.proof]
-        if suites[0] != "eddsa-jcs-2022" or suites[1:] not in ([], ["eddsa-rdfc-2022"]):
-            raise ValueError(
-                "one eddsa-jcs-2022 proof first, at most one eddsa-rdfc-2022 proof after it"
-            )
+        suites = [proof.cryptosuite for proof in self.proof]
+        if suites not in _ALLOWED_SUITES:
+            raise ValueError("one eddsa-jcs-2022 proof, then at most one eddsa-rdfc-2022 proof")
         return self
 
 
@@ -193,12 +191,12 @@ class StatusList(_Closed):
 
 
 def parse_credential(document: dict[str, Any]) -> Credential | None:
-    """The credential in this document, or None when any member is missing, added or of another shape."""
+    """Return the credential, or None when a member is missing, added or of another shape."""
     return _parse(Credential, document)
 
 
 def parse_status_list(document: dict[str, Any]) -> StatusList | None:
-    """The status list in this document, or None when any member is missing, added or of another shape."""
+    """Return the status list, or None when a member is missing, added or of another shape."""
     return _parse(StatusList, document)
 
 

@@ -1,24 +1,22 @@
-"""How LSPs are asked for, and their public DID documents."""
+"""Routes of LSPs, and their public DID documents."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
-from chassis.ids import utc_now
-from services.certification.certificates.rules import WESTERN_INDONESIA
-from services.certification.lsps import rules, usecases
-from services.certification.lsps.rules import KeyPurpose, Licence, Lsp, LspKind
+from chassis.http.dependencies import RequiredIfMatch, set_etag
+from services.certification.credentials.public_headers import UNINDEXED_HEADERS
+from services.certification.lsps import key_process, rules, usecases
+from services.certification.lsps.rules import Licence, Lsp, LspKind
 from services.certification.lsps.signer import Signer
 from services.certification.transaction import Run
-from services.certification.verifications.page import UNINDEXED_HEADERS
 
 router = APIRouter(tags=["LSP"])
 public = APIRouter(tags=["Penerbit"])
@@ -27,7 +25,7 @@ SchemeRef = Annotated[str, Field(min_length=1, max_length=60)]
 
 
 class NewLsp(BaseModel):
-    """An LSP to be registered. Name and slug stand on certificates and must be neutral."""
+    """An LSP to register. Name and slug appear on certificates and must be neutral."""
 
     model_config = dependencies.STRICT
     slug: Annotated[
@@ -50,6 +48,16 @@ class LicenceBody(BaseModel):
     valid_from: date
     valid_until: date
     scheme_refs: Annotated[frozenset[SchemeRef], Field(max_length=500)]
+
+    @classmethod
+    def of(cls, licence: Licence) -> LicenceBody:
+        """Return the body of a licence."""
+        return cls(
+            number=licence.number,
+            valid_from=licence.valid_from,
+            valid_until=licence.valid_until,
+            scheme_refs=licence.scheme_refs,
+        )
 
 
 class KeyBody(BaseModel):
@@ -74,7 +82,7 @@ class LspBody(BaseModel):
 
     @classmethod
     def of(cls, lsp: Lsp) -> LspBody:
-        """The body of an LSP."""
+        """Return the body of an LSP."""
         return cls(
             lsp_id=lsp.id,
             version=lsp.version,
@@ -82,15 +90,7 @@ class LspBody(BaseModel):
             name=lsp.name,
             kind=lsp.kind,
             did=lsp.did,
-            licences=[
-                LicenceBody(
-                    number=one.number,
-                    valid_from=one.valid_from,
-                    valid_until=one.valid_until,
-                    scheme_refs=one.scheme_refs,
-                )
-                for one in lsp.licences
-            ],
+            licences=[LicenceBody.of(licence) for licence in lsp.licences],
             keys=[
                 KeyBody(name=key.name, public_key_multibase=key.public, added_at=key.added_at)
                 for key in lsp.keys
@@ -98,66 +98,75 @@ class LspBody(BaseModel):
         )
 
 
+def issuer_signer(request: Request) -> Signer:
+    """Return the port to the issuers' private keys."""
+    return request.app.state.signer
+
+
+IssuerSigner = Annotated[Signer, Depends(issuer_signer)]
+
+
 @router.post("/v1/lsps", status_code=201, summary="Daftarkan LSP")
-async def register_lsp(body: NewLsp, request: Request, run: Run) -> LspBody:
-    """An issuer is known from now on; it needs a licence and keys before it can certify."""
-    return LspBody.of(
-        await run(
-            partial(
-                usecases.register_lsp, body.slug, body.name, body.kind, request.app.state.origin
-            )
-        )
-    )
+async def register_lsp(body: NewLsp, run: Run, response: Response) -> LspBody:
+    """Register an issuer. It needs a licence and keys before it can certify."""
+    lsp = await run(partial(usecases.register_lsp, body.slug, body.name, body.kind))
+    set_etag(response, lsp)
+    return LspBody.of(lsp)
 
 
 @router.get("/v1/lsps", summary="Daftar LSP")
 async def list_lsps(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[LspBody]:
-    """The caller's LSPs."""
-    page = await run(partial(usecases.lsps, cursor, limit))
-    return paging.PageBody(
-        items=[LspBody.of(item) for item in page.items], next_cursor=page.next_cursor
-    )
+    """List the caller's LSPs."""
+    page = await run(partial(usecases.list_lsps, cursor, limit))
+    items = [LspBody.of(lsp) for lsp in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/lsps/{lsp_id}", summary="Lihat LSP")
 async def show_lsp(lsp_id: str, run: Run, response: Response) -> LspBody:
-    """One LSP."""
-    lsp = await run(partial(usecases.lsp, lsp_id))
-    dependencies.set_etag(response, lsp)
+    """Show one LSP."""
+    lsp = await run(partial(usecases.view_lsp, lsp_id))
+    set_etag(response, lsp)
     return LspBody.of(lsp)
 
 
 @router.post("/v1/lsps/{lsp_id}/licences", status_code=201, summary="Catat lisensi LSP")
-async def license_lsp(lsp_id: str, body: LicenceBody, run: Run) -> LspBody:
-    """One more licence, or a corrected one of the same number."""
+async def license_lsp(
+    lsp_id: str, body: LicenceBody, version: RequiredIfMatch, run: Run, response: Response
+) -> LspBody:
+    """Add a licence, or correct the one of the same number."""
     licence = Licence(
         number=body.number,
         valid_from=body.valid_from,
         valid_until=body.valid_until,
         scheme_refs=body.scheme_refs,
     )
-    return LspBody.of(await run(partial(usecases.license_lsp, lsp_id, licence)))
+    lsp = await run(partial(usecases.license_lsp, lsp_id, licence, version))
+    set_etag(response, lsp)
+    return LspBody.of(lsp)
 
 
 @router.post("/v1/lsps/{lsp_id}/keys", status_code=201, summary="Buat kunci penerbit tahun ini")
-async def create_keys(lsp_id: str, request: Request, run: Run) -> LspBody:
-    """The two keys of this year, one for certificates and one for status lists. Asked again, they stay as they are."""
-    await replace(run, key=None)(partial(usecases.lsp, lsp_id))
-    signer: Signer = request.app.state.signer
-    year = utc_now().astimezone(WESTERN_INDONESIA).year
-    names = [rules.key_name(purpose, year) for purpose in KeyPurpose]
-    keys = [(name, await signer.create(lsp_id, name)) for name in names]
-    return LspBody.of(await run(partial(usecases.add_keys, lsp_id, keys)))
+async def create_keys(
+    lsp_id: str, version: RequiredIfMatch, signer: IssuerSigner, run: Run, response: Response
+) -> LspBody:
+    """Create this year's two keys: one for certificates, one for status lists.
+
+    Keys that exist already stay as they are.
+    """
+    lsp = await key_process.create_keys(lsp_id, version, signer, run)
+    set_etag(response, lsp)
+    return LspBody.of(lsp)
 
 
 @public.get("/i/{slug}/did.json", summary="Dokumen DID penerbit")
 async def did_document(slug: str, run: Run) -> Response:
-    """The issuer's DID document (did:web)."""
-    document = rules.build_did_document(await run(partial(usecases.issuer, slug)))
+    """Return the issuer's DID document (did:web)."""
+    issuer = await run(partial(usecases.find_issuer, slug))
     return JSONResponse(
-        document,
+        rules.build_did_document(issuer),
         headers={**UNINDEXED_HEADERS, "cache-control": "public, max-age=300"},
         media_type="application/did+json",
     )

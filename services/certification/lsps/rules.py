@@ -1,4 +1,7 @@
-"""What is allowed: LSPs as issuers, what their licences cover, which keys are theirs (certification sections 4, 5.1, 12.1)."""
+"""Rules of LSPs: what an issuer is, what its licences cover, which keys are its own.
+
+Sources: certification sections 4, 5.1, 12.1.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ from urllib.parse import urlsplit
 
 from chassis.errors import Conflict, NotFound, Refused
 from services.certification.credentials import did
-from services.certification.names import neutral
+from services.certification.names.rules import require_neutral
 from services.certification.reasons import Reason
 
 LspId = NewType("LspId", str)
-MAX_CHECK_URL_LENGTH = 44  # a QR of version 3, level Q holds 47 letters of HTTPS://HOST/V/<12> (certification section 7)
+
+# HTTPS://HOST/V/<12>: a QR of version 3, level Q holds 47 letters (certification section 7).
+MAX_CHECK_URL_LENGTH = 44
+TOKEN_LENGTH = 12
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -48,7 +54,7 @@ class KeyExists(Conflict):
 
 
 class LspKind(StrEnum):
-    """Whom an LSP certifies: its own people, its network, or a whole sector."""
+    """Whom an LSP certifies: its own people (P1), its network (P2) or a whole sector (P3)."""
 
     P1 = "P1"
     P2 = "P2"
@@ -56,7 +62,10 @@ class LspKind(StrEnum):
 
 
 class KeyPurpose(StrEnum):
-    """What a key may sign: certificates, or status lists; so that a stolen list key mints no certificate."""
+    """What a key may sign: certificates, or status lists.
+
+    They are two keys, so that a stolen key of lists cannot sign a certificate.
+    """
 
     KEY = "key"
     STATUS = "status"
@@ -64,7 +73,7 @@ class KeyPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Licence:
-    """What BNSP lets an LSP certify, and from when until when (both days included)."""
+    """A licence by BNSP: what an LSP may certify in which period (both days included)."""
 
     number: str
     valid_from: date
@@ -74,7 +83,10 @@ class Licence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerKey:
-    """A public key in assertionMethod. It stays there until the last certificate it signed has expired."""
+    """A public key in assertionMethod.
+
+    It stays there until the last certificate that it signed has expired.
+    """
 
     name: str
     public: str
@@ -83,7 +95,11 @@ class IssuerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lsp:
-    """A certification body. `origin` is where its DID, lists and check pages are served; it never changes, for it is in every certificate."""
+    """A certification body.
+
+    `origin` serves its DID, lists and check pages. It never changes, because every certificate
+    contains it.
+    """
 
     id: str
     version: int = 0
@@ -97,19 +113,15 @@ class Lsp:
 
 
 def register(lsp_id: str, *, slug: str, name: str, kind: LspKind, origin: str) -> Lsp:
-    """A new LSP, if nothing that its certificates will show tells where their holders were."""
+    """Return a new LSP. Raises SlugInvalid, OriginUnfit.
+
+    Raises WordDenied when slug, name or origin would reveal where holders were.
+    """
     if not _SLUG.fullmatch(slug):
         raise SlugInvalid
-    neutral.require_neutral(slug, "slug")
-    neutral.require_neutral(name, "name")
-    parts = urlsplit(origin)
-    if (
-        parts.scheme != "https"
-        or origin != f"https://{parts.netloc}"
-        or len(f"{origin}/V/") + 12 > MAX_CHECK_URL_LENGTH
-    ):
-        raise OriginUnfit("Harus https://HOST dan cukup pendek untuk kode QR.")
-    neutral.require_neutral(origin, "origin")
+    require_neutral(slug, "slug")
+    require_neutral(name, "name")
+    _check_origin(origin)
     return Lsp(
         id=lsp_id,
         slug=slug,
@@ -120,35 +132,52 @@ def register(lsp_id: str, *, slug: str, name: str, kind: LspKind, origin: str) -
     )
 
 
+def _check_origin(origin: str) -> None:
+    parts = urlsplit(origin)
+    is_plain_https = parts.scheme == "https" and origin == f"https://{parts.netloc}"
+    is_too_long = len(f"{origin}/V/") + TOKEN_LENGTH > MAX_CHECK_URL_LENGTH
+    if not is_plain_https or is_too_long:
+        raise OriginUnfit("Harus https://HOST dan cukup pendek untuk kode QR.")
+    require_neutral(origin, "origin")
+
+
+def require_free_slug(holder: Lsp | None) -> None:
+    """Raise SlugTaken when an LSP holds the slug already."""
+    if holder is not None:
+        raise SlugTaken
+
+
 def add_licence(lsp: Lsp, licence: Licence) -> Lsp:
-    """The LSP with one more licence; former ones stay, for certificates of their time hang on them."""
+    """Add a licence, or replace the one of the same number. Raises LicencePeriodInvalid.
+
+    Former licences stay, because certificates of their time depend on them.
+    """
     if licence.valid_until < licence.valid_from:
         raise LicencePeriodInvalid
-    return replace(
-        lsp,
-        licences=(*(known for known in lsp.licences if known.number != licence.number), licence),
-    )
+    others = [known for known in lsp.licences if known.number != licence.number]
+    return replace(lsp, licences=(*others, licence))
 
 
 def reasons_against_certification(lsp: Lsp, scheme_ref: str, on: date) -> list[Reason]:
-    """Why the LSP may not certify this scheme on that day; empty when it may."""
+    """Return why the LSP may not certify this scheme on that day; empty means allowed."""
     valid = [licence for licence in lsp.licences if licence.valid_from <= on <= licence.valid_until]
     if not valid:
         return [Reason.LICENCE_EXPIRED]
-    return (
-        []
-        if any(scheme_ref in licence.scheme_refs for licence in valid)
-        else [Reason.SCHEME_NOT_LICENSED]
-    )
+    if not any(scheme_ref in licence.scheme_refs for licence in valid):
+        return [Reason.SCHEME_NOT_LICENSED]
+    return []
 
 
 def key_name(purpose: KeyPurpose, year: int) -> str:
-    """`key-2026` or `status-2026`."""
+    """Return the name of a key, such as `key-2026` or `status-2026`."""
     return f"{purpose}-{year}"
 
 
 def add_key(lsp: Lsp, name: str, public: str, now: datetime) -> Lsp:
-    """The LSP with this public key. The same key again changes nothing; another one under the same name is KeyExists."""
+    """Add a public key; the same key again changes nothing.
+
+    Raises KeyExists when another key has this name.
+    """
     for known in lsp.keys:
         if known.name == name:
             if known.public != public:
@@ -158,10 +187,10 @@ def add_key(lsp: Lsp, name: str, public: str, now: datetime) -> Lsp:
 
 
 def newest_key_name(lsp: Lsp, purpose: KeyPurpose) -> str | None:
-    """The name of the key that signs now for this purpose, None when there is none yet."""
+    """Return the name of the key that signs now for this purpose; None without one."""
     return max((key.name for key in lsp.keys if key.name.startswith(f"{purpose}-")), default=None)
 
 
 def build_did_document(lsp: Lsp) -> dict[str, object]:
-    """The LSP's DID document."""
+    """Return the LSP's DID document."""
     return did.build_document(lsp.did, [(key.name, key.public) for key in lsp.keys])

@@ -1,4 +1,7 @@
-"""The port to issuers' private keys, and the one that keeps them as files. Not here: which key signs what; private keys never leave this port."""
+"""The port to issuers' private keys, and its implementation with files.
+
+Private keys never leave this port. Not here: which key signs what.
+"""
 
 from __future__ import annotations
 
@@ -21,60 +24,60 @@ from services.certification.credentials import multibase
 
 
 class KeyMissing(Exception):
-    """There is no such private key here."""
+    """The signer has no such private key."""
 
 
 class Signer(Protocol):
-    """Makes keys and signs with them. Never called inside a transaction."""
+    """Creates keys and signs with them. Never called inside a transaction."""
 
     async def create(self, lsp_id: str, key_name: str) -> str:
-        """Make the key unless it is there; its public half as a Multikey."""
+        """Create the key unless it exists; return its public half as a Multikey."""
         ...
 
     async def sign(self, lsp_id: str, key_name: str, message: bytes) -> bytes:
-        """The Ed25519 signature: the same message gives the same bytes. KeyMissing when there is no such key."""
+        """Return the Ed25519 signature; equal messages give equal bytes. Raises KeyMissing."""
         ...
 
 
 class FileSigner:
-    """One PKCS#8 file per key, readable by this process' user alone."""
+    """One PKCS#8 file per key, readable only by the user of this process."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     async def create(self, lsp_id: str, key_name: str) -> str:
-        """Make the key unless it is there; two that make it at once get the same one."""
+        """Create the key unless it exists; concurrent calls get the same key."""
         return await asyncio.to_thread(self._create, lsp_id, key_name)
 
     async def sign(self, lsp_id: str, key_name: str, message: bytes) -> bytes:
-        """The signature."""
+        """Return the signature. Raises KeyMissing."""
         return self._load(lsp_id, key_name).sign(message)
 
     def _create(self, lsp_id: str, key_name: str) -> str:
-        place = self._directory / lsp_id
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._file(lsp_id, key_name).exists():
+        folder = self._directory / lsp_id
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._path(lsp_id, key_name)
+        if not path.exists():
             content = Ed25519PrivateKey.generate().private_bytes(
                 Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
             )
-            with tempfile.NamedTemporaryFile(
-                dir=place, prefix=".new-"
-            ) as file:  # made with mode 600
+            # A temporary file has mode 600. Linking it never replaces a key that exists.
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=".new-") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
                 with contextlib.suppress(FileExistsError):
-                    os.link(file.name, self._file(lsp_id, key_name))
+                    os.link(file.name, path)
         return multibase.encode_multikey(self._load(lsp_id, key_name).public_key())
 
     def _load(self, lsp_id: str, key_name: str) -> Ed25519PrivateKey:
         try:
-            key = load_pem_private_key(self._file(lsp_id, key_name).read_bytes(), password=None)
+            key = load_pem_private_key(self._path(lsp_id, key_name).read_bytes(), password=None)
         except (FileNotFoundError, ValueError):
             raise KeyMissing from None
         if not isinstance(key, Ed25519PrivateKey):
             raise KeyMissing
         return key
 
-    def _file(self, lsp_id: str, key_name: str) -> Path:
+    def _path(self, lsp_id: str, key_name: str) -> Path:
         return self._directory / lsp_id / f"{key_name}.pem"

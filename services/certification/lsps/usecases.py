@@ -1,50 +1,51 @@
-"""What happens: LSPs are registered, licensed, given keys."""
+"""Use cases of LSPs: registration, licences, keys."""
 
 from __future__ import annotations
 
 from chassis.ids import new_id
 from chassis.persistence.store import Page
 from services.certification.lsps import rules
-from services.certification.lsps.rules import Licence, Lsp, LspKind, LspUnknown, SlugTaken
+from services.certification.lsps.rules import Licence, Lsp, LspKind
 from services.certification.transaction import Transaction
 
 
-async def register_lsp(slug: str, name: str, kind: LspKind, origin: str, tx: Transaction) -> Lsp:
-    """A new issuer."""
-    lsp = rules.register(new_id(), slug=slug, name=name, kind=kind, origin=origin)
-    if await tx.lsps.find_by_slug(slug) is not None:
-        raise SlugTaken
+async def register_lsp(slug: str, name: str, kind: LspKind, tx: Transaction) -> Lsp:
+    """Register an issuer. Raises SlugTaken and what `rules.register` raises."""
+    lsp = rules.register(new_id(), slug=slug, name=name, kind=kind, origin=tx.public_origin)
+    rules.require_free_slug(await tx.lsps.find_by_slug(slug))
     return tx.lsps.add(lsp)
 
 
-async def license_lsp(lsp_id: str, licence: Licence, tx: Transaction) -> Lsp:
-    """One more licence, or a corrected one of the same number."""
-    before = await tx.lsps.get(lsp_id)
+async def license_lsp(lsp_id: str, licence: Licence, version: int, tx: Transaction) -> Lsp:
+    """Add a licence, or correct the one of the same number."""
+    before = await tx.lsps.get(lsp_id, if_match=version)
     return tx.lsps.save(before, rules.add_licence(before, licence))
 
 
-async def add_keys(lsp_id: str, keys: list[tuple[str, str]], tx: Transaction) -> Lsp:
-    """Public keys (name, Multikey) in assertionMethod."""
-    before = await tx.lsps.get(lsp_id)
+async def require_lsp(lsp_id: str, tx: Transaction) -> None:
+    """Raise LspUnknown unless the LSP is one of the caller's."""
+    await tx.lsps.get(lsp_id)
+
+
+async def add_keys(lsp_id: str, keys: list[tuple[str, str]], version: int, tx: Transaction) -> Lsp:
+    """Add public keys (name, Multikey) to assertionMethod; known ones change nothing."""
+    before = await tx.lsps.get(lsp_id, if_match=version)
     after = before
     for name, public in keys:
         after = rules.add_key(after, name, public, tx.now)
     return before if after == before else tx.lsps.save(before, after)
 
 
-async def lsp(lsp_id: str, tx: Transaction) -> Lsp:
-    """One of the caller's LSPs."""
+async def view_lsp(lsp_id: str, tx: Transaction) -> Lsp:
+    """Return one of the caller's LSPs."""
     return await tx.lsps.get(lsp_id)
 
 
-async def lsps(cursor: str | None, limit: int, tx: Transaction) -> Page[Lsp]:
-    """The caller's LSPs."""
+async def list_lsps(cursor: str | None, limit: int, tx: Transaction) -> Page[Lsp]:
+    """Return a page of the caller's LSPs."""
     return await tx.lsps.list_page(cursor, limit)
 
 
-async def issuer(slug: str, tx: Transaction) -> Lsp:
-    """The issuer of this public name, for anybody."""
-    found = await tx.lsps.find_by_slug(slug)
-    if found is None:
-        raise LspUnknown
-    return found
+async def find_issuer(slug: str, tx: Transaction) -> Lsp:
+    """Return the issuer with this slug, for anybody. Raises LspUnknown."""
+    return await tx.lsps.get_by_slug(slug)

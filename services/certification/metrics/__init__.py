@@ -1,1 +1,4 @@
-"""Figures: what is measured now and then of what this service keeps, for those who watch it."""
+"""Scheduled gauges of certification.
+
+Not here: alerts on them (deploy/monitoring).
+"""

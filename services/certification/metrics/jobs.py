@@ -1,9 +1,13 @@
-"""The leased job that measures the queue of the signer and what is in force. Not here: what the figures mean for an alert (deploy/monitoring)."""
+"""The leased job that sets the gauges of certification.
+
+Not here: the alerts on them (deploy/monitoring).
+"""
 
 from __future__ import annotations
 
 from chassis.jobs.scheduled_gauges import ScheduledGauge
 from chassis.persistence.transactions import Runner
+from services.certification.metrics import usecases
 from services.certification.transaction import Transaction
 
 QUEUE = ScheduledGauge(
@@ -22,13 +26,9 @@ STATUS_LIST_AGE = ScheduledGauge(
 
 
 async def measure(run: Runner[Transaction]) -> bool:
-    """One round."""
-    await run(_measure)
+    """Measure once and set the gauges."""
+    measured = await run(usecases.measure)
+    QUEUE.set_by_label(measured.certificates_by_queue_state)
+    IN_FORCE.set(measured.certificates_in_force)
+    STATUS_LIST_AGE.set(measured.status_list_age_seconds)
     return False
-
-
-async def _measure(tx: Transaction) -> None:
-    ticks = (await tx.publications.read_ticks()).values()
-    QUEUE.set_by_label(await tx.certificates.count_by_queue_state())
-    IN_FORCE.set(await tx.certificates.count_in_force())
-    STATUS_LIST_AGE.set((tx.now - min(ticks)).total_seconds() if ticks else 0)

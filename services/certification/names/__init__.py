@@ -1,1 +1,4 @@
-"""What may be written on a paper that goes outside: names of people, and words that do not tell where somebody was."""
+"""Texts that may appear on public documents: names of people, and neutral words.
+
+Not here: where those texts are stored.
+"""

@@ -1,4 +1,7 @@
-"""What is kept: where a candidate comes from. Apart from the certificate, which holds only the opaque id of this (certification 12.8)."""
+"""The origin of a candidate, kept apart from the certificate (certification 12.8).
+
+Not here: the certificate, which holds only the opaque id of an origin.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ class OriginUnknown(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """The completed course behind an application. Only `participant_ref` ever changes: when training merges two records of one person."""
+    """The completed course behind an application.
+
+    Only `participant_ref` ever changes, when training merges two records of one person.
+    """
 
     id: str
     version: int = 0

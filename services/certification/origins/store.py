@@ -1,4 +1,4 @@
-"""How origins are kept: apart from certificates, and shown to no employer."""
+"""The store of origins: a collection apart from certificates, shown to no employer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from services.certification.origins.rules import Origin, OriginUnknown
 
 
 class Origins(Store[Origin]):
+    """Origins, scoped by the caller's claim `lsp`."""
+
     kind = Origin
     collection = "origins"
     person = "participant_ref"
@@ -15,9 +17,9 @@ class Origins(Store[Origin]):
     indexes = (Index("enrolment_id", unique=True), Index("participant_ref"))
 
     async def find_by_enrolment(self, enrolment_id: str) -> Origin | None:
-        """The origin that this enrolment's completion made."""
+        """Return the origin that the completion of this enrolment created."""
         return await self.first({"enrolment_id": enrolment_id})
 
     async def list_by_participant(self, participant_ref: str) -> list[Origin]:
-        """All origins of a person."""
+        """Return all origins of a person."""
         return await self.find({"participant_ref": participant_ref})

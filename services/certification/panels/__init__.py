@@ -1,0 +1,4 @@
+"""Decisions of the panel (pleno), which reserve certificates.
+
+Not here: signing and issuing (certificates).
+"""

@@ -1,19 +1,25 @@
-"""How panel decisions are entered and asked for."""
+"""Routes of panel decisions."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
-from services.certification.lsps import usecases as lsps
-from services.certification.panels import usecases
-from services.certification.panels.rules import Member, PanelDecision, PanelItem
+from chassis.http.dependencies import set_etag
+from services.certification.panels import decision_process, usecases
+from services.certification.panels.rules import (
+    Member,
+    PanelDecision,
+    PanelItem,
+    Sitting,
+    Verdict,
+)
+from services.certification.reasons import describe
 from services.certification.statuslists.pool import SlotPool
 from services.certification.transaction import Run
 
@@ -21,7 +27,7 @@ router = APIRouter(tags=["Pleno"])
 
 
 class MemberBody(BaseModel):
-    """Who sat on the panel; name the assessor's id where the member is an assessor of this LSP."""
+    """A member of the panel, with the assessor id where the member is an assessor of this LSP."""
 
     model_config = dependencies.STRICT
     name: Annotated[str, Field(min_length=1, max_length=120)]
@@ -37,7 +43,7 @@ class DecisionBody(BaseModel):
 
 
 class NewPanelDecision(BaseModel):
-    """One sitting."""
+    """One sitting to enter."""
 
     model_config = dependencies.STRICT
     lsp_id: str
@@ -48,6 +54,21 @@ class NewPanelDecision(BaseModel):
     members: Annotated[list[MemberBody], Field(min_length=1, max_length=20)]
     decisions: Annotated[list[DecisionBody], Field(min_length=1, max_length=500)]
 
+    def to_sitting(self) -> Sitting:
+        """Return the sitting."""
+        return Sitting(
+            lsp_id=self.lsp_id,
+            minutes_no=self.minutes_no,
+            decided_on=self.decided_on,
+            members=tuple(
+                Member(name=member.name, assessor_id=member.assessor_id) for member in self.members
+            ),
+            verdicts=tuple(
+                Verdict(application_id=decision.application_id, competent=decision.competent)
+                for decision in self.decisions
+            ),
+        )
+
 
 class ReasonBody(BaseModel):
     """Why an application could not be decided."""
@@ -57,7 +78,7 @@ class ReasonBody(BaseModel):
 
 
 class ItemBody(BaseModel):
-    """What was decided of one application, or why it could not be."""
+    """What was decided of one application, or why it could not be decided."""
 
     application_id: str
     competent: bool
@@ -66,17 +87,17 @@ class ItemBody(BaseModel):
 
     @classmethod
     def of(cls, item: PanelItem) -> ItemBody:
-        """The body of one item."""
+        """Return the body of one item."""
         return cls(
             application_id=item.application_id,
             competent=item.competent,
-            reasons=[ReasonBody(code=reason.name, message=reason.value) for reason in item.reasons],
+            reasons=[ReasonBody(**reason) for reason in describe(item.reasons)],
             certificate_id=item.certificate_id,
         )
 
 
 class PanelDecisionBody(BaseModel):
-    """A sitting with all that it decided."""
+    """A sitting with everything that it decided."""
 
     panel_decision_id: str
     lsp_id: str
@@ -88,7 +109,7 @@ class PanelDecisionBody(BaseModel):
 
     @classmethod
     def of(cls, decision: PanelDecision) -> PanelDecisionBody:
-        """The body of a sitting."""
+        """Return the body of a sitting."""
         return cls(
             panel_decision_id=decision.id,
             lsp_id=decision.lsp_id,
@@ -103,33 +124,40 @@ class PanelDecisionBody(BaseModel):
         )
 
 
+def pool_of_slots(request: Request) -> SlotPool:
+    """Return the slots of status lists that this process has leased."""
+    return request.app.state.slot_pool
+
+
+LeasedSlots = Annotated[SlotPool, Depends(pool_of_slots)]
+
+
 @router.post("/v1/panel-decisions", status_code=201, summary="Catat keputusan pleno")
-async def decide(body: NewPanelDecision, request: Request, run: Run) -> PanelDecisionBody:
-    """The panel decides; certificates are reserved at once and signed right after. Applications that a rule is against are listed with its codes."""
-    pool: SlotPool = request.app.state.places
-    beforehand = replace(run, key=None)
-    await beforehand(partial(lsps.lsp, body.lsp_id))
-    places = await pool.take(beforehand, body.lsp_id, sum(one.competent for one in body.decisions))
-    members = tuple(Member(name=one.name, assessor_id=one.assessor_id) for one in body.members)
-    wanted = [(one.application_id, one.competent) for one in body.decisions]
-    work = partial(
-        usecases.decide, body.lsp_id, body.minutes_no, body.decided_on, members, wanted, places
-    )
-    return PanelDecisionBody.of(await run(work, contended=[f"panel/{body.lsp_id}"]))
+async def decide(
+    body: NewPanelDecision, slot_pool: LeasedSlots, run: Run, response: Response
+) -> PanelDecisionBody:
+    """Enter the decisions of a panel; certificates are reserved at once and signed right after.
+
+    Applications that a rule refuses are listed with its codes.
+    """
+    decision = await decision_process.decide(body.to_sitting(), slot_pool, run)
+    set_etag(response, decision)
+    return PanelDecisionBody.of(decision)
 
 
 @router.get("/v1/panel-decisions", summary="Daftar keputusan pleno")
 async def list_decisions(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[PanelDecisionBody]:
-    """The caller's panel decisions, latest first."""
-    page = await run(partial(usecases.panel_decisions, cursor, limit))
-    return paging.PageBody(
-        items=[PanelDecisionBody.of(item) for item in page.items], next_cursor=page.next_cursor
-    )
+    """List the caller's panel decisions, latest first."""
+    page = await run(partial(usecases.list_panel_decisions, cursor, limit))
+    items = [PanelDecisionBody.of(decision) for decision in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/panel-decisions/{panel_decision_id}", summary="Lihat keputusan pleno")
-async def show_decision(panel_decision_id: str, run: Run) -> PanelDecisionBody:
-    """One sitting."""
-    return PanelDecisionBody.of(await run(partial(usecases.panel_decision, panel_decision_id)))
+async def show_decision(panel_decision_id: str, run: Run, response: Response) -> PanelDecisionBody:
+    """Show one sitting."""
+    decision = await run(partial(usecases.view_panel_decision, panel_decision_id))
+    set_etag(response, decision)
+    return PanelDecisionBody.of(decision)

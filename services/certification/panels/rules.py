@@ -1,21 +1,30 @@
-"""What is allowed: decisions of the panel (pleno). The assessor recommends, only the panel decides (certification section 8)."""
+"""Rules of panel decisions (pleno): the assessor recommends, only the panel decides.
+
+Source: certification section 8.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from chassis.caller import Actor
 from chassis.errors import NotFound, Refused
 from services.certification.applications import rules as applications
-from services.certification.applications.rules import Application, ApplicationState
+from services.certification.applications.rules import (
+    Application,
+    ApplicationState,
+    Assignment,
+    Recommendation,
+)
 from services.certification.lsps.rules import (
     KeyPurpose,
     Lsp,
     newest_key_name,
     reasons_against_certification,
 )
-from services.certification.reasons import Reason
+from services.certification.reasons import Reason, RulesBroken
 from services.certification.schemes.rules import Scheme
 
 
@@ -40,15 +49,34 @@ class ApplicationTwice(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """Who sat on the panel; `assessor_id` when the member is an assessor of this LSP."""
+    """A member of the panel; `assessor_id` when the member is an assessor of this LSP."""
 
     name: str
     assessor_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the panel found of one application."""
+
+    application_id: str
+    competent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sitting:
+    """One sitting of the panel as it is entered."""
+
+    lsp_id: str
+    minutes_no: str
+    decided_on: date
+    members: tuple[Member, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PanelItem:
-    """What was decided of one application, or why it could not be."""
+    """What was decided of one application, or why it could not be decided."""
 
     application_id: str
     competent: bool
@@ -58,7 +86,7 @@ class PanelItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelDecision:
-    """One sitting of the panel with all that it decided."""
+    """One sitting of the panel with everything that it decided."""
 
     id: str
     version: int = 0
@@ -70,58 +98,123 @@ class PanelDecision:
     items: tuple[PanelItem, ...]
 
 
-def check_sitting(
-    members: tuple[Member, ...], application_ids: list[str], decided_on: date, today: date
-) -> None:
-    """That the sitting itself is in order."""
-    if decided_on > today:
+def check_sitting(sitting: Sitting, today: date) -> None:
+    """Check the sitting itself. Raises DecidedOnInvalid, MembersInvalid, ApplicationTwice."""
+    if sitting.decided_on > today:
         raise DecidedOnInvalid
-    if len({_fold_name(member.name) for member in members}) != len(members):
+    names = {_fold_name(member.name) for member in sitting.members}
+    if len(names) != len(sitting.members):
         raise MembersInvalid
-    if len(set(application_ids)) != len(application_ids):
+    application_ids = {verdict.application_id for verdict in sitting.verdicts}
+    if len(application_ids) != len(sitting.verdicts):
         raise ApplicationTwice
+
+
+def judge(
+    sitting: Sitting,
+    known_applications: Mapping[str, Application],
+    schemes: Mapping[str, Scheme],
+    lsp: Lsp,
+    decider: Actor,
+) -> list[PanelItem]:
+    """Return one item per verdict, with the reasons against it.
+
+    `decider` enters the decision. Raises RulesBroken when no verdict can be decided.
+    """
+    items: list[PanelItem] = []
+    for verdict in sitting.verdicts:
+        application = known_applications.get(verdict.application_id)
+        reasons = [Reason.APPLICATION_UNKNOWN]
+        if application is not None and application.lsp_id == lsp.id:
+            scheme = schemes.get(application.scheme_id or "")
+            reasons = reasons_against_decision(
+                application,
+                scheme,
+                lsp,
+                sitting.members,
+                competent=verdict.competent,
+                decided_on=sitting.decided_on,
+                decider=decider,
+            )
+        items.append(
+            PanelItem(
+                application_id=verdict.application_id,
+                competent=verdict.competent,
+                reasons=tuple(reasons),
+            )
+        )
+    _require_any_decided(items)
+    return items
 
 
 def reasons_against_decision(
     application: Application,
     scheme: Scheme | None,
     lsp: Lsp,
-    members: tuple[Member, ...],
+    members: Sequence[Member],
     *,
     competent: bool,
     decided_on: date,
     decider: Actor,
 ) -> list[Reason]:
-    """Why the panel may not decide this; empty when it may. `decider` enters the decision."""
-    assignment, recommendation = application.assignment, application.recommendation
+    """Return why the panel may not decide this; empty means allowed.
+
+    `decider` enters the decision.
+    """
+    assignment = application.assignment
+    recommendation = application.recommendation
     if application.state in {ApplicationState.COMPETENT, ApplicationState.NOT_YET_COMPETENT}:
         return [Reason.ALREADY_DECIDED]
-    if (
-        scheme is None
-        or assignment is None
-        or recommendation is None
-        or decided_on < assignment.held_on
-    ):
+    if scheme is None or assignment is None or recommendation is None:
         return [Reason.NOT_RECOMMENDED_YET]
-    found: list[Reason] = []
-    involved = any(
-        member.assessor_id == assignment.assessor_id
-        or _fold_name(member.name) == _fold_name(assignment.assessor_name)
-        for member in members
-    )
-    if involved or decider.conflicts_with(Actor(recommendation.by, recommendation.on_behalf_of)):
-        found.append(Reason.PANEL_NOT_INDEPENDENT)
+    if decided_on < assignment.held_on:
+        return [Reason.NOT_RECOMMENDED_YET]
+    reasons: list[Reason] = []
+    if not _is_independent(members, decider, assignment, recommendation):
+        reasons.append(Reason.PANEL_NOT_INDEPENDENT)
     if competent:
-        found += applications.reasons_against_competence(application, scheme)
-        found += reasons_against_certification(lsp, application.scheme_ref, decided_on)
-        if application.name is None or application.name.confirmed_by is None:
-            found.append(Reason.NAME_NOT_CONFIRMED)
-        if (
-            newest_key_name(lsp, KeyPurpose.KEY) is None
-            or newest_key_name(lsp, KeyPurpose.STATUS) is None
-        ):
-            found.append(Reason.ISSUER_KEY_MISSING)
-    return found
+        reasons += _reasons_against_certificate(application, scheme, lsp, decided_on)
+    return reasons
+
+
+def _is_independent(
+    members: Sequence[Member],
+    decider: Actor,
+    assignment: Assignment,
+    recommendation: Recommendation,
+) -> bool:
+    """Return whether neither a member nor the decider took part in the assessment.
+
+    Members are compared with the assessor by assessor id and by name.
+    """
+    assessor_name = _fold_name(assignment.assessor_name)
+    for member in members:
+        if member.assessor_id == assignment.assessor_id:
+            return False
+        if _fold_name(member.name) == assessor_name:
+            return False
+    recommender = Actor(recommendation.by, recommendation.on_behalf_of)
+    return not decider.conflicts_with(recommender)
+
+
+def _reasons_against_certificate(
+    application: Application, scheme: Scheme, lsp: Lsp, decided_on: date
+) -> list[Reason]:
+    reasons = applications.reasons_against_competence(application, scheme)
+    reasons += reasons_against_certification(lsp, application.scheme_ref, decided_on)
+    if application.name is None or application.name.confirmed_by is None:
+        reasons.append(Reason.NAME_NOT_CONFIRMED)
+    keys = [newest_key_name(lsp, purpose) for purpose in KeyPurpose]
+    if None in keys:
+        reasons.append(Reason.ISSUER_KEY_MISSING)
+    return reasons
+
+
+def _require_any_decided(items: Sequence[PanelItem]) -> None:
+    if not all(item.reasons for item in items):
+        return
+    reasons = [reason for item in items for reason in item.reasons]
+    raise RulesBroken(reasons)
 
 
 def _fold_name(name: str) -> str:

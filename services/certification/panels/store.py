@@ -1,4 +1,4 @@
-"""How panel decisions are kept."""
+"""The store of panel decisions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from services.certification.panels.rules import PanelDecision, PanelDecisionUnkn
 
 
 class PanelDecisions(Store[PanelDecision]):
+    """Panel decisions, scoped by the caller's claim `lsp`."""
+
     kind = PanelDecision
     collection = "panel_decisions"
     unknown = PanelDecisionUnknown
@@ -14,5 +16,5 @@ class PanelDecisions(Store[PanelDecision]):
     indexes = (Index("lsp_id", ("decided_on", -1)),)
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[PanelDecision]:
-        """The caller's panel decisions, latest first."""
+        """Return a page of the caller's panel decisions, latest first."""
         return await self.page({}, sort=("decided_on", -1), cursor=cursor, limit=limit)

@@ -1,4 +1,4 @@
-"""What is allowed: how much one assessor, or one venue, can do on one day (certification section 8)."""
+"""Rules of days: how much one assessor, or one venue, can do (certification section 8)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.certification.reasons import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """One application's place in a day."""
+    """One application booked on a day."""
 
     application_id: str
     venue_id: str
@@ -19,7 +19,7 @@ class Booking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingDay:
-    """One day of an assessor (through all LSPs) or of a venue: the counter that assignments share."""
+    """One day of an assessor (at all LSPs) or of a venue: the counter that assignments share."""
 
     id: str
     version: int = 0
@@ -27,49 +27,50 @@ class BookingDay:
 
 
 def assessor_day_id(met_no: str, on: date) -> str:
-    """The id of an assessor's day: by the MET number, so that a clash is seen across LSPs."""
+    """Return the id of an assessor's day: by MET number, so that LSPs share it."""
     return f"assessor/{met_no}/{on.isoformat()}"
 
 
 def venue_day_id(venue_id: str, on: date) -> str:
-    """The id of a venue's day."""
+    """Return the id of a venue's day."""
     return f"venue/{venue_id}/{on.isoformat()}"
 
 
 def reasons_against_booking_assessor(
-    day: BookingDay, booking: Booking, most_asesi: int
+    day: BookingDay, booking: Booking, max_asesi: int
 ) -> list[Reason]:
-    """Why the assessor cannot take this one too: somewhere else that day, or more candidates of the scheme than it allows."""
-    others = [known for known in day.bookings if known.application_id != booking.application_id]
-    if any(known.venue_id != booking.venue_id for known in others):
+    """Return why the assessor cannot take this booking too; empty means possible.
+
+    An assessor is at one venue a day and assesses at most `max_asesi` candidates of a scheme.
+    """
+    others = _other_bookings(day, booking.application_id)
+    if any(other.venue_id != booking.venue_id for other in others):
         return [Reason.SCHEDULE_CLASH]
-    return (
-        [Reason.RATIO_EXCEEDED]
-        if sum(known.scheme_ref == booking.scheme_ref for known in others) >= most_asesi
-        else []
-    )
+    of_same_scheme = [other for other in others if other.scheme_ref == booking.scheme_ref]
+    if len(of_same_scheme) >= max_asesi:
+        return [Reason.RATIO_EXCEEDED]
+    return []
 
 
-def reasons_against_booking_venue(day: BookingDay, booking: Booking, places: int) -> list[Reason]:
-    """Why the venue cannot take this one too."""
-    return (
-        [Reason.SCHEDULE_CLASH]
-        if sum(known.application_id != booking.application_id for known in day.bookings) >= places
-        else []
-    )
+def reasons_against_booking_venue(
+    day: BookingDay, booking: Booking, places_per_day: int
+) -> list[Reason]:
+    """Return why the venue cannot take this booking too; empty means possible."""
+    if len(_other_bookings(day, booking.application_id)) >= places_per_day:
+        return [Reason.SCHEDULE_CLASH]
+    return []
 
 
 def book(day: BookingDay, booking: Booking) -> BookingDay:
-    """The day with this booking; a second one of the same application takes the place of the first."""
-    return replace(
-        release(day, booking.application_id),
-        bookings=(*release(day, booking.application_id).bookings, booking),
-    )
+    """Add a booking; it replaces an earlier one of the same application."""
+    others = _other_bookings(day, booking.application_id)
+    return replace(day, bookings=(*others, booking))
 
 
 def release(day: BookingDay, application_id: str) -> BookingDay:
-    """The day without this application's booking."""
-    return replace(
-        day,
-        bookings=tuple(known for known in day.bookings if known.application_id != application_id),
-    )
+    """Remove the booking of this application."""
+    return replace(day, bookings=_other_bookings(day, application_id))
+
+
+def _other_bookings(day: BookingDay, application_id: str) -> tuple[Booking, ...]:
+    return tuple(booking for booking in day.bookings if booking.application_id != application_id)

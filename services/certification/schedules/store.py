@@ -1,4 +1,4 @@
-"""How days of assessors and venues are kept."""
+"""The store of days of assessors and venues."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from services.certification.schedules.rules import BookingDay
 
 
 class BookingDays(Store[BookingDay]):
+    """Booking days. They are unscoped counters that no route shows.
+
+    An LSP learns of a clash with a booking of another LSP, but not where that booking is.
+    """
+
     kind = BookingDay
     collection = "days"
-    scope = {
-        "public": ""
-    }  # counters that no route shows: an LSP learns of a clash with another's, never where
+    scope = {"public": ""}
     audited = False
 
     async def get_or_empty(self, day_id: str) -> BookingDay:
-        """The day, empty when nothing is booked on it yet."""
+        """Return the day; an empty one when nothing is booked on it yet."""
         return await self.seek(day_id) or BookingDay(id=day_id)
 
     def put(self, before: BookingDay, after: BookingDay) -> None:
-        """Write the day."""
+        """Insert or replace the day."""
         if before.version:
             self.save(before, after)
         else:

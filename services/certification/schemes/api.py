@@ -1,4 +1,4 @@
-"""How schemes are asked for. Their public page is in `verifications`."""
+"""Routes of schemes. Not here: their public page (verifications)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
+from chassis.http.dependencies import set_etag
 from services.certification.credentials.document import Unit
 from services.certification.schemes import usecases
 from services.certification.schemes.rules import Packaging, Scheme, Terms
@@ -21,7 +22,7 @@ Title = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class UnitBody(BaseModel):
-    """A competence unit, its code as the standard prints it."""
+    """A unit of competence, with its code as the standard prints it."""
 
     model_config = dependencies.STRICT
     code: Annotated[str, Field(min_length=1, max_length=40)]
@@ -32,7 +33,7 @@ class UnitBody(BaseModel):
 
 
 class NewScheme(BaseModel):
-    """An edition to be published. `code_patterns`: X is a letter, 0 a digit, e.g. X.000000.000.00."""
+    """An edition to publish. `code_patterns`: X is a letter, 0 a digit, e.g. X.000000.000.00."""
 
     model_config = dependencies.STRICT
     lsp_id: str
@@ -50,7 +51,7 @@ class NewScheme(BaseModel):
     asesi_per_assessor: Annotated[int, Field(ge=1, le=100)] = 10
 
     def to_terms(self) -> Terms:
-        """What the edition says."""
+        """Return the content of the edition."""
         return Terms(
             title=self.title,
             packaging=self.packaging,
@@ -86,7 +87,7 @@ class SchemeBody(BaseModel):
 
     @classmethod
     def of(cls, scheme: Scheme) -> SchemeBody:
-        """The body of an edition."""
+        """Return the body of an edition."""
         terms = scheme.terms
         return cls(
             edition_id=scheme.id,
@@ -109,11 +110,15 @@ class SchemeBody(BaseModel):
 
 
 @router.post("/v1/schemes", status_code=201, summary="Terbitkan edisi skema")
-async def publish_scheme(body: NewScheme, run: Run) -> SchemeBody:
-    """The next edition of a scheme. Published editions never change; completed courses that waited for the scheme get their applications."""
-    return SchemeBody.of(
-        await run(partial(usecases.publish_scheme, body.lsp_id, body.scheme_ref, body.to_terms()))
-    )
+async def publish_scheme(body: NewScheme, run: Run, response: Response) -> SchemeBody:
+    """Publish the next edition of a scheme. Published editions never change.
+
+    Completed courses that waited for the scheme get their applications.
+    """
+    command = partial(usecases.publish_scheme, body.lsp_id, body.scheme_ref, body.to_terms())
+    scheme = await run(command)
+    set_etag(response, scheme)
+    return SchemeBody.of(scheme)
 
 
 @router.get("/v1/schemes", summary="Daftar edisi skema")
@@ -123,14 +128,15 @@ async def list_schemes(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[SchemeBody]:
-    """Editions of the caller's schemes."""
-    page = await run(partial(usecases.schemes, scheme_ref, cursor, limit))
-    return paging.PageBody(
-        items=[SchemeBody.of(item) for item in page.items], next_cursor=page.next_cursor
-    )
+    """List editions of the caller's schemes."""
+    page = await run(partial(usecases.list_schemes, scheme_ref, cursor, limit))
+    items = [SchemeBody.of(scheme) for scheme in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/schemes/{edition_id}", summary="Lihat edisi skema")
-async def show_edition(edition_id: str, run: Run) -> SchemeBody:
-    """One edition."""
-    return SchemeBody.of(await run(partial(usecases.scheme, edition_id)))
+async def show_edition(edition_id: str, run: Run, response: Response) -> SchemeBody:
+    """Show one edition."""
+    scheme = await run(partial(usecases.view_scheme, edition_id))
+    set_etag(response, scheme)
+    return SchemeBody.of(scheme)

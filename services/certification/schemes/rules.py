@@ -1,4 +1,4 @@
-"""What is allowed: certification schemes, published in editions that never change (certification sections 1, 6 R9)."""
+"""Rules of certification schemes and their editions (certification section 1; R9)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 from chassis.errors import NotFound, Refused
 from services.certification.credentials.document import Unit
 from services.certification.credentials.shape import MAX_UNITS
-from services.certification.names import neutral
+from services.certification.names.rules import require_neutral
 
 _REF = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -45,7 +45,11 @@ class Packaging(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What an edition says. `code_patterns`: X stands for a letter, 0 for a digit, all else for itself; none = any code."""
+    """The content of an edition.
+
+    In `code_patterns`, X means a letter and 0 a digit; anything else means itself. Without
+    patterns any code is allowed.
+    """
 
     title: str
     packaging: Packaging
@@ -60,7 +64,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheme:
-    """One published edition of a scheme. `ref` names the scheme through all its editions: programmes and events use it."""
+    """One published edition of a scheme.
+
+    `ref` names the scheme in all its editions; programmes and events use it.
+    """
 
     id: str
     version: int = 0
@@ -70,26 +77,33 @@ class Scheme:
     terms: Terms
     published_at: datetime
 
+    @property
+    def unit_codes(self) -> set[str]:
+        """The codes of its units."""
+        return {unit.code for unit in self.terms.units}
+
 
 def edition_id(ref: str, edition: int) -> str:
-    """The id of an edition."""
+    """Return the id of an edition."""
     return f"{ref}:{edition}"
 
 
 def publish(lsp_id: str, ref: str, newest: Scheme | None, terms: Terms, now: datetime) -> Scheme:
-    """The next edition of a scheme, if what it says may stand on a certificate."""
+    """Return the next edition of a scheme.
+
+    Raises SchemeRefInvalid, SchemeOfAnotherLsp, UnitsInvalid, and WordDenied when a text would
+    reveal where a holder was.
+    """
     if not _REF.fullmatch(ref):
         raise SchemeRefInvalid
     if newest is not None and newest.lsp_id != lsp_id:
         raise SchemeOfAnotherLsp
-    neutral.require_neutral(ref, "scheme_ref")
-    for text, field in (
-        (terms.title, "title"),
-        (terms.description, "description"),
-        (terms.criteria, "criteria"),
-        *((unit.title, "units") for unit in terms.units),
-    ):
-        neutral.require_neutral(text, field)
+    require_neutral(ref, "scheme_ref")
+    require_neutral(terms.title, "title")
+    require_neutral(terms.description, "description")
+    require_neutral(terms.criteria, "criteria")
+    for unit in terms.units:
+        require_neutral(unit.title, "units")
     _check_units(terms)
     edition = 1 if newest is None else newest.edition + 1
     return Scheme(
@@ -106,23 +120,30 @@ def _check_units(terms: Terms) -> None:
     codes = [unit.code for unit in terms.units]
     if not 0 < len(codes) <= MAX_UNITS or len(set(codes)) != len(codes):
         raise UnitsInvalid(f"Perlu 1 sampai {MAX_UNITS} unit dengan kode yang berbeda.")
-    if terms.code_patterns:
-        odd = [
-            code
-            for code in codes
-            if not any(has_pattern(code, pattern) for pattern in terms.code_patterns)
-        ]
-        if odd:
-            raise UnitsInvalid(f"Kode tidak sesuai pola: {', '.join(odd)}")
+    if not terms.code_patterns:
+        return
+    odd_codes = [code for code in codes if not _has_any_pattern(code, terms.code_patterns)]
+    if odd_codes:
+        raise UnitsInvalid(f"Kode tidak sesuai pola: {', '.join(odd_codes)}")
+
+
+def _has_any_pattern(code: str, patterns: tuple[str, ...]) -> bool:
+    return any(has_pattern(code, pattern) for pattern in patterns)
 
 
 def has_pattern(code: str, pattern: str) -> bool:
-    """Whether a unit code has the form of the pattern, such as `X.000000.000.00` (Permenakertrans 8/2012)."""
-    return len(code) == len(pattern) and all(
-        ("A" <= letter <= "Z")
-        if mark == "X"
-        else ("0" <= letter <= "9")
-        if mark == "0"
-        else letter == mark
-        for letter, mark in zip(code, pattern, strict=True)
-    )
+    """Return whether a unit code has the form of the pattern, such as `X.000000.000.00`.
+
+    Source: Permenakertrans 8/2012.
+    """
+    if len(code) != len(pattern):
+        return False
+    return all(_fits(letter, mark) for letter, mark in zip(code, pattern, strict=True))
+
+
+def _fits(letter: str, mark: str) -> bool:
+    if mark == "X":
+        return "A" <= letter <= "Z"
+    if mark == "0":
+        return "0" <= letter <= "9"
+    return letter == mark

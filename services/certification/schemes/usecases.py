@@ -1,4 +1,4 @@
-"""What happens: editions of schemes are published."""
+"""Use cases of schemes: editions are published and read."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from services.certification.transaction import Transaction
 
 
 async def publish_scheme(lsp_id: str, ref: str, terms: Terms, tx: Transaction) -> Scheme:
-    """The next edition, for ever as it is."""
+    """Publish the next edition of a scheme, which never changes afterwards."""
     await tx.lsps.get(lsp_id)
-    return tx.schemes.add(
-        rules.publish(lsp_id, ref, await tx.schemes.find_newest(ref), terms, tx.now)
-    )
+    newest = await tx.schemes.find_newest(ref)
+    return tx.schemes.add(rules.publish(lsp_id, ref, newest, terms, tx.now))
 
 
-async def scheme(edition_id: str, tx: Transaction) -> Scheme:
-    """One edition of the caller's schemes."""
+async def view_scheme(edition_id: str, tx: Transaction) -> Scheme:
+    """Return one edition of the caller's schemes."""
     return await tx.schemes.get(edition_id)
 
 
-async def schemes(ref: str | None, cursor: str | None, limit: int, tx: Transaction) -> Page[Scheme]:
-    """Editions of the caller's schemes."""
+async def list_schemes(
+    ref: str | None, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Scheme]:
+    """Return a page of editions of the caller's schemes."""
     return await tx.schemes.list_page(ref, cursor, limit)
 
 
-async def public_edition(ref: str, edition: int, tx: Transaction) -> tuple[Scheme, str]:
-    """One edition with its LSP's name, for anybody: certificates point to it."""
-    found = await tx.schemes.get(rules.edition_id(ref, edition), scoped=False)
-    return found, (await tx.lsps.get(found.lsp_id, scoped=False)).name
+async def view_public_edition(ref: str, edition: int, tx: Transaction) -> tuple[Scheme, str]:
+    """Return one edition with its LSP's name, for anybody: certificates point to it."""
+    scheme = await tx.schemes.get(rules.edition_id(ref, edition), scoped=False)
+    lsp = await tx.lsps.get(scheme.lsp_id, scoped=False)
+    return scheme, lsp.name

@@ -1,1 +1,4 @@
-"""Status lists: one bit per certificate and purpose, published on a fixed tick."""
+"""Status lists: one bit per certificate and purpose, published on a fixed tick.
+
+Not here: which certificate has which slot (certificates).
+"""

@@ -1,4 +1,7 @@
-"""The bits of a status list as text: gzip, base64url, multibase `u`; bit 0 is the highest of byte 0 (W3C Bitstring Status List v1.0). Not here: what a bit means."""
+"""The bits of a status list as text: gzip, base64url, multibase `u`.
+
+Bit 0 is the highest bit of byte 0 (W3C Bitstring Status List v1.0). Not here: what a bit means.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +13,45 @@ from services.certification.credentials import multibase
 
 ENTRIES = 131_072
 MAX_BYTES = 16 * 1024 * 1024
+_GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 
 
 class BitsUnreadable(ValueError):
-    """The text is not a compressed list, is too short for herd privacy, or unpacks to over 16 MiB."""
+    """The text is no compressed list, is too short for herd privacy, or unpacks to over 16 MiB."""
 
 
 def encode(raised: Iterable[int], size: int = ENTRIES) -> str:
-    """The list of `size` bits in which these are 1. The same bits give the same text."""
+    """Return the list of `size` bits in which these are 1. Equal bits give equal text."""
     data = bytearray(size // 8)
     for index in raised:
-        data[index // 8] |= 0x80 >> index % 8
+        data[index // 8] |= _mask(index)
     return multibase.encode_base64url(gzip.compress(bytes(data), compresslevel=9, mtime=0))
 
 
 def decode(text: str) -> bytes:
-    """The bytes of a list; unpacked piece by piece so that a gzip bomb ends at the limit."""
+    """Return the bytes of a list. Raises BitsUnreadable.
+
+    Unpacking stops at the limit, so that a gzip bomb cannot fill the memory.
+    """
     try:
         packed = multibase.decode_base64url(text)
-        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        unpacker = zlib.decompressobj(_GZIP_WINDOW_BITS)
         data = unpacker.decompress(packed, MAX_BYTES + 1)
     except (multibase.NotMultibase, zlib.error):
         raise BitsUnreadable from None
-    if len(data) > MAX_BYTES or not unpacker.eof or unpacker.unused_data or len(data) * 8 < ENTRIES:
+    is_complete = unpacker.eof and not unpacker.unused_data
+    has_allowed_size = len(data) <= MAX_BYTES and len(data) * 8 >= ENTRIES
+    if not is_complete or not has_allowed_size:
         raise BitsUnreadable
     return data
 
 
 def is_raised(data: bytes, index: int) -> bool:
-    """Whether that bit is 1; IndexError outside the list."""
+    """Return whether the bit is 1. Raises IndexError outside the list."""
     if index < 0:
         raise IndexError
-    return bool(data[index // 8] & 0x80 >> index % 8)
+    return bool(data[index // 8] & _mask(index))
+
+
+def _mask(index: int) -> int:
+    return 0x80 >> index % 8

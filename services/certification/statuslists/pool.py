@@ -1,4 +1,8 @@
-"""Places in status lists that this process has leased and not used yet: one lease in a hundred certificates instead of a counter in each. Not here: how places are made."""
+"""Slots of status lists that this process has leased and not used yet.
+
+One lease serves a hundred certificates, so that not every certificate writes the counter.
+Not here: how slots are computed (usecases).
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,13 @@ from collections import defaultdict
 from functools import partial
 
 from chassis.persistence.transactions import Runner
-from services.certification.certificates.rules import StatusListSlots
 from services.certification.statuslists import usecases
-from services.certification.statuslists.rules import LEASE_SIZE
+from services.certification.statuslists.rules import LEASE_SIZE, StatusListSlots
 from services.certification.transaction import Transaction
 
 
 class SlotPool:
-    """Leased places by LSP. What a process that ends has left is lost without harm."""
+    """Leased slots by LSP. Slots that a stopped process has not used are lost without harm."""
 
     def __init__(self) -> None:
         self._slots: defaultdict[str, list[StatusListSlots]] = defaultdict(list)
@@ -23,13 +26,16 @@ class SlotPool:
     async def take(
         self, run: Runner[Transaction], lsp_id: str, count: int
     ) -> list[StatusListSlots]:
-        """So many places that nobody else gets; leased in a transaction of its own where they run short."""
+        """Return `count` slots that nobody else gets.
+
+        Missing ones are leased in a transaction of their own.
+        """
         async with self._locks[lsp_id]:
-            places = self._slots[lsp_id]
-            if len(places) < count:
-                block = max(LEASE_SIZE, count - len(places))
-                places += await run(
-                    partial(usecases.lease_slots, lsp_id, block), contended=[f"places/{lsp_id}"]
-                )
-            taken, places[:count] = places[:count], []
+            slots = self._slots[lsp_id]
+            missing = count - len(slots)
+            if missing > 0:
+                lease = partial(usecases.lease_slots, lsp_id, max(LEASE_SIZE, missing))
+                slots += await run(lease, contended=[f"places/{lsp_id}"])
+            taken = slots[:count]
+            del slots[:count]
             return taken

@@ -1,4 +1,7 @@
-"""What is allowed: which status list counts, how places in it are given out, when it is published (certification section 3)."""
+"""Rules of status lists: which list is accepted, how slots are leased, when it is published.
+
+Source: certification section 3.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class StatusPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListKey:
-    """One list of an epoch: its opaque id and, sealed, the key of its permutation."""
+    """One list of an epoch: its opaque id and the key of its permutation, encrypted."""
 
     list_id: str
     sealed_key: str
@@ -40,7 +43,7 @@ class ListKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """A pair of lists of one issuer and how many places were leased out of it."""
+    """A pair of lists of one issuer, and how many slots of it were leased."""
 
     id: str
     version: int = 0
@@ -53,7 +56,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaisedBit:
-    """A raised bit."""
+    """One bit that is 1."""
 
     id: str
     version: int = 0
@@ -64,7 +67,7 @@ class RaisedBit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A signed list as the world reads it; its id is the list's."""
+    """A signed list as it is published; its id is the id of the list."""
 
     id: str
     version: int = 0
@@ -73,35 +76,60 @@ class Publication:
     content: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusListSlots:
+    """A certificate's slots in the two lists of an epoch."""
+
+    epoch_id: str
+    revocation: StatusSlot
+    suspension: StatusSlot
+
+
 def has_room(epoch: Epoch, count: int) -> bool:
-    """Whether so many places may still be leased before the next epoch is opened."""
+    """Return whether this many slots may be leased before the next epoch opens."""
     return epoch.leased + count <= EPOCH_CAPACITY
 
 
 def lease(epoch: Epoch, count: int) -> tuple[Epoch, range]:
-    """The epoch after leasing, and the counter values that are now the lessee's; values never used are lost without harm."""
-    return replace(epoch, leased=epoch.leased + count), range(epoch.leased, epoch.leased + count)
+    """Lease slots; return the epoch afterwards and the leased counter values.
+
+    Values that are never used are lost without harm.
+    """
+    end = epoch.leased + count
+    return replace(epoch, leased=end), range(epoch.leased, end)
 
 
 def raise_bit(lsp_id: str, slot: StatusSlot) -> RaisedBit:
-    """The raised bit of a certificate's place."""
+    """Return the raised bit of a certificate's slot."""
     return RaisedBit(id=raised_bit_id(slot), lsp_id=lsp_id, list_id=slot.list_id, index=slot.index)
 
 
 def raised_bit_id(slot: StatusSlot) -> str:
-    """The id of the bit at this place."""
+    """Return the id of the bit of a slot."""
     return f"{slot.list_id}/{slot.index}"
 
 
 def last_tick(now: datetime, every: timedelta) -> datetime:
-    """The last tick at or before now; ticks are the same for all issuers and do not follow anybody's day."""
+    """Return the last tick at or before `now`; all issuers share the ticks."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     return start + (now - start) // every * every
 
 
+def is_due(list_id: str, tick: datetime, published: Mapping[str, datetime]) -> bool:
+    """Return whether the list was not published on this tick yet.
+
+    `published` holds the tick of each published list.
+    """
+    last = published.get(list_id)
+    return last is None or last < tick
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedList:
-    """A list as it was found: the document (None = unobtainable) and the newest validFrom ever accepted from its URL."""
+    """A list as fetched: the document (None = unobtainable).
+
+    `newest_seen` is the newest validFrom ever accepted from its URL.
+    """
 
     document: dict[str, Any] | None
     newest_seen: datetime | None = None
@@ -109,13 +137,13 @@ class FetchedList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedList:
-    """The bits of a list that counts, and since when they hold."""
+    """The bits of an accepted list, and the moment from which they are valid."""
 
     data: bytes
     valid_from: datetime
 
     def is_raised(self, index: int) -> bool | None:
-        """The bit at this index, None when the list is too short for it."""
+        """Return the bit at this index; None when the list is too short for it."""
         try:
             return bits.is_raised(self.data, index)
         except IndexError:
@@ -123,7 +151,7 @@ class AcceptedList:
 
 
 def accept_list(
-    reading: FetchedList | None,
+    fetched: FetchedList | None,
     *,
     url: str,
     purpose: str,
@@ -131,41 +159,48 @@ def accept_list(
     keys: Mapping[str, str],
     now: datetime,
 ) -> AcceptedList | None:
-    """The list, or None when anything about it is not as it must be: then nobody can say, which is never 'valid'.
+    """Return the list, or None when anything about it is wrong; a status is then unknown.
 
-    It must be the one the credential names, on the issuer's host, signed by a status key of the same DID, for this purpose, within its dates,
-    and not older than one seen before (replay).
+    It must be the list that the credential names, on the issuer's host, signed by a status key of
+    the same DID, for this purpose, within its dates, and not older than one seen before (replay).
     """
-    if reading is None or reading.document is None or urlsplit(url).netloc != did.host_of(issuer):
+    if fetched is None or fetched.document is None:
         return None
-    shaped = shape.parse_status_list(reading.document)
-    if (
-        shaped is None
-        or shaped.id != url
-        or shaped.issuer != issuer
-        or shaped.credential_subject.status_purpose != purpose
-    ):
+    if urlsplit(url).netloc != did.host_of(issuer):
         return None
-    valid_from, valid_until = (
-        datetime.fromisoformat(shaped.valid_from),
-        datetime.fromisoformat(shaped.valid_until),
-    )
-    if not valid_from <= now < valid_until or (
-        reading.newest_seen is not None and valid_from < reading.newest_seen
-    ):
+    document = fetched.document
+    status_list = shape.parse_status_list(document)
+    if status_list is None or not _is_named_list(status_list, url, issuer, purpose):
         return None
-    member, method = reading.document["proof"][0], shaped.proof[0].verification_method
-    if (
-        not method.startswith(f"{issuer}#status-")
-        or method not in keys
-        or shaped.proof[0].cryptosuite != proof.CRYPTOSUITE
-    ):
+    valid_from = datetime.fromisoformat(status_list.valid_from)
+    valid_until = datetime.fromisoformat(status_list.valid_until)
+    is_replayed = fetched.newest_seen is not None and valid_from < fetched.newest_seen
+    if is_replayed or not valid_from <= now < valid_until:
         return None
     try:
-        if not proof.is_valid(reading.document, member, keys[method]):
+        if not _is_signed_by_status_key(status_list, document, issuer, keys):
             return None
-        return AcceptedList(
-            data=bits.decode(shaped.credential_subject.encoded_list), valid_from=valid_from
-        )
+        data = bits.decode(status_list.credential_subject.encoded_list)
     except (bits.BitsUnreadable, multibase.NotMultibase):
         return None
+    return AcceptedList(data=data, valid_from=valid_from)
+
+
+def _is_named_list(status_list: shape.StatusList, url: str, issuer: str, purpose: str) -> bool:
+    return (
+        status_list.id == url
+        and status_list.issuer == issuer
+        and status_list.credential_subject.status_purpose == purpose
+    )
+
+
+def _is_signed_by_status_key(
+    status_list: shape.StatusList, document: dict[str, Any], issuer: str, keys: Mapping[str, str]
+) -> bool:
+    first_proof = status_list.proof[0]
+    method = first_proof.verification_method
+    if first_proof.cryptosuite != proof.CRYPTOSUITE:
+        return False
+    if not method.startswith(f"{issuer}#status-") or method not in keys:
+        return False
+    return proof.is_valid(document, document["proof"][0], keys[method])

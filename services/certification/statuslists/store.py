@@ -1,4 +1,4 @@
-"""How status lists are kept: epochs with their counters, raised bits, publications."""
+"""The stores of status lists: epochs with their counters, raised bits, publications."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from services.certification.statuslists.rules import Epoch, ListUnknown, Publica
 
 
 class Epochs(Store[Epoch]):
+    """Epochs, scoped by the caller's claim `lsp`."""
+
     kind = Epoch
     collection = "epochs"
     scope = {"lsp": "lsp_id"}
@@ -17,26 +19,30 @@ class Epochs(Store[Epoch]):
     audited = False
 
     async def find_current(self, lsp_id: str) -> Epoch | None:
-        """The epoch out of which an LSP's places are leased now."""
+        """Return the epoch from which an LSP's slots are leased now."""
         return await self.first({"lsp_id": lsp_id}, sort=[("number", -1)])
 
     async def list_all(self) -> list[Epoch]:
-        """Every epoch: all of them are published for as long as certificates point to them."""
+        """Return every epoch: each is published as long as certificates point to it."""
         return await self.find({})
 
 
 class RaisedBits(Store[RaisedBit]):
+    """Raised bits, scoped by the caller's claim `lsp`."""
+
     kind = RaisedBit
     collection = "marks"
     scope = {"lsp": "lsp_id"}
     indexes = (Index("list_id"),)
 
     async def list_indexes(self, list_id: str) -> list[int]:
-        """The indexes whose bit is 1."""
-        return [mark.index for mark in await self.find({"list_id": list_id})]
+        """Return the indexes of the bits that are 1."""
+        return [raised.index for raised in await self.find({"list_id": list_id})]
 
 
 class Publications(Store[Publication]):
+    """Published lists, scoped by the caller's claim `lsp`; the public route reads unscoped."""
+
     kind = Publication
     collection = "publications"
     unknown = ListUnknown
@@ -44,5 +50,5 @@ class Publications(Store[Publication]):
     audited = False
 
     async def read_ticks(self) -> dict[str, datetime]:
-        """The tick of each list's publication by list id."""
+        """Return the tick of each published list by list id."""
         return {publication.id: publication.tick for publication in await self.find({})}

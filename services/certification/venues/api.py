@@ -1,4 +1,4 @@
-"""How places of assessment are asked for."""
+"""Routes of places of assessment (TUK)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
+from chassis.http.dependencies import RequiredIfMatch, set_etag
 from chassis.ids import new_id
 from services.certification.transaction import Run
 from services.certification.venues import usecases
-from services.certification.venues.rules import Venue, VenueKind
+from services.certification.venues.rules import Venue, VenueKind, Verification
 
 router = APIRouter(tags=["TUK"])
 Refs = Annotated[
@@ -23,7 +24,10 @@ Refs = Annotated[
 
 
 class NewVenue(BaseModel):
-    """A place of assessment: workplace (tempat kerja), occasional (sewaktu) or standing (mandiri)."""
+    """A place of assessment.
+
+    It is a workplace (tempat kerja), occasional (sewaktu) or standing (mandiri).
+    """
 
     model_config = dependencies.STRICT
     lsp_id: str
@@ -34,12 +38,21 @@ class NewVenue(BaseModel):
 
 
 class VerificationBody(BaseModel):
-    """For which days and schemes the venue was found fit; one day unless it is a standing venue."""
+    """The days and schemes for which the venue is fit; one day unless it is a standing venue."""
 
     model_config = dependencies.STRICT
     valid_from: date
     valid_until: date
     scheme_refs: Refs
+
+    @classmethod
+    def of(cls, verification: Verification) -> VerificationBody:
+        """Return the body of a verification."""
+        return cls(
+            valid_from=verification.valid_from,
+            valid_until=verification.valid_until,
+            scheme_refs=verification.scheme_refs,
+        )
 
 
 class VenueBody(BaseModel):
@@ -56,7 +69,7 @@ class VenueBody(BaseModel):
 
     @classmethod
     def of(cls, venue: Venue) -> VenueBody:
-        """The body of a venue."""
+        """Return the body of a venue."""
         return cls(
             venue_id=venue.id,
             version=venue.version,
@@ -66,50 +79,51 @@ class VenueBody(BaseModel):
             places_per_day=venue.places_per_day,
             scheme_refs=sorted(venue.scheme_refs),
             verifications=[
-                VerificationBody(
-                    valid_from=one.valid_from,
-                    valid_until=one.valid_until,
-                    scheme_refs=one.scheme_refs,
-                )
-                for one in venue.verifications
+                VerificationBody.of(verification) for verification in venue.verifications
             ],
         )
 
 
 @router.post("/v1/venues", status_code=201, summary="Catat TUK")
-async def record_venue(body: NewVenue, run: Run) -> VenueBody:
-    """A venue of one of the caller's LSPs."""
-    return VenueBody.of(
-        await run(partial(usecases.record_venue, Venue(id=new_id(), **body.model_dump())))
-    )
+async def record_venue(body: NewVenue, run: Run, response: Response) -> VenueBody:
+    """Record a venue of one of the caller's LSPs."""
+    venue = Venue(id=new_id(), **body.model_dump())
+    recorded = await run(partial(usecases.record_venue, venue))
+    set_etag(response, recorded)
+    return VenueBody.of(recorded)
 
 
 @router.get("/v1/venues", summary="Daftar TUK")
 async def list_venues(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[VenueBody]:
-    """The caller's venues."""
-    page = await run(partial(usecases.venues, cursor, limit))
-    return paging.PageBody(
-        items=[VenueBody.of(item) for item in page.items], next_cursor=page.next_cursor
-    )
+    """List the caller's venues."""
+    page = await run(partial(usecases.list_venues, cursor, limit))
+    items = [VenueBody.of(venue) for venue in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/venues/{venue_id}", summary="Lihat TUK")
 async def show_venue(venue_id: str, run: Run, response: Response) -> VenueBody:
-    """One venue."""
-    venue = await run(partial(usecases.venue, venue_id))
-    dependencies.set_etag(response, venue)
+    """Show one venue."""
+    venue = await run(partial(usecases.view_venue, venue_id))
+    set_etag(response, venue)
     return VenueBody.of(venue)
 
 
 @router.post("/v1/venues/{venue_id}/verifications", status_code=201, summary="Verifikasi TUK")
-async def verify_venue(venue_id: str, body: VerificationBody, run: Run) -> VenueBody:
-    """The caller has found the venue fit."""
-    return VenueBody.of(
-        await run(
-            partial(
-                usecases.verify_venue, venue_id, body.valid_from, body.valid_until, body.scheme_refs
-            )
-        )
+async def verify_venue(
+    venue_id: str, body: VerificationBody, version: RequiredIfMatch, run: Run, response: Response
+) -> VenueBody:
+    """Record that the caller found the venue fit."""
+    command = partial(
+        usecases.verify_venue,
+        venue_id,
+        body.valid_from,
+        body.valid_until,
+        body.scheme_refs,
+        version,
     )
+    venue = await run(command)
+    set_etag(response, venue)
+    return VenueBody.of(venue)

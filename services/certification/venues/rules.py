@@ -1,4 +1,4 @@
-"""What is allowed: places of assessment (TUK) and their verification before use (certification section 8)."""
+"""Rules of places of assessment (TUK) and their verification (certification section 8)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class VerificationPeriodInvalid(Refused):
 
 
 class VenueKind(StrEnum):
-    """TUK tempat kerja, sewaktu, mandiri."""
+    """Workplace (TUK tempat kerja), occasional (sewaktu) or standing (mandiri)."""
 
     WORKPLACE = "workplace"
     OCCASIONAL = "occasional"
@@ -36,10 +36,14 @@ class Verification:
     scheme_refs: frozenset[str]
     verified_by: str
 
+    def covers(self, scheme_ref: str, on: date) -> bool:
+        """Return whether it covers this scheme on that day."""
+        return self.valid_from <= on <= self.valid_until and scheme_ref in self.scheme_refs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
-    """A place of assessment. It is never named on a certificate."""
+    """A place of assessment. No certificate ever names it."""
 
     id: str
     version: int = 0
@@ -52,10 +56,13 @@ class Venue:
 
 
 def add_verification(venue: Venue, verification: Verification) -> Venue:
-    """The venue with one more verification: of one day, except for a standing venue."""
-    if verification.valid_until < verification.valid_from or (
-        venue.kind is not VenueKind.STANDING and verification.valid_until != verification.valid_from
-    ):
+    """Add a verification. Raises VerificationPeriodInvalid.
+
+    It covers one day, except for a standing venue.
+    """
+    is_reversed = verification.valid_until < verification.valid_from
+    is_one_day = verification.valid_until == verification.valid_from
+    if is_reversed or (venue.kind is not VenueKind.STANDING and not is_one_day):
         raise VerificationPeriodInvalid(
             "TUK sewaktu dan TUK tempat kerja diverifikasi untuk setiap hari pemakaian."
         )
@@ -63,13 +70,10 @@ def add_verification(venue: Venue, verification: Verification) -> Venue:
 
 
 def reasons_against_use(venue: Venue, scheme_ref: str, on: date) -> list[Reason]:
-    """Why this venue may not be used for the scheme on that day."""
-    found: list[Reason] = []
+    """Return why the venue may not be used for the scheme on that day; empty means allowed."""
+    reasons: list[Reason] = []
     if scheme_ref not in venue.scheme_refs:
-        found.append(Reason.VENUE_OUT_OF_SCOPE)
-    if not any(
-        known.valid_from <= on <= known.valid_until and scheme_ref in known.scheme_refs
-        for known in venue.verifications
-    ):
-        found.append(Reason.VENUE_NOT_VERIFIED)
-    return found
+        reasons.append(Reason.VENUE_OUT_OF_SCOPE)
+    if not any(verification.covers(scheme_ref, on) for verification in venue.verifications):
+        reasons.append(Reason.VENUE_NOT_VERIFIED)
+    return reasons

@@ -1,4 +1,4 @@
-"""How places of assessment are kept."""
+"""The store of places of assessment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from services.certification.venues.rules import Venue, VenueUnknown
 
 
 class Venues(Store[Venue]):
+    """Venues, scoped by the caller's claim `lsp`."""
+
     kind = Venue
     collection = "venues"
     unknown = VenueUnknown
@@ -14,5 +16,5 @@ class Venues(Store[Venue]):
     indexes = (Index("lsp_id"),)
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Venue]:
-        """The caller's venues."""
+        """Return a page of the caller's venues."""
         return await self.page({}, cursor=cursor, limit=limit)

@@ -1,1 +1,4 @@
-"""Verification: does this certificate hold, and what does it say."""
+"""Verification: whether a certificate is valid, and what it says.
+
+Not here: changes of a certificate's state (certificates).
+"""

@@ -1,4 +1,4 @@
-"""How anybody asks whether a certificate holds: by the code on its paper, or by the document itself."""
+"""Public routes of verification: by the code on the paper, or by the document itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from pydantic import BaseModel
 from chassis.http import dependencies
 from services.certification.certificates.rules import CertificateUnknown
 from services.certification.credentials import reading
-from services.certification.schemes.rules import SchemeUnknown
-from services.certification.schemes.usecases import public_edition
+from services.certification.credentials.public_headers import UNINDEXED_HEADERS
+from services.certification.schemes.rules import Scheme, SchemeUnknown
+from services.certification.schemes.usecases import view_public_edition
 from services.certification.transaction import Run
 from services.certification.verifications import page, usecases
-from services.certification.verifications.rules import Check, Status, VerificationResult
+from services.certification.verifications.rules import (
+    CheckResult,
+    VerificationResult,
+    VerificationStatus,
+)
 
 public = APIRouter(tags=["Pemeriksaan"])
 _TOKEN = re.compile(r"[A-Z2-7]{12}")
@@ -36,17 +41,17 @@ _OPENAPI_BODY: dict[str, Any] = {
 
 
 class UnitBody(BaseModel):
-    """A unit for which the certificate holds."""
+    """A unit of competence that the certificate covers."""
 
     code: str
     title: str
 
 
 class VerifyResultBody(BaseModel):
-    """What is said of a certificate, and how each step came out."""
+    """The status of a certificate, and the result of each step of the verification."""
 
-    status: Status
-    checks: dict[str, Check]
+    status: VerificationStatus
+    checks: dict[str, CheckResult]
     status_as_of: datetime | None
     scheme: str | None
     units: list[UnitBody]
@@ -57,7 +62,7 @@ class VerifyResultBody(BaseModel):
 
     @classmethod
     def of(cls, result: VerificationResult) -> VerifyResultBody:
-        """The body of a result."""
+        """Return the body of a result."""
         return cls(
             status=result.status,
             checks=dict(result.checks),
@@ -73,17 +78,20 @@ class VerifyResultBody(BaseModel):
 
 @public.post("/v1/verifications", summary="Periksa dokumen sertifikat", openapi_extra=_OPENAPI_BODY)
 async def verify_document(request: Request, response: Response, run: Run) -> VerifyResultBody:
-    """Whether this document holds. Well-formed JSON is always answered with 200; what it says of itself is believed only as far as it is proved."""
-    response.headers.update({**page.UNINDEXED_HEADERS, "cache-control": "no-store"})
-    document = reading.parse_document(
-        await dependencies.whole_body(request, limit=reading.MAX_BYTES)
-    )
-    return VerifyResultBody.of(await run(partial(usecases.verify_document, document)))
+    """Verify a document. Well-formed JSON is always answered with 200.
+
+    A claim of the document counts only as far as it is proved.
+    """
+    response.headers.update({**UNINDEXED_HEADERS, "cache-control": "no-store"})
+    body = await dependencies.whole_body(request, limit=reading.MAX_BYTES)
+    document = reading.parse_document(body)
+    result = await run(partial(usecases.verify_document, document))
+    return VerifyResultBody.of(result)
 
 
 @public.get("/V/{token}", summary="Periksa sertifikat dengan kodenya", response_class=Response)
 async def check(token: str, request: Request, run: Run) -> Response:
-    """The page behind the QR; JSON for those who ask for it. An unknown code is 404."""
+    """Return the page behind the QR code, or JSON on request. An unknown code is 404."""
     as_json = _wants_json(request)
     code = _normalise_token(token)
     if code is None:
@@ -93,53 +101,53 @@ async def check(token: str, request: Request, run: Run) -> Response:
     except CertificateUnknown:
         return _unknown_response(as_json=as_json)
     if as_json:
-        return JSONResponse(
-            VerifyResultBody.of(checked.result).model_dump(mode="json"),
-            headers=dict(page.PAGE_HEADERS),
-        )
+        body = VerifyResultBody.of(checked.result).model_dump(mode="json")
+        return JSONResponse(body, headers=dict(page.PAGE_HEADERS))
     return HTMLResponse(page.render_result(checked.result), headers=dict(page.PAGE_HEADERS))
 
 
 @public.get("/v/{token}", summary="Alamat huruf kecil", response_class=Response)
 async def check_in_lower_case(token: str) -> Response:
-    """Browsers keep the case of paths, people do not."""
+    """Redirect to the address in upper case, because people type paths in lower case."""
     code = _normalise_token(token)
-    return (
-        _unknown_response(as_json=False)
-        if code is None
-        else RedirectResponse(f"/V/{code}", 308, headers=dict(page.PAGE_HEADERS))
-    )
+    if code is None:
+        return _unknown_response(as_json=False)
+    return RedirectResponse(f"/V/{code}", 308, headers=dict(page.PAGE_HEADERS))
 
 
 @public.get("/s/{scheme}/{version}", summary="Lihat edisi skema", response_class=Response)
 async def show_scheme(scheme: str, version: str, request: Request, run: Run) -> Response:
-    """The page of a scheme's edition, to which credentials point."""
+    """Return the page of an edition of a scheme, to which credentials point."""
+    edition = int(version) if _EDITION.fullmatch(version) else 0
     try:
-        found, issuer = await run(
-            partial(public_edition, scheme, int(version) if _EDITION.fullmatch(version) else 0)
-        )
+        published, issuer_name = await run(partial(view_public_edition, scheme, edition))
     except SchemeUnknown:
         return HTMLResponse(page.render_unknown_scheme(), 404, headers=dict(page.PAGE_HEADERS))
     if _wants_json(request):
-        units = [
-            UnitBody(code=unit.code, title=unit.title).model_dump() for unit in found.terms.units
-        ]
-        return JSONResponse(
-            {
-                "scheme": found.terms.title,
-                "edition": found.edition,
-                "issuer_name": issuer,
-                "description": found.terms.description,
-                "criteria": found.terms.criteria,
-                "units": units,
-            },
-            headers=dict(page.PAGE_HEADERS),
-        )
-    return HTMLResponse(page.render_scheme(found, issuer), headers=dict(page.PAGE_HEADERS))
+        content = _describe_scheme(published, issuer_name)
+        return JSONResponse(content, headers=dict(page.PAGE_HEADERS))
+    html = page.render_scheme(published, issuer_name)
+    return HTMLResponse(html, headers=dict(page.PAGE_HEADERS))
+
+
+def _describe_scheme(scheme: Scheme, issuer_name: str) -> dict[str, Any]:
+    terms = scheme.terms
+    units = [UnitBody(code=unit.code, title=unit.title).model_dump() for unit in terms.units]
+    return {
+        "scheme": terms.title,
+        "edition": scheme.edition,
+        "issuer_name": issuer_name,
+        "description": terms.description,
+        "criteria": terms.criteria,
+        "units": units,
+    }
 
 
 def _normalise_token(token: str) -> str | None:
-    """The code as we gave it out: upper case, no dashes, O and I where somebody typed 0 and 1."""
+    """Return the code as issued: upper case, no dashes, O and I for a typed 0 and 1.
+
+    None when it cannot be a code.
+    """
     code = token.upper().replace("-", "").translate(_LOOKALIKES)
     return code if _TOKEN.fullmatch(code) else None
 
@@ -150,10 +158,8 @@ def _wants_json(request: Request) -> bool:
 
 
 def _unknown_response(*, as_json: bool) -> Response:
-    if as_json:
-        return JSONResponse(
-            {"status": 404, "code": "certificate_unknown", "title": CertificateUnknown.title},
-            404,
-            headers=dict(page.PAGE_HEADERS),
-        )
-    return HTMLResponse(page.render_unknown_token(), 404, headers=dict(page.PAGE_HEADERS))
+    headers = dict(page.PAGE_HEADERS)
+    if not as_json:
+        return HTMLResponse(page.render_unknown_token(), 404, headers=headers)
+    problem = {"status": 404, "code": "certificate_unknown", "title": CertificateUnknown.title}
+    return JSONResponse(problem, 404, headers=headers)

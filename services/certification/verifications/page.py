@@ -1,4 +1,7 @@
-"""The pages that anybody may read: what is said of a certificate, and what a scheme is. One document each, nothing fetched from elsewhere. Not here: what is said."""
+"""The public HTML pages: the result of a check, and the edition of a scheme.
+
+Each is one document that fetches nothing from elsewhere. Not here: the result itself (rules).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from html import escape
 
-from services.certification import texts
-from services.certification.certificates.rules import WESTERN_INDONESIA
+from chassis.texts import Text
+from services.certification.credentials.document import WESTERN_INDONESIA
+from services.certification.credentials.public_headers import UNINDEXED_HEADERS
+from services.certification.credentials.public_texts import TEXTS, format_date
 from services.certification.schemes.rules import Scheme
-from services.certification.verifications.rules import Status, VerificationResult
+from services.certification.verifications.rules import VerificationResult, VerificationStatus
 
 _STYLE = """body{margin:0;background:#f4f5f7;color:#1c2430;font:17px/1.5 system-ui,sans-serif}
 main{max-width:42rem;margin:0 auto;padding:1.5rem 1rem 3rem}
@@ -26,115 +31,124 @@ dd{margin:0;overflow-wrap:anywhere}
 ul{margin:0;padding-left:1.1rem}code{font-size:.9em}"""
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _NEGATIVE_STATUSES = frozenset(
-    {Status.INVALID, Status.REVOKED, Status.REPLACED, Status.UNKNOWN_ISSUER}
+    {
+        VerificationStatus.INVALID,
+        VerificationStatus.REVOKED,
+        VerificationStatus.REPLACED,
+        VerificationStatus.UNKNOWN_ISSUER,
+    }
+)
+_CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
 )
 
-UNINDEXED_HEADERS: Mapping[str, str] = {
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-robots-tag": "noindex, nofollow",
-}
 PAGE_HEADERS: Mapping[str, str] = {
     **UNINDEXED_HEADERS,
     "cache-control": "no-store",
-    "content-security-policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "content-security-policy": _CONTENT_SECURITY_POLICY,
     "vary": "accept",
 }
 
 
 def render_result(result: VerificationResult) -> str:
-    """The page of one verification."""
-    word, sentence, english = texts.STATUS_WORDS[result.status.value]
-    kind = (
-        "valid"
-        if result.status is Status.VALID
-        else "no"
-        if result.status in _NEGATIVE_STATUSES
-        else "wait"
-    )
-    moment = (
-        f"<br><small>{escape(texts.CHECK_AS_OF.format(moment=_format_moment(result.status_as_of)))}</small>"
-        if result.status_as_of
-        else ""
-    )
-    head = f'<div class="answer {kind}" role="status"><strong>{escape(word)}</strong>{escape(sentence)}<br><small lang="en">{escape(english)}</small>{moment}</div>'
+    """Return the page of one verification."""
+    word = TEXTS[f"status.{result.status.value}.word"]
+    sentence = TEXTS[f"status.{result.status.value}.sentence"]
+    as_of = ""
+    if result.status_as_of:
+        as_of = _text("check.as_of", moment=_format_moment(result.status_as_of))
+    answer = _render_answer(_answer_class(result.status), word, sentence, as_of)
     rows = [
-        (texts.CHECK_NAME, escape(result.name or "")),
-        (texts.CHECK_SCHEME, escape(result.scheme or "")),
-        (texts.CHECK_ISSUER, escape(result.issuer_name or "")),
+        (TEXTS["check.name"].id, escape(result.name or "")),
+        (TEXTS["check.scheme"].id, escape(result.scheme or "")),
+        (TEXTS["check.issuer"].id, escape(result.issuer_name or "")),
     ]
     if result.valid_from and result.valid_until:
-        rows.append(
-            (
-                texts.CHECK_PERIOD,
-                escape(
-                    texts.CHECK_PERIOD_VALUE.format(
-                        start=_format_day(result.valid_from), end=_format_day(result.valid_until)
-                    )
-                ),
-            )
-        )
-    rows.append((texts.CHECK_UNITS, _render_units(result.units)))
-    compare = f"<p>{escape(texts.CHECK_COMPARE)}</p>" if result.name else ""
-    return _render_document(texts.CHECK_TITLE, head + _render_facts(rows) + compare)
+        start = _format_day(result.valid_from)
+        end = _format_day(result.valid_until)
+        period = _text("check.period_value", start=start, end=end)
+        rows.append((TEXTS["check.period"].id, escape(period)))
+    rows.append((TEXTS["check.units"].id, _render_units(result.units)))
+    compare = f"<p>{escape(TEXTS['check.compare'].id)}</p>" if result.name else ""
+    return _render_document(TEXTS["check.title"].id, answer + _render_facts(rows) + compare)
 
 
 def render_unknown_token() -> str:
-    """The page of a code that nobody gave out."""
+    """Return the page of a code that was never issued."""
     return _render_refusal(
-        texts.CHECK_TITLE, texts.UNKNOWN_TITLE, texts.UNKNOWN_TEXT, texts.UNKNOWN_ENGLISH
+        TEXTS["check.title"].id, TEXTS["unknown_code.word"], TEXTS["unknown_code.sentence"]
     )
 
 
-def render_scheme(found: Scheme, issuer_name: str) -> str:
-    """The page of one edition of a scheme: where credentials point to."""
-    terms = found.terms
+def render_scheme(scheme: Scheme, issuer_name: str) -> str:
+    """Return the page of one edition of a scheme, to which credentials point."""
+    terms = scheme.terms
+    edition = _text("scheme.edition", edition=scheme.edition)
+    title = f"{escape(terms.title)}<br><small>{escape(edition)}</small>"
+    units = [(unit.code, unit.title) for unit in terms.units]
     rows = [
-        (
-            texts.CHECK_SCHEME,
-            f"{escape(terms.title)}<br><small>{escape(texts.SCHEME_EDITION.format(edition=found.edition))}</small>",
-        ),
-        (texts.CHECK_ISSUER, escape(issuer_name)),
+        (TEXTS["check.scheme"].id, title),
+        (TEXTS["check.issuer"].id, escape(issuer_name)),
         ("", escape(terms.description)),
         ("", escape(terms.criteria)),
-        (texts.CHECK_UNITS, _render_units((unit.code, unit.title) for unit in terms.units)),
+        (TEXTS["check.units"].id, _render_units(units)),
     ]
-    return _render_document(texts.SCHEME_TITLE, _render_facts(rows))
+    return _render_document(TEXTS["scheme.title"].id, _render_facts(rows))
 
 
 def render_unknown_scheme() -> str:
-    """The page of a scheme that nobody published."""
+    """Return the page of a scheme or edition that does not exist."""
     return _render_refusal(
-        texts.SCHEME_TITLE,
-        texts.SCHEME_UNKNOWN,
-        texts.SCHEME_UNKNOWN_TEXT,
-        texts.SCHEME_UNKNOWN_ENGLISH,
+        TEXTS["scheme.title"].id, TEXTS["unknown_scheme.word"], TEXTS["unknown_scheme.sentence"]
     )
 
 
-def _render_refusal(title: str, word: str, sentence: str, english: str) -> str:
-    return _render_document(
-        title,
-        f'<div class="answer no" role="status"><strong>{escape(word)}</strong>{escape(sentence)}<br><small lang="en">{escape(english)}</small></div>',
+def _text(code: str, **values: object) -> str:
+    return TEXTS[code].id.format(**values)
+
+
+def _answer_class(status: VerificationStatus) -> str:
+    if status is VerificationStatus.VALID:
+        return "valid"
+    return "no" if status in _NEGATIVE_STATUSES else "wait"
+
+
+def _render_answer(css_class: str, word: Text, sentence: Text, as_of: str = "") -> str:
+    moment = f"<br><small>{escape(as_of)}</small>" if as_of else ""
+    return (
+        f'<div class="answer {css_class}" role="status"><strong>{escape(word.id)}</strong>'
+        f'{escape(sentence.id)}<br><small lang="en">{escape(sentence.en)}</small>{moment}</div>'
     )
+
+
+def _render_refusal(title: str, word: Text, sentence: Text) -> str:
+    return _render_document(title, _render_answer("no", word, sentence))
 
 
 def _render_document(title: str, body: str) -> str:
     return (
-        f'<!doctype html><html lang="id"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta name="robots" content="noindex,nofollow"><meta name="referrer" content="no-referrer"><link rel="icon" href="data:,"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+        '<!doctype html><html lang="id"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="robots" content="noindex,nofollow">'
+        '<meta name="referrer" content="no-referrer">'
+        f'<link rel="icon" href="data:,"><title>{escape(title)}</title>'
+        f"<style>{_STYLE}</style></head>"
+        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
 
 
 def _render_facts(rows: Iterable[tuple[str, str]]) -> str:
-    """A list of facts; `rows` hold HTML on the right side."""
-    listed = "".join(
-        (f"<dt>{escape(name)}</dt>" if name else "") + f"<dd>{value}</dd>"
-        for name, value in rows
-        if value
-    )
-    return f"<dl>{listed}</dl>" if listed else ""
+    """Return a list of facts. `rows` are pairs of name (text) and value (HTML).
+
+    A row without a value is left out.
+    """
+    items: list[str] = []
+    for name, value in rows:
+        if value:
+            term = f"<dt>{escape(name)}</dt>" if name else ""
+            items.append(f"{term}<dd>{value}</dd>")
+    return f"<dl>{''.join(items)}</dl>" if items else ""
 
 
 def _render_units(units: Iterable[tuple[str, str]]) -> str:
@@ -145,9 +159,9 @@ def _render_units(units: Iterable[tuple[str, str]]) -> str:
 
 
 def _format_day(moment: datetime) -> str:
-    return texts.format_date(moment.astimezone(WESTERN_INDONESIA).date())
+    return format_date(moment.astimezone(WESTERN_INDONESIA).date())
 
 
 def _format_moment(moment: datetime) -> str:
     local = moment.astimezone(WESTERN_INDONESIA)
-    return f"{texts.format_date(local.date())} {local:%H.%M}"
+    return f"{format_date(local.date())} {local:%H.%M}"

@@ -1,26 +1,28 @@
-"""What is allowed: when a certificate holds. The pipeline of certification 5.1 from its second step on; the first one is `credentials.reading`.
+"""Rules of verification: the pipeline of certification 5.1 from its second step on.
 
-Fails closed: what cannot be read is never 'valid'. Nothing uploaded reaches a JSON-LD processor, and nothing is resolved for an unknown issuer.
+It fails closed: what cannot be read is never `valid`. No uploaded document reaches a JSON-LD
+processor, and nothing is resolved for an unknown issuer.
+Not here: the first step, which parses the upload (credentials/reading).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
 from services.certification.credentials import did, multibase, proof, shape
+from services.certification.credentials.document import WESTERN_INDONESIA
 from services.certification.lsps.rules import Licence
-from services.certification.statuslists.rules import FetchedList, accept_list
+from services.certification.statuslists.rules import AcceptedList, FetchedList, accept_list
 
-WESTERN_INDONESIA = timezone(timedelta(hours=7))
 Json = dict[str, Any]
 
 
-class Status(StrEnum):
-    """What is said of a certificate, in the order in which the first that applies is reported."""
+class VerificationStatus(StrEnum):
+    """The status of a certificate. The order is that of precedence: the first one is reported."""
 
     UNKNOWN_ISSUER = "unknown_issuer"
     INVALID = "invalid"
@@ -34,8 +36,8 @@ class Status(StrEnum):
     VALID = "valid"
 
 
-class Check(StrEnum):
-    """How one step of the verification came out."""
+class CheckResult(StrEnum):
+    """The result of one step of the verification."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -44,11 +46,26 @@ class Check(StrEnum):
 
 
 STEPS = ("trust", "schema", "proof", "issuer", "dates", "status", "digest")
+_STATUS_BY_PURPOSE = {
+    "revocation": VerificationStatus.REVOKED,
+    "suspension": VerificationStatus.SUSPENDED,
+}
+_STATUSES_OF_LISTS = frozenset(
+    {
+        VerificationStatus.REVOKED,
+        VerificationStatus.SUSPENDED,
+        VerificationStatus.INDETERMINATE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedIssuer:
-    """An issuer on the trust list. `document` is its DID document (None = unobtainable); `ours` when our store knows all its certificates."""
+    """An issuer on the trust list.
+
+    `document` is its DID document (None = unobtainable). `is_ours` when our store knows all its
+    certificates.
+    """
 
     did: str
     document: Json | None
@@ -58,18 +75,25 @@ class TrustedIssuer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCertificate:
-    """What our store knows of a certificate: the digest of what was signed, and what became of it (`valid` while nothing did)."""
+    """Our record of a certificate: the digest of the signed document, and its status.
+
+    The status is `valid` as long as the certificate is neither suspended nor revoked.
+    """
 
     digest: str
-    status: Status
+    status: VerificationStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationResult:
-    """The answer. What the certificate says is there only when its proof holds; the name never after withdrawal."""
+    """The result of a verification.
 
-    status: Status
-    checks: Mapping[str, Check]
+    It contains the certificate's content only when the proof is valid, and the name never after a
+    withdrawal.
+    """
+
+    status: VerificationStatus
+    checks: Mapping[str, CheckResult]
     status_as_of: datetime | None = None
     scheme: str | None = None
     units: tuple[tuple[str, str], ...] = ()
@@ -79,24 +103,41 @@ class VerificationResult:
     name: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a document of any shape names: its issuer, its id, the URLs of its lists.
+
+    A member is empty where the document does not name it.
+    """
+
+    issuer: str
+    id: str
+    list_urls: tuple[str, ...]
+
+
+def _all_skipped() -> dict[str, CheckResult]:
+    return dict.fromkeys(STEPS, CheckResult.SKIPPED)
+
+
 @dataclass(slots=True)
 class _Findings:
-    """What was found so far."""
+    """The results of the steps so far."""
 
-    checks: dict[str, Check] = field(default_factory=lambda: dict.fromkeys(STEPS, Check.SKIPPED))
-    statuses: list[Status] = field(default_factory=list[Status])
+    checks: dict[str, CheckResult] = field(default_factory=_all_skipped)
+    statuses: list[VerificationStatus] = field(default_factory=list[VerificationStatus])
     as_of: datetime | None = None
 
     def pass_step(self, step: str) -> None:
-        self.checks[step] = Check.PASSED
+        self.checks[step] = CheckResult.PASSED
 
-    def fail_step(self, step: str, check: Check, status: Status) -> None:
+    def fail_step(self, step: str, check: CheckResult, status: VerificationStatus) -> None:
         self.checks[step] = check
         self.statuses.append(status)
 
     def to_result(self) -> VerificationResult:
-        first = next((status for status in Status if status in self.statuses), Status.VALID)
-        return VerificationResult(status=first, checks=self.checks, status_as_of=self.as_of)
+        by_precedence = [status for status in VerificationStatus if status in self.statuses]
+        status = by_precedence[0] if by_precedence else VerificationStatus.VALID
+        return VerificationResult(status=status, checks=self.checks, status_as_of=self.as_of)
 
 
 def verify(
@@ -106,114 +147,122 @@ def verify(
     stored: StoredCertificate | None,
     now: datetime,
 ) -> VerificationResult:
-    """What can be said of this document at `now`. `lists` are the readings by URL, `stored` is our record of its id."""
+    """Return the result for this document at `now`.
+
+    `lists` are the fetched lists by URL, `stored` is our record of the document's id.
+    """
     findings = _Findings()
-    if issuer is None or _claimed_issuer(document) != issuer.did:
-        findings.fail_step("trust", Check.FAILED, Status.UNKNOWN_ISSUER)
+    if issuer is None or read_claims(document).issuer != issuer.did:
+        findings.fail_step("trust", CheckResult.FAILED, VerificationStatus.UNKNOWN_ISSUER)
         return findings.to_result()
     findings.pass_step("trust")
-    shaped = shape.parse_credential(document)
-    if shaped is None:
-        findings.fail_step("schema", Check.FAILED, Status.INVALID)
+    credential = shape.parse_credential(document)
+    if credential is None:
+        findings.fail_step("schema", CheckResult.FAILED, VerificationStatus.INVALID)
         return findings.to_result()
     findings.pass_step("schema")
     keys = did.assertion_keys(issuer.document, issuer.did)
-    if not _proof_holds(document, shaped, keys, findings):
+    _check_proof(document, credential, keys, findings)
+    if findings.checks["proof"] is not CheckResult.PASSED:
         return findings.to_result()
-    _check_issuer(shaped, issuer, findings)
-    _check_dates(shaped, now, findings)
-    _check_lists(shaped, issuer, keys or {}, lists, now, findings)
+    _check_issuer(credential, issuer, findings)
+    _check_dates(credential, now, findings)
+    _check_lists(credential, issuer, keys or {}, lists, now, findings)
     if issuer.is_ours:
         _check_store(document, stored, now, findings)
-    return _add_content(findings.to_result(), shaped)
+    return _add_content(findings.to_result(), credential)
 
 
-def read_claims(document: Json) -> tuple[str, str, tuple[str, ...]]:
-    """The issuer, the id and the list URLs that a document of any shape names; empty where it names none."""
+def read_claims(document: Json) -> Claims:
+    """Return what a document of any shape names; it proves nothing yet."""
     entries: object = document.get("credentialStatus")
-    urls = (
-        [_read_text(entry, "statusListCredential") for entry in cast("list[object]", entries)[:2]]
-        if isinstance(entries, list)
-        else []
+    urls: list[str] = []
+    if isinstance(entries, list):
+        first_two = cast("list[object]", entries)[:2]
+        urls = [_read_text(entry, "statusListCredential") for entry in first_two]
+    return Claims(
+        issuer=_read_text(document.get("issuer"), "id"),
+        id=_read_text(document, "id"),
+        list_urls=tuple(url for url in urls if url),
     )
-    return _claimed_issuer(document), _read_text(document, "id"), tuple(url for url in urls if url)
-
-
-def _claimed_issuer(document: Json) -> str:
-    return _read_text(document.get("issuer"), "id")
 
 
 def _read_text(value: object, member: str) -> str:
-    found = cast("Json", value).get(member) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
+    if not isinstance(value, dict):
+        return ""
+    text = cast("Json", value).get(member)
+    return text if isinstance(text, str) else ""
 
 
-def _proof_holds(
-    document: Json, shaped: shape.Credential, keys: Mapping[str, str] | None, findings: _Findings
-) -> bool:
+def _check_proof(
+    document: Json,
+    credential: shape.Credential,
+    keys: Mapping[str, str] | None,
+    findings: _Findings,
+) -> None:
+    """Check the first proof by the issuer's key. Without readable keys it is unknown."""
     if keys is None:
-        findings.fail_step("proof", Check.UNKNOWN, Status.INDETERMINATE)
-        return False
-    method = shaped.proof[0].verification_method
+        findings.fail_step("proof", CheckResult.UNKNOWN, VerificationStatus.INDETERMINATE)
+        return
+    method = credential.proof[0].verification_method
+    is_certificate_key = method in keys and "#key-" in method
     try:
-        holds = (
-            method in keys
-            and "#key-" in method
-            and proof.is_valid(document, document["proof"][0], keys[method])
+        is_valid = is_certificate_key and proof.is_valid(
+            document, document["proof"][0], keys[method]
         )
     except multibase.NotMultibase:
-        findings.fail_step("proof", Check.UNKNOWN, Status.INDETERMINATE)
-        return False
-    if not holds:
-        findings.fail_step("proof", Check.FAILED, Status.INVALID)
-        return False
-    findings.pass_step("proof")
-    return True
+        findings.fail_step("proof", CheckResult.UNKNOWN, VerificationStatus.INDETERMINATE)
+        return
+    if is_valid:
+        findings.pass_step("proof")
+    else:
+        findings.fail_step("proof", CheckResult.FAILED, VerificationStatus.INVALID)
 
 
-def _check_issuer(shaped: shape.Credential, issuer: TrustedIssuer, findings: _Findings) -> None:
-    """The key's DID is the issuer's, and the licence covered the scheme on the day the certificate began."""
-    day = datetime.fromisoformat(shaped.valid_from).astimezone(WESTERN_INDONESIA).date()
-    scheme_ref = shaped.credential_subject.achievement.id.split("/")[-2]
-    covered = any(
-        licence.valid_from <= day <= licence.valid_until and scheme_ref in licence.scheme_refs
+def _check_issuer(credential: shape.Credential, issuer: TrustedIssuer, findings: _Findings) -> None:
+    """Check that the key is the issuer's and the licence covered the scheme.
+
+    The licence counts on the first day of the certificate's validity.
+    """
+    first_moment = datetime.fromisoformat(credential.valid_from)
+    first_day = first_moment.astimezone(WESTERN_INDONESIA).date()
+    scheme_ref = credential.credential_subject.achievement.id.split("/")[-2]
+    is_covered = any(
+        licence.valid_from <= first_day <= licence.valid_until and scheme_ref in licence.scheme_refs
         for licence in issuer.licences
     )
-    if covered and shaped.proof[0].verification_method.partition("#")[0] == issuer.did:
+    key_owner = credential.proof[0].verification_method.partition("#")[0]
+    if is_covered and key_owner == issuer.did:
         findings.pass_step("issuer")
     else:
-        findings.fail_step("issuer", Check.FAILED, Status.INVALID)
+        findings.fail_step("issuer", CheckResult.FAILED, VerificationStatus.INVALID)
 
 
-def _check_dates(shaped: shape.Credential, now: datetime, findings: _Findings) -> None:
-    valid_from, valid_until = (
-        datetime.fromisoformat(shaped.valid_from),
-        datetime.fromisoformat(shaped.valid_until),
-    )
+def _check_dates(credential: shape.Credential, now: datetime, findings: _Findings) -> None:
+    valid_from = datetime.fromisoformat(credential.valid_from)
+    valid_until = datetime.fromisoformat(credential.valid_until)
     if valid_until <= valid_from:
-        findings.fail_step("dates", Check.FAILED, Status.INVALID)
+        findings.fail_step("dates", CheckResult.FAILED, VerificationStatus.INVALID)
     elif now >= valid_until:
-        findings.fail_step("dates", Check.FAILED, Status.EXPIRED)
+        findings.fail_step("dates", CheckResult.FAILED, VerificationStatus.EXPIRED)
     elif now < valid_from:
-        findings.fail_step("dates", Check.FAILED, Status.NOT_YET_VALID)
+        findings.fail_step("dates", CheckResult.FAILED, VerificationStatus.NOT_YET_VALID)
     else:
         findings.pass_step("dates")
 
 
-_STATUS_BY_PURPOSE = {"revocation": Status.REVOKED, "suspension": Status.SUSPENDED}
-
-
 def _check_lists(
-    shaped: shape.Credential,
+    credential: shape.Credential,
     issuer: TrustedIssuer,
     keys: Mapping[str, str],
     lists: Mapping[str, FetchedList],
     now: datetime,
     findings: _Findings,
 ) -> None:
-    for entry in shaped.credential_status:
+    """Check the certificate's bit in both lists. A raised bit outweighs an unreadable list."""
+    for entry in credential.credential_status:
         url = entry.status_list_credential
-        found = accept_list(
+        accepted = accept_list(
             lists.get(url),
             url=url,
             purpose=entry.status_purpose,
@@ -221,55 +270,59 @@ def _check_lists(
             keys=keys,
             now=now,
         )
-        raised = found.is_raised(int(entry.status_list_index)) if found else None
-        if found:
-            findings.as_of = min(findings.as_of or found.valid_from, found.valid_from)
-        if raised:
-            findings.fail_step("status", Check.FAILED, _STATUS_BY_PURPOSE[entry.status_purpose])
-        elif raised is None:
-            findings.fail_step(
-                "status",
-                Check.FAILED if findings.checks["status"] is Check.FAILED else Check.UNKNOWN,
-                Status.INDETERMINATE,
-            )
-    if findings.checks["status"] is Check.SKIPPED:
+        _check_bit(entry.status_purpose, int(entry.status_list_index), accepted, findings)
+    if findings.checks["status"] is CheckResult.SKIPPED:
         findings.pass_step("status")
+
+
+def _check_bit(
+    purpose: str, index: int, accepted: AcceptedList | None, findings: _Findings
+) -> None:
+    is_raised = None
+    if accepted is not None:
+        is_raised = accepted.is_raised(index)
+        is_older = findings.as_of is None or accepted.valid_from < findings.as_of
+        if is_older:
+            findings.as_of = accepted.valid_from
+    if is_raised:
+        findings.fail_step("status", CheckResult.FAILED, _STATUS_BY_PURPOSE[purpose])
+    elif is_raised is None:
+        has_failed = findings.checks["status"] is CheckResult.FAILED
+        check = CheckResult.FAILED if has_failed else CheckResult.UNKNOWN
+        findings.fail_step("status", check, VerificationStatus.INDETERMINATE)
 
 
 def _check_store(
     document: Json, stored: StoredCertificate | None, now: datetime, findings: _Findings
 ) -> None:
-    """Our own record: an unknown id or another digest under our key is a forgery; what the store says of the status wins over the lists."""
+    """Check our own record, which outweighs the lists.
+
+    An unknown id, or another digest under our key, is a forgery.
+    """
     if stored is None or stored.digest != proof.digest(document):
-        findings.fail_step("digest", Check.FAILED, Status.INVALID)
+        findings.fail_step("digest", CheckResult.FAILED, VerificationStatus.INVALID)
         return
     findings.pass_step("digest")
-    findings.statuses = [
-        status
-        for status in findings.statuses
-        if status not in {Status.REVOKED, Status.SUSPENDED, Status.INDETERMINATE}
-    ]
+    findings.statuses = [status for status in findings.statuses if status not in _STATUSES_OF_LISTS]
     findings.as_of = now
-    if stored.status is Status.VALID:
+    if stored.status is VerificationStatus.VALID:
         findings.pass_step("status")
     else:
-        findings.fail_step("status", Check.FAILED, stored.status)
+        findings.fail_step("status", CheckResult.FAILED, stored.status)
 
 
-def _add_content(result: VerificationResult, shaped: shape.Credential) -> VerificationResult:
-    if result.status is Status.INVALID:
+def _add_content(result: VerificationResult, credential: shape.Credential) -> VerificationResult:
+    if result.status is VerificationStatus.INVALID:
         return result
-    achievement = shaped.credential_subject.achievement
+    subject = credential.credential_subject
+    achievement = subject.achievement
+    is_withdrawn = result.status is VerificationStatus.WITHDRAWN
     return replace(
         result,
         scheme=achievement.name,
-        units=tuple(
-            (alignment.target_code, alignment.target_name) for alignment in achievement.alignment
-        ),
-        issuer_name=shaped.issuer.name,
-        valid_from=datetime.fromisoformat(shaped.valid_from),
-        valid_until=datetime.fromisoformat(shaped.valid_until),
-        name=None
-        if result.status is Status.WITHDRAWN
-        else shaped.credential_subject.identifier[0].identity_hash,
+        units=tuple((unit.target_code, unit.target_name) for unit in achievement.alignment),
+        issuer_name=credential.issuer.name,
+        valid_from=datetime.fromisoformat(credential.valid_from),
+        valid_until=datetime.fromisoformat(credential.valid_until),
+        name=None if is_withdrawn else subject.identifier[0].identity_hash,
     )

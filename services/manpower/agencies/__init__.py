@@ -1,1 +1,1 @@
-"""Agencies: the offices and employers outside, and which of them answers for what."""
+"""Offices and employers outside, and the routing table. Not here: their systems (consumers)."""

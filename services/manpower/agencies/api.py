@@ -1,4 +1,4 @@
-"""How agencies and the routing table are asked for."""
+"""Routes of agencies and of the routing table. Not here: who may change what (rules)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from services.manpower.agencies.rules import (
     Status,
     Topic,
 )
-from services.manpower.consumers.usecases import with_access_check
-from services.manpower.transaction import Run, Transaction
+from services.manpower.agencies.usecases import with_access_check
+from services.manpower.transaction import Run
 
 router = APIRouter(tags=["agencies"])
 
@@ -43,7 +43,7 @@ class AgencyForm(BaseModel):
     legal_basis: Text
 
     def to_agency(self) -> Agency:
-        """The agency in this form."""
+        """Return the agency that the form describes."""
         return Agency(
             **self.model_dump(exclude={"name"}),
             name=" ".join(self.name.split()),
@@ -53,7 +53,7 @@ class AgencyForm(BaseModel):
 
 
 class Reason(BaseModel):
-    """Why a status changes."""
+    """The reason of a change of status."""
 
     model_config = dependencies.STRICT
 
@@ -61,7 +61,7 @@ class Reason(BaseModel):
 
 
 class RouteForm(BaseModel):
-    """Who answers."""
+    """The agency that answers."""
 
     model_config = dependencies.STRICT
 
@@ -69,7 +69,7 @@ class RouteForm(BaseModel):
 
 
 class AgencyBody(BaseModel):
-    """An agency. Contacts are not part of it."""
+    """An agency, without its contacts."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -96,10 +96,9 @@ class RouteBody(BaseModel):
 
 @router.post("/v1/agencies", status_code=201)
 async def register_agency(form: AgencyForm, run: Run, response: Response) -> AgencyBody:
-    """Register an agency or employer; it waits for a second person."""
-    agency = await run(with_access_check(partial(usecases.register_agency, form.to_agency())))
-    dependencies.set_etag(response, agency)
-    return AgencyBody.model_validate(agency)
+    """Register an agency or employer; it waits for the approval of a second person."""
+    command = partial(usecases.register_agency, form.to_agency())
+    return _answer(await run(with_access_check(command)), response)
 
 
 @router.get("/v1/agencies")
@@ -109,76 +108,71 @@ async def list_agencies(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[AgencyBody]:
-    """Agencies that the caller may see."""
-
-    async def page(tx: Transaction) -> paging.PageBody[AgencyBody]:
-        found = await tx.agencies.list_page(kind, cursor, limit)
-        return paging.PageBody(
-            items=[AgencyBody.model_validate(agency) for agency in found.items],
-            next_cursor=found.next_cursor,
-        )
-
-    return await run(with_access_check(page))
+    """List the agencies that the caller may see."""
+    page = await run(with_access_check(partial(usecases.list_agencies, kind, cursor, limit)))
+    return paging.PageBody(
+        items=[AgencyBody.model_validate(agency) for agency in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/agencies/{agency_id}")
 async def show_agency(agency_id: str, run: Run, response: Response) -> AgencyBody:
-    """One agency."""
-
-    async def one(tx: Transaction) -> Agency:
-        return await tx.agencies.get(agency_id)
-
-    agency = await run(with_access_check(one))
-    dependencies.set_etag(response, agency)
-    return AgencyBody.model_validate(agency)
+    """Show one agency."""
+    agency = await run(with_access_check(partial(usecases.show_agency, agency_id)))
+    return _answer(agency, response)
 
 
 @router.post("/v1/agencies/{agency_id}/approve")
 async def approve_agency(
-    agency_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
+    agency_id: str, run: Run, response: Response, version: dependencies.RequiredIfMatch
 ) -> AgencyBody:
-    """Approve it: somebody else than who registered it."""
-    return await _change_status(agency_id, Status.ACTIVE, "", run, response, if_match)
+    """Approve an agency; another person than the one who registered it must do this."""
+    return await _change_status(agency_id, Status.ACTIVE, "", version, run, response)
 
 
 @router.post("/v1/agencies/{agency_id}/suspend")
 async def suspend_agency(
-    agency_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
+    agency_id: str,
+    body: Reason,
+    run: Run,
+    response: Response,
+    version: dependencies.RequiredIfMatch,
 ) -> AgencyBody:
-    """Suspend it: its readers read nothing from now on, and lose nothing."""
-    return await _change_status(agency_id, Status.SUSPENDED, body.reason, run, response, if_match)
+    """Suspend an agency; its readers are refused from now on, and their cursors stay valid."""
+    return await _change_status(agency_id, Status.SUSPENDED, body.reason, version, run, response)
 
 
 @router.post("/v1/agencies/{agency_id}/resume")
 async def resume_agency(
-    agency_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
+    agency_id: str, run: Run, response: Response, version: dependencies.RequiredIfMatch
 ) -> AgencyBody:
-    """End a suspension."""
-    return await _change_status(agency_id, Status.ACTIVE, "", run, response, if_match)
+    """End the suspension of an agency."""
+    return await _change_status(agency_id, Status.ACTIVE, "", version, run, response)
 
 
 @router.post("/v1/agencies/{agency_id}/close")
 async def close_agency(
-    agency_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
+    agency_id: str,
+    body: Reason,
+    run: Run,
+    response: Response,
+    version: dependencies.RequiredIfMatch,
 ) -> AgencyBody:
-    """Close it for good."""
-    return await _change_status(agency_id, Status.CLOSED, body.reason, run, response, if_match)
+    """Close an agency permanently."""
+    return await _change_status(agency_id, Status.CLOSED, body.reason, version, run, response)
 
 
 @router.get("/v1/agency-routes")
 async def list_routes(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[RouteBody]:
-    """The routing table."""
-
-    async def page(tx: Transaction) -> paging.PageBody[RouteBody]:
-        found = await tx.agency_routes.page({}, cursor=cursor, limit=limit)
-        return paging.PageBody(
-            items=[RouteBody.model_validate(route) for route in found.items],
-            next_cursor=found.next_cursor,
-        )
-
-    return await run(page)
+    """List the routing table."""
+    page = await run(partial(usecases.list_routes, cursor, limit))
+    return paging.PageBody(
+        items=[RouteBody.model_validate(route) for route in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.put("/v1/agency-routes/{regency_code}/{topic}")
@@ -187,23 +181,26 @@ async def direct_topic(
     topic: Topic,
     form: RouteForm,
     run: Run,
-    if_match: dependencies.IfMatch,
+    response: Response,
+    version: dependencies.IfMatch,
 ) -> RouteBody:
-    """Say who answers for a topic in a regency; who answered before is kept."""
-    return RouteBody.model_validate(
-        await run(
-            partial(usecases.assign_route, regency_code, topic, form.agency_id, if_match=if_match)
-        )
-    )
+    """Name the agency that answers for a topic in a regency; the row keeps who answered before.
+
+    The first assignment takes no If-Match, each later one needs it.
+    """
+    command = partial(usecases.assign_route, regency_code, topic, form.agency_id, version)
+    route = await run(command)
+    dependencies.set_etag(response, route)
+    return RouteBody.model_validate(route)
 
 
 async def _change_status(
-    agency_id: str, to: Status, reason: str, run: Run, response: Response, if_match: int | None
+    agency_id: str, to: Status, reason: str, version: int, run: Run, response: Response
 ) -> AgencyBody:
-    agency = await run(
-        with_access_check(
-            partial(usecases.change_agency_status, agency_id, to, reason, if_match=if_match)
-        )
-    )
+    command = partial(usecases.change_agency_status, agency_id, to, reason, version)
+    return _answer(await run(with_access_check(command)), response)
+
+
+def _answer(agency: Agency, response: Response) -> AgencyBody:
     dependencies.set_etag(response, agency)
     return AgencyBody.model_validate(agency)

@@ -1,22 +1,24 @@
-"""What is allowed: agencies (offices and employers), who approves them, and which of them answers for a topic in a regency.
+"""Rules of agencies: offices and employers, who approves them, and the routing table.
 
-Regency codes are those of Kemendagri (`19.02` = Belitung); the prison's island has two regencies, so no agency is a constant.
+The routing table says which agency answers for a topic in a regency. Regency codes are those of
+Kemendagri (`19.02` = Belitung); the prison's island has two regencies, so no agency is a constant.
+Not here: the systems and officer groups of an agency (consumers).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from chassis.caller import Actor
-from chassis.errors import Conflict, Forbidden, NotFound, Refused
-from services.manpower import texts
+from chassis.errors import Conflict, Forbidden, NotFound, Refused, VersionRequired
+from services.manpower.settings import TEXTS
 
 RegencyCode = Annotated[str, StringConstraints(pattern=r"^\d{2}\.\d{2}$")]
 AgencyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,59}$")]
@@ -30,10 +32,10 @@ def _truncate_to_milliseconds(moment: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_truncate_to_milliseconds)]
-"""A moment in UTC, cut to the millisecond that is kept."""
+"""A moment in UTC, truncated to milliseconds: MongoDB stores no more."""
 
 LastDay = Annotated[date, Field(le=date(2199, 12, 31))]
-"""A day with a day after it."""
+"""A last day of validity; it always has a following day."""
 
 _CENTRAL_PROVINCES = frozenset(
     {"51", "52", "53", "63", "64", "65", "71", "72", "73", "74", "75", "76"}
@@ -46,59 +48,68 @@ class AgencyUnknown(NotFound):
 
 
 class AgencyNameTaken(Conflict):
-    """Another agency of this kind has the same name, spaces and case aside, or the same NIB."""
+    """Another agency has the same id or NIB, or is of this kind and has the same name.
 
-    title = texts.AGENCY_NAME_TAKEN
+    Names are compared without spaces and case.
+    """
+
+    title = TEXTS["errors.agency_name_taken"].id
     field = "name"
 
 
 class NibMissing(Refused):
-    """An employer needs its business number."""
+    """An employer has no business number."""
 
-    title = texts.NIB_MISSING
+    title = TEXTS["errors.nib_missing"].id
     field = "nib"
 
 
 class AgencyMoveRefused(Conflict):
     """The agency's status does not allow this step."""
 
-    title = texts.AGENCY_MOVE_REFUSED
+    title = TEXTS["errors.agency_move_refused"].id
 
 
 class AgencyNotActive(Refused):
-    """An agency that is not approved, suspended or closed does nothing here."""
+    """The agency is not approved yet, suspended or closed."""
 
-    title = texts.AGENCY_NOT_ACTIVE
+    title = TEXTS["errors.agency_not_active"].id
 
 
 class RegencyNotServed(Refused):
-    """The agency does not answer for this regency."""
+    """The agency does not serve this regency."""
 
-    title = texts.REGENCY_NOT_SERVED
+    title = TEXTS["errors.regency_not_served"].id
     field = "regency_code"
 
 
 class RouteMissing(Refused):
     """The routing table names no agency for this regency and topic."""
 
-    title = texts.ROUTE_MISSING
+    title = TEXTS["errors.route_missing"].id
 
 
 class ApprovedByRequester(Forbidden):
-    """Who asked may not approve (four eyes)."""
+    """The actor who approves and the one who requested act for each other or are the same."""
 
     code = "same_eyes"
-    title = texts.SAME_EYES
+    title = TEXTS["errors.same_eyes"].id
 
 
 class NotYourAgency(Forbidden):
-    """An office from outside registers and judges employers of its regencies only."""
+    """An outside office may register and assess only employers of its regencies."""
 
-    title = texts.NOT_YOUR_AGENCY
+    title = TEXTS["errors.not_your_agency"].id
+
+
+class ConsumerSuspended(Forbidden):
+    """An agency or consumer for which the caller reads is not active; its cursor stays valid."""
+
+    title = TEXTS["errors.consumer_suspended"].id
 
 
 class AgencyKind(StrEnum):
-    """What an agency is."""
+    """The kinds of agencies."""
 
     DINAS_TK = "dinas_tk"
     DINAS_KUKM = "dinas_kukm"
@@ -109,7 +120,7 @@ class AgencyKind(StrEnum):
 
 
 class Topic(StrEnum):
-    """What the routing table tells apart."""
+    """The topics of the routing table."""
 
     PLACEMENT = "placement"
     TRAINING = "training"
@@ -118,7 +129,7 @@ class Topic(StrEnum):
 
 
 class Status(StrEnum):
-    """Where an agency or a consumer stands."""
+    """The status of an agency or a consumer."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -134,9 +145,16 @@ STATUS_TRANSITIONS: Mapping[Status, frozenset[Status]] = {
 }
 
 
+class HasStatus(Protocol):
+    """An agency or a consumer."""
+
+    @property
+    def status(self) -> Status: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChange:
-    """One step of the status, as it is kept for ever."""
+    """One change of status; it is kept permanently."""
 
     at: datetime
     to: Status
@@ -146,7 +164,10 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agency:
-    """An office or an employer outside the prison. `nib` is the employer's business number (Nomor Induk Berusaha)."""
+    """An office or an employer outside the prison.
+
+    `nib` is the employer's business number (Nomor Induk Berusaha).
+    """
 
     id: str
     version: int = 0
@@ -166,13 +187,13 @@ class Agency:
 
     @property
     def is_active(self) -> bool:
-        """Whether it takes part at all."""
+        """Whether the agency takes part now."""
         return self.status is Status.ACTIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormerRoute:
-    """Which agency answered before, until when."""
+    """An agency that answered before, and until when."""
 
     agency_id: str
     until: datetime
@@ -180,7 +201,7 @@ class FormerRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgencyRoute:
-    """One row of the routing table: who answers for a topic in a regency."""
+    """One row of the routing table: which agency answers for a topic in a regency."""
 
     id: str
     version: int = 0
@@ -192,64 +213,98 @@ class AgencyRoute:
 
 
 def name_key(name: str) -> str:
-    """A name without the differences of case and space by which one employer would be entered twice."""
+    """Return the name without differences of case and spaces, so that no employer is twice here."""
     return " ".join(name.casefold().split())
 
 
 def register(agency: Agency, actor: Actor, now: datetime) -> Agency:
-    """A new agency, waiting for a second person. NibMissing for an employer without one."""
+    """Return a new agency that waits for approval. Raises NibMissing."""
     if agency.kind is AgencyKind.EMPLOYER_PARTNER and not agency.nib:
         raise NibMissing
-    first = StatusChange(at=now, to=Status.PENDING, actor=actor.by)
     return replace(
         agency,
         status=Status.PENDING,
         registered_by=actor.by,
         registered_for=actor.on_behalf_of,
-        history=(first,),
+        history=(StatusChange(at=now, to=Status.PENDING, actor=actor.by),),
     )
 
 
 def change_status(
     agency: Agency, to: Status, actor: Actor, now: datetime, reason: str = ""
 ) -> Agency:
-    """The agency at its next status. ApprovedByRequester when its registrar approves it; AgencyMoveRefused when the table has no such step."""
+    """Return the agency at its next status.
+
+    Raises AgencyMoveRefused when `STATUS_TRANSITIONS` has no such step, ApprovedByRequester when
+    the actor of the approval is the one of the registration or acts for the same person.
+    """
     if to not in STATUS_TRANSITIONS[agency.status]:
         raise AgencyMoveRefused(status_now=agency.status.value)
-    if (
-        agency.status is Status.PENDING
-        and to is Status.ACTIVE
-        and actor.conflicts_with(Actor(agency.registered_by, agency.registered_for))
-    ):
+    is_approval = agency.status is Status.PENDING and to is Status.ACTIVE
+    requester = Actor(agency.registered_by, agency.registered_for)
+    if is_approval and actor.conflicts_with(requester):
         raise ApprovedByRequester
-    return replace(
-        agency,
-        status=to,
-        history=(*agency.history, StatusChange(at=now, to=to, actor=actor.by, reason=reason)),
-    )
+    change = StatusChange(at=now, to=to, actor=actor.by, reason=reason)
+    return replace(agency, status=to, history=(*agency.history, change))
 
 
 def require_agency_authority(agency: Agency, *, is_outside: bool) -> None:
-    """NotYourAgency when a hand from outside touches anything but an employer."""
+    """Raise NotYourAgency when an outside office acts on an agency that is no employer."""
     if is_outside and agency.kind is not AgencyKind.EMPLOYER_PARTNER:
         raise NotYourAgency
 
 
+def require_in_scope(*, is_in_scope: bool) -> None:
+    """Raise NotYourAgency when the caller's claims do not cover the agency."""
+    if not is_in_scope:
+        raise NotYourAgency
+
+
+def require_free_name(namesake: Agency | None) -> None:
+    """Raise AgencyNameTaken when another agency has this id, name or NIB."""
+    if namesake is not None:
+        raise AgencyNameTaken
+
+
 def require_active(agency: Agency) -> None:
-    """AgencyNotActive unless it takes part now."""
+    """Raise AgencyNotActive unless the agency takes part now."""
     if not agency.is_active:
         raise AgencyNotActive
 
 
+def require_not_suspended(readers: Iterable[HasStatus]) -> None:
+    """Raise ConsumerSuspended when one of those for whom the caller reads is not active."""
+    for reader in readers:
+        if reader.status is not Status.ACTIVE:
+            raise ConsumerSuspended
+
+
 def route_id(regency_code: str, topic: Topic) -> str:
-    """The id of the routing table's row."""
+    """Return the id of a row of the routing table."""
     return f"{regency_code}:{topic.value}"
+
+
+def require_route(route: AgencyRoute | None, regency_code: str, topic: Topic) -> AgencyRoute:
+    """Return the row. Raises RouteMissing when there is none."""
+    if route is None:
+        raise RouteMissing(regency_code=regency_code, topic=topic.value)
+    return route
+
+
+def require_version(version: int | None) -> int:
+    """Return the version of If-Match. Raises VersionRequired without one."""
+    if version is None:
+        raise VersionRequired
+    return version
 
 
 def assign_route(
     former: AgencyRoute | None, regency_code: str, topic: Topic, agency: Agency, now: datetime
 ) -> AgencyRoute:
-    """The row that sends this topic of this regency to the agency; who answered before is kept."""
+    """Return the row that names the agency; it keeps which agency answered before.
+
+    Raises AgencyNotActive, RegencyNotServed.
+    """
     require_active(agency)
     if regency_code not in agency.regency_codes:
         raise RegencyNotServed
@@ -261,28 +316,21 @@ def assign_route(
             agency_id=agency.id,
             since=now,
         )
-    return replace(
-        former,
-        agency_id=agency.id,
-        since=now,
-        former=(*former.former, FormerRoute(agency_id=former.agency_id, until=now)),
-    )
+    ended = FormerRoute(agency_id=former.agency_id, until=now)
+    return replace(former, agency_id=agency.id, since=now, former=(*former.former, ended))
 
 
 def zone_of(regency_code: str) -> ZoneInfo:
-    """The zone of a regency by its province (Keppres 41/1987): WIB, WITA or WIT."""
+    """Return the time zone of a regency: WIB, WITA or WIT, by its province (Keppres 41/1987)."""
     province = regency_code[:2]
-    return ZoneInfo(
-        "Asia/Makassar"
-        if province in _CENTRAL_PROVINCES
-        else "Asia/Jayapura"
-        if province in _EASTERN_PROVINCES
-        else "Asia/Jakarta"
-    )
+    if province in _CENTRAL_PROVINCES:
+        return ZoneInfo("Asia/Makassar")
+    if province in _EASTERN_PROVINCES:
+        return ZoneInfo("Asia/Jayapura")
+    return ZoneInfo("Asia/Jakarta")
 
 
 def end_of_day(day: date, regency_code: str) -> datetime:
-    """The first instant (UTC) after this whole local day."""
-    return datetime.combine(day + timedelta(days=1), time.min, zone_of(regency_code)).astimezone(
-        UTC
-    )
+    """Return the first moment (UTC) after this whole local day."""
+    next_midnight = datetime.combine(day + timedelta(days=1), time.min, zone_of(regency_code))
+    return next_midnight.astimezone(UTC)

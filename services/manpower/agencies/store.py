@@ -1,4 +1,4 @@
-"""How agencies and the routing table are kept."""
+"""Stores of agencies and of the routing table. Not here: who may change them (rules)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from services.manpower.visibility.store import OfficeRows
 
 
 class Agencies(OfficeRows[Agency]):
-    """Outside readers see their own agency; the office that places people also the employers of its regencies, whom it verifies."""
+    """Agencies. Outside readers see their own agency.
+
+    The office that registers job seekers also sees the employers of its regencies: it verifies
+    them.
+    """
 
     kind = Agency
     collection = "agencies"
@@ -26,20 +30,18 @@ class Agencies(OfficeRows[Agency]):
     schema = 2
 
     async def find_by_name(self, kind: AgencyKind, name_key: str, nib: str | None) -> Agency | None:
-        """The agency that has this name or business number, whoever asks: names are unique over all scopes."""
-        same: list[dict[str, Any]] = [
-            {"kind": kind.value, "name_key": name_key},
-            *([{"nib": nib}] if nib else []),
-        ]
+        """Return the agency that has this name or NIB; names are unique over all scopes."""
+        same: list[dict[str, Any]] = [{"kind": kind.value, "name_key": name_key}]
+        if nib:
+            same.append({"nib": nib})
         return await self.first({"$or": same}, scoped=False)
 
     async def list_page(
         self, kind: AgencyKind | None, cursor: str | None, limit: int
     ) -> Page[Agency]:
-        """Agencies by id."""
-        return await self.page(
-            {} if kind is None else {"kind": kind.value}, cursor=cursor, limit=limit
-        )
+        """Return one page of the agencies that the caller may see, of one kind or all, by id."""
+        where = {} if kind is None else {"kind": kind.value}
+        return await self.page(where, cursor=cursor, limit=limit)
 
     def filter_for_reader(self, reader: Reader) -> Filter | None:
         own: dict[str, Any] = {"_id": {"$in": sorted(reader.recipients)}}
@@ -52,14 +54,17 @@ class Agencies(OfficeRows[Agency]):
         return {"$or": [own, employers]}
 
     def is_shown_to(self, aggregate: Agency, reader: Reader) -> bool:
-        employer_here = aggregate.kind is AgencyKind.EMPLOYER_PARTNER and bool(
-            aggregate.regency_codes & (reader.regencies or frozenset())
-        )
-        return aggregate.id in reader.recipients or (_verifies_employers(reader) and employer_here)
+        if aggregate.id in reader.recipients:
+            return True
+        if not _verifies_employers(reader):
+            return False
+        if aggregate.kind is not AgencyKind.EMPLOYER_PARTNER:
+            return False
+        return not aggregate.regency_codes.isdisjoint(reader.regencies or frozenset())
 
 
 class AgencyRoutes(OfficeRows[AgencyRoute]):
-    """The routing table; outside readers have no part in it."""
+    """The routing table. Outside readers see nothing of it."""
 
     kind = AgencyRoute
     collection = "agency_routes"
@@ -67,7 +72,7 @@ class AgencyRoutes(OfficeRows[AgencyRoute]):
     indexes = (Index("regency_code", "topic", unique=True),)
 
     async def find_route(self, regency_code: str, topic: Topic) -> AgencyRoute | None:
-        """Who answers for this topic in this regency."""
+        """Return the row of this topic in this regency, for any caller."""
         return await self.seek(rules.route_id(regency_code, topic), scoped=False)
 
 

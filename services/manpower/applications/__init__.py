@@ -1,1 +1,4 @@
-"""Job applications: a candidate's way to one vacancy."""
+"""Job applications: a candidate's way to one vacancy.
+
+Not here: work that began (placements).
+"""

@@ -1,4 +1,7 @@
-"""How job applications are asked for."""
+"""Routes of job applications, and of closing a vacancy with them.
+
+Not here: the other routes of vacancies.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,24 @@ from pydantic import BaseModel, Field
 
 from chassis.caller import Caller
 from chassis.http import dependencies, paging
+from services.manpower.agencies.usecases import with_access_check
 from services.manpower.applications import usecases
 from services.manpower.applications.rules import Application, ApplicationState, Flag, Side
-from services.manpower.consumers.usecases import with_access_check
-from services.manpower.transaction import Run, Transaction
+from services.manpower.transaction import Run
+from services.manpower.vacancies.api import CloseForm, VacancyBody
 from services.manpower.visibility.rules import is_outside
 
 router = APIRouter(tags=["job-applications"])
+vacancy_router = APIRouter(tags=["vacancies"])
+
+OFFICER_STATES = frozenset({ApplicationState.DRAFT, ApplicationState.CONSENTED})
+"""States before the application was sent; only officers see these steps."""
 
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class ApplicationForm(BaseModel):
-    """Who applies for what."""
+    """The candidate and the vacancy of a new application."""
 
     model_config = dependencies.STRICT
 
@@ -41,7 +49,7 @@ class StepForm(BaseModel):
 
 
 class StepBody(BaseModel):
-    """A step that was taken. Who took it is told to officers only."""
+    """A step that was taken. Only officers see who took it."""
 
     at: datetime
     to: ApplicationState
@@ -65,34 +73,20 @@ class ApplicationBody(BaseModel):
 
     @classmethod
     def of(cls, application: Application, caller: Caller) -> ApplicationBody:
-        """The body for this caller."""
-        outside = is_outside(caller)
-        history = [
-            StepBody(
-                at=step.at,
-                to=step.to,
-                side=step.side,
-                reason=step.reason,
-                **({} if outside else {"actor": step.actor}),
-            )
-            for step in application.history
-            if not (outside and step.to in {ApplicationState.DRAFT, ApplicationState.CONSENTED})
-        ]
-        inside = (
-            {}
-            if outside
-            else {"consent_id": application.consent_id, "flags": sorted(application.flags)}
-        )
-        return cls(
+        """Return the body for this caller."""
+        body = cls(
             id=application.id,
             version=application.version,
             candidate_id=application.candidate_id,
             vacancy_id=application.vacancy_id,
             employer_id=application.employer_id,
             state=application.state,
-            history=history,
-            **inside,  # pyright: ignore[reportArgumentType]  # the two fields that only officers see
+            history=_history(application, caller),
         )
+        if not is_outside(caller):
+            body.consent_id = application.consent_id
+            body.flags = sorted(application.flags)
+        return body
 
 
 @router.post("/v1/job-applications", status_code=201, response_model_exclude_unset=True)
@@ -100,9 +94,8 @@ async def draft_application(
     form: ApplicationForm, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> ApplicationBody:
     """Begin an application for a candidate."""
-    application = await run(partial(usecases.draft_application, form.candidate_id, form.vacancy_id))
-    dependencies.set_etag(response, application)
-    return ApplicationBody.of(application, caller)
+    command = partial(usecases.draft_application, form.candidate_id, form.vacancy_id)
+    return _answer(await run(command), caller, response)
 
 
 @router.get("/v1/job-applications", response_model_exclude_unset=True)
@@ -114,42 +107,22 @@ async def list_applications(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ApplicationBody]:
-    """Applications that the caller may see."""
-
-    async def page(tx: Transaction) -> paging.PageBody[ApplicationBody]:
-        found = await tx.applications.list_page(
-            vacancy_id,
-            None if candidate_id is None else await tx.resolve(candidate_id),
-            cursor,
-            limit,
-        )
-        tx.note(
-            "applications.listed",
-            "",
-            refs=[application.candidate_id for application in found.items],
-        )
-        return paging.PageBody(
-            items=[ApplicationBody.of(application, caller) for application in found.items],
-            next_cursor=found.next_cursor,
-        )
-
-    return await run(with_access_check(page))
+    """List the applications that the caller may see."""
+    command = partial(usecases.list_applications, vacancy_id, candidate_id, cursor, limit)
+    page = await run(with_access_check(command))
+    return paging.PageBody(
+        items=[ApplicationBody.of(application, caller) for application in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/job-applications/{application_id}", response_model_exclude_unset=True)
 async def show_application(
     application_id: str, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> ApplicationBody:
-    """One application."""
-
-    async def one(tx: Transaction) -> Application:
-        application = await tx.applications.get(application_id)
-        tx.note("applications.read", application.candidate_id)
-        return application
-
-    application = await run(with_access_check(one))
-    dependencies.set_etag(response, application)
-    return ApplicationBody.of(application, caller)
+    """Show one application."""
+    command = partial(usecases.show_application, application_id)
+    return _answer(await run(with_access_check(command)), caller, response)
 
 
 @router.post("/v1/job-applications/{application_id}/steps", response_model_exclude_unset=True)
@@ -159,19 +132,41 @@ async def advance_application(
     run: Run,
     caller: dependencies.CurrentCaller,
     response: Response,
-    if_match: dependencies.IfMatch,
+    version: dependencies.RequiredIfMatch,
 ) -> ApplicationBody:
-    """Take the next step of the table."""
-    application = await run(
-        with_access_check(
-            partial(
-                usecases.advance_application,
-                application_id,
-                form.to,
-                form.reason,
-                if_match=if_match,
-            )
-        )
-    )
+    """Take the application to its next state."""
+    command = partial(usecases.advance_application, application_id, form.to, form.reason, version)
+    return _answer(await run(with_access_check(command)), caller, response)
+
+
+@vacancy_router.post("/v1/vacancies/{vacancy_id}/close")
+async def close_vacancy(
+    vacancy_id: str,
+    form: CloseForm,
+    run: Run,
+    response: Response,
+    version: dependencies.RequiredIfMatch,
+) -> VacancyBody:
+    """Close a vacancy and every live application to it."""
+    command = partial(usecases.close_vacancy, vacancy_id, form.reason, version)
+    vacancy = await run(with_access_check(command), contended=["placements"])
+    dependencies.set_etag(response, vacancy)
+    return VacancyBody.model_validate(vacancy)
+
+
+def _answer(application: Application, caller: Caller, response: Response) -> ApplicationBody:
     dependencies.set_etag(response, application)
     return ApplicationBody.of(application, caller)
+
+
+def _history(application: Application, caller: Caller) -> list[StepBody]:
+    """Return the steps that the caller may see, for outside readers without their actors."""
+    steps: list[StepBody] = []
+    for step in application.history:
+        body = StepBody(at=step.at, to=step.to, side=step.side, reason=step.reason)
+        if not is_outside(caller):
+            body.actor = step.actor
+        elif step.to in OFFICER_STATES:
+            continue
+        steps.append(body)
+    return steps

@@ -1,4 +1,8 @@
-"""What is allowed: job applications. Their states change only along `STEPS`, and every step is kept."""
+"""Rules of job applications.
+
+Their states change only along `TRANSITIONS`, and every step is kept.
+Not here: work that was found (placements).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
-from services.manpower import texts
 from services.manpower.candidates.rules import Candidate, require_present
+from services.manpower.settings import TEXTS
 from services.manpower.vacancies.rules import Vacancy, require_open
 from services.manpower.visibility.rules import Purpose, Visibility
 
@@ -19,38 +23,38 @@ class ApplicationUnknown(NotFound):
 
 
 class ApplicationStepRefused(Conflict):
-    """The table has no such step."""
+    """`TRANSITIONS` has no such step."""
 
-    title = texts.APPLICATION_STEP_REFUSED
+    title = TEXTS["errors.application_step_refused"].id
 
 
 class NotYourStep(Forbidden):
-    """The step exists, but is another side's."""
+    """The step exists, but another side takes it."""
 
-    title = texts.NOT_YOUR_STEP
+    title = TEXTS["errors.not_your_step"].id
 
 
 class AlreadyApplied(Conflict):
-    """A live application of this candidate to this vacancy exists."""
+    """The candidate already has a live application to this vacancy."""
 
-    title = texts.ALREADY_APPLIED
+    title = TEXTS["errors.already_applied"].id
 
 
 class ConsentMissing(Refused):
     """No consent for this employer is in force."""
 
-    title = texts.CONSENT_MISSING
+    title = TEXTS["errors.consent_missing"].id
 
 
 class ReasonMissing(Refused):
-    """An unsuccessful application needs a reason of the closed list."""
+    """An unsuccessful application needs a reason of `UnsuccessfulReason`."""
 
-    title = texts.REASON_MISSING
+    title = TEXTS["errors.reason_missing"].id
     field = "reason"
 
 
 class ApplicationState(StrEnum):
-    """Where an application stands."""
+    """The state of an application."""
 
     DRAFT = "DRAFT"
     CONSENTED = "CONSENTED"
@@ -77,11 +81,11 @@ LIVE_STATES = frozenset(
     }
 )
 SENT_STATES = frozenset(ApplicationState) - {ApplicationState.DRAFT, ApplicationState.CONSENTED}
-"""What an employer may know of: the application was sent."""
+"""States of an application that was sent; employers may know of these only."""
 
 
 class Side(StrEnum):
-    """Whose step it is."""
+    """The side that takes a step."""
 
     OFFICER = "officer"
     DINAS = "dinas"
@@ -90,7 +94,7 @@ class Side(StrEnum):
 
 
 class UnsuccessfulReason(StrEnum):
-    """Why an application was unsuccessful: a closed list without custody reasons."""
+    """Why an application was unsuccessful; the list has no reasons of custody."""
 
     SKILLS = "skills"
     EXPERIENCE = "experience"
@@ -110,7 +114,7 @@ class WithdrawalReason(StrEnum):
 
 
 class Flag(StrEnum):
-    """What an officer should look at."""
+    """A mark on an application that an officer must look at."""
 
     SKILL_LOST = "skill_lost"
 
@@ -140,7 +144,7 @@ TRANSITIONS: dict[tuple[ApplicationState, ApplicationState], frozenset[Side]] = 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationStep:
-    """One step, as it is kept for ever."""
+    """One step; it is kept permanently."""
 
     at: datetime
     before: ApplicationState | None
@@ -152,7 +156,10 @@ class ApplicationStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """A candidate's application to one vacancy. `live` mirrors the state for the unique index."""
+    """A candidate's application to one vacancy.
+
+    `live` repeats what the state says, for the unique index.
+    """
 
     id: str
     version: int = 0
@@ -166,6 +173,28 @@ class Application:
     flags: frozenset[Flag] = frozenset()
     history: tuple[ApplicationStep, ...] = ()
 
+    @property
+    def outside_visibility(self) -> Visibility:
+        """The visibility for outside readers.
+
+        Nobody outside sees the application before it is sent, and of the employers only its own.
+        """
+        if self.state not in SENT_STATES:
+            return replace(self.visibility, shares=())
+        shares = tuple(
+            share
+            for share in self.visibility.shares
+            if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == self.employer_id
+        )
+        return replace(self.visibility, shares=shares)
+
+
+def side_of(role: str) -> Side:
+    """Return the side of a caller's role."""
+    if role == "employer":
+        return Side.EMPLOYER
+    return Side.DINAS if role.startswith("dinas_") else Side.OFFICER
+
 
 def draft(
     application_id: str,
@@ -175,22 +204,24 @@ def draft(
     actor: str,
     now: datetime,
 ) -> Application:
-    """A new draft; VacancyNotOpen, AlreadyApplied or CandidateGone say why not."""
+    """Return a new draft. `others` are the candidate's other applications.
+
+    Raises CandidateGone, VacancyNotOpen, AlreadyApplied.
+    """
     require_present(candidate)
     require_open(vacancy, now)
     if any(other.live and other.vacancy_id == vacancy.id for other in others):
         raise AlreadyApplied
+    first_step = ApplicationStep(
+        at=now, before=None, to=ApplicationState.DRAFT, actor=actor, side=Side.OFFICER
+    )
     return Application(
         id=application_id,
         candidate_id=candidate.id,
         vacancy_id=vacancy.id,
         employer_id=vacancy.employer_id,
         visibility=candidate.visibility,
-        history=(
-            ApplicationStep(
-                at=now, before=None, to=ApplicationState.DRAFT, actor=actor, side=Side.OFFICER
-            ),
-        ),
+        history=(first_step,),
     )
 
 
@@ -202,52 +233,69 @@ def take_step(
     now: datetime,
     reason: str = "",
 ) -> Application:
-    """The application at its next state. ApplicationStepRefused when the table has no such step, NotYourStep when it is another side's."""
+    """Return the application at its next state.
+
+    Raises ApplicationStepRefused when `TRANSITIONS` has no such step, NotYourStep when another
+    side takes it, ReasonMissing when it needs a reason.
+    """
     sides = TRANSITIONS.get((application.state, to))
     if sides is None:
         raise ApplicationStepRefused(state_now=application.state.value)
     if side not in sides:
         raise NotYourStep
     if to is ApplicationState.UNSUCCESSFUL and reason not in set(UnsuccessfulReason):
-        raise ReasonMissing(allowed=[each.value for each in UnsuccessfulReason])
-    taken = ApplicationStep(
+        raise ReasonMissing(allowed=[allowed.value for allowed in UnsuccessfulReason])
+    step = ApplicationStep(
         at=now, before=application.state, to=to, actor=actor, side=side, reason=reason
     )
-    return replace(
-        application, state=to, live=to in LIVE_STATES, history=(*application.history, taken)
-    )
+    history = (*application.history, step)
+    return replace(application, state=to, live=to in LIVE_STATES, history=history)
+
+
+def is_consent_step(application: Application, to: ApplicationState, side: Side) -> bool:
+    """Return whether an officer ties the draft to a consent by this step."""
+    is_step = application.state is ApplicationState.DRAFT and to is ApplicationState.CONSENTED
+    return is_step and side is Side.OFFICER
+
+
+def is_submission(application: Application, to: ApplicationState, side: Side) -> bool:
+    """Return whether an officer sends the application to the employer by this step."""
+    is_step = application.state is ApplicationState.CONSENTED and to is ApplicationState.SUBMITTED
+    return is_step and side is Side.OFFICER
 
 
 def attach_consent(application: Application, actor: str, now: datetime) -> Application:
-    """The application tied to the consent for its employer that is in force now; ConsentMissing when there is none."""
-    share = find_employer_consent_id(application, now)
-    if share is None:
+    """Return the application tied to the consent for its employer that is in force now.
+
+    Raises ConsentMissing when there is none.
+    """
+    consent_id = find_employer_consent_id(application, now)
+    if consent_id is None:
         raise ConsentMissing
-    return replace(
-        take_step(application, ApplicationState.CONSENTED, Side.OFFICER, actor, now),
-        consent_id=share,
-    )
+    consented = take_step(application, ApplicationState.CONSENTED, Side.OFFICER, actor, now)
+    return replace(consented, consent_id=consent_id)
 
 
 def submit(application: Application, vacancy: Vacancy, actor: str, now: datetime) -> Application:
-    """The application sent to the employer: its consent must still be in force and the vacancy still open."""
-    if (
-        application.consent_id is None
-        or find_employer_consent_id(application, now) != application.consent_id
-    ):
+    """Return the application as sent to the employer.
+
+    Raises ConsentMissing when its consent is no longer in force, VacancyNotOpen.
+    """
+    if application.consent_id is None:
+        raise ConsentMissing
+    if find_employer_consent_id(application, now) != application.consent_id:
         raise ConsentMissing
     require_open(vacancy, now)
     return take_step(application, ApplicationState.SUBMITTED, Side.OFFICER, actor, now)
 
 
 def find_employer_consent_id(application: Application, now: datetime) -> str | None:
-    """The consent in force now that lets this application's employer know of the candidate."""
+    """Return the consent in force that lets this application's employer know of the candidate."""
     for share in application.visibility.shares:
-        if (
-            share.purpose is Purpose.EMPLOYER_SHARE
-            and share.recipient == application.employer_id
-            and share.is_in_force(now)
-        ):
+        is_for_employer = (
+            share.purpose is Purpose.EMPLOYER_SHARE and share.recipient == application.employer_id
+        )
+        if is_for_employer and share.is_in_force(now):
             return share.consent_id
     return None
 
@@ -255,37 +303,29 @@ def find_employer_consent_id(application: Application, now: datetime) -> str | N
 def update_skill_flag(
     application: Application, held: frozenset[str], required: frozenset[str]
 ) -> Application:
-    """The live application, flagged while a unit that the vacancy requires is not held."""
-    lost = bool(required - held)
-    flags = application.flags | {Flag.SKILL_LOST} if lost else application.flags - {Flag.SKILL_LOST}
+    """Return the application, flagged if the candidate does not hold a unit that is required."""
+    flags = application.flags - {Flag.SKILL_LOST}
+    if not required.issubset(held):
+        flags = application.flags | {Flag.SKILL_LOST}
     return application if flags == application.flags else replace(application, flags=flags)
 
 
-def outside_visibility(application: Application) -> Visibility:
-    """Who outside sees it: nobody before it is sent, and of the employers only its own."""
-    own = (
-        share
-        for share in application.visibility.shares
-        if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == application.employer_id
-    )
-    return replace(
-        application.visibility, shares=tuple(own) if application.state in SENT_STATES else ()
-    )
-
-
 def find_duplicates(applications: Iterable[Application]) -> list[Application]:
-    """Of one person's live applications, those to a vacancy to which an older one is live (after a merge)."""
-    live = sorted(
-        (each for each in applications if each.live),
-        key=lambda each: (
-            each.history[0].at if each.history else datetime.max.replace(tzinfo=UTC),
-            each.id,
-        ),
-    )
-    kept: set[str] = set()
-    superfluous: list[Application] = []
-    for each in live:
-        if each.vacancy_id in kept:
-            superfluous.append(each)
-        kept.add(each.vacancy_id)
-    return superfluous
+    """Return one person's live applications to a vacancy that has an older live one of theirs.
+
+    A merge of two records makes such duplicates.
+    """
+    live = [application for application in applications if application.live]
+    vacancy_ids: set[str] = set()
+    duplicates: list[Application] = []
+    for application in sorted(live, key=_age_order):
+        if application.vacancy_id in vacancy_ids:
+            duplicates.append(application)
+        vacancy_ids.add(application.vacancy_id)
+    return duplicates
+
+
+def _age_order(application: Application) -> tuple[datetime, str]:
+    if not application.history:
+        return datetime.max.replace(tzinfo=UTC), application.id
+    return application.history[0].at, application.id

@@ -1,4 +1,4 @@
-"""How job applications are kept."""
+"""The store of job applications. Not here: their steps (rules)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.manpower.visibility.store import PersonRows
 
 
 class Applications(PersonRows[Application]):
-    """Outside readers see what was sent; an employer only what was sent to it."""
+    """Applications. Outside readers see those that were sent; an employer those sent to itself."""
 
     kind = Application
     collection = "job_applications"
@@ -31,54 +31,52 @@ class Applications(PersonRows[Application]):
     )
 
     def narrowing(self) -> Filter | None:
-        """The consent filter, and for outside readers that it was sent (to them)."""
-        narrowed = super().narrowing()
+        """Return the consent filter; for outside readers only what was sent (to them)."""
+        by_consent = super().narrowing()
         reader = visibility.reader_of(self.tx.caller)
-        if narrowed is None or reader is None:
-            return narrowed
-        sent: dict[str, Any] = {"state": {"$in": sorted(SENT_STATES)}}
-        return (
-            dict(narrowed)
-            | sent
-            | (
-                {"employer_id": {"$in": sorted(reader.recipients)}}
-                if reader.purpose is Purpose.EMPLOYER_SHARE
-                else {}
-            )
-        )
+        if by_consent is None or reader is None:
+            return by_consent
+        where: dict[str, Any] = dict(by_consent) | {"state": {"$in": sorted(SENT_STATES)}}
+        if reader.purpose is Purpose.EMPLOYER_SHARE:
+            where["employer_id"] = {"$in": sorted(reader.recipients)}
+        return where
 
     def admits(self, aggregate: Application) -> bool:
-        """The same for one row."""
+        """Return whether `narrowing` admits this application."""
         if not super().admits(aggregate):
             return False
         reader = visibility.reader_of(self.tx.caller)
-        return reader is None or (
-            aggregate.state in SENT_STATES
-            and (
-                reader.purpose is not Purpose.EMPLOYER_SHARE
-                or aggregate.employer_id in reader.recipients
-            )
-        )
+        if reader is None:
+            return True
+        if aggregate.state not in SENT_STATES:
+            return False
+        if reader.purpose is not Purpose.EMPLOYER_SHARE:
+            return True
+        return aggregate.employer_id in reader.recipients
 
     async def list_page(
         self, vacancy_id: str | None, candidate_id: str | None, cursor: str | None, limit: int
     ) -> Page[Application]:
-        """Applications that the caller may see, of one vacancy or candidate or all."""
-        chosen = {"vacancy_id": vacancy_id, "candidate_id": candidate_id}
-        return await self.page(
-            {name: value for name, value in chosen.items() if value is not None},
-            cursor=cursor,
-            limit=limit,
-        )
+        """Return one page of what the caller may see, of one vacancy or candidate or all, by id."""
+        where: dict[str, Any] = {}
+        if vacancy_id is not None:
+            where["vacancy_id"] = vacancy_id
+        if candidate_id is not None:
+            where["candidate_id"] = candidate_id
+        return await self.page(where, cursor=cursor, limit=limit)
 
     async def list_by_candidates(self, candidate_ids: Iterable[str]) -> list[Application]:
-        """Every application of these people, when their records follow them or a rule looks for a second one: no scope applies."""
-        return await self.find(
-            {"candidate_id": {"$in": sorted(candidate_ids)}}, sort=[("_id", 1)], scoped=False
-        )
+        """Return every application of these people.
+
+        No scope applies: they follow the candidate, and rules look for a second application.
+        """
+        where = {"candidate_id": {"$in": sorted(candidate_ids)}}
+        return await self.find(where, sort=[("_id", 1)], scoped=False)
 
     async def list_live_by_vacancy(self, vacancy_id: str) -> list[Application]:
-        """All live applications to a vacancy: those of other facilities close with it too, so no scope applies."""
-        return await self.find(
-            {"vacancy_id": vacancy_id, "live": True}, sort=[("_id", 1)], scoped=False
-        )
+        """Return all live applications to a vacancy.
+
+        No scope applies: those of other facilities close with the vacancy too.
+        """
+        where = {"vacancy_id": vacancy_id, "live": True}
+        return await self.find(where, sort=[("_id", 1)], scoped=False)

@@ -1,4 +1,7 @@
-"""What happens: a candidate applies to a vacancy, the application moves along its table, and ends when what it stands on ends."""
+"""Use cases of job applications, of closing a vacancy, and of certificates that flag them.
+
+Not here: work that was found (placements).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from chassis.ids import new_id
+from chassis.persistence.store import Page
 from services.manpower.applications import rules
 from services.manpower.applications.rules import (
     Application,
@@ -13,172 +17,192 @@ from services.manpower.applications.rules import (
     Side,
     WithdrawalReason,
 )
-from services.manpower.candidates.rules import Candidate, held_units, mark_engaged
+from services.manpower.candidates import rules as candidate_rules
+from services.manpower.candidates import usecases as candidates
+from services.manpower.candidates.rules import Candidate
+from services.manpower.candidates.skills import CertificateContent, SourceOrder, Standing
 from services.manpower.feed.rules import ChangeType, Subject
 from services.manpower.feed.usecases import record_change
 from services.manpower.transaction import Transaction
-from services.manpower.vacancies.rules import Vacancy
+from services.manpower.vacancies import rules as vacancy_rules
+from services.manpower.vacancies.rules import Closing, Vacancy
 from services.manpower.visibility.rules import current_audiences
-from services.manpower.visibility.usecases import save_candidate
 
 
 async def draft_application(candidate_id: str, vacancy_id: str, tx: Transaction) -> Application:
-    """A draft for a candidate and an open vacancy that the officer sees."""
+    """Add a draft for a candidate and an open vacancy that the officer sees.
+
+    Raises CandidateUnknown, VacancyUnknown, CandidateGone, VacancyNotOpen, AlreadyApplied.
+    """
     candidate = await tx.candidates.get(await tx.resolve(candidate_id))
     vacancy = await tx.vacancies.get(vacancy_id)
     tx.vacancies.hold(vacancy)
     others = await tx.applications.list_by_candidates([candidate.id])
-    drafted = tx.applications.add(
-        rules.draft(new_id(), candidate, vacancy, others, tx.caller.subject, tx.now)
-    )
+    draft = rules.draft(new_id(), candidate, vacancy, others, tx.caller.subject, tx.now)
+    added = tx.applications.add(draft)
     if candidate.engaged:
         tx.candidates.hold(candidate)
     else:
-        await save_candidate(candidate, mark_engaged(candidate), tx)
-    return drafted
+        await candidates.save_candidate(candidate, candidate_rules.mark_engaged(candidate), tx)
+    return added
+
+
+async def list_applications(
+    vacancy_id: str | None,
+    candidate_id: str | None,
+    cursor: str | None,
+    limit: int,
+    tx: Transaction,
+) -> Page[Application]:
+    """Return one page of the applications that the caller may see, and write who read them."""
+    if candidate_id is not None:
+        candidate_id = await tx.resolve(candidate_id)
+    page = await tx.applications.list_page(vacancy_id, candidate_id, cursor, limit)
+    refs = [application.candidate_id for application in page.items]
+    tx.note("applications.listed", "", refs=refs)
+    return page
+
+
+async def show_application(application_id: str, tx: Transaction) -> Application:
+    """Return one application, and write who read it. Raises ApplicationUnknown."""
+    application = await tx.applications.get(application_id)
+    tx.note("applications.read", application.candidate_id)
+    return application
 
 
 async def advance_application(
-    application_id: str,
-    to: ApplicationState,
-    reason: str,
-    tx: Transaction,
-    *,
-    if_match: int | None = None,
+    application_id: str, to: ApplicationState, reason: str, version: int, tx: Transaction
 ) -> Application:
-    """The application at its next state, as far as the table and the caller's side allow."""
-    before = await tx.applications.get(application_id, if_match=if_match)
-    side, actor = side_of(tx.caller.role), tx.caller.subject
-    if (before.state, to) == (
-        ApplicationState.DRAFT,
-        ApplicationState.CONSENTED,
-    ) and side is Side.OFFICER:
+    """Take the application to its next state, as far as the table and the caller's side allow.
+
+    Raises ApplicationUnknown, VersionDiffers, ApplicationStepRefused, NotYourStep, ReasonMissing,
+    ConsentMissing, VacancyNotOpen.
+    """
+    before = await tx.applications.get(application_id, if_match=version)
+    side = rules.side_of(tx.caller.role)
+    actor = tx.caller.subject
+    if rules.is_consent_step(before, to, side):
         after = rules.attach_consent(before, actor, tx.now)
-    elif (before.state, to) == (
-        ApplicationState.CONSENTED,
-        ApplicationState.SUBMITTED,
-    ) and side is Side.OFFICER:
-        candidate, vacancy = (
-            await tx.candidates.get(before.candidate_id),
-            await tx.vacancies.get(before.vacancy_id),
-        )
+    elif rules.is_submission(before, to, side):
+        candidate = await tx.candidates.get(before.candidate_id)
+        vacancy = await tx.vacancies.get(before.vacancy_id)
         tx.candidates.hold(candidate)
         tx.vacancies.hold(vacancy)
-        after = _update_skill_flag(
-            rules.submit(before, vacancy, actor, tx.now), candidate, vacancy, tx
-        )
+        submitted = rules.submit(before, vacancy, actor, tx.now)
+        after = _update_skill_flag(submitted, candidate, vacancy, tx)
     else:
         after = rules.take_step(before, to, side, actor, tx.now, reason)
     return save_with_feed_change(before, after, tx)
 
 
+async def close_vacancy(vacancy_id: str, reason: Closing, version: int, tx: Transaction) -> Vacancy:
+    """Close a vacancy and every live application to it.
+
+    Raises VacancyUnknown, VersionDiffers, VacancyMoveRefused.
+    """
+    before = await tx.vacancies.get(vacancy_id, if_match=version)
+    after = vacancy_rules.close(before, reason, tx.caller.subject, tx.now)
+    closed = tx.vacancies.save(before, after)
+    for application in await tx.applications.list_live_by_vacancy(closed.id):
+        _end_by_rule(application, ApplicationState.VACANCY_CLOSED, "", tx)
+    return closed
+
+
+async def record_certificate(
+    candidate_id: str, certificate_id: str, content: CertificateContent, tx: Transaction
+) -> None:
+    """Record the content of a certificate, and flag applications that lack a required skill."""
+    before, saved = await candidates.apply_rule(
+        candidate_id,
+        lambda candidate: candidate_rules.record_certificate(candidate, certificate_id, content),
+        tx,
+    )
+    await _flag_changed_skills(before, saved, tx)
+
+
+async def record_standing(
+    candidate_id: str,
+    certificate_id: str,
+    standing: Standing,
+    source_order: SourceOrder,
+    tx: Transaction,
+) -> None:
+    """Record that a certificate was suspended, reinstated or revoked, and flag applications."""
+    before, saved = await candidates.apply_rule(
+        candidate_id,
+        lambda candidate: candidate_rules.record_standing(
+            candidate, certificate_id, standing, source_order
+        ),
+        tx,
+    )
+    await _flag_changed_skills(before, saved, tx)
+
+
 async def withdraw_by_consents(
     candidate_id: str, consent_ids: Collection[str], reason: WithdrawalReason, tx: Transaction
 ) -> None:
-    """Every live application of the candidate that stands on one of these consents, withdrawn."""
-    for application in await tx.applications.list_by_candidates([candidate_id]):
-        if application.live and application.consent_id in consent_ids:
-            save_with_feed_change(
-                application,
-                rules.take_step(
-                    application,
-                    ApplicationState.WITHDRAWN,
-                    Side.RULE,
-                    tx.caller.subject,
-                    tx.now,
-                    reason.value,
-                ),
-                tx,
-            )
+    """Withdraw the candidate's live applications that rest on one of these consents."""
+    applications = await tx.applications.list_by_candidates([candidate_id])
+    affected = [
+        application for application in applications if application.consent_id in consent_ids
+    ]
+    await withdraw_live(affected, reason, tx)
 
 
 async def withdraw_live(
     applications: Collection[Application], reason: WithdrawalReason, tx: Transaction
 ) -> None:
-    """These applications, withdrawn where they are live."""
+    """Withdraw those of these applications that are live."""
     for application in applications:
         if application.live:
-            save_with_feed_change(
-                application,
-                rules.take_step(
-                    application,
-                    ApplicationState.WITHDRAWN,
-                    Side.RULE,
-                    tx.caller.subject,
-                    tx.now,
-                    reason.value,
-                ),
-                tx,
-            )
-
-
-async def close_for_vacancy(vacancy: Vacancy, tx: Transaction) -> None:
-    """Every live application to a vacancy that has closed, closed with it."""
-    for application in await tx.applications.list_live_by_vacancy(vacancy.id):
-        save_with_feed_change(
-            application,
-            rules.take_step(
-                application, ApplicationState.VACANCY_CLOSED, Side.RULE, tx.caller.subject, tx.now
-            ),
-            tx,
-        )
-
-
-async def flag_lost_skills(candidate: Candidate, tx: Transaction) -> None:
-    """Every live application of the candidate, flagged as far as its vacancy requires what is not held now."""
-    live = [
-        application
-        for application in await tx.applications.list_by_candidates([candidate.id])
-        if application.live
-    ]
-    vacancies = await tx.vacancies.many(
-        [application.vacancy_id for application in live], scoped=False
-    )
-    for application in live:
-        after = _update_skill_flag(application, candidate, vacancies[application.vacancy_id], tx)
-        if after != application:
-            save_with_feed_change(application, after, tx)
+            _end_by_rule(application, ApplicationState.WITHDRAWN, reason.value, tx)
 
 
 def save_with_feed_change(before: Application, after: Application, tx: Transaction) -> Application:
-    """Save it and tell those outside who may know of it."""
+    """Save an application, with a change of the feed for those outside who may know of it."""
     saved = tx.applications.save(before, after)
     record_change(
         ChangeType.APPLICATION_CHANGED,
         Subject.APPLICATION,
         saved.id,
         saved.version,
-        current_audiences(rules.outside_visibility(saved), tx.now),
+        current_audiences(saved.outside_visibility, tx.now),
         tx,
     )
     return saved
 
 
-def side_of(role: str) -> Side:
-    """Whose side a role is on."""
-    return (
-        Side.EMPLOYER
-        if role == "employer"
-        else Side.DINAS
-        if role.startswith("dinas_")
-        else Side.OFFICER
-    )
-
-
 def rekey_application(
     application: Application, candidate: Candidate, tx: Transaction
 ) -> Application:
-    """The application under the surviving ref of a merge."""
-    return save_with_feed_change(
-        application,
-        replace(application, candidate_id=candidate.id, visibility=candidate.visibility),
-        tx,
-    )
+    """Move an application to the surviving candidate of a merge."""
+    moved = replace(application, candidate_id=candidate.id, visibility=candidate.visibility)
+    return save_with_feed_change(application, moved, tx)
+
+
+def _end_by_rule(
+    application: Application, to: ApplicationState, reason: str, tx: Transaction
+) -> None:
+    ended = rules.take_step(application, to, Side.RULE, tx.caller.subject, tx.now, reason)
+    save_with_feed_change(application, ended, tx)
+
+
+async def _flag_changed_skills(before: Candidate, saved: Candidate, tx: Transaction) -> None:
+    """Flag the candidate's live applications whose vacancy requires a unit that is not held."""
+    if not saved.engaged or saved.skills == before.skills:
+        return
+    applications = await tx.applications.list_by_candidates([saved.id])
+    live = [application for application in applications if application.live]
+    vacancy_ids = [application.vacancy_id for application in live]
+    vacancies = await tx.vacancies.many(vacancy_ids, scoped=False)
+    for application in live:
+        after = _update_skill_flag(application, saved, vacancies[application.vacancy_id], tx)
+        if after != application:
+            save_with_feed_change(application, after, tx)
 
 
 def _update_skill_flag(
     application: Application, candidate: Candidate, vacancy: Vacancy, tx: Transaction
 ) -> Application:
-    return rules.update_skill_flag(
-        application, held_units(candidate, tx.now), vacancy.requirements.units
-    )
+    held = candidate_rules.held_units(candidate, tx.now)
+    return rules.update_skill_flag(application, held, vacancy.requirements.units)

@@ -1,1 +1,4 @@
-"""Candidates: what is known of a person's way to work."""
+"""Candidates: skills, courses, work and month of release.
+
+Not here: names (training has them).
+"""

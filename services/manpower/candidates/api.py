@@ -1,10 +1,13 @@
-"""How candidates are asked for. Officers see the record; outside readers the columns of the consent, and a name only fetched at that moment."""
+"""Routes that show candidates: officers the record, outside readers the consent's columns.
+
+Not here: names (training has them), changes by an officer (consents).
+"""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
@@ -13,57 +16,40 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.http import dependencies, paging
 from chassis.http.service_client import ServiceClient
 from services.manpower.agencies.rules import RegencyCode
+from services.manpower.agencies.usecases import with_access_check
 from services.manpower.candidates import usecases
+from services.manpower.candidates.disclosure_process import disclose_candidate
 from services.manpower.candidates.rules import (
     Attention,
     Candidate,
-    CandidateUnknown,
     Custody,
     Horizon,
-    Skill,
-    Standing,
     available_from,
     release_horizon,
+    release_kind,
+)
+from services.manpower.candidates.skills import (
+    CertificateContent,
+    Skill,
+    Standing,
     sum_experience,
 )
-from services.manpower.consumers.usecases import with_access_check
-from services.manpower.transaction import Run, Transaction
-from services.manpower.visibility.rules import (
-    Column,
-    ConsentShare,
-    Purpose,
-    is_outside,
-    reader_of,
-    share_for,
-    visible_columns,
-)
+from services.manpower.candidates.usecases import CandidateView
+from services.manpower.transaction import Run
+from services.manpower.visibility.rules import Column, ConsentShare, visible_columns
 
 router = APIRouter(tags=["candidates"])
 
 REGION_ZONE = ZoneInfo("Asia/Jakarta")
 """The months that people read are those of the region (WIB)."""
 
-IDENTITY_PURPOSES = {
-    Purpose.DINAS_REGISTRATION: "refer-candidate",
-    Purpose.TRAINING_NOMINATION: "nominate-candidate",
-    Purpose.EMPLOYER_SHARE: "refer-candidate",
-    Purpose.TKM_APPLICATION: "refer-candidate",
-    Purpose.FOLLOW_UP_CONTACT: "confirm-placement",
+_FIELDS = {
+    Column.REGENCY: "regency_code",
+    Column.SKILLS: "skills",
+    Column.COURSES: "courses",
+    Column.EXPERIENCE: "experience",
+    Column.AVAILABILITY: "available_from",
 }
-"""What training is told when a name is asked for."""
-
-
-class IdentityItem(BaseModel):
-    """What is read of training's answer: no birth date, no sex."""
-
-    participant_ref: str
-    name: str
-
-
-class IdentityAnswer(BaseModel):
-    """Training's answer."""
-
-    items: list[IdentityItem]
 
 
 class UnitBody(BaseModel):
@@ -76,7 +62,10 @@ class UnitBody(BaseModel):
 
 
 class SkillBody(BaseModel):
-    """A certificate held. Its id and standing are told to officers only; outside readers see those that count now."""
+    """A certificate that the candidate holds.
+
+    Only officers see its id and standing; outside readers see only certificates that count now.
+    """
 
     scheme_id: str
     scheme_title: str
@@ -85,9 +74,25 @@ class SkillBody(BaseModel):
     certificate_id: str | None = None
     standing: Standing | None = None
 
+    @classmethod
+    def for_reader(cls, content: CertificateContent) -> SkillBody:
+        """Return the body for an outside reader."""
+        return cls(
+            scheme_id=content.scheme_id,
+            scheme_title=content.scheme_title,
+            units=[UnitBody.model_validate(unit) for unit in content.units],
+            valid_until=content.valid_until.astimezone(REGION_ZONE).date(),
+        )
+
+    @classmethod
+    def for_officer(cls, skill: Skill, content: CertificateContent) -> SkillBody:
+        """Return the body for an officer."""
+        own = {"certificate_id": skill.certificate_id, "standing": skill.standing}
+        return cls.for_reader(content).model_copy(update=own)
+
 
 class CourseBody(BaseModel):
-    """A course completed."""
+    """A completed course."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -98,7 +103,7 @@ class CourseBody(BaseModel):
 
 
 class ExperienceBody(BaseModel):
-    """Work in one workshop."""
+    """Work in one workshop in one unit kind."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -109,7 +114,10 @@ class ExperienceBody(BaseModel):
 
 
 class CandidateBody(BaseModel):
-    """A candidate as far as the reader may see: what it may not see is absent, what is not known is null."""
+    """A candidate as far as the reader may see it.
+
+    A field that the reader may not see is absent; one that is unknown is null.
+    """
 
     id: str
     version: int
@@ -127,68 +135,64 @@ class CandidateBody(BaseModel):
     attention: list[Attention] | None = None
 
     @classmethod
+    def of(cls, view: CandidateView) -> CandidateBody:
+        """Return the body of a view."""
+        if view.share is None:
+            return cls.for_officer(view.candidate, view.now)
+        return cls.for_reader(view.candidate, view.share, view.now, view.name)
+
+    @classmethod
     def for_officer(cls, candidate: Candidate, now: datetime) -> CandidateBody:
-        """The record as the prison's officers see it: no name (training has it), no day of release."""
+        """Return the record as officers see it: no name, no day of release."""
         return cls(
             id=candidate.id,
             version=candidate.version,
             regency_code=candidate.visibility.regency_code or None,
             skills=[
-                _skill_for_officer(skill) for skill in candidate.skills if skill.content is not None
+                SkillBody.for_officer(skill, skill.content)
+                for skill in candidate.skills
+                if skill.content is not None
             ],
             courses=_course_bodies(candidate),
             experience=_experience_bodies(candidate),
             available_from=available_from(candidate),
             facility_id=candidate.visibility.facility_id,
             custody=candidate.stay.custody,
-            release_kind=candidate.stay.kind
-            if candidate.stay.custody is Custody.RELEASED
-            else candidate.plan.kind or None
-            if candidate.plan
-            else None,
+            release_kind=release_kind(candidate),
             horizon=release_horizon(candidate, now.astimezone(REGION_ZONE).date()),
             attention=sorted(candidate.attention),
         )
 
     @classmethod
     def for_reader(
-        cls, candidate: Candidate, share: ConsentShare, now: datetime, name: str | None = None
+        cls, candidate: Candidate, share: ConsentShare, now: datetime, name: str | None
     ) -> CandidateBody:
-        """The columns of this consent and no others."""
-        shown = visible_columns(share)
-        values: dict[Column, object] = {
+        """Return the columns of this consent and no others."""
+        values: dict[Column, Any] = {
             Column.REGENCY: candidate.visibility.regency_code or None,
             Column.SKILLS: [
-                _skill_for_reader(skill) for skill in candidate.skills if skill.is_valid(now)
+                SkillBody.for_reader(skill.content)
+                for skill in candidate.skills
+                if skill.content is not None and skill.is_valid(now)
             ],
             Column.COURSES: _course_bodies(candidate),
             Column.EXPERIENCE: _experience_bodies(candidate),
             Column.AVAILABILITY: available_from(candidate),
         }
-        fields = {_FIELDS[column]: value for column, value in values.items() if column in shown}
-        named = {"name": name} if name is not None and Column.NAME in shown else {}
-        return cls.model_validate(
-            {
-                "id": candidate.id,
-                "version": candidate.version,
-                "consent_expires_at": share.expires_at,
-            }
-            | fields
-            | named
+        columns = visible_columns(share)
+        fields = {_FIELDS[column]: value for column, value in values.items() if column in columns}
+        if name is not None and Column.NAME in columns:
+            fields["name"] = name
+        return cls(
+            id=candidate.id,
+            version=candidate.version,
+            consent_expires_at=share.expires_at,
+            **fields,
         )
 
 
-_FIELDS = {
-    Column.REGENCY: "regency_code",
-    Column.SKILLS: "skills",
-    Column.COURSES: "courses",
-    Column.EXPERIENCE: "experience",
-    Column.AVAILABILITY: "available_from",
-}
-
-
 class AmendForm(BaseModel):
-    """What an officer records: the regency on the KTP (the address), and tasks that are done."""
+    """What an officer records: the regency of the address on the KTP, and questions settled."""
 
     model_config = dependencies.STRICT
 
@@ -203,128 +207,35 @@ async def list_candidates(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[CandidateBody]:
-    """Candidates that the caller may see, without names. `attention=true`: those with a task for an officer."""
+    """List the candidates that the caller may see, without names.
 
-    async def page(tx: Transaction) -> paging.PageBody[CandidateBody]:
-        outside = is_outside(tx.caller)
-        found = await tx.candidates.list_page(
-            has_attention=attention and not outside, cursor=cursor, limit=limit
-        )
-        tx.note("candidates.listed", "", refs=[candidate.id for candidate in found.items])
-        return paging.PageBody(
-            items=[_list_item(candidate, tx) for candidate in found.items],
-            next_cursor=found.next_cursor,
-        )
-
-    return await run(with_access_check(page))
+    `attention=true` selects those with a question for an officer.
+    """
+    command = partial(usecases.list_candidates, cursor, limit, has_attention=attention)
+    page = await run(with_access_check(command))
+    return paging.PageBody(
+        items=[CandidateBody.of(view) for view in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/candidates/{candidate_id}", response_model_exclude_unset=True)
 async def show_candidate(
-    candidate_id: str, run: Run, request: Request, response: Response
-) -> CandidateBody:
-    """One candidate. For an outside reader whose consent holds the name, it is fetched now and the disclosure is written down."""
-
-    async def look(tx: Transaction) -> tuple[Candidate, ConsentShare | None]:
-        candidate = await usecases.show_candidate(candidate_id, tx)
-        return candidate, _caller_share(candidate, tx)
-
-    async def tell(name: str | None, tx: Transaction) -> CandidateBody:
-        candidate = await usecases.show_candidate(candidate_id, tx)
-        dependencies.set_etag(response, candidate)
-        share = _caller_share(candidate, tx)
-        if share is None:
-            tx.note("candidates.read", candidate.id)
-            return CandidateBody.for_officer(candidate, tx.now)
-        body = CandidateBody.for_reader(candidate, share, tx.now, name)
-        tx.note(
-            "candidates.disclosed",
-            candidate.id,
-            purpose=share.purpose.value,
-            recipient=share.recipient,
-            consent=share.consent_id,
-            fields=sorted(visible_columns(share)),
-        )
-        return body
-
-    candidate, share = await run(with_access_check(look))
-    name = None
-    if share is not None and Column.NAME in visible_columns(share):
-        name = await _fetch_name(
-            request.app.state.training, candidate.id, share.purpose, run.cause.caller.subject
-        )
-    return await run(with_access_check(partial(tell, name)))
-
-
-@router.patch("/v1/candidates/{candidate_id}", response_model_exclude_unset=True)
-async def amend_candidate(
     candidate_id: str,
-    form: AmendForm,
     run: Run,
+    caller: dependencies.CurrentCaller,
+    request: Request,
     response: Response,
-    if_match: dependencies.RequiredIfMatch,
 ) -> CandidateBody:
-    """Record the regency on the KTP, or that a task is done."""
+    """Show one candidate.
 
-    async def amend(tx: Transaction) -> CandidateBody:
-        candidate = await usecases.amend_candidate(
-            candidate_id, form.regency_code, form.attended, tx, if_match=if_match
-        )
-        dependencies.set_etag(response, candidate)
-        return CandidateBody.for_officer(candidate, tx.now)
-
-    return await run(amend)
-
-
-async def _fetch_name(
-    training: ServiceClient, ref: str, purpose: Purpose, on_behalf_of: str
-) -> str:
-    answer = IdentityAnswer.model_validate(
-        await training.request(
-            "POST",
-            "/internal/identities",
-            purpose=IDENTITY_PURPOSES[purpose],
-            on_behalf_of=on_behalf_of,
-            body={"refs": [ref]},
-        ),
-    )
-    name = next((item.name for item in answer.items if item.participant_ref == ref), None)
-    if name is None:
-        raise CandidateUnknown
-    return name
-
-
-def _caller_share(candidate: Candidate, tx: Transaction) -> ConsentShare | None:
-    reader = reader_of(tx.caller)
-    return None if reader is None else share_for(candidate.visibility, reader, tx.now)
-
-
-def _list_item(candidate: Candidate, tx: Transaction) -> CandidateBody:
-    share = _caller_share(candidate, tx)
-    return (
-        CandidateBody.for_officer(candidate, tx.now)
-        if share is None
-        else CandidateBody.for_reader(candidate, share, tx.now)
-    )
-
-
-def _skill_for_officer(skill: Skill) -> SkillBody:
-    return _skill_for_reader(skill).model_copy(
-        update={"certificate_id": skill.certificate_id, "standing": skill.standing}
-    )
-
-
-def _skill_for_reader(skill: Skill) -> SkillBody:
-    content = skill.content
-    if content is None:
-        raise AssertionError("only certificates whose content is told are shown")
-    units = [UnitBody.model_validate(unit) for unit in content.units]
-    return SkillBody(
-        scheme_id=content.scheme_id,
-        scheme_title=content.scheme_title,
-        units=units,
-        valid_until=content.valid_until.astimezone(REGION_ZONE).date(),
-    )
+    For an outside reader whose consent covers the name, the name is requested from training now,
+    and the disclosure is recorded.
+    """
+    training: ServiceClient = request.app.state.training
+    view = await disclose_candidate(candidate_id, training, caller, run)
+    dependencies.set_etag(response, view.candidate)
+    return CandidateBody.of(view)
 
 
 def _course_bodies(candidate: Candidate) -> list[CourseBody]:
@@ -332,4 +243,5 @@ def _course_bodies(candidate: Candidate) -> list[CourseBody]:
 
 
 def _experience_bodies(candidate: Candidate) -> list[ExperienceBody]:
-    return [ExperienceBody.model_validate(each) for each in sum_experience(candidate)]
+    experience = sum_experience(candidate.work)
+    return [ExperienceBody.model_validate(entry) for entry in experience]

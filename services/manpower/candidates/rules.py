@@ -1,6 +1,9 @@
-"""What is allowed: candidates, built from what other services tell. Every rule gives the same candidate for the same facts in any order.
+"""Rules of candidates, who are built from the events of other services.
 
-Only the month of release is kept, so that nothing shown (nor a bucket that flips) can tell the day. Offence and sentence are never told to us.
+Every rule gives the same candidate for the same facts in any order. Only the month of release is
+stored, so that nothing shown, nor a horizon that changes, can reveal the day. Offence and sentence
+never reach this service.
+Not here: certificates, courses and work themselves (skills).
 """
 
 from __future__ import annotations
@@ -11,9 +14,17 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import NotFound, Refused
-from services.manpower import texts
 from services.manpower.agencies.rules import RegencyCode
-from services.manpower.visibility.rules import ConsentShare, Visibility
+from services.manpower.candidates.skills import (
+    CertificateContent,
+    Course,
+    Skill,
+    SourceOrder,
+    Standing,
+    WorkMonth,
+)
+from services.manpower.settings import TEXTS
+from services.manpower.visibility.rules import ConsentShare, Reader, Visibility, share_for
 
 
 class CandidateUnknown(NotFound):
@@ -21,13 +32,13 @@ class CandidateUnknown(NotFound):
 
 
 class CandidateGone(Refused):
-    """The person's time with us has ended for good."""
+    """The person died or escaped."""
 
-    title = texts.CANDIDATE_GONE
+    title = TEXTS["errors.candidate_gone"].id
 
 
 class Custody(StrEnum):
-    """Where the person is, as far as work is concerned."""
+    """The custody of a person, as far as it matters for work."""
 
     INSIDE = "inside"
     RELEASED = "released"
@@ -45,7 +56,7 @@ RELEASE_KINDS: dict[str, Custody] = {
 
 
 class Horizon(StrEnum):
-    """Months until the month of release."""
+    """Calendar months until the month of release."""
 
     UP_TO_1 = "0-1"
     UP_TO_3 = "1-3"
@@ -56,31 +67,26 @@ class Horizon(StrEnum):
     RELEASED = "released"
 
 
-class Standing(StrEnum):
-    """Whether a certificate counts. Revoked is final."""
-
-    ISSUED = "issued"
-    SUSPENDED = "suspended"
-    REVOKED = "revoked"
+_HORIZON_LIMITS = (
+    (1, Horizon.UP_TO_1),
+    (3, Horizon.UP_TO_3),
+    (6, Horizon.UP_TO_6),
+    (12, Horizon.UP_TO_12),
+)
 
 
 class Attention(StrEnum):
-    """What an officer should look at."""
+    """A question about a candidate that an officer must settle."""
 
     RELEASE_KIND_UNKNOWN = "release_kind_unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class SourceOrder:
-    """When a fact was told: by the source's clock, then by its place in the person's order."""
-
-    at: datetime
-    sequence: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """A movement as training tells it; `admitted_at` is when an admission was published, None for any other movement."""
+    """A movement as training reports it.
+
+    `admitted_at` is when an admission was published; it is None for any other movement.
+    """
 
     candidate_id: str
     facility_id: str
@@ -93,7 +99,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stay:
-    """What the last movement said."""
+    """The result of the last movement."""
 
     custody: Custody
     kind: str
@@ -111,67 +117,11 @@ class ReleasePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """A unit of competence (SKKNI)."""
-
-    code: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateContent:
-    """What a certificate says, as certification tells it; it holds from `valid_from` to just before `valid_until`."""
-
-    scheme_id: str
-    scheme_title: str
-    units: tuple[Unit, ...]
-    valid_from: datetime
-    valid_until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skill:
-    """A certificate held. Its content and its standing may arrive in any order; `content` is None until it is told."""
-
-    certificate_id: str
-    content: CertificateContent | None = None
-    standing: Standing = Standing.ISSUED
-    standing_told: SourceOrder | None = None
-
-    def is_valid(self, now: datetime) -> bool:
-        """Whether it counts at this instant: told, neither suspended nor revoked, and within its validity."""
-        return (
-            self.standing is Standing.ISSUED
-            and self.content is not None
-            and self.content.valid_from <= now < self.content.valid_until
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
-    """A course completed."""
-
-    enrolment_id: str
-    title: str
-    units: tuple[Unit, ...]
-    lesson_hours: int
-    completed_on: date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkMonth:
-    """Work in one workshop in one month: the whole total, told anew with each change and, for the survivor, with a merge."""
-
-    workshop_id: str
-    month: str
-    unit_kind: str
-    units_total: int
-    told: SourceOrder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A person on the way to work; `id` is the opaque participant_ref. `engaged` = there are consents, applications or placements."""
+    """A person on the way to work; `id` is the opaque `participant_ref`.
+
+    `engaged` is true once there are consents, applications or placements.
+    """
 
     id: str
     version: int = 0
@@ -186,11 +136,11 @@ class Candidate:
     engaged: bool = False
 
 
-# Movements
-
-
 def record_movement(candidate: Candidate | None, movement: Movement) -> Candidate:
-    """The candidate after a movement. One told before the last is ignored, so that any order gives one state; the first makes the candidate."""
+    """Return the candidate after a movement; the first movement makes the candidate.
+
+    A movement older than the last one is ignored, so that any order gives the same state.
+    """
     stay = Stay(
         custody=movement.custody,
         kind=movement.kind,
@@ -205,89 +155,101 @@ def record_movement(candidate: Candidate | None, movement: Movement) -> Candidat
             visibility=Visibility(facility_id=movement.facility_id),
         )
     admitted_at = _latest(candidate.admitted_at, movement.admitted_at)
+    if admitted_at != candidate.admitted_at:
+        candidate = replace(candidate, admitted_at=admitted_at)
     if movement.source_order <= candidate.stay.told:
-        return (
-            candidate
-            if admitted_at == candidate.admitted_at
-            else replace(candidate, admitted_at=admitted_at)
-        )
-    return replace(
-        candidate,
-        stay=stay,
-        admitted_at=admitted_at,
-        visibility=replace(candidate.visibility, facility_id=movement.facility_id),
-    )
+        return candidate
+    visibility = replace(candidate.visibility, facility_id=movement.facility_id)
+    return replace(candidate, stay=stay, visibility=visibility)
+
+
+def has_custody_ended(before: Candidate, after: Candidate) -> bool:
+    """Return whether this change of a candidate ended the custody, by death or escape."""
+    return after.stay.custody is Custody.ENDED and before.stay.custody is not Custody.ENDED
 
 
 def request_attention(candidate: Candidate, attention: Attention) -> Candidate:
-    """The candidate with a task for an officer."""
+    """Return the candidate with a question for an officer."""
     return replace(candidate, attention=candidate.attention | {attention})
 
 
-def clear_attention(candidate: Candidate, attention: Attention) -> Candidate:
-    """The candidate after an officer looked at it."""
-    return replace(candidate, attention=candidate.attention - {attention})
+def clear_attention(candidate: Candidate, settled: Iterable[Attention]) -> Candidate:
+    """Return the candidate without the questions that an officer settled."""
+    return replace(candidate, attention=candidate.attention - frozenset(settled))
 
 
 def require_present(candidate: Candidate) -> None:
-    """CandidateGone after death or escape."""
+    """Raise CandidateGone after death or escape."""
     if candidate.stay.custody is Custody.ENDED:
         raise CandidateGone
+
+
+def require_share(candidate: Candidate, reader: Reader | None, now: datetime) -> ConsentShare:
+    """Return the consent by which the reader sees the candidate. Raises CandidateUnknown."""
+    share = None if reader is None else share_for(candidate.visibility, reader, now)
+    if share is None:
+        raise CandidateUnknown
+    return share
 
 
 def plan_release(
     candidate: Candidate, expected_on: date, kind: str, source_order: SourceOrder
 ) -> Candidate:
-    """The candidate with its expected month of release; the day is dropped here. The plan told last counts."""
+    """Return the candidate with its expected month of release. The latest plan counts."""
     if candidate.plan is not None and source_order <= candidate.plan.told:
         return candidate
-    return replace(
-        candidate, plan=ReleasePlan(month=f"{expected_on:%Y-%m}", kind=kind, told=source_order)
-    )
+    plan = ReleasePlan(month=f"{expected_on:%Y-%m}", kind=kind, told=source_order)
+    return replace(candidate, plan=plan)
 
 
 def record_residence(candidate: Candidate, regency_code: RegencyCode) -> Candidate:
-    """The candidate with the regency on the KTP (the address, not the prefix of the NIK)."""
+    """Return the candidate with the regency of the address on the KTP, not that of the NIK."""
     return replace(candidate, visibility=replace(candidate.visibility, regency_code=regency_code))
 
 
 def available_from(candidate: Candidate) -> str | None:
-    """The month from which the person can work; None = not known. A plan of a former stay does not count after a readmission."""
+    """Return the month from which the person can work; None = unknown.
+
+    After a readmission the plan of the former stay does not count.
+    """
     if candidate.stay.custody is Custody.RELEASED:
         return f"{candidate.stay.effective_on:%Y-%m}"
-    plan, admitted = candidate.plan, candidate.admitted_at
-    counts = (
-        plan is not None
-        and candidate.stay.custody is Custody.INSIDE
-        and (admitted is None or plan.told.at >= admitted)
-    )
-    return plan.month if plan is not None and counts else None
+    if candidate.stay.custody is not Custody.INSIDE or candidate.plan is None:
+        return None
+    admitted_at = candidate.admitted_at
+    if admitted_at is not None and candidate.plan.told.at < admitted_at:
+        return None
+    return candidate.plan.month
 
 
 def release_horizon(candidate: Candidate, today: date) -> Horizon:
-    """The bucket of months until release, counted in calendar months: it flips on the first of a month for everybody."""
+    """Return the horizon of the release; it changes on the first of a month for everybody."""
     if candidate.stay.custody is Custody.RELEASED:
         return Horizon.RELEASED
     month = available_from(candidate)
     if month is None:
         return Horizon.UNKNOWN
-    ahead = int(month[:4]) * 12 + int(month[5:]) - today.year * 12 - today.month
-    limits = (
-        (1, Horizon.UP_TO_1),
-        (3, Horizon.UP_TO_3),
-        (6, Horizon.UP_TO_6),
-        (12, Horizon.UP_TO_12),
-    )
-    return next((bucket for limit, bucket in limits if ahead <= limit), Horizon.OVER_12)
+    release_month = int(month[:4]) * 12 + int(month[5:])
+    months_ahead = release_month - (today.year * 12 + today.month)
+    for limit, horizon in _HORIZON_LIMITS:
+        if months_ahead <= limit:
+            return horizon
+    return Horizon.OVER_12
 
 
-# Skills and experience
+def release_kind(candidate: Candidate) -> str | None:
+    """Return the kind of the release, or of the planned one; None = unknown."""
+    if candidate.stay.custody is Custody.RELEASED:
+        return candidate.stay.kind
+    if candidate.plan is None:
+        return None
+    return candidate.plan.kind or None
 
 
 def record_certificate(
     candidate: Candidate, certificate_id: str, content: CertificateContent
 ) -> Candidate:
-    """The candidate with what a certificate says; its standing, if told before, stays."""
+    """Return the candidate with the content of a certificate; a standing that came before stays."""
     skill = _find_skill(candidate, certificate_id)
     return _replace_skill(candidate, replace(skill, content=skill.content or content))
 
@@ -295,78 +257,49 @@ def record_certificate(
 def record_standing(
     candidate: Candidate, certificate_id: str, standing: Standing, source_order: SourceOrder
 ) -> Candidate:
-    """The candidate with a certificate's new standing: revoked is final, else the one told last counts."""
+    """Return the candidate with a certificate's new standing.
+
+    Revoked is final; otherwise the latest standing counts.
+    """
     skill = _find_skill(candidate, certificate_id)
-    if skill.standing_told is not None and (standing is Standing.REVOKED, source_order) <= (
-        skill.standing is Standing.REVOKED,
-        skill.standing_told,
-    ):
-        return candidate
+    if skill.standing_told is not None:
+        new_rank = (standing is Standing.REVOKED, source_order)
+        present_rank = (skill.standing is Standing.REVOKED, skill.standing_told)
+        if new_rank <= present_rank:
+            return candidate
     return _replace_skill(candidate, replace(skill, standing=standing, standing_told=source_order))
 
 
 def held_units(candidate: Candidate, now: datetime) -> frozenset[str]:
-    """The codes of the units proved by certificates that count at this instant."""
-    return frozenset(
-        unit.code
-        for skill in candidate.skills
-        if skill.content is not None and skill.is_valid(now)
-        for unit in skill.content.units
-    )
+    """Return the codes of the units that valid certificates prove at this moment."""
+    codes: set[str] = set()
+    for skill in candidate.skills:
+        if skill.content is not None and skill.is_valid(now):
+            codes.update(unit.code for unit in skill.content.units)
+    return frozenset(codes)
 
 
 def record_course(candidate: Candidate, course: Course) -> Candidate:
-    """The candidate with a completed course; the same enrolment counts once."""
-    if any(known.enrolment_id == course.enrolment_id for known in candidate.courses):
+    """Return the candidate with a completed course; the same enrolment counts once."""
+    courses = {held.enrolment_id: held for held in candidate.courses}
+    if course.enrolment_id in courses:
         return candidate
-    return replace(
-        candidate,
-        courses=tuple(sorted((*candidate.courses, course), key=lambda each: each.enrolment_id)),
-    )
+    courses[course.enrolment_id] = course
+    return replace(candidate, courses=tuple(course for _, course in sorted(courses.items())))
 
 
 def record_work(candidate: Candidate, entry: WorkMonth) -> Candidate:
-    """The candidate with a month's total in a workshop; the total told last replaces the former one."""
-    others = tuple(each for each in candidate.work if _work_key(each) != _work_key(entry))
-    former = next((each for each in candidate.work if _work_key(each) == _work_key(entry)), None)
+    """Return the candidate with a month's total in a workshop; the latest total counts."""
+    entries = {former.key: former for former in candidate.work}
+    former = entries.get(entry.key)
     if former is not None and entry.told <= former.told:
         return candidate
-    return replace(candidate, work=tuple(sorted((*others, entry), key=_work_key)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Experience:
-    """All work in one workshop, by unit kind."""
-
-    workshop_id: str
-    unit_kind: str
-    units_total: int
-    months: int
-
-
-def sum_experience(candidate: Candidate) -> list[Experience]:
-    """What the person worked, per workshop and unit kind, in order."""
-    keys = sorted({(each.workshop_id, each.unit_kind) for each in candidate.work})
-    return [
-        Experience(
-            workshop_id=workshop,
-            unit_kind=kind,
-            units_total=sum(each.units_total for each in entries),
-            months=len({each.month for each in entries if each.units_total > 0}),
-        )
-        for workshop, kind in keys
-        if (
-            entries := [
-                each
-                for each in candidate.work
-                if (each.workshop_id, each.unit_kind) == (workshop, kind)
-            ]
-        )
-    ]
+    entries[entry.key] = entry
+    return replace(candidate, work=tuple(entry for _, entry in sorted(entries.items())))
 
 
 def outside_view(candidate: Candidate) -> tuple[object, ...]:
-    """What an outside reader could see differ; a transfer inside or an officer's task is no part of it."""
+    """Return all that an outside reader could see change: no transfer, no attention."""
     return (
         candidate.skills,
         candidate.courses,
@@ -376,73 +309,33 @@ def outside_view(candidate: Candidate) -> tuple[object, ...]:
     )
 
 
-# Consents and merge
-
-
 def add_share(candidate: Candidate, share: ConsentShare) -> Candidate:
-    """The candidate with one more consent in force."""
-    shares = tuple(
-        sorted(
-            (
-                *(
-                    each
-                    for each in candidate.visibility.shares
-                    if each.consent_id != share.consent_id
-                ),
-                share,
-            ),
-            key=lambda each: each.consent_id,
-        )
-    )
-    return replace(candidate, engaged=True, visibility=replace(candidate.visibility, shares=shares))
+    """Return the candidate with one more consent in force."""
+    shares = {held.consent_id: held for held in candidate.visibility.shares}
+    shares[share.consent_id] = share
+    return replace(_with_shares(candidate, shares.values()), engaged=True)
 
 
 def remove_shares(candidate: Candidate, consent_ids: Iterable[str]) -> Candidate:
-    """The candidate without these consents."""
-    gone = frozenset(consent_ids)
-    return replace(
-        candidate,
-        visibility=replace(
-            candidate.visibility,
-            shares=tuple(
-                each for each in candidate.visibility.shares if each.consent_id not in gone
-            ),
-        ),
-    )
+    """Return the candidate without these consents."""
+    removed = frozenset(consent_ids)
+    shares = candidate.visibility.shares
+    return _with_shares(candidate, [share for share in shares if share.consent_id not in removed])
 
 
 def mark_engaged(candidate: Candidate) -> Candidate:
-    """The candidate with something that must follow its movements."""
+    """Return the candidate with something that must follow its movements."""
     return replace(candidate, engaged=True)
 
 
 def merge(into_candidate: Candidate | None, from_candidate: Candidate, into_id: str) -> Candidate:
-    """The surviving candidate with all that was known of the other one: the same result whatever came before or after the merge."""
+    """Return the surviving candidate with all facts of both.
+
+    The result is the same whether a fact came before or after the merge.
+    """
     if into_candidate is None:
         return replace(from_candidate, id=into_id, version=0)
-    later = (
-        from_candidate if from_candidate.stay.told > into_candidate.stay.told else into_candidate
-    )
-    survivor = replace(
-        into_candidate,
-        stay=later.stay,
-        admitted_at=_latest(into_candidate.admitted_at, from_candidate.admitted_at),
-        visibility=Visibility(
-            facility_id=later.visibility.facility_id,
-            regency_code=into_candidate.visibility.regency_code
-            or from_candidate.visibility.regency_code,
-            shares=into_candidate.visibility.shares,
-        ),
-        attention=into_candidate.attention | from_candidate.attention,
-        engaged=into_candidate.engaged or from_candidate.engaged,
-    )
-    if from_candidate.plan is not None:
-        survivor = replace(
-            survivor,
-            plan=max(
-                filter(None, (into_candidate.plan, from_candidate.plan)), key=lambda plan: plan.told
-            ),
-        )
+    survivor = _merge_stays(into_candidate, from_candidate)
     for skill in from_candidate.skills:
         if skill.content is not None:
             survivor = record_certificate(survivor, skill.certificate_id, skill.content)
@@ -459,22 +352,44 @@ def merge(into_candidate: Candidate | None, from_candidate: Candidate, into_id: 
     return survivor
 
 
-def _latest(first: datetime | None, second: datetime | None) -> datetime | None:
-    return max((each for each in (first, second) if each is not None), default=None)
-
-
-def _find_skill(candidate: Candidate, certificate_id: str) -> Skill:
-    return next(
-        (each for each in candidate.skills if each.certificate_id == certificate_id),
-        Skill(certificate_id=certificate_id),
+def _merge_stays(into: Candidate, other: Candidate) -> Candidate:
+    latest = other if other.stay.told > into.stay.told else into
+    plans = [plan for plan in (into.plan, other.plan) if plan is not None]
+    visibility = Visibility(
+        facility_id=latest.visibility.facility_id,
+        regency_code=into.visibility.regency_code or other.visibility.regency_code,
+        shares=into.visibility.shares,
+    )
+    return replace(
+        into,
+        stay=latest.stay,
+        admitted_at=_latest(into.admitted_at, other.admitted_at),
+        visibility=visibility,
+        plan=max(plans, key=lambda plan: plan.told, default=None),
+        attention=into.attention | other.attention,
+        engaged=into.engaged or other.engaged,
     )
 
 
+def _latest(first: datetime | None, second: datetime | None) -> datetime | None:
+    moments = [moment for moment in (first, second) if moment is not None]
+    return max(moments, default=None)
+
+
+def _with_shares(candidate: Candidate, shares: Iterable[ConsentShare]) -> Candidate:
+    ordered = tuple(sorted(shares, key=lambda share: share.consent_id))
+    return replace(candidate, visibility=replace(candidate.visibility, shares=ordered))
+
+
+def _find_skill(candidate: Candidate, certificate_id: str) -> Skill:
+    for skill in candidate.skills:
+        if skill.certificate_id == certificate_id:
+            return skill
+    return Skill(certificate_id=certificate_id)
+
+
 def _replace_skill(candidate: Candidate, skill: Skill) -> Candidate:
-    others = (each for each in candidate.skills if each.certificate_id != skill.certificate_id)
-    skills = tuple(sorted((*others, skill), key=lambda each: each.certificate_id))
-    return candidate if skills == candidate.skills else replace(candidate, skills=skills)
-
-
-def _work_key(entry: WorkMonth) -> tuple[str, str, str]:
-    return (entry.workshop_id, entry.month, entry.unit_kind)
+    skills = {held.certificate_id: held for held in candidate.skills}
+    skills[skill.certificate_id] = skill
+    ordered = tuple(skill for _, skill in sorted(skills.items()))
+    return candidate if ordered == candidate.skills else replace(candidate, skills=ordered)

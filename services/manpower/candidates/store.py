@@ -1,4 +1,4 @@
-"""How candidates are kept."""
+"""The store of candidates. Not here: which facts make a candidate (rules)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.manpower.visibility.store import PersonRows
 
 
 class Candidates(PersonRows[Candidate]):
-    """Candidates by participant_ref; facts about somebody not known yet wait for the admission."""
+    """Candidates by `participant_ref`; events about an unknown person wait for the admission."""
 
     kind = Candidate
     collection = "candidates"
@@ -24,9 +24,6 @@ class Candidates(PersonRows[Candidate]):
     async def list_page(
         self, *, has_attention: bool, cursor: str | None, limit: int
     ) -> Page[Candidate]:
-        """The candidates that the caller may see, by id."""
-        return await self.page(
-            {"attention.0": {"$exists": True}} if has_attention else {},
-            cursor=cursor,
-            limit=limit,
-        )
+        """Return one page of the candidates that the caller may see, by id."""
+        where = {"attention.0": {"$exists": True}} if has_attention else {}
+        return await self.page(where, cursor=cursor, limit=limit)

@@ -1,56 +1,74 @@
-"""What happens to candidates: what other services tell is taken in, officers add the regency, merges bring two records together."""
+"""Use cases of candidates: record events, show candidates, save them with their dependents.
+
+Not here: events that also change consents or applications (those nouns).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from chassis.messaging.events import SubjectNotKnownYet
-from services.manpower.applications import usecases as applications
-from services.manpower.applications.rules import WithdrawalReason, find_duplicates
 from services.manpower.candidates import rules
-from services.manpower.candidates.rules import (
-    Attention,
-    Candidate,
-    CertificateContent,
-    Course,
-    Custody,
-    Movement,
-    SourceOrder,
-    Standing,
-    WorkMonth,
-)
-from services.manpower.consents import usecases as consents
-from services.manpower.consents.rules import Ending
+from services.manpower.candidates.rules import Attention, Candidate, Movement
+from services.manpower.candidates.skills import Course, SourceOrder, WorkMonth
 from services.manpower.feed.rules import ChangeType, Subject
-from services.manpower.feed.usecases import record_change
+from services.manpower.feed.usecases import record_change, record_moved_audiences
 from services.manpower.transaction import Transaction
-from services.manpower.visibility.rules import all_audiences
-from services.manpower.visibility.usecases import save_candidate
+from services.manpower.visibility.rules import (
+    Column,
+    ConsentShare,
+    all_audiences,
+    current_audiences,
+    is_outside,
+    reader_of,
+    visible_columns,
+)
 
 
-async def record_movement(movement: Movement, tx: Transaction) -> None:
-    """A movement; the first about a person makes the candidate. After death or escape all consents end and all applications are withdrawn."""
+@dataclass(frozen=True, slots=True)
+class CandidateView:
+    """A candidate as the caller may see it at a moment.
+
+    `share` is the consent by which an outside reader sees it; None = the caller is an officer.
+    """
+
+    candidate: Candidate
+    share: ConsentShare | None
+    now: datetime
+    name: str | None = None
+
+    @property
+    def covers_name(self) -> bool:
+        """Whether a consent lets the caller see the name."""
+        return self.share is not None and Column.NAME in visible_columns(self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateViewPage:
+    """One page of candidates; `next_cursor` is None on the last."""
+
+    items: list[CandidateView]
+    next_cursor: str | None
+
+
+async def record_movement(movement: Movement, tx: Transaction) -> Candidate | None:
+    """Record a movement; the first one about a person makes the candidate.
+
+    Return the candidate if this movement ended the custody, otherwise None.
+    """
     before = await tx.candidates.seek(movement.candidate_id)
     after = rules.record_movement(before, movement)
     if before is None:
         tx.candidates.add(after)
-        return
+        return None
     saved = await save_candidate(before, after, tx)
-    if (
-        saved.engaged
-        and saved.stay.custody is Custody.ENDED
-        and before.stay.custody is not Custody.ENDED
-    ):
-        await consents.end_all_consents(saved, Ending.PERSON_GONE, tx)
-        await applications.withdraw_live(
-            await tx.applications.list_by_candidates([saved.id]), WithdrawalReason.CANDIDATE, tx
-        )
+    return saved if rules.has_custody_ended(before, saved) else None
 
 
 async def request_attention(candidate_id: str, attention: Attention, tx: Transaction) -> None:
-    """A task for an officer about this candidate."""
+    """Ask an officer to settle a question about the candidate."""
     await apply_rule(
         candidate_id, lambda candidate: rules.request_attention(candidate, attention), tx
     )
@@ -59,7 +77,7 @@ async def request_attention(candidate_id: str, attention: Attention, tx: Transac
 async def plan_release(
     candidate_id: str, expected_on: date, kind: str, source_order: SourceOrder, tx: Transaction
 ) -> None:
-    """The expected release; only its month is kept."""
+    """Record the expected release; only its month is stored."""
     await apply_rule(
         candidate_id,
         lambda candidate: rules.plan_release(candidate, expected_on, kind, source_order),
@@ -68,124 +86,146 @@ async def plan_release(
 
 
 async def record_course(candidate_id: str, course: Course, tx: Transaction) -> None:
-    """A course was completed."""
+    """Record a completed course."""
     await apply_rule(candidate_id, lambda candidate: rules.record_course(candidate, course), tx)
 
 
 async def record_work(candidate_id: str, entry: WorkMonth, tx: Transaction) -> None:
-    """A month's total in a workshop."""
+    """Record a month's total in a workshop."""
     await apply_rule(candidate_id, lambda candidate: rules.record_work(candidate, entry), tx)
-
-
-async def record_certificate(
-    candidate_id: str, certificate_id: str, content: CertificateContent, tx: Transaction
-) -> None:
-    """A certificate was issued."""
-    await apply_rule(
-        candidate_id,
-        lambda candidate: rules.record_certificate(candidate, certificate_id, content),
-        tx,
-    )
-
-
-async def record_standing(
-    candidate_id: str,
-    certificate_id: str,
-    standing: Standing,
-    source_order: SourceOrder,
-    tx: Transaction,
-) -> None:
-    """A certificate was suspended, reinstated or revoked."""
-    await apply_rule(
-        candidate_id,
-        lambda candidate: rules.record_standing(candidate, certificate_id, standing, source_order),
-        tx,
-    )
-
-
-async def amend_candidate(
-    candidate_id: str,
-    regency_code: str | None,
-    attended: frozenset[Attention],
-    tx: Transaction,
-    *,
-    if_match: int,
-) -> Candidate:
-    """What an officer records: the regency on the KTP, and tasks that are done."""
-    candidate = await tx.candidates.get(await tx.resolve(candidate_id), if_match=if_match)
-    if regency_code is not None:
-        candidate = await consents.record_residence(candidate, regency_code, tx)
-    for what in attended:
-        candidate = await save_candidate(candidate, rules.clear_attention(candidate, what), tx)
-    return candidate
-
-
-async def show_candidate(candidate_id: str, tx: Transaction) -> Candidate:
-    """The candidate in the caller's scope, under any ref that was merged into it."""
-    return await tx.candidates.get(await tx.resolve(candidate_id))
-
-
-async def merge(from_ref: str, into_ref: str, tx: Transaction) -> None:
-    """Everything of `from_ref` goes on under `into_ref`, whatever is known of either; told again it changes nothing."""
-    into_ref = await tx.resolve(into_ref)
-    if await tx.resolve(from_ref) == into_ref:
-        return
-    await tx.alias(from_ref, into_ref)
-    gone = await tx.candidates.seek(from_ref)
-    if gone is None:
-        return
-    into = await tx.candidates.seek(into_ref)
-    papers = await tx.consents.list_by_candidate(from_ref) + await tx.consents.list_by_candidate(
-        into_ref
-    )
-    survivor = await consents.end_superseded(rules.merge(into, gone, into_ref), papers, tx)
-    cases = await tx.applications.list_by_candidates([from_ref, into_ref])
-    await applications.withdraw_live(find_duplicates(cases), WithdrawalReason.MERGED, tx)
-    await tx.flush()
-    tx.candidates.remove(gone)
-    record_change(
-        ChangeType.CANDIDATE_WITHDRAWN,
-        Subject.CANDIDATE,
-        from_ref,
-        gone.version + 1,
-        all_audiences(gone.visibility),
-        tx,
-    )
-    await _rekey(from_ref, survivor, tx)
-    if into is not None:
-        await save_candidate(into, survivor, tx)
-        return
-    added = tx.candidates.add(survivor)
-    record_change(
-        ChangeType.CANDIDATE_SHARED,
-        Subject.CANDIDATE,
-        added.id,
-        added.version,
-        all_audiences(added.visibility),
-        tx,
-    )
-
-
-async def _rekey(from_ref: str, survivor: Candidate, tx: Transaction) -> None:
-    for consent in await tx.consents.list_by_candidate(from_ref):
-        tx.consents.save(
-            consent,
-            replace(consent, candidate_id=survivor.id, facility_id=survivor.visibility.facility_id),
-        )
-    for application in await tx.applications.list_by_candidates([from_ref]):
-        applications.rekey_application(application, survivor, tx)
-    for placement in await tx.placements.list_by_candidate(from_ref):
-        tx.placements.save(
-            placement, replace(placement, candidate_id=survivor.id, visibility=survivor.visibility)
-        )
 
 
 async def apply_rule(
     candidate_id: str, rule: Callable[[Candidate], Candidate], tx: Transaction
-) -> None:
+) -> tuple[Candidate, Candidate]:
+    """Save the candidate that the rule gives; return it before and as saved.
+
+    Raises SubjectNotKnownYet when the person was not admitted yet: the event waits.
+    """
     before = await tx.candidates.seek(candidate_id)
     if before is None:
         raise SubjectNotKnownYet(candidate_id)
-    saved = await save_candidate(before, rule(before), tx)
-    if saved.engaged and saved.skills != before.skills:
-        await applications.flag_lost_skills(saved, tx)
+    return before, await save_candidate(before, rule(before), tx)
+
+
+async def list_candidates(
+    cursor: str | None, limit: int, tx: Transaction, *, has_attention: bool
+) -> CandidateViewPage:
+    """Return one page of the candidates that the caller may see, without names.
+
+    `has_attention` selects those with a question for an officer; outside readers cannot select.
+    """
+    selects = has_attention and not is_outside(tx.caller)
+    page = await tx.candidates.list_page(has_attention=selects, cursor=cursor, limit=limit)
+    tx.note("candidates.listed", "", refs=[candidate.id for candidate in page.items])
+    items = [_view(candidate, tx) for candidate in page.items]
+    return CandidateViewPage(items, page.next_cursor)
+
+
+async def find_candidate(candidate_id: str, tx: Transaction) -> CandidateView:
+    """Return what the caller may see of a candidate, without name and without an audit row.
+
+    `candidate_id` may be a reference that was merged. Raises CandidateUnknown.
+    """
+    return _view(await tx.candidates.get(await tx.resolve(candidate_id)), tx)
+
+
+async def show_candidate(candidate_id: str, name: str | None, tx: Transaction) -> CandidateView:
+    """Return what the caller may see of a candidate, and write who saw it.
+
+    For an outside reader the audit row says by which consent and which columns.
+    Raises CandidateUnknown.
+    """
+    view = await find_candidate(candidate_id, tx)
+    candidate = view.candidate
+    share = view.share
+    if share is None:
+        tx.note("candidates.read", candidate.id)
+        return view
+    tx.note(
+        "candidates.disclosed",
+        candidate.id,
+        purpose=share.purpose.value,
+        recipient=share.recipient,
+        consent=share.consent_id,
+        fields=sorted(visible_columns(share)),
+    )
+    return replace(view, name=name if view.covers_name else None)
+
+
+async def view_record(candidate: Candidate, tx: Transaction) -> CandidateView:
+    """Return the record as officers see it."""
+    return CandidateView(candidate, None, tx.now)
+
+
+async def save_candidate(before: Candidate, after: Candidate, tx: Transaction) -> Candidate:
+    """Save the candidate if it differs, with the changes of the feed and its dependents."""
+    if after == before:
+        return before
+    saved = tx.candidates.save(before, after)
+    record_moved_audiences(
+        ChangeType.CANDIDATE_SHARED,
+        Subject.CANDIDATE,
+        saved.id,
+        saved.version,
+        before.visibility,
+        saved.visibility,
+        tx,
+    )
+    if rules.outside_view(before) != rules.outside_view(saved):
+        former = all_audiences(before.visibility)
+        current = current_audiences(saved.visibility, tx.now)
+        record_change(
+            ChangeType.CANDIDATE_CHANGED,
+            Subject.CANDIDATE,
+            saved.id,
+            saved.version,
+            current & former,
+            tx,
+        )
+    if saved.engaged and saved.visibility != before.visibility:
+        await update_dependents(saved, tx)
+    return saved
+
+
+async def update_dependents(candidate: Candidate, tx: Transaction) -> None:
+    """Give the candidate's visibility to each of its consents, applications and placements."""
+    facility_id = candidate.visibility.facility_id
+    for consent in await tx.consents.list_by_candidate(candidate.id):
+        if consent.facility_id != facility_id:
+            tx.consents.save(consent, replace(consent, facility_id=facility_id))
+    for application in await tx.applications.list_by_candidates([candidate.id]):
+        if application.visibility == candidate.visibility:
+            continue
+        after = replace(application, visibility=candidate.visibility)
+        saved = tx.applications.save(application, after)
+        record_moved_audiences(
+            ChangeType.APPLICATION_CHANGED,
+            Subject.APPLICATION,
+            saved.id,
+            saved.version,
+            application.outside_visibility,
+            saved.outside_visibility,
+            tx,
+        )
+    for placement in await tx.placements.list_by_candidate(candidate.id):
+        if placement.visibility == candidate.visibility:
+            continue
+        after = replace(placement, visibility=candidate.visibility)
+        saved = tx.placements.save(placement, after)
+        record_moved_audiences(
+            ChangeType.PLACEMENT_CONFIRMED,
+            Subject.PLACEMENT,
+            saved.id,
+            saved.version,
+            placement.outside_visibility,
+            saved.outside_visibility,
+            tx,
+        )
+
+
+def _view(candidate: Candidate, tx: Transaction) -> CandidateView:
+    if not is_outside(tx.caller):
+        return CandidateView(candidate, None, tx.now)
+    share = rules.require_share(candidate, reader_of(tx.caller), tx.now)
+    return CandidateView(candidate, share, tx.now)

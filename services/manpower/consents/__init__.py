@@ -1,1 +1,4 @@
-"""Consents: what a person allowed to be told to whom."""
+"""Consents: which data of a person may be shared with whom.
+
+Not here: who sees a row for them.
+"""

@@ -1,4 +1,7 @@
-"""How consents are asked for."""
+"""Routes of consents, and of changes of a candidate by an officer.
+
+Not here: reads of candidates.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,23 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chassis.http import dependencies, paging
 from services.manpower.agencies.rules import AgencyId, Moment
+from services.manpower.candidates.api import AmendForm, CandidateBody
+from services.manpower.candidates.usecases import view_record
 from services.manpower.consents import rules, usecases
 from services.manpower.consents.rules import Consent, Ending
 from services.manpower.consents.usecases import ConsentForm
-from services.manpower.transaction import Run, Transaction
+from services.manpower.transaction import Run
 from services.manpower.visibility.rules import Column, Purpose
 
 router = APIRouter(tags=["consents"])
+candidate_router = APIRouter(tags=["candidates"])
 
 
 class ConsentRequest(BaseModel):
-    """A consent as an officer records it; without a recipient the office of the person's regency."""
+    """A consent as an officer records it.
+
+    Without a recipient it is for the office of the person's regency.
+    """
 
     model_config = dependencies.STRICT
 
@@ -35,7 +44,7 @@ class ConsentRequest(BaseModel):
     expires_at: Moment
 
     def to_form(self) -> ConsentForm:
-        """The use case's values."""
+        """Return the values for the use case."""
         return ConsentForm(**self.model_dump())
 
 
@@ -75,8 +84,8 @@ class ConsentTextsBody(BaseModel):
 
 @router.get("/v1/consents/texts")
 async def list_texts() -> ConsentTextsBody:
-    """The texts of consent with their hashes."""
-    texts = [
+    """List the texts of consent with their hashes."""
+    items = [
         ConsentTextBody(
             purpose=text.purpose,
             version=text.version,
@@ -85,12 +94,12 @@ async def list_texts() -> ConsentTextsBody:
         )
         for text in rules.CONSENT_TEXTS
     ]
-    return ConsentTextsBody(items=texts)
+    return ConsentTextsBody(items=items)
 
 
 @router.post("/v1/consents", status_code=201)
 async def give_consent(body: ConsentRequest, run: Run, response: Response) -> ConsentBody:
-    """Record a consent: from now on its recipient sees its fields, until it ends."""
+    """Record a consent: its recipient sees its fields from now until it ends."""
     return _answer(await run(partial(usecases.give_consent, body.to_form())), response)
 
 
@@ -101,39 +110,44 @@ async def list_consents(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ConsentBody]:
-    """Consents of the facility's people."""
-
-    async def page(tx: Transaction) -> paging.PageBody[ConsentBody]:
-        found = await tx.consents.list_page(
-            None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit
-        )
-        tx.note(
-            "consents.listed", "", refs=sorted({consent.candidate_id for consent in found.items})
-        )
-        return paging.PageBody(
-            items=[ConsentBody.model_validate(consent) for consent in found.items],
-            next_cursor=found.next_cursor,
-        )
-
-    return await run(page)
+    """List the consents of the facility's people."""
+    page = await run(partial(usecases.list_consents, candidate_id, cursor, limit))
+    return paging.PageBody(
+        items=[ConsentBody.model_validate(consent) for consent in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/consents/{consent_id}")
 async def show_consent(consent_id: str, run: Run, response: Response) -> ConsentBody:
-    """One consent."""
-
-    async def one(tx: Transaction) -> Consent:
-        found = await tx.consents.get(consent_id)
-        tx.note("consents.read", found.id, person=found.candidate_id)
-        return found
-
-    return _answer(await run(one), response)
+    """Show one consent."""
+    return _answer(await run(partial(usecases.show_consent, consent_id)), response)
 
 
 @router.post("/v1/consents/{consent_id}/withdraw")
-async def withdraw_consent(consent_id: str, run: Run, response: Response) -> ConsentBody:
+async def withdraw_consent(
+    consent_id: str, run: Run, response: Response, version: dependencies.RequiredIfMatch
+) -> ConsentBody:
     """End a consent by the person's will: sharing stops with this answer."""
-    return _answer(await run(partial(usecases.withdraw_consent, consent_id)), response)
+    command = partial(usecases.withdraw_consent, consent_id, version)
+    return _answer(await run(command), response)
+
+
+@candidate_router.patch("/v1/candidates/{candidate_id}", response_model_exclude_unset=True)
+async def amend_candidate(
+    candidate_id: str,
+    form: AmendForm,
+    run: Run,
+    response: Response,
+    version: dependencies.RequiredIfMatch,
+) -> CandidateBody:
+    """Record the regency on the KTP, or that a question for an officer is settled."""
+    command = partial(
+        usecases.amend_candidate, candidate_id, form.regency_code, form.attended, version
+    )
+    view = await run(command, view=view_record)
+    dependencies.set_etag(response, view.candidate)
+    return CandidateBody.of(view)
 
 
 def _answer(consent: Consent, response: Response) -> ConsentBody:

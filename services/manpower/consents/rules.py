@@ -1,4 +1,8 @@
-"""What is allowed: consents, how they are given, and how they end. Refusing one changes nothing for the person inside."""
+"""Rules of consents: how they are given, and how they end.
+
+Refusing a consent changes nothing for the person inside.
+Not here: which columns a consent opens (visibility).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from services.manpower import texts
 from services.manpower.agencies.rules import (
     Agency,
     AgencyKind,
@@ -18,6 +21,7 @@ from services.manpower.agencies.rules import (
     require_active,
 )
 from services.manpower.candidates.rules import Candidate, require_present
+from services.manpower.settings import TEXTS
 from services.manpower.visibility.rules import (
     COLUMNS_BY_PURPOSE,
     PURPOSES_BY_REGENCY,
@@ -32,49 +36,49 @@ class ConsentUnknown(NotFound):
 
 
 class ConsentAlreadyGiven(Conflict):
-    """A consent for this purpose and recipient is in force."""
+    """A consent for this purpose and recipient is already in force."""
 
-    title = texts.CONSENT_ALREADY_GIVEN
+    title = TEXTS["errors.consent_already_given"].id
 
 
 class ConsentEnded(Conflict):
-    """The consent has ended before."""
+    """The consent has already ended."""
 
-    title = texts.CONSENT_ENDED
+    title = TEXTS["errors.consent_ended"].id
 
 
 class ConsentTextUnknown(Refused):
-    """The hash is not that of a text for this purpose."""
+    """No text for this purpose has this hash."""
 
-    title = texts.CONSENT_TEXT_UNKNOWN
+    title = TEXTS["errors.consent_text_unknown"].id
     field = "text_version_hash"
 
 
 class ConsentPeriodRefused(Refused):
-    """Given in the future, or expired when given."""
+    """The consent was given in the future, or is already expired."""
 
-    title = texts.CONSENT_PERIOD
+    title = TEXTS["errors.consent_period_refused"].id
     field = "expires_at"
 
 
 class ConsentFieldsRefused(Refused):
-    """No field, or one that the purpose does not need."""
+    """The consent has no field, or one that its purpose does not need."""
 
-    title = texts.CONSENT_FIELDS
+    title = TEXTS["errors.consent_fields_refused"].id
     field = "fields"
 
 
 class RecipientRefused(Refused):
-    """An agency of the wrong kind for the purpose."""
+    """The recipient is unknown, or its kind does not fit the purpose."""
 
-    title = texts.RECIPIENT_REFUSED
+    title = TEXTS["errors.recipient_refused"].id
     field = "recipient"
 
 
 class ResidenceMissing(Refused):
-    """The regency on the person's KTP is not recorded, so that no office can be found."""
+    """The regency on the person's KTP is not recorded, so no office can be found."""
 
-    title = texts.RESIDENCE_MISSING
+    title = TEXTS["errors.residence_missing"].id
 
 
 class Ending(StrEnum):
@@ -106,7 +110,7 @@ TOPIC_OF_PURPOSE: dict[Purpose, Topic] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentText:
-    """A text that is read to the person; its hash names it for ever."""
+    """A text that is read to the person; its hash identifies it permanently."""
 
     purpose: Purpose
     version: int
@@ -114,19 +118,35 @@ class ConsentText:
 
     @property
     def sha256(self) -> str:
-        """Lower-case hexadecimal digest of the UTF-8 text."""
+        """The digest of the UTF-8 text, in lower-case hexadecimal."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
+_TEXT_VERSIONS = (
+    (Purpose.DINAS_REGISTRATION, 1),
+    (Purpose.TRAINING_NOMINATION, 1),
+    (Purpose.EMPLOYER_SHARE, 1),
+    (Purpose.TKM_APPLICATION, 1),
+    (Purpose.FOLLOW_UP_CONTACT, 1),
+    (Purpose.STORY_OR_PHOTO, 1),
+)
+
 CONSENT_TEXTS = tuple(
-    ConsentText(purpose=Purpose(purpose), version=version, text=text)
-    for purpose, version, text in texts.CONSENT_TEXTS
+    ConsentText(
+        purpose=purpose,
+        version=version,
+        text=TEXTS[f"consent_texts.{purpose.value}_{version}"].id,
+    )
+    for purpose, version in _TEXT_VERSIONS
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What one person allowed to be told to one recipient for one purpose. `witness_ref` is an opaque ref, never a name."""
+    """What one person allowed to be shared with one recipient for one purpose.
+
+    `witness_ref` is an opaque reference, never a name.
+    """
 
     id: str
     version: int = 0
@@ -146,7 +166,7 @@ class Consent:
 
     @property
     def share(self) -> ConsentShare:
-        """How it stands on the rows it opens."""
+        """The copy on the rows that the consent opens."""
         return ConsentShare(
             consent_id=self.id,
             recipient=self.recipient,
@@ -158,41 +178,64 @@ class Consent:
 
 
 def find_route_key(purpose: Purpose, candidate: Candidate) -> tuple[str, Topic]:
-    """The routing table's row that names the recipient where the form names none. RecipientRefused where the table cannot know it."""
+    """Return regency and topic by which the routing table names the recipient.
+
+    Raises RecipientRefused when the purpose needs a named recipient, ResidenceMissing.
+    """
     if purpose not in TOPIC_OF_PURPOSE:
-        raise RecipientRefused(texts.RECIPIENT_MUST_BE_NAMED)
-    if not candidate.visibility.regency_code:
-        raise ResidenceMissing
-    return candidate.visibility.regency_code, TOPIC_OF_PURPOSE[purpose]
+        raise RecipientRefused(TEXTS["consents.recipient_must_be_named"].id)
+    return _require_residence(candidate), TOPIC_OF_PURPOSE[purpose]
+
+
+def require_recipient(agency: Agency | None) -> Agency:
+    """Return the agency. Raises RecipientRefused when there is none."""
+    if agency is None:
+        raise RecipientRefused
+    return agency
 
 
 def give(consent: Consent, candidate: Candidate, recipient: Agency, now: datetime) -> Consent:
-    """A consent that this candidate may give to this recipient now; each refusal names its field."""
+    """Return the consent if this candidate may give it to this recipient now.
+
+    Raises CandidateGone, AgencyNotActive, RecipientRefused, ResidenceMissing, RegencyNotServed,
+    ConsentFieldsRefused, ConsentTextUnknown, ConsentPeriodRefused, ConsentAlreadyGiven.
+    """
     require_present(candidate)
     require_active(recipient)
-    if recipient.kind not in RECIPIENT_KINDS[consent.purpose]:
-        raise RecipientRefused
-    if consent.purpose in PURPOSES_BY_REGENCY:
-        _require_served(candidate, recipient)
-    if not consent.fields or not consent.fields <= COLUMNS_BY_PURPOSE[consent.purpose]:
-        raise ConsentFieldsRefused(allowed=sorted(COLUMNS_BY_PURPOSE[consent.purpose]))
-    if consent.text_version_hash not in {
-        text.sha256 for text in CONSENT_TEXTS if text.purpose is consent.purpose
-    }:
+    _require_fitting_recipient(consent, candidate, recipient)
+    allowed = COLUMNS_BY_PURPOSE[consent.purpose]
+    if len(consent.fields) == 0 or not consent.fields.issubset(allowed):
+        raise ConsentFieldsRefused(allowed=sorted(allowed))
+    if consent.text_version_hash not in _text_hashes(consent.purpose):
         raise ConsentTextUnknown
     if not consent.given_at <= now < consent.expires_at:
         raise ConsentPeriodRefused
-    if any(
-        share.is_in_force(now)
-        and (share.recipient, share.purpose) == (consent.recipient, consent.purpose)
-        for share in candidate.visibility.shares
-    ):
-        raise ConsentAlreadyGiven
+    for share in find_equal_shares(candidate, consent):
+        if share.is_in_force(now):
+            raise ConsentAlreadyGiven
     return consent
 
 
+def find_equal_shares(candidate: Candidate, consent: Consent) -> list[ConsentShare]:
+    """Return the candidate's consents for the same recipient and purpose, in force or not."""
+    return [
+        share
+        for share in candidate.visibility.shares
+        if share.recipient == consent.recipient and share.purpose is consent.purpose
+    ]
+
+
+def require_live(consent: Consent) -> None:
+    """Raise ConsentEnded when the consent has already ended."""
+    if not consent.live:
+        raise ConsentEnded
+
+
 def end(consent: Consent, ending: Ending, now: datetime) -> Consent:
-    """The consent ended; ConsentEnded when it was before. What was told while it held stays in the audit."""
+    """Return the ended consent. Raises ConsentEnded when it has already ended.
+
+    What was disclosed while it was in force stays in the audit.
+    """
     if consent.ended_at is not None:
         raise ConsentEnded
     return replace(consent, ended_at=now, ending=ending, live=False)
@@ -201,34 +244,49 @@ def end(consent: Consent, ending: Ending, now: datetime) -> Consent:
 def find_shares_outside_regency(
     candidate: Candidate, recipients: Iterable[Agency]
 ) -> frozenset[str]:
-    """The consents whose office does not answer for the candidate's regency (any more)."""
+    """Return the consents whose office does not serve the candidate's regency."""
     regencies = {agency.id: agency.regency_codes for agency in recipients}
+    regency_code = candidate.visibility.regency_code
     return frozenset(
         share.consent_id
         for share in candidate.visibility.shares
         if share.purpose in PURPOSES_BY_REGENCY
-        and candidate.visibility.regency_code not in regencies.get(share.recipient, frozenset())
+        and regency_code not in regencies.get(share.recipient, frozenset())
     )
-
-
-def _require_served(candidate: Candidate, recipient: Agency) -> None:
-    if not candidate.visibility.regency_code:
-        raise ResidenceMissing
-    if candidate.visibility.regency_code not in recipient.regency_codes:
-        raise RegencyNotServed
 
 
 def find_superseded(consents: Iterable[Consent]) -> list[Consent]:
-    """Of a person's live consents, those that a later one for the same purpose and recipient makes superfluous (after a merge)."""
-    live = sorted(
-        (each for each in consents if each.live),
-        key=lambda each: (each.given_at, each.id),
-        reverse=True,
-    )
-    kept: set[tuple[Purpose, str]] = set()
-    superfluous: list[Consent] = []
-    for each in live:
-        if (each.purpose, each.recipient) in kept:
-            superfluous.append(each)
-        kept.add((each.purpose, each.recipient))
-    return superfluous
+    """Return one person's live consents that a later one for the same recipient supersedes.
+
+    The purpose must be the same too. A merge of two records makes such consents.
+    """
+    live = [consent for consent in consents if consent.live]
+    latest_first = sorted(live, key=lambda consent: (consent.given_at, consent.id), reverse=True)
+    keys: set[tuple[Purpose, str]] = set()
+    superseded: list[Consent] = []
+    for consent in latest_first:
+        key = (consent.purpose, consent.recipient)
+        if key in keys:
+            superseded.append(consent)
+        keys.add(key)
+    return superseded
+
+
+def _require_fitting_recipient(consent: Consent, candidate: Candidate, recipient: Agency) -> None:
+    if recipient.kind not in RECIPIENT_KINDS[consent.purpose]:
+        raise RecipientRefused
+    if consent.purpose not in PURPOSES_BY_REGENCY:
+        return
+    if _require_residence(candidate) not in recipient.regency_codes:
+        raise RegencyNotServed
+
+
+def _require_residence(candidate: Candidate) -> str:
+    regency_code = candidate.visibility.regency_code
+    if not regency_code:
+        raise ResidenceMissing
+    return regency_code
+
+
+def _text_hashes(purpose: Purpose) -> frozenset[str]:
+    return frozenset(text.sha256 for text in CONSENT_TEXTS if text.purpose is purpose)

@@ -1,4 +1,4 @@
-"""How consents are kept."""
+"""The store of consents. Not here: how they end (rules)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.manpower.consents.rules import Consent
 
 
 class Consents(Store[Consent]):
-    """Consents are the prison's own papers: its officers see them, outside readers only what follows from them."""
+    """Consents. Only officers of the prison see them; outside readers see the rows they open."""
 
     kind = Consent
     collection = "consents"
@@ -27,25 +27,20 @@ class Consents(Store[Consent]):
     async def list_page(
         self, candidate_id: str | None, cursor: str | None, limit: int
     ) -> Page[Consent]:
-        """Consents in the caller's scope, of one person or all."""
-        return await self.page(
-            {} if candidate_id is None else {"candidate_id": candidate_id},
-            cursor=cursor,
-            limit=limit,
-        )
+        """Return one page of the consents in the caller's scope, of one person or all, by id."""
+        where = {} if candidate_id is None else {"candidate_id": candidate_id}
+        return await self.page(where, cursor=cursor, limit=limit)
 
     async def list_by_candidate(self, candidate_id: str) -> list[Consent]:
-        """Every consent of a person, when the person's records follow it: no scope applies."""
-        return await self.find(
-            {"candidate_id": candidate_id}, sort=[("given_at", 1), ("_id", 1)], scoped=False
-        )
+        """Return every consent of a person; no scope applies, because they follow the candidate."""
+        where = {"candidate_id": candidate_id}
+        return await self.find(where, sort=[("given_at", 1), ("_id", 1)], scoped=False)
 
     async def list_live(self, consent_ids: Iterable[str]) -> list[Consent]:
-        """Those of these consents that have not ended, whoever asks: they end by rule."""
+        """Return those of these consents that have not ended, for any caller: rules end them."""
         return await self.find({"_id": {"$in": sorted(consent_ids)}, "live": True}, scoped=False)
 
     async def list_expired(self, now: datetime, limit: int) -> list[Consent]:
-        """Consents whose time is over and that have not ended."""
-        return await self.find(
-            {"live": True, "expires_at": {"$lte": now}}, sort=[("expires_at", 1)], limit=limit
-        )
+        """Return live consents that have expired, the oldest first."""
+        where = {"live": True, "expires_at": {"$lte": now}}
+        return await self.find(where, sort=[("expires_at", 1)], limit=limit)

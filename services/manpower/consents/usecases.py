@@ -1,4 +1,7 @@
-"""What happens: consents are given and end; with one ends at once all that it opened."""
+"""Use cases of consents: give and end them, and changes of a candidate that end them.
+
+When a consent ends, all that it opened closes in the same transaction.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.ids import new_id
+from chassis.persistence.store import Page
 from chassis.persistence.transactions import Runner
 from services.manpower.agencies import usecases as agencies
 from services.manpower.applications import usecases as applications
 from services.manpower.applications.rules import WithdrawalReason
-from services.manpower.candidates import rules as candidates
-from services.manpower.candidates.rules import Candidate
+from services.manpower.candidates import rules as candidate_rules
+from services.manpower.candidates import usecases as candidates
+from services.manpower.candidates.rules import Attention, Candidate, Movement
 from services.manpower.consents import rules
-from services.manpower.consents.rules import Consent, ConsentEnded, Ending, RecipientRefused
+from services.manpower.consents.rules import Consent, Ending
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Column, Purpose
-from services.manpower.visibility.usecases import save_candidate
 
 EXPIRY_JOB = "consent-expiry"
 _BATCH_SIZE = 100
@@ -25,7 +29,10 @@ _BATCH_SIZE = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentForm:
-    """A consent as an officer records it. Without a recipient the routing table names the office of the person's regency."""
+    """A consent as an officer records it.
+
+    Without a recipient the routing table names the office of the person's regency.
+    """
 
     candidate_id: str
     purpose: Purpose
@@ -38,16 +45,18 @@ class ConsentForm:
 
 
 async def give_consent(form: ConsentForm, tx: Transaction) -> Consent:
-    """The consent recorded, and the candidate open to its recipient from this commit on."""
+    """Record a consent; its recipient sees the candidate from this commit on.
+
+    Raises CandidateUnknown, RouteMissing, and what `rules.give` and `rules.find_route_key` raise.
+    """
     candidate = await tx.candidates.get(await tx.resolve(form.candidate_id))
-    recipient_id = form.recipient or await agencies.find_responsible_agency_id(
-        *rules.find_route_key(form.purpose, candidate), tx
-    )
-    recipient = await tx.agencies.seek(recipient_id, scoped=False)
-    if recipient is None:
-        raise RecipientRefused
+    recipient_id = form.recipient
+    if recipient_id is None:
+        regency_code, topic = rules.find_route_key(form.purpose, candidate)
+        recipient_id = await agencies.find_responsible_agency_id(regency_code, topic, tx)
+    recipient = rules.require_recipient(await tx.agencies.seek(recipient_id, scoped=False))
     tx.agencies.hold(recipient)
-    consent = Consent(
+    requested = Consent(
         id=new_id(),
         candidate_id=candidate.id,
         facility_id=candidate.visibility.facility_id,
@@ -60,84 +69,123 @@ async def give_consent(form: ConsentForm, tx: Transaction) -> Consent:
         expires_at=form.expires_at,
         recorded_by=tx.caller.subject,
     )
-    consent = rules.give(consent, candidate, recipient, tx.now)
-    run_out = [
-        share.consent_id
-        for share in candidate.visibility.shares
-        if (share.recipient, share.purpose) == (consent.recipient, consent.purpose)
-    ]
-    if run_out:
-        candidate = await end_consents(candidate, dict.fromkeys(run_out, Ending.EXPIRED), tx)
+    consent = rules.give(requested, candidate, recipient, tx.now)
+    expired = rules.find_equal_shares(candidate, consent)
+    if expired:
+        endings = {share.consent_id: Ending.EXPIRED for share in expired}
+        candidate = await end_consents(candidate, endings, tx)
+        # The unique index admits one live consent of a purpose and recipient.
         await tx.flush()
-    given = tx.consents.add(consent)
-    await save_candidate(candidate, candidates.add_share(candidate, given.share), tx)
-    return given
+    added = tx.consents.add(consent)
+    shared = candidate_rules.add_share(candidate, added.share)
+    await candidates.save_candidate(candidate, shared, tx)
+    return added
 
 
-async def withdraw_consent(consent_id: str, tx: Transaction) -> Consent:
-    """The consent ended by the person's will; ConsentEnded when it was over before."""
+async def list_consents(
+    candidate_id: str | None, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Consent]:
+    """Return one page of the consents in the caller's scope, and write who read them."""
+    if candidate_id is not None:
+        candidate_id = await tx.resolve(candidate_id)
+    page = await tx.consents.list_page(candidate_id, cursor, limit)
+    refs = {consent.candidate_id for consent in page.items}
+    tx.note("consents.listed", "", refs=sorted(refs))
+    return page
+
+
+async def show_consent(consent_id: str, tx: Transaction) -> Consent:
+    """Return one consent, and write who read it. Raises ConsentUnknown."""
     consent = await tx.consents.get(consent_id)
-    if not consent.live:
-        raise ConsentEnded
+    tx.note("consents.read", consent.id, person=consent.candidate_id)
+    return consent
+
+
+async def withdraw_consent(consent_id: str, version: int, tx: Transaction) -> Consent:
+    """End a consent by the person's will. Raises ConsentUnknown, VersionDiffers, ConsentEnded."""
+    consent = await tx.consents.get(consent_id, if_match=version)
+    rules.require_live(consent)
     candidate = await tx.candidates.get(consent.candidate_id)
     await end_consents(candidate, {consent_id: Ending.WITHDRAWN}, tx)
     return await tx.consents.get(consent_id)
 
 
+async def record_movement(movement: Movement, tx: Transaction) -> None:
+    """Record a movement; after death or escape end all consents, withdraw all applications."""
+    gone = await candidates.record_movement(movement, tx)
+    if gone is None or not gone.engaged:
+        return
+    endings = {share.consent_id: Ending.PERSON_GONE for share in gone.visibility.shares}
+    await end_consents(gone, endings, tx)
+    live = await tx.applications.list_by_candidates([gone.id])
+    await applications.withdraw_live(live, WithdrawalReason.CANDIDATE, tx)
+
+
+async def amend_candidate(
+    candidate_id: str,
+    regency_code: str | None,
+    attended: frozenset[Attention],
+    version: int,
+    tx: Transaction,
+) -> Candidate:
+    """Record what an officer reports: the regency on the KTP, and questions settled.
+
+    Consents for offices that do not serve the new regency end.
+    Raises CandidateUnknown, VersionDiffers.
+    """
+    candidate = await tx.candidates.get(await tx.resolve(candidate_id), if_match=version)
+    if regency_code is not None:
+        candidate = await _record_residence(candidate, regency_code, tx)
+    settled = candidate_rules.clear_attention(candidate, attended)
+    return await candidates.save_candidate(candidate, settled, tx)
+
+
 async def end_consents(
     candidate: Candidate, endings: Mapping[str, Ending], tx: Transaction
 ) -> Candidate:
-    """These consents of one candidate ended, what they opened closed, and the applications that stood on them withdrawn."""
+    """End these consents of one candidate and withdraw the applications that rest on them."""
     if not endings:
         return candidate
     for consent in await tx.consents.list_live(endings):
         tx.consents.save(consent, rules.end(consent, endings[consent.id], tx.now))
-    after = await save_candidate(candidate, candidates.remove_shares(candidate, endings), tx)
-    await applications.withdraw_by_consents(after.id, endings, WithdrawalReason.CONSENT_ENDED, tx)
-    return after
+    closed = candidate_rules.remove_shares(candidate, endings)
+    saved = await candidates.save_candidate(candidate, closed, tx)
+    await applications.withdraw_by_consents(saved.id, endings, WithdrawalReason.CONSENT_ENDED, tx)
+    return saved
 
 
 async def end_expired_consents(run: Runner[Transaction]) -> bool:
-    """The job that ends consents whose time is over, so that their readers are told; no read waits for it."""
+    """Job: end consents that have expired, so that the feed reports it; True when more may wait.
+
+    No read depends on it: an expired consent shows nothing from its last moment on.
+    """
     return await run(_end_expired_batch)
-
-
-async def end_all_consents(candidate: Candidate, ending: Ending, tx: Transaction) -> Candidate:
-    """Every consent of the candidate ended."""
-    return await end_consents(
-        candidate, {share.consent_id: ending for share in candidate.visibility.shares}, tx
-    )
 
 
 async def end_superseded(
     candidate: Candidate, consents: Iterable[Consent], tx: Transaction
 ) -> Candidate:
-    """The candidate, not stored yet, without the consents that a merge made superfluous; those end."""
-    superfluous = rules.find_superseded(consents)
-    for consent in superfluous:
+    """End the consents that a merge superseded; return the unsaved candidate without them."""
+    superseded = rules.find_superseded(consents)
+    for consent in superseded:
         tx.consents.save(consent, rules.end(consent, Ending.MERGED, tx.now))
-    return candidates.remove_shares(candidate, [consent.id for consent in superfluous])
+    return candidate_rules.remove_shares(candidate, [consent.id for consent in superseded])
 
 
-async def record_residence(candidate: Candidate, regency_code: str, tx: Transaction) -> Candidate:
-    """The candidate with the regency on the KTP. Consents for offices that do not answer there end."""
-    moved = candidates.record_residence(candidate, regency_code)
-    offices = await tx.agencies.many(
-        [share.recipient for share in moved.visibility.shares], scoped=False
+async def _record_residence(candidate: Candidate, regency_code: str, tx: Transaction) -> Candidate:
+    moved = candidate_rules.record_residence(candidate, regency_code)
+    recipients = [share.recipient for share in moved.visibility.shares]
+    offices = await tx.agencies.many(recipients, scoped=False)
+    lost = rules.find_shares_outside_regency(moved, offices.values())
+    kept = await end_consents(candidate, dict.fromkeys(lost, Ending.MOVED_AWAY), tx)
+    return await candidates.save_candidate(
+        kept, candidate_rules.record_residence(kept, regency_code), tx
     )
-    stayed = await end_consents(
-        candidate,
-        dict.fromkeys(
-            rules.find_shares_outside_regency(moved, offices.values()), Ending.MOVED_AWAY
-        ),
-        tx,
-    )
-    return await save_candidate(stayed, candidates.record_residence(stayed, regency_code), tx)
 
 
 async def _end_expired_batch(tx: Transaction) -> bool:
-    run_out = await tx.consents.list_expired(tx.now, _BATCH_SIZE)
-    for consent in run_out:
+    expired = await tx.consents.list_expired(tx.now, _BATCH_SIZE)
+    for consent in expired:
         candidate = await tx.candidates.get(consent.candidate_id)
         await end_consents(candidate, {consent.id: Ending.EXPIRED}, tx)
-    return len(run_out) == _BATCH_SIZE
+    return len(expired) == _BATCH_SIZE

@@ -1,1 +1,1 @@
-"""Consumers: the systems and officer groups of an agency that may read."""
+"""Systems and officer groups of an agency that may read. Not here: their working grants."""

@@ -1,4 +1,4 @@
-"""How consumers are asked for."""
+"""Routes of consumers. Not here: their working grants (grants)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from chassis.ids import new_id
 from services.manpower.agencies.rules import AgencyId, Moment, RegencyCode, Status
 from services.manpower.consumers import usecases
 from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant
-from services.manpower.transaction import Run, Transaction
+from services.manpower.consumers.usecases import ConsumerView
+from services.manpower.transaction import Run
 
 router = APIRouter(tags=["consumers"])
 
@@ -22,7 +23,7 @@ Sorted = Annotated[list[str], BeforeValidator(sorted)]
 
 
 class GrantBody(BaseModel):
-    """A role with its regencies and its time."""
+    """A role with its regencies and its period."""
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
@@ -33,7 +34,7 @@ class GrantBody(BaseModel):
 
 
 class ConsumerForm(BaseModel):
-    """A consumer as it is asked for."""
+    """A consumer as it is requested."""
 
     model_config = dependencies.STRICT
 
@@ -45,8 +46,8 @@ class ConsumerForm(BaseModel):
     grants: Annotated[list[GrantBody], Field(min_length=1, max_length=20)]
 
     def to_consumer(self) -> Consumer:
-        """The consumer in this form."""
-        grants = tuple(Grant(**each.model_dump()) for each in self.grants)
+        """Return the consumer that the form describes."""
+        grants = tuple(Grant(**grant.model_dump()) for grant in self.grants)
         return Consumer(
             **self.model_dump(exclude={"grants"}), id=new_id(), grants=grants, requested_by=""
         )
@@ -61,7 +62,7 @@ class CredentialForm(BaseModel):
 
 
 class Reason(BaseModel):
-    """Why a status changes."""
+    """The reason of a change of status."""
 
     model_config = dependencies.STRICT
 
@@ -69,7 +70,12 @@ class Reason(BaseModel):
 
 
 class RefusedBody(BaseModel):
-    """A grant that the gateway refused to hold, with the code of its reason (`user_unknown`: it has no such credential)."""
+    """A grant that the gateway refused to hold, with the code of its reason.
+
+    `user_unknown`: the gateway has no such credential.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
 
     credential_ref: str
     role: str
@@ -94,15 +100,23 @@ class ConsumerBody(BaseModel):
 
 
 class ConsumerShown(ConsumerBody):
-    """A consumer, and what of its grants does not work."""
+    """A consumer, and those of its grants that do not work."""
 
     refused: list[RefusedBody]
+
+    @classmethod
+    def of(cls, view: ConsumerView) -> ConsumerShown:
+        """Return the body of a view."""
+        consumer = ConsumerBody.model_validate(view.consumer)
+        refused = [RefusedBody.model_validate(grant) for grant in view.refused]
+        return cls(**consumer.model_dump(), refused=refused)
 
 
 @router.post("/v1/consumers", status_code=201)
 async def request_consumer(form: ConsumerForm, run: Run, response: Response) -> ConsumerBody:
-    """Ask for a consumer of an agency; it waits for a second person."""
-    return _answer(await run(partial(usecases.request_consumer, form.to_consumer())), response)
+    """Request a consumer of an agency; it waits for the approval of a second person."""
+    command = partial(usecases.request_consumer, form.to_consumer())
+    return _answer(await run(command), response)
 
 
 @router.get("/v1/consumers")
@@ -112,99 +126,60 @@ async def list_consumers(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ConsumerBody]:
-    """Consumers."""
-
-    async def page(tx: Transaction) -> paging.PageBody[ConsumerBody]:
-        found = await tx.consumers.list_page(agency_id, cursor, limit)
-        return paging.PageBody(
-            items=[ConsumerBody.model_validate(consumer) for consumer in found.items],
-            next_cursor=found.next_cursor,
-        )
-
-    return await run(page)
+    """List consumers, of one agency or all."""
+    page = await run(partial(usecases.list_consumers, agency_id, cursor, limit))
+    return paging.PageBody(
+        items=[ConsumerBody.model_validate(consumer) for consumer in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/consumers/{consumer_id}")
 async def show_consumer(consumer_id: str, run: Run, response: Response) -> ConsumerShown:
-    """One consumer, and what of its grants the gateway refused."""
-
-    async def one(tx: Transaction) -> ConsumerShown:
-        consumer = await tx.consumers.get(consumer_id)
-        refused = [
-            RefusedBody(credential_ref=order.user_id, role=order.role, refusal=order.refusal)
-            for order in await tx.grant_orders.list_refused(consumer_id)
-        ]
-        return ConsumerShown(**_answer(consumer, response).model_dump(), refused=refused)
-
-    return await run(one)
+    """Show one consumer, and those of its grants that the gateway refused."""
+    view = await run(partial(usecases.show_consumer, consumer_id))
+    dependencies.set_etag(response, view.consumer)
+    return ConsumerShown.of(view)
 
 
 @router.post("/v1/consumers/{consumer_id}/approve")
 async def approve_consumer(
-    consumer_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
+    consumer_id: str, run: Run, response: Response, version: dependencies.RequiredIfMatch
 ) -> ConsumerBody:
-    """Approve it: somebody else than who asked for it."""
-    return _answer(
-        await run(
-            partial(
-                usecases.change_consumer_status, consumer_id, Status.ACTIVE, "", if_match=if_match
-            )
-        ),
-        response,
-    )
+    """Approve a consumer; another person than the one who requested it must do this."""
+    return await _change_status(consumer_id, Status.ACTIVE, "", version, run, response)
 
 
 @router.post("/v1/consumers/{consumer_id}/suspend")
 async def suspend_consumer(
-    consumer_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
+    consumer_id: str,
+    body: Reason,
+    run: Run,
+    response: Response,
+    version: dependencies.RequiredIfMatch,
 ) -> ConsumerBody:
-    """The kill switch: its next request is refused; its feed goes on being written."""
-    return _answer(
-        await run(
-            partial(
-                usecases.change_consumer_status,
-                consumer_id,
-                Status.SUSPENDED,
-                body.reason,
-                if_match=if_match,
-            )
-        ),
-        response,
-    )
+    """Suspend a consumer (kill switch): its next request is refused; its feed is still written."""
+    return await _change_status(consumer_id, Status.SUSPENDED, body.reason, version, run, response)
 
 
 @router.post("/v1/consumers/{consumer_id}/resume")
 async def resume_consumer(
-    consumer_id: str, run: Run, response: Response, if_match: dependencies.IfMatch
+    consumer_id: str, run: Run, response: Response, version: dependencies.RequiredIfMatch
 ) -> ConsumerBody:
-    """End a suspension; it goes on from its cursor."""
-    return _answer(
-        await run(
-            partial(
-                usecases.change_consumer_status, consumer_id, Status.ACTIVE, "", if_match=if_match
-            )
-        ),
-        response,
-    )
+    """End the suspension of a consumer; it continues from its cursor."""
+    return await _change_status(consumer_id, Status.ACTIVE, "", version, run, response)
 
 
 @router.post("/v1/consumers/{consumer_id}/close")
 async def close_consumer(
-    consumer_id: str, body: Reason, run: Run, response: Response, if_match: dependencies.IfMatch
+    consumer_id: str,
+    body: Reason,
+    run: Run,
+    response: Response,
+    version: dependencies.RequiredIfMatch,
 ) -> ConsumerBody:
-    """Close it for good."""
-    return _answer(
-        await run(
-            partial(
-                usecases.change_consumer_status,
-                consumer_id,
-                Status.CLOSED,
-                body.reason,
-                if_match=if_match,
-            )
-        ),
-        response,
-    )
+    """Close a consumer permanently."""
+    return await _change_status(consumer_id, Status.CLOSED, body.reason, version, run, response)
 
 
 @router.post("/v1/consumers/{consumer_id}/credentials")
@@ -213,15 +188,18 @@ async def attach_credential(
     form: CredentialForm,
     run: Run,
     response: Response,
-    if_match: dependencies.IfMatch,
+    version: dependencies.RequiredIfMatch,
 ) -> ConsumerBody:
-    """Record that a credential of the gateway's belongs to it."""
-    return _answer(
-        await run(
-            partial(usecases.attach_credential, consumer_id, form.credential_ref, if_match=if_match)
-        ),
-        response,
-    )
+    """Record that a credential of the gateway belongs to the consumer."""
+    command = partial(usecases.attach_credential, consumer_id, form.credential_ref, version)
+    return _answer(await run(command), response)
+
+
+async def _change_status(
+    consumer_id: str, to: Status, reason: str, version: int, run: Run, response: Response
+) -> ConsumerBody:
+    command = partial(usecases.change_consumer_status, consumer_id, to, reason, version)
+    return _answer(await run(command), response)
 
 
 def _answer(consumer: Consumer, response: Response) -> ConsumerBody:

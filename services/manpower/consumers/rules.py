@@ -1,18 +1,17 @@
-"""What is allowed: consumers (systems and officer groups of an agency), their grants, and the two persons it takes to admit one.
+"""Rules of consumers: systems and officer groups of an agency, and the grants they request.
 
-Secrets and working grants lie in the gateway; here is what was asked for, on what legal ground, who agreed, and where the consumer stands.
+Two persons admit a consumer. Secrets and working grants are in the gateway; here is what was
+requested, on what legal ground, who approved it, and the consumer's status.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from chassis.caller import Actor
-from chassis.errors import Conflict, Forbidden, NotFound, Refused
-from services.manpower import texts
+from chassis.errors import Conflict, NotFound, Refused
 from services.manpower.agencies.rules import (
     STATUS_TRANSITIONS,
     Agency,
@@ -22,6 +21,7 @@ from services.manpower.agencies.rules import (
     StatusChange,
     require_active,
 )
+from services.manpower.settings import TEXTS
 from services.manpower.visibility.rules import OUTSIDE_ROLES
 
 
@@ -32,24 +32,18 @@ class ConsumerUnknown(NotFound):
 class ConsumerMoveRefused(Conflict):
     """The consumer's status does not allow this step."""
 
-    title = texts.CONSUMER_MOVE_REFUSED
-
-
-class ConsumerSuspended(Forbidden):
-    """The consumer may not read now; its feed and its cursor wait for it."""
-
-    title = texts.CONSUMER_SUSPENDED
+    title = TEXTS["errors.consumer_move_refused"].id
 
 
 class GrantRefused(Refused):
-    """A grant that its agency cannot have."""
+    """The agency cannot have this grant."""
 
-    title = texts.GRANT_REFUSED
+    title = TEXTS["errors.grant_refused"].id
     field = "grants"
 
 
 class ConsumerKind(StrEnum):
-    """What reads: a machine, or a group of officers."""
+    """The kinds of consumers: a machine, or a group of officers."""
 
     SYSTEM = "system"
     OFFICER_GROUP = "officer_group"
@@ -57,7 +51,7 @@ class ConsumerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A role with its row scope, from and until a moment; the gateway makes it so."""
+    """A role with its regencies, from one moment until another; the gateway holds it."""
 
     role: str
     regency_codes: frozenset[str]
@@ -65,13 +59,16 @@ class Grant:
     valid_until: datetime
 
     def is_in_force(self, now: datetime) -> bool:
-        """Whether it counts at this instant."""
+        """Return whether the grant is in force at this moment."""
         return self.valid_from <= now < self.valid_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
-    """Who reads on behalf of an agency. `credential_refs` name credentials in the gateway, never their secrets."""
+    """A reader on behalf of an agency.
+
+    `credential_refs` name credentials in the gateway, never their secrets.
+    """
 
     id: str
     version: int = 0
@@ -99,60 +96,55 @@ ROLES_BY_AGENCY_KIND = {
 
 
 def request(consumer: Consumer, agency: Agency, actor: Actor, now: datetime) -> Consumer:
-    """A new consumer of an active agency, waiting for a second person. GrantRefused when a grant exceeds its agency."""
+    """Return a new consumer of an active agency; it waits for approval.
+
+    Raises AgencyNotActive, or GrantRefused when a grant exceeds its agency.
+    """
     require_active(agency)
-    _check_grants(consumer.grants, agency, now)
-    first = StatusChange(at=now, to=Status.PENDING, actor=actor.by)
+    for grant in consumer.grants:
+        _check_grant(grant, agency, now)
     return replace(
         consumer,
         status=Status.PENDING,
         requested_by=actor.by,
         requested_for=actor.on_behalf_of,
-        history=(first,),
+        history=(StatusChange(at=now, to=Status.PENDING, actor=actor.by),),
     )
 
 
 def change_status(
     consumer: Consumer, to: Status, actor: Actor, now: datetime, reason: str = ""
 ) -> Consumer:
-    """The consumer at its next status. ApprovedByRequester when its requester approves it; ConsumerMoveRefused when the table has no such step."""
+    """Return the consumer at its next status.
+
+    Raises ConsumerMoveRefused when `STATUS_TRANSITIONS` has no such step, ApprovedByRequester
+    when the actor of the approval is the one of the request or acts for the same person.
+    """
     if to not in STATUS_TRANSITIONS[consumer.status]:
         raise ConsumerMoveRefused(status_now=consumer.status.value)
-    if (
-        consumer.status is Status.PENDING
-        and to is Status.ACTIVE
-        and actor.conflicts_with(Actor(consumer.requested_by, consumer.requested_for))
-    ):
+    is_approval = consumer.status is Status.PENDING and to is Status.ACTIVE
+    requester = Actor(consumer.requested_by, consumer.requested_for)
+    if is_approval and actor.conflicts_with(requester):
         raise ApprovedByRequester
-    return replace(
-        consumer,
-        status=to,
-        history=(*consumer.history, StatusChange(at=now, to=to, actor=actor.by, reason=reason)),
-    )
+    change = StatusChange(at=now, to=to, actor=actor.by, reason=reason)
+    return replace(consumer, status=to, history=(*consumer.history, change))
 
 
 def attach_credential(consumer: Consumer, credential_ref: str) -> Consumer:
-    """The consumer with one more credential of the gateway's; rotation has two live ones."""
+    """Return the consumer with one more credential; during a rotation two are live."""
     return replace(consumer, credential_refs=consumer.credential_refs | {credential_ref})
 
 
-def require_not_suspended(readers: Iterable[Consumer | Agency]) -> None:
-    """ConsumerSuspended when any of those for whom the caller reads is not active."""
-    if any(each.status is not Status.ACTIVE for each in readers):
-        raise ConsumerSuspended
-
-
-def _check_grants(grants: Iterable[Grant], agency: Agency, now: datetime) -> None:
-    for grant in grants:
-        if grant.role not in ROLES_BY_AGENCY_KIND[agency.kind]:
-            raise GrantRefused(texts.GRANT_ROLE, role=grant.role)
-        if (
-            grant.role in OUTSIDE_ROLES
-            and OUTSIDE_ROLES[grant.role].is_bound_to_regency
-            and not grant.regency_codes
-        ):
-            raise GrantRefused(texts.GRANT_WITHOUT_REGENCY)
-        if not grant.regency_codes <= agency.regency_codes:
-            raise GrantRefused(texts.GRANT_REGENCY)
-        if not now < grant.valid_until or not grant.valid_from < grant.valid_until:
-            raise GrantRefused(texts.GRANT_PERIOD)
+def _check_grant(grant: Grant, agency: Agency, now: datetime) -> None:
+    if grant.role not in ROLES_BY_AGENCY_KIND[agency.kind]:
+        raise GrantRefused(TEXTS["grants.role"].id, role=grant.role)
+    outside_role = OUTSIDE_ROLES.get(grant.role)
+    needs_regency = outside_role is not None and outside_role.is_bound_to_regency
+    if needs_regency and len(grant.regency_codes) == 0:
+        raise GrantRefused(TEXTS["grants.without_regency"].id)
+    if not grant.regency_codes.issubset(agency.regency_codes):
+        raise GrantRefused(TEXTS["grants.regency"].id)
+    is_over = grant.valid_until <= now
+    is_empty = grant.valid_until <= grant.valid_from
+    if is_over or is_empty:
+        raise GrantRefused(TEXTS["grants.period"].id)

@@ -1,4 +1,4 @@
-"""How consumers are kept."""
+"""The store of consumers. Not here: their working grants (grants)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.manpower.visibility.store import OfficeRows
 
 
 class Consumers(OfficeRows[Consumer]):
-    """Consumers are administered inside; outside readers have no part in it."""
+    """Consumers. Outside readers see none of them."""
 
     kind = Consumer
     collection = "consumers"
@@ -21,15 +21,17 @@ class Consumers(OfficeRows[Consumer]):
     async def list_page(
         self, agency_id: str | None, cursor: str | None, limit: int
     ) -> Page[Consumer]:
-        """Consumers, of one agency or all."""
-        return await self.page(
-            {} if agency_id is None else {"agency_id": agency_id}, cursor=cursor, limit=limit
-        )
+        """Return one page of the consumers, of one agency or all, by id."""
+        where = {} if agency_id is None else {"agency_id": agency_id}
+        return await self.page(where, cursor=cursor, limit=limit)
 
     async def list_active(self) -> list[Consumer]:
-        """All that are active, whoever asks."""
+        """Return all active consumers, for any caller."""
         return await self.find({"status": Status.ACTIVE}, scoped=False)
 
     async def list_by_credential(self, subject: str) -> list[Consumer]:
-        """The consumers to whom a caller's credential belongs: asked for the caller's own admission, so no scope applies."""
+        """Return the consumers to which this credential belongs.
+
+        The access check of the caller itself needs them, so no scope applies.
+        """
         return await self.find({"credential_refs": subject}, scoped=False)

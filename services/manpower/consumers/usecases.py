@@ -1,57 +1,77 @@
-"""What happens: consumers are asked for, approved by a second person, suspended and resumed; and each outside read is admitted."""
+"""Use cases of consumers: request, approve, suspend, resume, close, attach credentials."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from dataclasses import dataclass
 
+from chassis.persistence.store import Page
 from services.manpower.agencies.rules import Status
 from services.manpower.consumers import rules
 from services.manpower.consumers.rules import Consumer
 from services.manpower.transaction import Transaction
-from services.manpower.visibility.rules import reader_of
 
-R = TypeVar("R")
+
+@dataclass(frozen=True, slots=True)
+class RefusedGrant:
+    """A grant that the gateway refused to hold, with the code of its reason."""
+
+    credential_ref: str
+    role: str
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerView:
+    """A consumer, and those of its grants that do not work."""
+
+    consumer: Consumer
+    refused: list[RefusedGrant]
 
 
 async def request_consumer(consumer: Consumer, tx: Transaction) -> Consumer:
-    """A new consumer, pending; its grants must fit its agency."""
+    """Add a consumer that waits for approval.
+
+    Raises AgencyUnknown, AgencyNotActive, GrantRefused.
+    """
     agency = await tx.agencies.get(consumer.agency_id)
     tx.agencies.hold(agency)
     return tx.consumers.add(rules.request(consumer, agency, tx.caller.actor, tx.now))
 
 
+async def list_consumers(
+    agency_id: str | None, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Consumer]:
+    """Return one page of the consumers, of one agency or all."""
+    return await tx.consumers.list_page(agency_id, cursor, limit)
+
+
+async def show_consumer(consumer_id: str, tx: Transaction) -> ConsumerView:
+    """Return one consumer and the grants that the gateway refused. Raises ConsumerUnknown."""
+    consumer = await tx.consumers.get(consumer_id)
+    orders = await tx.grant_orders.list_refused(consumer_id)
+    refused = [RefusedGrant(order.user_id, order.role, order.refusal) for order in orders]
+    return ConsumerView(consumer, refused)
+
+
 async def change_consumer_status(
-    consumer_id: str, to: Status, reason: str, tx: Transaction, *, if_match: int | None = None
+    consumer_id: str, to: Status, reason: str, version: int, tx: Transaction
 ) -> Consumer:
-    """The consumer at its next status. Suspended, it reads nothing from its next request on, and loses nothing either."""
-    before = await tx.consumers.get(consumer_id, if_match=if_match)
-    return tx.consumers.save(
-        before, rules.change_status(before, to, tx.caller.actor, tx.now, reason)
-    )
+    """Take the consumer to its next status.
+
+    A suspended consumer is refused from its next request on; its feed is still written.
+    Raises ConsumerUnknown, VersionDiffers, ConsumerMoveRefused, ApprovedByRequester.
+    """
+    before = await tx.consumers.get(consumer_id, if_match=version)
+    after = rules.change_status(before, to, tx.caller.actor, tx.now, reason)
+    return tx.consumers.save(before, after)
 
 
 async def attach_credential(
-    consumer_id: str, credential_ref: str, tx: Transaction, *, if_match: int | None = None
+    consumer_id: str, credential_ref: str, version: int, tx: Transaction
 ) -> Consumer:
-    """The consumer with one more credential of the gateway's."""
-    before = await tx.consumers.get(consumer_id, if_match=if_match)
+    """Record that a credential of the gateway belongs to the consumer.
+
+    Raises ConsumerUnknown, VersionDiffers.
+    """
+    before = await tx.consumers.get(consumer_id, if_match=version)
     return tx.consumers.save(before, rules.attach_credential(before, credential_ref))
-
-
-def with_access_check(
-    use_case: Callable[[Transaction], Awaitable[R]],
-) -> Callable[[Transaction], Awaitable[R]]:
-    """The use case behind the kill switch: an outside caller must belong to no agency and no consumer that is not active."""
-
-    async def behind_the_switch(tx: Transaction) -> R:
-        reader = reader_of(tx.caller)
-        if reader is not None:
-            rules.require_not_suspended(await tx.consumers.list_by_credential(tx.caller.subject))
-            rules.require_not_suspended(
-                (await tx.agencies.many(reader.recipients, scoped=False)).values()
-            )
-        return await use_case(tx)
-
-    behind_the_switch.__name__ = getattr(getattr(use_case, "func", use_case), "__name__", "")
-    return behind_the_switch

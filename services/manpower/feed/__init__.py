@@ -1,1 +1,1 @@
-"""Feed: all changes for each reader, complete and in order."""
+"""The feed: all changes for each reader, complete and in order. Not here: their content."""

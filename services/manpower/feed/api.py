@@ -1,4 +1,7 @@
-"""How the feed is asked for: read from a cursor, wait for more, or begin with a snapshot."""
+"""Routes of the feed: read from a cursor, wait for more, or begin with a snapshot.
+
+Not here: who may read which entry (visibility).
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
-from chassis.errors import Malformed
 from chassis.http import dependencies
-from services.manpower import texts
 from services.manpower.agencies.rules import Moment
-from services.manpower.consumers.usecases import with_access_check
-from services.manpower.feed import rules, usecases
+from services.manpower.agencies.usecases import with_access_check
+from services.manpower.feed import usecases
 from services.manpower.feed.rules import MAX_WAIT_SECONDS, ChangeType, FeedItem, Subject
-from services.manpower.feed.usecases import FeedPage
+from services.manpower.feed.usecases import SnapshotRow
 from services.manpower.transaction import Run
 
 router = APIRouter(tags=["feed"])
@@ -31,22 +32,18 @@ HREFS = {
 }
 
 
-class FromTimeOrCursor(Malformed):
-    """A feed is read from a cursor or from a moment, not from both."""
-
-    title = texts.FROM_TIME_OR_CURSOR
-    field = "from_time"
-
-
 class SubjectBody(BaseModel):
-    """What it is about."""
+    """The row that changed."""
 
     kind: Subject
     ref: str
 
 
 class FeedItemBody(BaseModel):
-    """A change, thin: the content is at `href` under the reader's rights of that moment. Without `href` the reader must delete what it has."""
+    """A change without its content, which is at `href` under the reader's rights of that moment.
+
+    Without `href` the reader must delete what it has.
+    """
 
     seq: int
     event_id: str
@@ -58,7 +55,7 @@ class FeedItemBody(BaseModel):
 
     @classmethod
     def of(cls, item: FeedItem) -> FeedItemBody:
-        """The body of an item."""
+        """Return the body of an item."""
         entry = item.entry
         return cls(
             seq=entry.seq,
@@ -72,7 +69,7 @@ class FeedItemBody(BaseModel):
 
 
 class FeedBody(BaseModel):
-    """Items in order; `next_cursor` is where to go on, also when there are none."""
+    """Items in order; `next_cursor` says where to continue, also when there are no items."""
 
     items: list[FeedItemBody]
     next_cursor: str
@@ -80,15 +77,24 @@ class FeedBody(BaseModel):
 
 
 class SnapshotItemBody(BaseModel):
-    """Something that the reader may see now."""
+    """A row that the reader may see now."""
 
     subject: SubjectBody
     href: str
     version: int
 
+    @classmethod
+    def of(cls, row: SnapshotRow) -> SnapshotItemBody:
+        """Return the body of a row."""
+        return cls(
+            subject=SubjectBody(kind=row.subject, ref=row.ref),
+            href=HREFS[row.subject] + row.ref,
+            version=row.version,
+        )
+
 
 class SnapshotBody(BaseModel):
-    """A page of the snapshot; the last one has no `next_cursor` and names the feed's cursor to go on from."""
+    """A page of the snapshot; the last one names the feed cursor from which to continue."""
 
     items: list[SnapshotItemBody]
     next_cursor: str | None
@@ -106,58 +112,52 @@ async def read_feed(
         int, Query(ge=0, le=MAX_WAIT_SECONDS, description="Detik menunggu bila belum ada yang baru")
     ] = 0,
 ) -> FeedBody:
-    """Changes behind a cursor (`after`) or since a moment, in order; with `wait` the answer comes when there is one, or when the time is over."""
-    if after is not None and from_time is not None:
-        raise FromTimeOrCursor
-    key: bytes = request.app.state.cursor_key
-    position = None if after is None else rules.verify_cursor(after, key)
-    if from_time is not None:
-        position = await run(with_access_check(partial(usecases.find_position, from_time)))
-    reading = await run(with_access_check(partial(usecases.read_feed, position, limit)))
+    """Read the changes behind a cursor (`after`) or since a moment, in order.
+
+    With `wait` an empty page is not answered at once: the answer comes with the first item, or
+    after `wait` seconds.
+    """
+    page = await run(with_access_check(partial(usecases.read_feed, after, from_time, limit)))
     deadline = asyncio.get_running_loop().time() + wait
-    while not reading.items and await _wait_for_more(run, request, reading, deadline):
-        reading = await run(with_access_check(partial(usecases.read_feed, reading.position, limit)))
+    while not page.items and await _wait_for_more(run, request, page.position, deadline):
+        command = partial(usecases.continue_feed, page.position, limit)
+        page = await run(with_access_check(command))
     return FeedBody(
-        items=[FeedItemBody.of(item) for item in reading.items],
-        next_cursor=rules.sign_cursor(reading.position, key),
-        has_more=reading.has_more,
+        items=[FeedItemBody.of(item) for item in page.items],
+        next_cursor=page.next_cursor,
+        has_more=page.has_more,
     )
 
 
 @router.get("/v1/snapshot")
 async def read_snapshot(
-    run: Run, request: Request, cursor: str | None = None, limit: dependencies.Limit = 50
+    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> SnapshotBody:
-    """Everything the reader may see now, thin; it ends with the cursor by which the feed goes on without a gap."""
-    key: bytes = request.app.state.cursor_key
-    place = None if cursor is None else rules.verify_snapshot_cursor(cursor, key)
-    read = await run(with_access_check(partial(usecases.read_snapshot, place, limit)))
+    """Read all that the reader may see now, without content.
+
+    The last page has the cursor from which the feed continues without a gap.
+    """
+    page = await run(with_access_check(partial(usecases.read_snapshot, cursor, limit)))
     return SnapshotBody(
-        items=[
-            SnapshotItemBody(
-                subject=SubjectBody(kind=subject, ref=ref),
-                href=HREFS[subject] + ref,
-                version=version,
-            )
-            for subject, ref, version in read.rows
-        ],
-        next_cursor=None
-        if read.next_cursor is None
-        else rules.sign_snapshot_cursor(read.next_cursor, key),
-        feed_cursor=rules.sign_cursor(read.position, key) if read.next_cursor is None else None,
+        items=[SnapshotItemBody.of(row) for row in page.rows],
+        next_cursor=page.next_cursor,
+        feed_cursor=page.feed_cursor,
     )
 
 
-async def _wait_for_more(run: Run, request: Request, reading: FeedPage, deadline: float) -> bool:
-    """Whether the log has grown before the deadline (loop time); False at once when the process is told to end."""
+async def _wait_for_more(run: Run, request: Request, position: int, deadline: float) -> bool:
+    """Return whether the log grew beyond the position before the deadline (loop time).
+
+    False at once when the process is stopping.
+    """
     loop = asyncio.get_running_loop()
     stopping: asyncio.Event = request.app.state.stopping
-    while (left := deadline - loop.time()) > 0:
+    while (seconds_left := deadline - loop.time()) > 0:
         try:
-            async with asyncio.timeout(min(_POLL_SECONDS, left)):
+            async with asyncio.timeout(min(_POLL_SECONDS, seconds_left)):
                 await stopping.wait()
         except TimeoutError:
-            if await run(usecases.read_last_number) > reading.position:
+            if await run(usecases.read_last_number) > position:
                 return True
         else:
             return False

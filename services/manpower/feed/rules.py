@@ -1,7 +1,9 @@
-"""What is allowed: the feed's order, its cursors, and how far back it reaches.
+"""Rules of the feed: its order, its cursors, and how far back it reaches.
 
-A change is written beside what it tells of, in the same transaction and without a place in any order. One leased worker numbers the changes that
-are committed; so a number is never given after a higher one was read, and a reader that moves by number skips nothing.
+A change is written beside its subject, in the same transaction, without a number. One leased job
+numbers the committed changes. So no number is given after a higher one could be read, and a reader
+that moves by number skips nothing.
+Not here: who may read which entry (visibility).
 """
 
 from __future__ import annotations
@@ -16,33 +18,42 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chassis.errors import DomainError, Malformed
-from services.manpower import texts
+from services.manpower.settings import TEXTS
 
 RETENTION = timedelta(days=180)
 MAX_WAIT_SECONDS = 25
-_FEED_LABEL, _SNAPSHOT_LABEL = (
-    b"bina/manpower/feed-cursor/1\x00",
-    b"bina/manpower/snapshot-cursor/1\x00",
-)
-_POSITION_BYTES, _MAC_BYTES = 8, 16
+_FEED_LABEL = b"bina/manpower/feed-cursor/1\x00"
+_SNAPSHOT_LABEL = b"bina/manpower/snapshot-cursor/1\x00"
+_POSITION_BYTES = 8
+_MAC_BYTES = 16
 
 
 class FeedCursorInvalid(Malformed):
-    """A cursor that we did not sign."""
+    """The cursor was not signed by this service for this list."""
 
-    title = texts.FEED_CURSOR_INVALID
+    title = TEXTS["errors.feed_cursor_invalid"].id
     field = "after"
 
 
 class FeedCursorTooOld(DomainError):
-    """What followed the cursor is no longer kept: take the snapshot and go on with the cursor that it ends with."""
+    """Entries behind the cursor are no longer kept.
+
+    The reader takes the snapshot and continues from the cursor at its end.
+    """
 
     status = 410
-    title = texts.FEED_CURSOR_TOO_OLD
+    title = TEXTS["errors.feed_cursor_too_old"].id
+
+
+class FromTimeOrCursor(Malformed):
+    """A feed is read from a cursor or from a moment, not from both."""
+
+    title = TEXTS["errors.from_time_or_cursor"].id
+    field = "from_time"
 
 
 class Subject(StrEnum):
-    """What a change is about."""
+    """The kind of row that changed."""
 
     CANDIDATE = "candidate"
     APPLICATION = "application"
@@ -50,7 +61,7 @@ class Subject(StrEnum):
 
 
 class ChangeType(StrEnum):
-    """What changed; the reader follows `href` for the content."""
+    """The kind of change; the reader follows `href` for the content."""
 
     CANDIDATE_SHARED = "candidate.shared"
     CANDIDATE_CHANGED = "candidate.changed"
@@ -70,7 +81,10 @@ TOMBSTONES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedChange:
-    """A committed change that waits for its number. `audiences` = who may be told, as it was at that moment."""
+    """A committed change that waits for its number.
+
+    `audiences` are those that could hear of it at that moment.
+    """
 
     id: str
     version: int = 0
@@ -84,7 +98,7 @@ class FeedChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEntry:
-    """A row of the feed log: a change with its number."""
+    """An entry of the feed log: a change with its number."""
 
     id: str
     version: int = 0
@@ -99,7 +113,10 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedHead:
-    """Where the log stands: `last` was given last, up to `dropped` nothing is kept any more."""
+    """The state of the log.
+
+    `last` is the highest number given; entries up to `dropped` are no longer kept.
+    """
 
     id: str
     version: int = 0
@@ -109,37 +126,45 @@ class FeedHead:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotCursor:
-    """Where a snapshot stands: the feed's position when it began, the kind being listed, and its last id so far."""
+    """The progress of a snapshot.
+
+    `position` is that of the feed when the snapshot began, `subject` the kind being listed,
+    `last_id` the last id listed of it.
+    """
 
     position: int
     subject: Subject = Subject.CANDIDATE
     last_id: str = ""
 
     def next_subject(self) -> SnapshotCursor | None:
-        """The beginning of the next kind; None after the last."""
-        kinds = list(Subject)
-        here = kinds.index(self.subject)
-        return SnapshotCursor(self.position, kinds[here + 1]) if here + 1 < len(kinds) else None
+        """Return the beginning of the next kind; None after the last."""
+        subjects = list(Subject)
+        next_index = subjects.index(self.subject) + 1
+        if next_index == len(subjects):
+            return None
+        return SnapshotCursor(self.position, subjects[next_index])
 
 
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """What a reader gets: a log row, or its tombstone when the subject is out of the reader's scope by now."""
+    """An entry as its reader gets it: a tombstone once the subject has left the reader's scope."""
 
     entry: FeedEntry
     visible: bool
 
     @property
     def type(self) -> ChangeType:
-        """What changed; for a tombstone, that it was withdrawn."""
+        """The kind of change; a tombstone says that its subject was withdrawn."""
         return self.entry.type if self.visible else TOMBSTONES[self.entry.subject]
 
 
 def number_changes(
     head: FeedHead, changes: Iterable[FeedChange]
 ) -> tuple[FeedHead, list[FeedEntry]]:
-    """Number these committed changes on from the head. Changes of one subject keep the order of its versions whatever the clocks said."""
-    ordered = _sort_changes(changes)
+    """Return the new head and the entries of these committed changes, numbered from the head on.
+
+    Changes of one subject keep the order of its versions, however the clocks differed.
+    """
     entries = [
         FeedEntry(
             id=change.id,
@@ -151,59 +176,73 @@ def number_changes(
             subject_version=change.subject_version,
             audiences=change.audiences,
         )
-        for seq, change in enumerate(ordered, head.last + 1)
+        for seq, change in enumerate(_sort_changes(changes), head.last + 1)
     ]
     return replace(head, last=head.last + len(entries)), entries
 
 
 def drop_entries(head: FeedHead, dropped: Sequence[FeedEntry]) -> FeedHead:
-    """The head after the oldest rows were dropped."""
-    return replace(head, dropped=max((head.dropped, *(entry.seq for entry in dropped))))
+    """Return the head after these oldest entries were dropped."""
+    numbers = [head.dropped, *(entry.seq for entry in dropped)]
+    return replace(head, dropped=max(numbers))
 
 
 def require_retained(position: int, head: FeedHead) -> None:
-    """FeedCursorTooOld when rows after this position are no longer kept, or the position is of a log that was lost."""
+    """Raise FeedCursorTooOld unless all entries behind this position are kept.
+
+    A position beyond the head belongs to a log that was lost.
+    """
     if not head.dropped <= position <= head.last:
         raise FeedCursorTooOld
 
 
+def require_one_start(cursor: str | None, moment: datetime | None) -> None:
+    """Raise FromTimeOrCursor when a read names both a cursor and a moment."""
+    if cursor is not None and moment is not None:
+        raise FromTimeOrCursor
+
+
 def sign_cursor(position: int, key: bytes) -> str:
-    """The opaque signed cursor of a position."""
+    """Return the opaque signed cursor of a position."""
     return _sign(position.to_bytes(_POSITION_BYTES), _FEED_LABEL, key)
 
 
 def verify_cursor(cursor: str, key: bytes) -> int:
-    """The position in a cursor; FeedCursorInvalid unless this key signed it."""
+    """Return the position in a cursor. Raises FeedCursorInvalid unless this key signed it."""
     return int.from_bytes(_verify(cursor, _FEED_LABEL, key))
 
 
-def sign_snapshot_cursor(snapshot_cursor: SnapshotCursor, key: bytes) -> str:
-    """The opaque signed cursor of a snapshot's place."""
-    return _sign(
-        snapshot_cursor.position.to_bytes(_POSITION_BYTES)
-        + f"{snapshot_cursor.subject.value}/{snapshot_cursor.last_id}".encode(),
-        _SNAPSHOT_LABEL,
-        key,
-    )
+def sign_snapshot_cursor(cursor: SnapshotCursor, key: bytes) -> str:
+    """Return the opaque signed cursor of a snapshot's progress."""
+    position = cursor.position.to_bytes(_POSITION_BYTES)
+    row = f"{cursor.subject.value}/{cursor.last_id}".encode()
+    return _sign(position + row, _SNAPSHOT_LABEL, key)
 
 
 def verify_snapshot_cursor(cursor: str, key: bytes) -> SnapshotCursor:
-    """The place in a snapshot's cursor; FeedCursorInvalid unless this key signed it."""
+    """Return the progress in a snapshot's cursor.
+
+    Raises FeedCursorInvalid unless this key signed it.
+    """
     plain = _verify(cursor, _SNAPSHOT_LABEL, key)
-    subject, _, last = plain[_POSITION_BYTES:].decode().partition("/")
-    return SnapshotCursor(int.from_bytes(plain[:_POSITION_BYTES]), Subject(subject), last)
+    position = int.from_bytes(plain[:_POSITION_BYTES])
+    subject, _, last_id = plain[_POSITION_BYTES:].decode().partition("/")
+    return SnapshotCursor(position, Subject(subject), last_id)
 
 
 def _sign(plain: bytes, label: bytes, key: bytes) -> str:
-    return base64.urlsafe_b64encode(_mac(plain, label, key) + plain).decode().rstrip("=")
+    sealed = _mac(plain, label, key) + plain
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def _verify(cursor: str, label: bytes, key: bytes) -> bytes:
+    padding = "=" * (-len(cursor) % 4)
     try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        sealed = base64.b64decode(cursor + padding, altchars=b"-_", validate=True)
     except ValueError:
         raise FeedCursorInvalid from None
-    mac, plain = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+    mac = sealed[:_MAC_BYTES]
+    plain = sealed[_MAC_BYTES:]
     if not hmac.compare_digest(mac, _mac(plain, label, key)):
         raise FeedCursorInvalid
     return plain
@@ -214,12 +253,15 @@ def _mac(plain: bytes, label: bytes, key: bytes) -> bytes:
 
 
 def _sort_changes(changes: Iterable[FeedChange]) -> list[FeedChange]:
+    """Return the changes by time, those of one subject by version among their own times."""
     by_time = sorted(changes, key=lambda change: (change.occurred_at, change.id))
-    waiting: dict[tuple[Subject, str], list[FeedChange]] = defaultdict(list)
+    by_subject: dict[tuple[Subject, str], list[FeedChange]] = defaultdict(list)
     for change in by_time:
-        waiting[change.subject, change.subject_ref].append(change)
-    for own in waiting.values():
-        own.sort(
-            key=lambda change: (change.subject_version, change.occurred_at, change.id), reverse=True
-        )
-    return [waiting[change.subject, change.subject_ref].pop() for change in by_time]
+        by_subject[change.subject, change.subject_ref].append(change)
+    for subject_changes in by_subject.values():
+        subject_changes.sort(key=_version_order, reverse=True)
+    return [by_subject[change.subject, change.subject_ref].pop() for change in by_time]
+
+
+def _version_order(change: FeedChange) -> tuple[int, datetime, str]:
+    return change.subject_version, change.occurred_at, change.id

@@ -1,8 +1,12 @@
-"""How the feed is kept: changes that wait for a number, the numbered log, and where it stands."""
+"""Stores of the feed: changes without a number, the numbered log, its head.
+
+Not here: its order.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import takewhile
 
 from chassis.persistence.mongo import Filter
 from chassis.persistence.store import Index, Store
@@ -11,7 +15,10 @@ from services.manpower.visibility import rules as visibility
 
 
 class FeedChanges(Store[FeedChange]):
-    """Changes as they were committed, in no order. Anybody's command may add one; nobody but the numbering job reads them."""
+    """Committed changes, in no order.
+
+    Any command may add one; only the numbering job reads them.
+    """
 
     kind = FeedChange
     collection = "feed_changes"
@@ -20,27 +27,28 @@ class FeedChanges(Store[FeedChange]):
     audited = False
 
     def narrowing(self) -> Filter | None:
-        """Callers read none."""
+        """Return None: callers read no changes."""
         return None
 
     async def count_waiting(self) -> int:
-        """How many wait for their number, for figures."""
+        """Return how many changes wait for their number, for the gauge."""
         return await self.count({})
 
     async def list_waiting(self, limit: int) -> list[FeedChange]:
-        """The oldest changes without a number, with all others of the same subjects, so that none overtakes another."""
+        """Return the oldest changes without a number, by time.
+
+        If there are more, all other changes of the same subjects come too, so that none overtakes
+        another one.
+        """
         oldest = await self.find({}, sort=[("occurred_at", 1), ("_id", 1)], limit=limit)
-        return (
-            await self.find(
-                {"subject_ref": {"$in": sorted({change.subject_ref for change in oldest})}}
-            )
-            if len(oldest) == limit
-            else oldest
-        )
+        if len(oldest) < limit:
+            return oldest
+        subject_refs = {change.subject_ref for change in oldest}
+        return await self.find({"subject_ref": {"$in": sorted(subject_refs)}})
 
 
 class FeedEntries(Store[FeedEntry]):
-    """The log. An outside reader's audiences are part of every query; officers have no part in it."""
+    """The log. An outside reader's audiences are part of every query; officers see no entry."""
 
     kind = FeedEntry
     collection = "feed_entries"
@@ -54,35 +62,31 @@ class FeedEntries(Store[FeedEntry]):
     audited = False
 
     def narrowing(self) -> Filter | None:
-        """Rows told to the caller's audiences; none without a reader."""
+        """Return the filter by the caller's audiences; None (no entry) without a reader."""
         reader = visibility.reader_of(self.tx.caller)
         return None if reader is None else {"audiences": {"$in": list(reader.audiences)}}
 
     def admits(self, aggregate: FeedEntry) -> bool:
-        """The same for one row."""
+        """Return whether `narrowing` admits this entry."""
         reader = visibility.reader_of(self.tx.caller)
-        return reader is not None and bool(aggregate.audiences & set(reader.audiences))
+        return reader is not None and not aggregate.audiences.isdisjoint(reader.audiences)
 
     async def list_after(self, position: int, limit: int) -> list[FeedEntry]:
-        """The rows behind a position, in order."""
+        """Return the entries behind a position, in order."""
         return await self.find({"seq": {"$gt": position}}, sort=[("seq", 1)], limit=limit)
 
     async def find_first_since(self, moment: datetime) -> FeedEntry | None:
-        """The first row in the log's order that tells of something since this moment."""
+        """Return the first entry, in order, of a change at or after this moment."""
         return await self.first({"occurred_at": {"$gte": moment}}, sort=[("seq", 1)])
 
     async def list_before(self, moment: datetime, limit: int) -> list[FeedEntry]:
-        """The first rows of the log that tell of something before this moment."""
+        """Return the first entries of the log, up to the first that is not before this moment."""
         oldest = await self.find({}, sort=[("seq", 1)], limit=limit)
-        newer = next(
-            (place for place, entry in enumerate(oldest) if entry.occurred_at >= moment),
-            len(oldest),
-        )
-        return oldest[:newer]
+        return list(takewhile(lambda entry: entry.occurred_at < moment, oldest))
 
 
 class FeedHeads(Store[FeedHead]):
-    """One document: where the log stands. Written by the leased jobs alone."""
+    """One document, the head of the log. Only the leased jobs write it."""
 
     kind = FeedHead
     collection = "feed_heads"
@@ -90,5 +94,5 @@ class FeedHeads(Store[FeedHead]):
     audited = False
 
     async def seek_current(self) -> FeedHead | None:
-        """The head; None before the first row."""
+        """Return the head; None before the first entry."""
         return await self.seek("feed")

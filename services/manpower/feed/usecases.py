@@ -1,4 +1,7 @@
-"""What happens: changes are told, numbered by one job, read by each reader in its own scope, and forgotten when they are too old."""
+"""Use cases of the feed: record, number, read and drop changes.
+
+Not here: waiting for more (api).
+"""
 
 from __future__ import annotations
 
@@ -20,27 +23,45 @@ from services.manpower.feed.rules import (
     Subject,
 )
 from services.manpower.transaction import Transaction
+from services.manpower.visibility.rules import Visibility, all_audiences
 
-NUMBERING_JOB, RETENTION_JOB = "feed-numbers", "feed-retention"
+NUMBERING_JOB = "feed-numbers"
+RETENTION_JOB = "feed-retention"
 _BATCH_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """What one read gives: items, the position to go on from, and whether more waits."""
+    """What one read of the feed gives.
+
+    `position` and `next_cursor` say where to continue, also when there are no items.
+    """
 
     items: list[FeedItem]
     position: int
+    next_cursor: str
     has_more: bool
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotPage:
-    """What one read of the snapshot gives: rows, where it goes on (None = complete), and the feed's position behind it."""
+class SnapshotRow:
+    """A row that the reader may see now."""
 
-    rows: list[tuple[Subject, str, int]]
-    next_cursor: SnapshotCursor | None
-    position: int
+    subject: Subject
+    ref: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPage:
+    """What one read of the snapshot gives.
+
+    The last page has no `next_cursor`; its `feed_cursor` says where the feed continues.
+    """
+
+    rows: list[SnapshotRow]
+    next_cursor: str | None
+    feed_cursor: str | None
 
 
 def record_change(
@@ -51,9 +72,9 @@ def record_change(
     audiences: Iterable[str],
     tx: Transaction,
 ) -> None:
-    """Write a change for these audiences in this transaction; nobody to tell, nothing written."""
-    told = frozenset(audiences)
-    if not told:
+    """Write a change for these audiences; without an audience write nothing."""
+    hearers = frozenset(audiences)
+    if len(hearers) == 0:
         return
     tx.feed_changes.add(
         FeedChange(
@@ -63,65 +84,103 @@ def record_change(
             subject=subject,
             subject_ref=ref,
             subject_version=version,
-            audiences=told,
+            audiences=hearers,
         )
     )
     tx.wake(NUMBERING_JOB)
 
 
+def record_moved_audiences(
+    shared: ChangeType,
+    subject: Subject,
+    ref: str,
+    version: int,
+    before: Visibility,
+    after: Visibility,
+    tx: Transaction,
+) -> None:
+    """Write `shared` for the audiences that were added, a tombstone for those that were removed."""
+    former = all_audiences(before)
+    current = all_audiences(after)
+    record_change(shared, subject, ref, version, current - former, tx)
+    record_change(rules.TOMBSTONES[subject], subject, ref, version, former - current, tx)
+
+
 async def number_changes(run: Runner[Transaction]) -> bool:
-    """The job that puts committed changes into the log; True when more may wait."""
+    """Job: move committed changes into the log; True when more may wait."""
     return await run(_number_batch)
 
 
 async def drop_old_entries(run: Runner[Transaction]) -> bool:
-    """The job that drops log rows past the retention; True when more may be too old."""
+    """Job: drop entries older than the retention; True when more may be too old."""
     return await run(_drop_batch)
 
 
-async def read_feed(position: int | None, limit: int, tx: Transaction) -> FeedPage:
-    """The caller's rows behind a position (None = from the oldest kept). FeedCursorTooOld when rows behind it are no longer kept."""
+async def read_feed(
+    cursor: str | None, moment: datetime | None, limit: int, tx: Transaction
+) -> FeedPage:
+    """Return the caller's entries behind a cursor or since a moment; without both, all entries.
+
+    Raises FromTimeOrCursor, FeedCursorInvalid, FeedCursorTooOld.
+    """
+    rules.require_one_start(cursor, moment)
     head = await _read_head(tx)
-    start = head.dropped if position is None else position
-    rules.require_retained(start, head)
-    entries = await tx.feed_entries.list_after(start, limit + 1)
-    shown, has_more = entries[:limit], len(entries) > limit
-    items = await _mark_visible(shown, tx)
-    if seen := sorted({item.entry.subject_ref for item in items if item.visible}):
-        tx.note("feed.read", "", refs=seen)
-    return FeedPage(items, shown[-1].seq if has_more else head.last, has_more)
+    position = head.dropped
+    if cursor is not None:
+        position = rules.verify_cursor(cursor, tx.cursor_key)
+    elif moment is not None:
+        first = await tx.feed_entries.find_first_since(moment)
+        position = head.last if first is None else first.seq - 1
+    return await continue_feed(position, limit, tx)
 
 
-async def read_snapshot(cursor: SnapshotCursor | None, limit: int, tx: Transaction) -> SnapshotPage:
-    """The next rows of all that the caller may see now; the first page remembers where the feed stood, so that what changes meanwhile follows there."""
-    cursor = cursor or SnapshotCursor((await _read_head(tx)).last)
+async def continue_feed(position: int, limit: int, tx: Transaction) -> FeedPage:
+    """Return the caller's entries behind a position. Raises FeedCursorTooOld."""
+    head = await _read_head(tx)
+    rules.require_retained(position, head)
+    entries = await tx.feed_entries.list_after(position, limit + 1)
+    has_more = len(entries) > limit
+    items = await _mark_visible(entries[:limit], tx)
+    visible_refs = {item.entry.subject_ref for item in items if item.visible}
+    if len(visible_refs) > 0:
+        tx.note("feed.read", "", refs=sorted(visible_refs))
+    next_position = items[-1].entry.seq if has_more else head.last
+    next_cursor = rules.sign_cursor(next_position, tx.cursor_key)
+    return FeedPage(items, next_position, next_cursor, has_more)
+
+
+async def read_snapshot(signed_cursor: str | None, limit: int, tx: Transaction) -> SnapshotPage:
+    """Return the next rows of all that the caller may see now. Raises FeedCursorInvalid.
+
+    The first page remembers the position of the feed, so that later changes follow there.
+    """
+    cursor = SnapshotCursor((await _read_head(tx)).last)
+    if signed_cursor is not None:
+        cursor = rules.verify_snapshot_cursor(signed_cursor, tx.cursor_key)
     stores = {
         Subject.CANDIDATE: tx.candidates,
         Subject.APPLICATION: tx.applications,
         Subject.PLACEMENT: tx.placements,
     }
-    rows: list[tuple[Subject, str, int]] = []
-    following: SnapshotCursor | None = cursor
-    while following is not None and len(rows) < limit:
-        cursor, wanted = following, limit - len(rows)
-        found = await stores[cursor.subject].list_after(cursor.last_id, wanted)
-        rows += [(cursor.subject, row.id, row.version) for row in found]
-        following = (
-            replace(cursor, last=found[-1].id) if len(found) == wanted else cursor.next_subject()
-        )
-    tx.note("snapshot.read", "", refs=sorted({ref for _, ref, _ in rows}))
-    return SnapshotPage(rows, following, cursor.position)
-
-
-async def find_position(moment: datetime, tx: Transaction) -> int:
-    """The position from which everything told since this moment follows."""
-    head = await _read_head(tx)
-    first = await tx.feed_entries.find_first_since(moment)
-    return head.last if first is None else first.seq - 1
+    rows: list[SnapshotRow] = []
+    next_cursor: SnapshotCursor | None = cursor
+    while next_cursor is not None and len(rows) < limit:
+        cursor = next_cursor
+        wanted = limit - len(rows)
+        batch = await stores[cursor.subject].list_after(cursor.last_id, wanted)
+        rows += [SnapshotRow(cursor.subject, row.id, row.version) for row in batch]
+        if len(batch) == wanted:
+            next_cursor = replace(cursor, last_id=batch[-1].id)
+        else:
+            next_cursor = cursor.next_subject()
+    tx.note("snapshot.read", "", refs=sorted({row.ref for row in rows}))
+    if next_cursor is None:
+        return SnapshotPage(rows, None, rules.sign_cursor(cursor.position, tx.cursor_key))
+    return SnapshotPage(rows, rules.sign_snapshot_cursor(next_cursor, tx.cursor_key), None)
 
 
 async def read_last_number(tx: Transaction) -> int:
-    """The number given last."""
+    """Return the highest number given."""
     return (await _read_head(tx)).last
 
 
@@ -160,11 +219,11 @@ async def _number_batch(tx: Transaction) -> bool:
 
 
 async def _drop_batch(tx: Transaction) -> bool:
-    old = await tx.feed_entries.list_before(tx.now - RETENTION, _BATCH_SIZE)
+    old_entries = await tx.feed_entries.list_before(tx.now - RETENTION, _BATCH_SIZE)
     before = await tx.feed_heads.seek_current()
-    if before is None or not old:
+    if before is None or not old_entries:
         return False
-    tx.feed_heads.save(before, rules.drop_entries(before, old))
-    for entry in old:
+    tx.feed_heads.save(before, rules.drop_entries(before, old_entries))
+    for entry in old_entries:
         tx.feed_entries.remove(entry)
-    return len(old) == _BATCH_SIZE
+    return len(old_entries) == _BATCH_SIZE

@@ -1,12 +1,15 @@
-"""The leased job that tells the gateway which grants to hold. Not here: which they are (rules), what is ordered (usecases).
+"""The leased job that sends grant orders to the gateway.
 
-A round may be done again: the gateway knows a grant by our reference, and an order stands before it is asked for the first time.
+A round may be repeated: the gateway knows a grant by our reference, and an order is stored before
+it is sent for the first time.
+Not here: which orders exist (rules).
 """
 
 from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from chassis.http.service_client import ServiceClient, ServiceRefused
 from chassis.persistence.transactions import Runner
@@ -22,7 +25,10 @@ _PERMANENT_REFUSALS = frozenset(
 
 
 async def apply_grant_orders(gateway: ServiceClient, run: Runner[Transaction]) -> bool:
-    """One round. While the gateway is away (ServiceUnavailable) the orders wait."""
+    """Job: send due orders once; True when more may be due.
+
+    Orders wait while the gateway is unreachable. Raises ServiceUnavailable, ServiceRefused.
+    """
     await run(usecases.reconcile_orders)
     due = await run(partial(usecases.list_due_orders, _BATCH_SIZE))
     for order in due:
@@ -32,30 +38,41 @@ async def apply_grant_orders(gateway: ServiceClient, run: Runner[Transaction]) -
 
 
 async def _send_order(gateway: ServiceClient, order: GrantOrder) -> str:
-    """Tell the gateway; the problem code of its refusal, "" where it did as told."""
-    path = f"/internal/grants/{order.id}"
+    """Send one order. Return the problem code of a permanent refusal, "" without a refusal."""
     try:
         if order.state is GrantOrderState.UNWANTED:
-            await gateway.request("DELETE", path, purpose="manage-access", on_behalf_of="")
+            await _request(gateway, "DELETE", order, None)
         else:
-            terms = {
-                "role": order.role,
-                "claims": order.claims,
-                "valid_from": order.valid_from.isoformat(),
-                "valid_until": order.valid_until.isoformat(),
-            }
-            await gateway.request(
-                "PUT",
-                path,
-                purpose="manage-access",
-                on_behalf_of="",
-                body={"user_id": order.user_id} | terms,
-            )
+            await _request(gateway, "PUT", order, _grant_body(order))
     except ServiceRefused as error:
         status = error.facts["peer_status"]
-        if order.state is GrantOrderState.UNWANTED and status == HTTPStatus.NOT_FOUND:
-            return ""  # it was never asked for
-        if order.state is GrantOrderState.UNWANTED or status not in _PERMANENT_REFUSALS:
+        if order.state is GrantOrderState.UNWANTED:
+            if status == HTTPStatus.NOT_FOUND:
+                return ""  # the gateway never received it
+            raise
+        if status not in _PERMANENT_REFUSALS:
             raise
         return str(error.facts["peer_code"])
     return ""
+
+
+async def _request(
+    gateway: ServiceClient, method: str, order: GrantOrder, body: dict[str, Any] | None
+) -> None:
+    await gateway.request(
+        method,
+        f"/internal/grants/{order.id}",
+        purpose="manage-access",
+        on_behalf_of="",
+        body=body,
+    )
+
+
+def _grant_body(order: GrantOrder) -> dict[str, Any]:
+    return {
+        "user_id": order.user_id,
+        "role": order.role,
+        "claims": order.claims,
+        "valid_from": order.valid_from.isoformat(),
+        "valid_until": order.valid_until.isoformat(),
+    }

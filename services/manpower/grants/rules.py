@@ -1,6 +1,8 @@
-"""What is allowed: which grants the gateway is to hold for the systems and officers of agencies, and how far it was told.
+"""Rules of grant orders: which grants the gateway must hold for the consumers of agencies.
 
-A consumer that is active, of an agency that is active, has for each of its credentials each grant that was agreed and is not over.
+An active consumer of an active agency has each agreed grant that is not over, for each of its
+credentials.
+Not here: how grants are agreed (consumers), how the gateway holds them.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from enum import StrEnum
 from chassis.errors import NotFound
 from chassis.ids import named_id
 from services.manpower.agencies.rules import Agency, Status, StatusChange
-from services.manpower.consumers.rules import Consumer
+from services.manpower.consumers.rules import Consumer, Grant
 from services.manpower.visibility.rules import OUTSIDE_ROLES
 
 RETRY_REFUSED_AFTER = timedelta(minutes=10)
@@ -26,11 +28,11 @@ class GrantOrderUnknown(NotFound):
 
 
 class GrantOrderState(StrEnum):
-    """How far the gateway was told."""
+    """The state of an order at the gateway."""
 
     WANTED = "wanted"
     HELD = "held"
-    REFUSED = "refused"  # by the gateway: most often it has no such user
+    REFUSED = "refused"
     UNWANTED = "unwanted"
     GONE = "gone"
 
@@ -41,7 +43,11 @@ LIVE_STATES = DUE_STATES | {GrantOrderState.HELD, GrantOrderState.REFUSED}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantOrder:
-    """One grant as the gateway is to hold it for the user `user_id` of its own; `id` is the reference by which it knows the grant."""
+    """One grant that the gateway must hold for its user `user_id`.
+
+    `id` is the reference by which the gateway knows the grant. The gateway refuses an order most
+    often because it has no such user.
+    """
 
     id: str
     version: int = 0
@@ -60,65 +66,73 @@ class GrantOrder:
 def derive_wanted_orders(
     consumers: Iterable[Consumer], agencies: Mapping[str, Agency], now: datetime
 ) -> dict[str, GrantOrder]:
-    """All orders that should stand now, by reference. After each suspension they are others: the gateway takes back no grant that has ended."""
-    found: dict[str, GrantOrder] = {}
+    """Return all orders that must exist now, by reference.
+
+    Each end of a suspension gives new references: the gateway never reopens an ended grant.
+    """
+    orders: dict[str, GrantOrder] = {}
     for consumer in consumers:
         agency = agencies.get(consumer.agency_id)
         if agency is None or not agency.is_active or consumer.status is not Status.ACTIVE:
             continue
-        turn = f"{_count_activations(consumer.history)}.{_count_activations(agency.history)}"
         for number, grant in enumerate(consumer.grants):
-            for credential in sorted(consumer.credential_refs) if now < grant.valid_until else ():
-                outside = OUTSIDE_ROLES.get(grant.role)
-                claims: dict[str, tuple[str, ...]] = {
-                    outside.recipient_claim if outside else "agency": (agency.id,)
-                }
-                if outside and outside.is_bound_to_regency:
-                    claims["regency"] = tuple(sorted(grant.regency_codes))
-                order = GrantOrder(
-                    id=named_id("grant", consumer.id, str(number), turn, credential),
-                    consumer_id=consumer.id,
-                    agency_id=agency.id,
-                    user_id=credential,
-                    role=grant.role,
-                    claims=claims,
-                    valid_from=grant.valid_from,
-                    valid_until=grant.valid_until,
-                )
-                found[order.id] = order
-    return found
+            if grant.valid_until <= now:
+                continue
+            for credential_ref in sorted(consumer.credential_refs):
+                order = _order_grant(consumer, agency, number, grant, credential_ref)
+                orders[order.id] = order
+    return orders
 
 
 def withdraw(order: GrantOrder) -> GrantOrder:
-    """The order taken back; what the gateway refused it need not be told."""
-    return replace(
-        order,
-        state=GrantOrderState.GONE
-        if order.state is GrantOrderState.REFUSED
-        else GrantOrderState.UNWANTED,
-    )
+    """Return the order as withdrawn; the gateway does not hold one that it refused."""
+    if order.state is GrantOrderState.REFUSED:
+        return replace(order, state=GrantOrderState.GONE)
+    return replace(order, state=GrantOrderState.UNWANTED)
 
 
 def record_answer(order: GrantOrder, refusal: str, now: datetime) -> GrantOrder:
-    """The order after the gateway answered, with the code of its refusal or ""."""
+    """Return the order after the gateway's answer: the code of its refusal, or ""."""
     if order.state is GrantOrderState.UNWANTED:
         return replace(order, state=GrantOrderState.GONE)
-    return replace(
-        order,
-        state=GrantOrderState.REFUSED if refusal else GrantOrderState.HELD,
-        refusal=refusal,
-        refused_at=now if refusal else None,
-    )
+    if refusal:
+        return replace(order, state=GrantOrderState.REFUSED, refusal=refusal, refused_at=now)
+    return replace(order, state=GrantOrderState.HELD, refusal="", refused_at=None)
 
 
 def retry_refused(order: GrantOrder, now: datetime) -> GrantOrder:
-    """A refused order asked for once more after a while: the user may have come to be."""
-    due = order.refused_at is not None and now >= order.refused_at + RETRY_REFUSED_AFTER
-    return (
-        replace(order, state=GrantOrderState.WANTED)
-        if order.state is GrantOrderState.REFUSED and due
-        else order
+    """Return a refused order as wanted again after a while: the user may exist by now."""
+    if order.state is not GrantOrderState.REFUSED or order.refused_at is None:
+        return order
+    if now < order.refused_at + RETRY_REFUSED_AFTER:
+        return order
+    return replace(order, state=GrantOrderState.WANTED)
+
+
+def _order_grant(
+    consumer: Consumer, agency: Agency, number: int, grant: Grant, credential_ref: str
+) -> GrantOrder:
+    activations = f"{_count_activations(consumer.history)}.{_count_activations(agency.history)}"
+    return GrantOrder(
+        id=named_id("grant", consumer.id, str(number), activations, credential_ref),
+        consumer_id=consumer.id,
+        agency_id=agency.id,
+        user_id=credential_ref,
+        role=grant.role,
+        claims=_claims(grant, agency),
+        valid_from=grant.valid_from,
+        valid_until=grant.valid_until,
     )
+
+
+def _claims(grant: Grant, agency: Agency) -> dict[str, tuple[str, ...]]:
+    outside_role = OUTSIDE_ROLES.get(grant.role)
+    if outside_role is None:
+        return {"agency": (agency.id,)}
+    claims: dict[str, tuple[str, ...]] = {outside_role.recipient_claim: (agency.id,)}
+    if outside_role.is_bound_to_regency:
+        claims["regency"] = tuple(sorted(grant.regency_codes))
+    return claims
 
 
 def _count_activations(history: Iterable[StatusChange]) -> int:

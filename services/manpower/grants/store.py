@@ -1,4 +1,4 @@
-"""How orders are kept."""
+"""The store of grant orders. Not here: which orders must exist (rules)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.manpower.grants.rules import GrantOrder
 
 
 class GrantOrders(Store[GrantOrder]):
-    """Orders by the gateway's reference."""
+    """Grant orders by the reference that the gateway knows."""
 
     kind = GrantOrder
     collection = "grant_orders"
@@ -20,17 +20,17 @@ class GrantOrders(Store[GrantOrder]):
     indexes = (Index("state"), Index("consumer_id"))
 
     async def list_live(self) -> list[GrantOrder]:
-        """Those that the gateway may hold, or is to."""
+        """Return the orders that the gateway holds, refused, or must hear of."""
         return await self.find({"state": {"$in": sorted(rules.LIVE_STATES)}}, scoped=False)
 
     async def list_refused(self, consumer_id: str) -> list[GrantOrder]:
-        """Those of a consumer that the gateway refused."""
+        """Return a consumer's orders that the gateway refused."""
         return await self.find(
             {"consumer_id": consumer_id, "state": rules.GrantOrderState.REFUSED}, scoped=False
         )
 
     async def list_due(self, limit: int) -> list[GrantOrder]:
-        """Those of which the gateway is to be told."""
+        """Return the oldest orders that must be sent to the gateway."""
         return await self.find(
             {"state": {"$in": sorted(rules.DUE_STATES)}},
             sort=[("_id", 1)],

@@ -1,4 +1,7 @@
-"""What happens to orders: what was agreed is held against what the gateway was told."""
+"""Use cases of grant orders: compare them with the agreed grants, record the answers.
+
+Not here: sending them (jobs).
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,30 @@ from services.manpower.transaction import Transaction
 
 
 async def reconcile_orders(tx: Transaction) -> None:
-    """Order what was agreed and stands now, take back what does not."""
+    """Add the orders that must exist now, withdraw those that must not."""
     consumers = await tx.consumers.list_active()
-    agencies = await tx.agencies.many({consumer.agency_id for consumer in consumers}, scoped=False)
+    agency_ids = {consumer.agency_id for consumer in consumers}
+    agencies = await tx.agencies.many(agency_ids, scoped=False)
     wanted = rules.derive_wanted_orders(consumers, agencies, tx.now)
     live = {order.id: order for order in await tx.grant_orders.list_live()}
-    missing = wanted.keys() - live.keys()
-    over = await tx.grant_orders.many(missing, scoped=False)
-    for id_ in sorted(missing - over.keys()):
-        tx.grant_orders.add(wanted[id_], scoped=False)
-    for id_, order in sorted(live.items()):
-        after = rules.retry_refused(order, tx.now) if id_ in wanted else rules.withdraw(order)
+    not_live = wanted.keys() - live.keys()
+    ended = await tx.grant_orders.many(not_live, scoped=False)
+    for order_id in sorted(not_live - ended.keys()):
+        tx.grant_orders.add(wanted[order_id], scoped=False)
+    for order_id, order in sorted(live.items()):
+        is_wanted = order_id in wanted
+        after = rules.retry_refused(order, tx.now) if is_wanted else rules.withdraw(order)
         if after != order:
             tx.grant_orders.save(order, after)
 
 
 async def list_due_orders(limit: int, tx: Transaction) -> list[GrantOrder]:
-    """Orders of which the gateway is to be told."""
+    """Return orders that must be sent to the gateway."""
     return await tx.grant_orders.list_due(limit)
 
 
 async def record_answer(sent: GrantOrder, refusal: str, tx: Transaction) -> None:
-    """The gateway answered to this order; where it changed meanwhile, the gateway is told again."""
+    """Record the gateway's answer; an order that changed meanwhile stays due."""
     order = await tx.grant_orders.get(sent.id, scoped=False)
     if order.version == sent.version:
         tx.grant_orders.save(order, rules.record_answer(order, refusal, tx.now))

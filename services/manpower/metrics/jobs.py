@@ -1,4 +1,7 @@
-"""The leased job that measures placements and the feed. Not here: what the figures mean for an alert (deploy/monitoring)."""
+"""The leased job that measures placements and the feed.
+
+Not here: alerts (deploy/monitoring).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ UNNUMBERED_CHANGES = ScheduledGauge(
 
 
 async def measure(run: Runner[Transaction]) -> bool:
-    """One round."""
+    """Job: measure once; False because no more work waits."""
     await run(_measure_counts)
     return False
 

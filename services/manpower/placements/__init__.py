@@ -1,1 +1,1 @@
-"""Placements: work that was found."""
+"""Placements: work that a candidate has. Not here: the way to it (applications)."""

@@ -1,4 +1,4 @@
-"""How placements are asked for."""
+"""Routes of placements. Not here: when a person may work (rules)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from chassis.caller import Caller
 from chassis.http import dependencies, paging
-from services.manpower import texts
-from services.manpower.consumers.usecases import with_access_check
+from services.manpower.agencies.usecases import with_access_check
 from services.manpower.placements import usecases
 from services.manpower.placements.rules import (
     Placement,
@@ -20,7 +19,8 @@ from services.manpower.placements.rules import (
     PlacementSource,
     PlacementTerms,
 )
-from services.manpower.transaction import Run, Transaction
+from services.manpower.settings import TEXTS
+from services.manpower.transaction import Run
 from services.manpower.vacancies.api import WageBandBody
 from services.manpower.visibility.rules import is_outside
 
@@ -30,7 +30,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class PlacementForm(BaseModel):
-    """Work that was found: through an application, or by the candidate's own effort."""
+    """Work that was found, through an application or by the candidate's own effort."""
 
     model_config = dependencies.STRICT
 
@@ -44,21 +44,21 @@ class PlacementForm(BaseModel):
     @model_validator(mode="after")
     def _require_one_source(self) -> PlacementForm:
         if (self.application_id is None) == (self.candidate_id is None):
-            raise ValueError(texts.PLACEMENT_SOURCE)
+            raise ValueError(TEXTS["placements.source"].id)
         return self
 
     def to_terms(self) -> PlacementTerms:
-        """What was agreed."""
+        """Return what was agreed."""
         return PlacementTerms(
             kind=self.kind,
             started_on=self.started_on,
-            wage_band=self.wage_band.to_wage_band() if self.wage_band else None,
+            wage_band=None if self.wage_band is None else self.wage_band.to_wage_band(),
             permit_number=self.permit_number,
         )
 
 
 class PlacementBody(BaseModel):
-    """A placement. The permit and who confirmed it are told to officers only."""
+    """A placement. Only officers see the permit and who confirmed it."""
 
     id: str
     version: int
@@ -76,45 +76,43 @@ class PlacementBody(BaseModel):
 
     @classmethod
     def of(cls, placement: Placement, caller: Caller) -> PlacementBody:
-        """The body for this caller."""
-        inside = (
-            {}
-            if is_outside(caller)
-            else {
-                "permit_number": placement.terms.permit_number,
-                "confirmed_by": placement.confirmed_by,
-            }
-        )
-        return cls(
+        """Return the body for this caller."""
+        terms = placement.terms
+        wage_band = terms.wage_band
+        body = cls(
             id=placement.id,
             version=placement.version,
             candidate_id=placement.candidate_id,
-            kind=placement.terms.kind,
-            started_on=placement.terms.started_on,
+            kind=terms.kind,
+            started_on=terms.started_on,
             source=placement.source,
             employer_id=placement.employer_id,
             vacancy_id=placement.vacancy_id,
             application_id=placement.application_id,
-            wage_band=WageBandBody.model_validate(placement.terms.wage_band)
-            if placement.terms.wage_band
-            else None,
+            wage_band=None if wage_band is None else WageBandBody.model_validate(wage_band),
             confirmed_at=placement.confirmed_at,
-            **inside,
         )
+        if not is_outside(caller):
+            body.permit_number = terms.permit_number
+            body.confirmed_by = placement.confirmed_by
+        return body
 
 
 @router.post("/v1/placements", status_code=201, response_model_exclude_unset=True)
 async def confirm_placement(
     form: PlacementForm, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> PlacementBody:
-    """Confirm that a candidate has work. All placements of a process go one by one: they are few, and the last slot is contended."""
+    """Confirm that a candidate has work.
+
+    One process confirms placements one after the other: they are few, and requests contend for
+    the last slot.
+    """
     if form.application_id is not None:
-        use_case = partial(usecases.place_application, form.application_id, form.to_terms())
+        command = partial(usecases.place_application, form.application_id, form.to_terms())
     else:
-        use_case = partial(usecases.place_by_own_effort, form.candidate_id or "", form.to_terms())
-    placement = await run(with_access_check(use_case), contended=["placements"])
-    dependencies.set_etag(response, placement)
-    return PlacementBody.of(placement, caller)
+        command = partial(usecases.place_by_own_effort, form.candidate_id or "", form.to_terms())
+    placement = await run(with_access_check(command), contended=["placements"])
+    return _answer(placement, caller, response)
 
 
 @router.get("/v1/placements", response_model_exclude_unset=True)
@@ -125,32 +123,24 @@ async def list_placements(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[PlacementBody]:
-    """Placements that the caller may see."""
-
-    async def page(tx: Transaction) -> paging.PageBody[PlacementBody]:
-        found = await tx.placements.list_page(
-            None if candidate_id is None else await tx.resolve(candidate_id), cursor, limit
-        )
-        tx.note("placements.listed", "", refs=[placement.candidate_id for placement in found.items])
-        return paging.PageBody(
-            items=[PlacementBody.of(placement, caller) for placement in found.items],
-            next_cursor=found.next_cursor,
-        )
-
-    return await run(with_access_check(page))
+    """List the placements that the caller may see."""
+    command = partial(usecases.list_placements, candidate_id, cursor, limit)
+    page = await run(with_access_check(command))
+    return paging.PageBody(
+        items=[PlacementBody.of(placement, caller) for placement in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/placements/{placement_id}", response_model_exclude_unset=True)
 async def show_placement(
     placement_id: str, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> PlacementBody:
-    """One placement."""
+    """Show one placement."""
+    command = partial(usecases.show_placement, placement_id)
+    return _answer(await run(with_access_check(command)), caller, response)
 
-    async def one(tx: Transaction) -> Placement:
-        placement = await tx.placements.get(placement_id)
-        tx.note("placements.read", placement.candidate_id)
-        return placement
 
-    placement = await run(with_access_check(one))
+def _answer(placement: Placement, caller: Caller, response: Response) -> PlacementBody:
     dependencies.set_etag(response, placement)
     return PlacementBody.of(placement, caller)

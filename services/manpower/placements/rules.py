@@ -1,4 +1,8 @@
-"""What is allowed: placements. One takes a slot, places its application and, with the last slot, closes the vacancy: all or nothing."""
+"""Rules of placements. Not here: the steps of an application before it (applications).
+
+A placement takes a slot, places its application and, with the last slot, closes the vacancy: all
+of it or nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import NotFound, Refused
-from services.manpower import texts
 from services.manpower.applications import rules as applications
 from services.manpower.applications.rules import (
     Application,
@@ -18,6 +21,7 @@ from services.manpower.applications.rules import (
 )
 from services.manpower.candidates.rules import Candidate, Custody, require_present
 from services.manpower.events import PlacementConfirmed
+from services.manpower.settings import TEXTS
 from services.manpower.vacancies import rules as vacancies
 from services.manpower.vacancies.rules import Closing, Slots, Vacancy, VacancyState, WageBand
 from services.manpower.visibility.rules import Purpose, Visibility
@@ -28,21 +32,21 @@ class PlacementUnknown(NotFound):
 
 
 class NotFreeToWork(Refused):
-    """The person is neither released nor permitted to work outside."""
+    """The person is not released and has no permit to work outside."""
 
-    title = texts.NOT_FREE_TO_WORK
+    title = TEXTS["errors.not_free_to_work"].id
     field = "permit_number"
 
 
 class StartRefused(Refused):
     """Work cannot have started before the release."""
 
-    title = texts.START_REFUSED
+    title = TEXTS["errors.start_refused"].id
     field = "started_on"
 
 
 class PlacementKind(StrEnum):
-    """What kind of work."""
+    """The kinds of work."""
 
     EMPLOYEE = "employee"
     APPRENTICE = "apprentice"
@@ -51,7 +55,7 @@ class PlacementKind(StrEnum):
 
 
 class PlacementSource(StrEnum):
-    """How it was found."""
+    """The ways to find work."""
 
     APPLICATION = "application"
     OWN_EFFORT = "own_effort"
@@ -59,7 +63,10 @@ class PlacementSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementTerms:
-    """What was agreed. `permit_number` is the recorded permit to work outside before release."""
+    """What was agreed.
+
+    `permit_number` is that of the permit to work outside before the release.
+    """
 
     kind: PlacementKind
     started_on: date
@@ -83,16 +90,34 @@ class Placement:
     confirmed_at: datetime
     confirmed_by: str
 
+    @property
+    def outside_visibility(self) -> Visibility:
+        """The visibility for outside readers: of the employers only the placement's own."""
+        shares = tuple(
+            share
+            for share in self.visibility.shares
+            if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == self.employer_id
+        )
+        return replace(self.visibility, shares=shares)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementFacts:
-    """All that a placement is decided on. `others` are the vacancy's other live applications."""
+    """The facts that decide a placement. `others` are the vacancy's live applications."""
 
     application: Application
     candidate: Candidate
     vacancy: Vacancy
     slots: Slots
     others: tuple[Application, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedApplication:
+    """An application before and after it closed with its vacancy."""
+
+    before: Application
+    after: Application
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,16 +128,18 @@ class PlacementOutcome:
     application: Application
     slots: Slots
     vacancy: Vacancy
-    closed_applications: tuple[tuple[Application, Application], ...]
+    closed_applications: tuple[ClosedApplication, ...]
     events: list[PlacementConfirmed]
 
 
 def place_application(
     placement_id: str, facts: PlacementFacts, terms: PlacementTerms, actor: str, now: datetime
 ) -> PlacementOutcome:
-    """The accepted application placed on one of the slots. SlotsFull, ConsentMissing, NotFreeToWork or a refused step say why not.
+    """Place the accepted application on one of the slots.
 
-    With the last slot the vacancy closes and its other live applications become VACANCY_CLOSED.
+    With the last slot the vacancy closes, and its other live applications become VACANCY_CLOSED.
+    Raises CandidateGone, NotFreeToWork, StartRefused, ConsentMissing, ApplicationStepRefused,
+    SlotsFull.
     """
     require_free_to_work(facts.candidate, terms)
     if find_employer_consent_id(facts.application, now) is None:
@@ -121,7 +148,15 @@ def place_application(
         facts.application, ApplicationState.PLACED, Side.RULE, actor, now
     )
     slots = vacancies.take_slot(facts.slots)
-    full = slots.left == 0 and facts.vacancy.state is VacancyState.OPEN
+    vacancy = facts.vacancy
+    closed_applications: tuple[ClosedApplication, ...] = ()
+    if slots.left == 0 and vacancy.state is VacancyState.OPEN:
+        vacancy = vacancies.close(vacancy, Closing.FILLED, actor, now)
+        closed_applications = tuple(
+            _close_with_vacancy(other, actor, now)
+            for other in facts.others
+            if other.live and other.id != placed.id
+        )
     placement = Placement(
         id=placement_id,
         candidate_id=facts.candidate.id,
@@ -129,7 +164,7 @@ def place_application(
         terms=terms,
         source=PlacementSource.APPLICATION,
         employer_id=placed.employer_id,
-        vacancy_id=facts.vacancy.id,
+        vacancy_id=vacancy.id,
         application_id=placed.id,
         confirmed_at=now,
         confirmed_by=actor,
@@ -138,19 +173,8 @@ def place_application(
         placement=placement,
         application=placed,
         slots=slots,
-        vacancy=vacancies.close(facts.vacancy, Closing.FILLED, actor, now)
-        if full
-        else facts.vacancy,
-        closed_applications=tuple(
-            (
-                other,
-                applications.take_step(
-                    other, ApplicationState.VACANCY_CLOSED, Side.RULE, actor, now
-                ),
-            )
-            for other in facts.others
-            if full and other.live and other.id != placed.id
-        ),
+        vacancy=vacancy,
+        closed_applications=closed_applications,
         events=[build_confirmation(placement)],
     )
 
@@ -158,7 +182,10 @@ def place_application(
 def place_by_own_effort(
     placement_id: str, candidate: Candidate, terms: PlacementTerms, actor: str, now: datetime
 ) -> tuple[Placement, list[PlacementConfirmed]]:
-    """Work that the person found by own effort, without an application here."""
+    """Return a placement that the person found without an application here, and its event.
+
+    Raises CandidateGone, NotFreeToWork, StartRefused.
+    """
     require_free_to_work(candidate, terms)
     placement = Placement(
         id=placement_id,
@@ -173,17 +200,22 @@ def place_by_own_effort(
 
 
 def require_free_to_work(candidate: Candidate, terms: PlacementTerms) -> None:
-    """NotFreeToWork unless the person is released, or holds a permit; StartRefused when the start lies before the release."""
+    """Require a release or a permit to work outside.
+
+    Raises CandidateGone, NotFreeToWork without both, StartRefused when work begins before the
+    release without a permit.
+    """
     require_present(candidate)
-    if candidate.stay.custody is Custody.RELEASED:
-        if terms.started_on < candidate.stay.effective_on and not terms.permit_number:
-            raise StartRefused
-    elif not terms.permit_number:
+    if terms.permit_number:
+        return
+    if candidate.stay.custody is not Custody.RELEASED:
         raise NotFreeToWork
+    if terms.started_on < candidate.stay.effective_on:
+        raise StartRefused
 
 
 def build_confirmation(placement: Placement) -> PlacementConfirmed:
-    """What is told of it: no employer, no wage, no name."""
+    """Return the event of a placement: no employer, no wage, no name."""
     return PlacementConfirmed(
         participant_ref=placement.candidate_id,
         placement_id=placement.id,
@@ -192,11 +224,8 @@ def build_confirmation(placement: Placement) -> PlacementConfirmed:
     )
 
 
-def outside_visibility(placement: Placement) -> Visibility:
-    """Who outside sees it; of the employers only its own."""
-    own = (
-        share
-        for share in placement.visibility.shares
-        if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == placement.employer_id
+def _close_with_vacancy(application: Application, actor: str, now: datetime) -> ClosedApplication:
+    closed = applications.take_step(
+        application, ApplicationState.VACANCY_CLOSED, Side.RULE, actor, now
     )
-    return replace(placement.visibility, shares=tuple(own))
+    return ClosedApplication(before=application, after=closed)

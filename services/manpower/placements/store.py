@@ -1,4 +1,4 @@
-"""How placements are kept."""
+"""The store of placements. Not here: when a person may work (rules)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.manpower.visibility.store import PersonRows
 
 
 class Placements(PersonRows[Placement]):
-    """An employer sees only the placements with itself."""
+    """Placements. An employer sees only those with itself."""
 
     kind = Placement
     collection = "placements"
@@ -26,36 +26,33 @@ class Placements(PersonRows[Placement]):
     )
 
     def narrowing(self) -> Filter | None:
-        """The consent filter, and for an employer that the work is its own."""
-        narrowed = super().narrowing()
+        """Return the consent filter; for an employer only its own placements."""
+        by_consent = super().narrowing()
         reader = visibility.reader_of(self.tx.caller)
-        if narrowed is None or reader is None or reader.purpose is not Purpose.EMPLOYER_SHARE:
-            return narrowed
-        return dict(narrowed) | {"employer_id": {"$in": sorted(reader.recipients)}}
+        if by_consent is None or reader is None or reader.purpose is not Purpose.EMPLOYER_SHARE:
+            return by_consent
+        return dict(by_consent) | {"employer_id": {"$in": sorted(reader.recipients)}}
 
     def admits(self, aggregate: Placement) -> bool:
-        """The same for one row."""
+        """Return whether `narrowing` admits this placement."""
+        if not super().admits(aggregate):
+            return False
         reader = visibility.reader_of(self.tx.caller)
-        return super().admits(aggregate) and (
-            reader is None
-            or reader.purpose is not Purpose.EMPLOYER_SHARE
-            or aggregate.employer_id in reader.recipients
-        )
+        if reader is None or reader.purpose is not Purpose.EMPLOYER_SHARE:
+            return True
+        return aggregate.employer_id in reader.recipients
 
     async def count_all(self) -> int:
-        """How many there are, for figures."""
+        """Return the number of placements, for the gauge."""
         return await self.count({"_id": {"$gt": ""}})
 
     async def list_page(
         self, candidate_id: str | None, cursor: str | None, limit: int
     ) -> Page[Placement]:
-        """Placements that the caller may see."""
-        return await self.page(
-            {} if candidate_id is None else {"candidate_id": candidate_id},
-            cursor=cursor,
-            limit=limit,
-        )
+        """Return one page of the placements that the caller may see, by id."""
+        where = {} if candidate_id is None else {"candidate_id": candidate_id}
+        return await self.page(where, cursor=cursor, limit=limit)
 
     async def list_by_candidate(self, candidate_id: str) -> list[Placement]:
-        """Every placement of a person, when the person's records follow it: no scope applies."""
+        """Return every placement of a person; no scope applies, they follow the candidate."""
         return await self.find({"candidate_id": candidate_id}, sort=[("_id", 1)], scoped=False)

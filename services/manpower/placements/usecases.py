@@ -1,76 +1,169 @@
-"""What happens: work is found, through an application or alone; training's timeline hears of it."""
+"""Use cases of placements, and the merge of two candidates with all that belongs to them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chassis.ids import new_id
-from services.manpower.applications.usecases import save_with_feed_change
-from services.manpower.candidates.rules import Candidate, mark_engaged
+from chassis.persistence.store import Page
+from services.manpower.applications import usecases as applications
+from services.manpower.applications.rules import WithdrawalReason, find_duplicates
+from services.manpower.candidates import rules as candidate_rules
+from services.manpower.candidates import usecases as candidates
+from services.manpower.candidates.rules import Candidate
+from services.manpower.consents import usecases as consents
 from services.manpower.feed.rules import ChangeType, Subject
 from services.manpower.feed.usecases import record_change
 from services.manpower.placements import rules
-from services.manpower.placements.rules import Placement, PlacementFacts, PlacementTerms
+from services.manpower.placements.rules import (
+    Placement,
+    PlacementConfirmed,
+    PlacementFacts,
+    PlacementTerms,
+)
 from services.manpower.transaction import Transaction
-from services.manpower.visibility.rules import current_audiences
-from services.manpower.visibility.usecases import save_candidate
+from services.manpower.visibility.rules import all_audiences, current_audiences
 
 
 async def place_application(
     application_id: str, terms: PlacementTerms, tx: Transaction
 ) -> Placement:
-    """The accepted application placed, its slot taken and, with the last one, the vacancy and its other applications closed: one transaction.
+    """Place an accepted application, take its slot and, with the last one, close the vacancy.
 
-    The vacancy and its slots are reached through the application, so their own scope does not apply.
+    Vacancy and slots are reached through the application, so their own scope does not apply.
+    Raises ApplicationUnknown, and what `rules.place_application` raises.
     """
     application = await tx.applications.get(application_id)
     candidate = await tx.candidates.get(application.candidate_id)
     vacancy = await tx.vacancies.get(application.vacancy_id, scoped=False)
     slots = await tx.vacancy_slots.get(vacancy.id)
     others = await tx.applications.list_live_by_vacancy(vacancy.id)
-    case = PlacementFacts(
+    facts = PlacementFacts(
         application=application,
         candidate=candidate,
         vacancy=vacancy,
         slots=slots,
         others=tuple(others),
     )
-    filled = rules.place_application(new_id(), case, terms, tx.caller.subject, tx.now)
-    tx.vacancy_slots.save(slots, filled.slots)
-    if filled.vacancy != vacancy:
-        tx.vacancies.save(vacancy, filled.vacancy)
-    save_with_feed_change(application, filled.application, tx)
-    for before, after in filled.closed_applications:
-        save_with_feed_change(before, after, tx)
-    return await _save_placement(filled.placement, filled.events, candidate, tx)
+    outcome = rules.place_application(new_id(), facts, terms, tx.caller.subject, tx.now)
+    tx.vacancy_slots.save(slots, outcome.slots)
+    if outcome.vacancy != vacancy:
+        tx.vacancies.save(vacancy, outcome.vacancy)
+    applications.save_with_feed_change(application, outcome.application, tx)
+    for closed in outcome.closed_applications:
+        applications.save_with_feed_change(closed.before, closed.after, tx)
+    return await _add_placement(outcome.placement, outcome.events, candidate, tx)
 
 
 async def place_by_own_effort(
     candidate_id: str, terms: PlacementTerms, tx: Transaction
 ) -> Placement:
-    """Work that the person found without an application here."""
+    """Add a placement that the person found without an application here.
+
+    Raises CandidateUnknown, and what `rules.place_by_own_effort` raises.
+    """
     candidate = await tx.candidates.get(await tx.resolve(candidate_id))
     placement, events = rules.place_by_own_effort(
         new_id(), candidate, terms, tx.caller.subject, tx.now
     )
-    return await _save_placement(placement, events, candidate, tx)
+    return await _add_placement(placement, events, candidate, tx)
 
 
-async def _save_placement(
-    placement: Placement,
-    events: list[rules.PlacementConfirmed],
-    candidate: Candidate,
-    tx: Transaction,
+async def list_placements(
+    candidate_id: str | None, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Placement]:
+    """Return one page of the placements that the caller may see, and write who read them."""
+    if candidate_id is not None:
+        candidate_id = await tx.resolve(candidate_id)
+    page = await tx.placements.list_page(candidate_id, cursor, limit)
+    tx.note("placements.listed", "", refs=[placement.candidate_id for placement in page.items])
+    return page
+
+
+async def show_placement(placement_id: str, tx: Transaction) -> Placement:
+    """Return one placement, and write who read it. Raises PlacementUnknown."""
+    placement = await tx.placements.get(placement_id)
+    tx.note("placements.read", placement.candidate_id)
+    return placement
+
+
+async def merge_candidates(from_ref: str, into_ref: str, tx: Transaction) -> None:
+    """Move all that belongs to `from_ref` to `into_ref`, whichever of them is known here.
+
+    The event comes under both keys; the second one changes nothing.
+    """
+    into_ref = await tx.resolve(into_ref)
+    if await tx.resolve(from_ref) == into_ref:
+        return
+    await tx.alias(from_ref, into_ref)
+    merged = await tx.candidates.seek(from_ref)
+    if merged is None:
+        return
+    into = await tx.candidates.seek(into_ref)
+    survivor = await _end_duplicates(candidate_rules.merge(into, merged, into_ref), from_ref, tx)
+    # What has ended must leave the unique indexes before the rest moves to the survivor.
+    await tx.flush()
+    tx.candidates.remove(merged)
+    record_change(
+        ChangeType.CANDIDATE_WITHDRAWN,
+        Subject.CANDIDATE,
+        from_ref,
+        merged.version + 1,
+        all_audiences(merged.visibility),
+        tx,
+    )
+    await _move_dependents(from_ref, survivor, tx)
+    if into is not None:
+        await candidates.save_candidate(into, survivor, tx)
+        return
+    added = tx.candidates.add(survivor)
+    record_change(
+        ChangeType.CANDIDATE_SHARED,
+        Subject.CANDIDATE,
+        added.id,
+        added.version,
+        all_audiences(added.visibility),
+        tx,
+    )
+
+
+async def _add_placement(
+    placement: Placement, events: list[PlacementConfirmed], candidate: Candidate, tx: Transaction
 ) -> Placement:
     if candidate.engaged:
         tx.candidates.hold(candidate)
     else:
-        await save_candidate(candidate, mark_engaged(candidate), tx)
-    saved = tx.placements.add(placement, events)
+        await candidates.save_candidate(candidate, candidate_rules.mark_engaged(candidate), tx)
+    added = tx.placements.add(placement, events)
     record_change(
         ChangeType.PLACEMENT_CONFIRMED,
         Subject.PLACEMENT,
-        saved.id,
-        saved.version,
-        current_audiences(rules.outside_visibility(saved), tx.now),
+        added.id,
+        added.version,
+        current_audiences(added.outside_visibility, tx.now),
         tx,
     )
-    return saved
+    return added
+
+
+async def _end_duplicates(survivor: Candidate, from_ref: str, tx: Transaction) -> Candidate:
+    """End the consents and withdraw the applications that the merge made superfluous."""
+    own_consents = await tx.consents.list_by_candidate(from_ref)
+    own_consents += await tx.consents.list_by_candidate(survivor.id)
+    survivor = await consents.end_superseded(survivor, own_consents, tx)
+    own_applications = await tx.applications.list_by_candidates([from_ref, survivor.id])
+    duplicates = find_duplicates(own_applications)
+    await applications.withdraw_live(duplicates, WithdrawalReason.MERGED, tx)
+    return survivor
+
+
+async def _move_dependents(from_ref: str, survivor: Candidate, tx: Transaction) -> None:
+    facility_id = survivor.visibility.facility_id
+    for consent in await tx.consents.list_by_candidate(from_ref):
+        moved = replace(consent, candidate_id=survivor.id, facility_id=facility_id)
+        tx.consents.save(consent, moved)
+    for application in await tx.applications.list_by_candidates([from_ref]):
+        applications.rekey_application(application, survivor, tx)
+    for placement in await tx.placements.list_by_candidate(from_ref):
+        moved = replace(placement, candidate_id=survivor.id, visibility=survivor.visibility)
+        tx.placements.save(placement, moved)

@@ -1,4 +1,4 @@
-"""How monthly production is asked for."""
+"""The route of monthly production. Not here: which rows an office sees (usecases)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from chassis.http import dependencies, paging
-from services.manpower.consumers.usecases import with_access_check
+from services.manpower.agencies.usecases import with_access_check
 from services.manpower.production import usecases
 from services.manpower.transaction import Run
 
@@ -17,7 +17,10 @@ router = APIRouter(tags=["production-statistics"])
 
 
 class ProductionBody(BaseModel):
-    """What a workshop sold of a product class in a month: integer rupiah per party of the split."""
+    """What a workshop sold of a product class in a month.
+
+    `amounts_idr` are integer rupiah per party of the split.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -36,9 +39,9 @@ async def list_production(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ProductionBody]:
-    """The production of the caller's facilities, or of those its agency works with."""
-    found = await run(with_access_check(partial(usecases.list_production, month, cursor, limit)))
+    """List the production of the caller's facilities, or of those its agency works with."""
+    page = await run(with_access_check(partial(usecases.list_production, month, cursor, limit)))
     return paging.PageBody(
-        items=[ProductionBody.model_validate(row) for row in found.items],
-        next_cursor=found.next_cursor,
+        items=[ProductionBody.model_validate(row) for row in page.items],
+        next_cursor=page.next_cursor,
     )

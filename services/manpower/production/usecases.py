@@ -1,4 +1,4 @@
-"""What happens: the split of each order's proceeds is added to its workshop's month; offices read what their prisons produced."""
+"""Use cases of monthly production: add the proceeds of an order, list the rows."""
 
 from __future__ import annotations
 
@@ -19,26 +19,30 @@ async def add_split(
     amounts_idr: Mapping[str, int],
     tx: Transaction,
 ) -> None:
-    """One order's proceeds for one workshop and product class, in the month of `at`."""
+    """Add one order's proceeds of one workshop and product class to the month of `at`."""
     month = rules.month_of(at)
-    before = await tx.production.seek(rules.production_id(workshop_id, month, product_class))
-    if before is None:
-        empty = MonthlyProduction(
-            id=rules.production_id(workshop_id, month, product_class),
-            workshop_id=workshop_id,
-            facility_id=facility_id,
-            month=month,
-            product_class=product_class,
-        )
-        tx.production.add(rules.add_order(empty, amounts_idr))
-    else:
+    row_id = rules.production_id(workshop_id, month, product_class)
+    before = await tx.production.seek(row_id)
+    if before is not None:
         tx.production.save(before, rules.add_order(before, amounts_idr))
+        return
+    empty = MonthlyProduction(
+        id=row_id,
+        workshop_id=workshop_id,
+        facility_id=facility_id,
+        month=month,
+        product_class=product_class,
+    )
+    tx.production.add(rules.add_order(empty, amounts_idr))
 
 
 async def list_production(
     month: str | None, cursor: str | None, limit: int, tx: Transaction
 ) -> Page[MonthlyProduction]:
-    """The rows of the caller's facilities; for an office those of the facilities that its agency works with."""
+    """Return one page of the rows of the caller's facilities.
+
+    For a cooperatives office (KUKM) these are the facilities that its agency works with.
+    """
     if tx.caller.role != "dinas_kukm":
         return await tx.production.list_page(month, cursor, limit)
     agency = await tx.agencies.get(tx.caller.single("agency"))

@@ -1,1 +1,1 @@
-"""Vacancies: the work that employers offer, and its slots."""
+"""Work that employers offer, and its slots. Not here: who applies for it (applications)."""

@@ -1,4 +1,4 @@
-"""How vacancies are asked for."""
+"""Routes of vacancies. Not here: closing one (applications)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from chassis.caller import Caller
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.manpower.agencies.rules import AgencyId, LastDay, RegencyCode, end_of_day
-from services.manpower.consumers.usecases import with_access_check
-from services.manpower.transaction import Run, Transaction
-from services.manpower.vacancies import usecases
+from services.manpower.agencies.usecases import with_access_check
+from services.manpower.transaction import Run
+from services.manpower.vacancies import rules, usecases
 from services.manpower.vacancies.rules import (
     Closing,
     Requirements,
-    Slots,
     Vacancy,
     VacancySource,
     VacancyState,
     WageBand,
 )
+from services.manpower.vacancies.usecases import VacancyTerms, VacancyView
 from services.manpower.visibility.rules import is_outside
 
 router = APIRouter(tags=["vacancies"])
@@ -36,7 +36,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class WageBandBody(BaseModel):
-    """Monthly wage in integer rupiah."""
+    """A monthly wage in integer rupiah."""
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
@@ -44,12 +44,12 @@ class WageBandBody(BaseModel):
     to_idr: Rupiah
 
     def to_wage_band(self) -> WageBand:
-        """The wage band in this body."""
+        """Return the wage band that the body describes."""
         return WageBand(from_idr=self.from_idr, to_idr=self.to_idr)
 
 
 class RequirementsBody(BaseModel):
-    """What the employer asks for."""
+    """What the employer requires."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, from_attributes=True)
 
@@ -75,27 +75,21 @@ class VacancyForm(BaseModel):
     requirements: RequirementsBody = RequirementsBody()
 
     def to_vacancy(self, caller: Caller) -> Vacancy:
-        """The vacancy in this form, as this caller posts it."""
-        source = (
-            VacancySource.EMPLOYER
-            if caller.role == "employer"
-            else VacancySource.DINAS
-            if is_outside(caller)
-            else VacancySource.OFFICER
-        )
+        """Return the vacancy that the form describes, as this caller posts it."""
+        own_fields = {"headcount", "employer_id", "wage_band", "requirements"}
         return Vacancy(
-            **self.model_dump(exclude={"headcount", "employer_id", "wage_band", "requirements"}),
+            **self.model_dump(exclude=own_fields),
             id=new_id(),
             employer_id=self.employer_id or caller.single("employer"),
             closes_at=end_of_day(self.valid_until, self.regency_code),
             wage_band=self.wage_band.to_wage_band(),
             requirements=Requirements(**self.requirements.model_dump()),
-            source=source,
+            source=rules.decide_source(caller.role, is_outside=is_outside(caller)),
         )
 
 
 class AmendForm(BaseModel):
-    """What may change while it is open."""
+    """New terms of an open vacancy; a term that is left out stays."""
 
     model_config = dependencies.STRICT
 
@@ -104,9 +98,18 @@ class AmendForm(BaseModel):
     wage_band: WageBandBody | None = None
     headcount: Headcount | None = None
 
+    def to_terms(self) -> VacancyTerms:
+        """Return the terms that the form describes."""
+        return VacancyTerms(
+            valid_until=self.valid_until,
+            wage_band=None if self.wage_band is None else self.wage_band.to_wage_band(),
+            start_month=self.start_month,
+            headcount=self.headcount,
+        )
+
 
 class CloseForm(BaseModel):
-    """Why it closes."""
+    """The reason why a vacancy closes."""
 
     model_config = dependencies.STRICT
 
@@ -134,18 +137,18 @@ class VacancyBody(BaseModel):
 
 
 class VacancyWithSlots(VacancyBody):
-    """A vacancy with its places."""
+    """A vacancy with its slots."""
 
     headcount: int
     slots_left: int
 
     @classmethod
-    def of(cls, vacancy: Vacancy, slots: Slots) -> VacancyWithSlots:
-        """The body of a vacancy with its slots."""
+    def of(cls, view: VacancyView) -> VacancyWithSlots:
+        """Return the body of a vacancy with its slots."""
         return cls(
-            **VacancyBody.model_validate(vacancy).model_dump(),
-            headcount=slots.capacity,
-            slots_left=slots.left,
+            **VacancyBody.model_validate(view.vacancy).model_dump(),
+            headcount=view.slots.capacity,
+            slots_left=view.slots.left,
         )
 
 
@@ -154,9 +157,8 @@ async def post_vacancy(
     form: VacancyForm, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> VacancyBody:
     """Post a vacancy of an approved employer."""
-    vacancy = await run(
-        with_access_check(partial(usecases.post_vacancy, form.to_vacancy(caller), form.headcount))
-    )
+    command = partial(usecases.post_vacancy, form.to_vacancy(caller), form.headcount)
+    vacancy = await run(with_access_check(command))
     dependencies.set_etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)
 
@@ -168,25 +170,20 @@ async def list_vacancies(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[VacancyWithSlots]:
-    """Vacancies that the caller may see."""
-
-    async def page(tx: Transaction) -> paging.PageBody[VacancyWithSlots]:
-        found = await tx.vacancies.list_page(state, cursor, limit)
-        slots = await tx.vacancy_slots.many(vacancy.id for vacancy in found.items)
-        return paging.PageBody(
-            items=[VacancyWithSlots.of(vacancy, slots[vacancy.id]) for vacancy in found.items],
-            next_cursor=found.next_cursor,
-        )
-
-    return await run(with_access_check(page))
+    """List the vacancies that the caller may see, with their slots."""
+    page = await run(with_access_check(partial(usecases.list_vacancies, state, cursor, limit)))
+    return paging.PageBody(
+        items=[VacancyWithSlots.of(view) for view in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/v1/vacancies/{vacancy_id}")
 async def show_vacancy(vacancy_id: str, run: Run, response: Response) -> VacancyWithSlots:
-    """One vacancy."""
-    vacancy, slots = await run(with_access_check(partial(usecases.show_vacancy, vacancy_id)))
-    dependencies.set_etag(response, vacancy)
-    return VacancyWithSlots.of(vacancy, slots)
+    """Show one vacancy with its slots."""
+    view = await run(with_access_check(partial(usecases.show_vacancy, vacancy_id)))
+    dependencies.set_etag(response, view.vacancy)
+    return VacancyWithSlots.of(view)
 
 
 @router.patch("/v1/vacancies/{vacancy_id}")
@@ -195,37 +192,10 @@ async def amend_vacancy(
     form: AmendForm,
     run: Run,
     response: Response,
-    if_match: dependencies.RequiredIfMatch,
+    version: dependencies.RequiredIfMatch,
 ) -> VacancyBody:
-    """Change its terms; applications and history stay."""
-    band = None if form.wage_band is None else form.wage_band.to_wage_band()
-    vacancy = await run(
-        with_access_check(
-            partial(
-                usecases.amend_vacancy,
-                vacancy_id,
-                form.valid_until,
-                band,
-                form.start_month,
-                form.headcount,
-                if_match=if_match,
-            )
-        )
-    )
-    dependencies.set_etag(response, vacancy)
-    return VacancyBody.model_validate(vacancy)
-
-
-@router.post("/v1/vacancies/{vacancy_id}/close")
-async def close_vacancy(
-    vacancy_id: str, form: CloseForm, run: Run, response: Response, if_match: dependencies.IfMatch
-) -> VacancyBody:
-    """Close it, and every live application to it."""
-    vacancy = await run(
-        with_access_check(
-            partial(usecases.close_vacancy, vacancy_id, form.reason, if_match=if_match)
-        ),
-        contended=["placements"],
-    )
+    """Change the terms of a vacancy; its applications and history stay."""
+    command = partial(usecases.amend_vacancy, vacancy_id, form.to_terms(), version)
+    vacancy = await run(with_access_check(command))
     dependencies.set_etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)

@@ -1,6 +1,8 @@
-"""What is allowed: vacancies and their slots. The slots are a document of their own, so that filling one changes no officer's version.
+"""Rules of vacancies and their slots. Not here: applications to them.
 
-The fields follow the employer's duty to report (Perpres 57/2023). Age and sex are no fields: no legal reason for them is recorded here.
+The slots are a document of their own, so that filling one does not change the officer's version of
+the vacancy. The fields follow the employer's duty to report (Perpres 57/2023). Age and sex are no
+fields: no legal reason for them is recorded here.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from services.manpower import texts
 from services.manpower.agencies.rules import Agency, AgencyKind, end_of_day, require_active
+from services.manpower.settings import TEXTS
 
 
 class VacancyUnknown(NotFound):
@@ -20,48 +22,48 @@ class VacancyUnknown(NotFound):
 
 
 class VacancyNotOpen(Conflict):
-    """The vacancy is closed, or its last day is over where it lies."""
+    """The vacancy is closed, or its last day is over in its regency."""
 
-    title = texts.VACANCY_NOT_OPEN
+    title = TEXTS["errors.vacancy_not_open"].id
 
 
 class VacancyMoveRefused(Conflict):
-    """The vacancy is closed already."""
+    """The vacancy is already closed."""
 
-    title = texts.VACANCY_CLOSED_ALREADY
+    title = TEXTS["errors.vacancy_move_refused"].id
 
 
 class SlotsFull(Conflict):
     """Every slot is taken."""
 
-    title = texts.SLOTS_FULL
+    title = TEXTS["errors.slots_full"].id
 
 
 class HeadcountRefused(Refused):
-    """Fewer slots than are taken, or none."""
+    """The headcount leaves no free slot."""
 
-    title = texts.HEADCOUNT_REFUSED
+    title = TEXTS["errors.headcount_refused"].id
     field = "headcount"
 
 
 class ValidityRefused(Refused):
-    """The last day is over already."""
+    """The last day is already over."""
 
-    title = texts.VALIDITY_REFUSED
+    title = TEXTS["errors.validity_refused"].id
     field = "valid_until"
 
 
 class WageBandRefused(Refused):
-    """The band's upper end lies below its lower one."""
+    """The upper end of the wage band is below its lower end, or a wage is negative."""
 
-    title = texts.WAGE_BAND_REFUSED
+    title = TEXTS["errors.wage_band_refused"].id
     field = "wage_band"
 
 
 class EmployerRefused(Refused):
-    """Only an approved employer offers work."""
+    """Only a registered employer offers work, and a caller only within its claims."""
 
-    title = texts.EMPLOYER_REFUSED
+    title = TEXTS["errors.employer_refused"].id
     field = "employer_id"
 
 
@@ -79,7 +81,7 @@ STATE_TRANSITIONS: Mapping[VacancyState, frozenset[VacancyState]] = {
 
 
 class Closing(StrEnum):
-    """Why a vacancy closed."""
+    """The reason why a vacancy closed."""
 
     FILLED = "filled"
     FILLED_ELSEWHERE = "filled_elsewhere"
@@ -87,7 +89,7 @@ class Closing(StrEnum):
 
 
 class VacancySource(StrEnum):
-    """Who entered it."""
+    """The side that entered a vacancy."""
 
     EMPLOYER = "employer"
     DINAS = "dinas"
@@ -96,7 +98,7 @@ class VacancySource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WageBand:
-    """Monthly wage in integer rupiah, from and to."""
+    """A monthly wage in integer rupiah, from and to."""
 
     from_idr: int
     to_idr: int
@@ -104,7 +106,10 @@ class WageBand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
-    """What the employer asks for: units held (SKKNI codes), schooling, months of experience, SKCK (police certificate)."""
+    """What the employer requires.
+
+    `units` are SKKNI codes; `skck` is the police certificate.
+    """
 
     units: frozenset[str] = frozenset()
     education: str = ""
@@ -114,7 +119,7 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VacancyChange:
-    """One step, as it is kept for ever."""
+    """One change of state; it is kept permanently."""
 
     at: datetime
     to: VacancyState
@@ -124,7 +129,10 @@ class VacancyChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vacancy:
-    """Work that an employer offers. Applications are taken until `closes_at`, the end of the last local day."""
+    """Work that an employer offers.
+
+    It takes applications until `closes_at`, the end of its last local day.
+    """
 
     id: str
     version: int = 0
@@ -142,13 +150,13 @@ class Vacancy:
     history: tuple[VacancyChange, ...] = ()
 
     def takes_applications(self, now: datetime) -> bool:
-        """Whether it is open at this instant."""
+        """Return whether the vacancy is open at this moment."""
         return self.state is VacancyState.OPEN and now < self.closes_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slots:
-    """The places of one vacancy; `id` is the vacancy's."""
+    """The slots of one vacancy, with its id."""
 
     id: str
     version: int = 0
@@ -157,12 +165,28 @@ class Slots:
 
     @property
     def left(self) -> int:
-        """How many are free."""
+        """The number of free slots."""
         return self.capacity - self.taken
 
 
+def require_employer(agency: Agency | None) -> Agency:
+    """Return the agency. Raises EmployerRefused when the caller sees no such agency."""
+    if agency is None:
+        raise EmployerRefused
+    return agency
+
+
+def require_in_scope(*, is_in_scope: bool) -> None:
+    """Raise EmployerRefused when the caller's claims do not cover the vacancy."""
+    if not is_in_scope:
+        raise EmployerRefused
+
+
 def post(vacancy: Vacancy, employer: Agency, actor: str, now: datetime) -> Vacancy:
-    """A new open vacancy of an approved employer."""
+    """Return a new open vacancy of an approved employer.
+
+    Raises EmployerRefused, AgencyNotActive, WageBandRefused, ValidityRefused.
+    """
     if employer.kind is not AgencyKind.EMPLOYER_PARTNER:
         raise EmployerRefused
     require_active(employer)
@@ -175,6 +199,13 @@ def post(vacancy: Vacancy, employer: Agency, actor: str, now: datetime) -> Vacan
     )
 
 
+def decide_source(role: str, *, is_outside: bool) -> VacancySource:
+    """Return the side that a caller of this role enters a vacancy for."""
+    if role == "employer":
+        return VacancySource.EMPLOYER
+    return VacancySource.DINAS if is_outside else VacancySource.OFFICER
+
+
 def amend(
     vacancy: Vacancy,
     now: datetime,
@@ -183,7 +214,10 @@ def amend(
     wage_band: WageBand | None = None,
     start_month: str | None = None,
 ) -> Vacancy:
-    """The vacancy with changed terms; its applications and history stay. VacancyNotOpen when it is closed."""
+    """Return the vacancy with changed terms; its applications and history stay.
+
+    Raises VacancyNotOpen when it is closed, WageBandRefused, ValidityRefused.
+    """
     if vacancy.state is not VacancyState.OPEN:
         raise VacancyNotOpen
     changed = replace(
@@ -197,41 +231,38 @@ def amend(
 
 
 def close(vacancy: Vacancy, reason: Closing, actor: str, now: datetime) -> Vacancy:
-    """The vacancy closed; VacancyMoveRefused when it was."""
+    """Return the closed vacancy. Raises VacancyMoveRefused when it is already closed."""
     if VacancyState.CLOSED not in STATE_TRANSITIONS[vacancy.state]:
         raise VacancyMoveRefused
-    return replace(
-        vacancy,
-        state=VacancyState.CLOSED,
-        history=(
-            *vacancy.history,
-            VacancyChange(at=now, to=VacancyState.CLOSED, actor=actor, reason=reason.value),
-        ),
-    )
+    change = VacancyChange(at=now, to=VacancyState.CLOSED, actor=actor, reason=reason.value)
+    return replace(vacancy, state=VacancyState.CLOSED, history=(*vacancy.history, change))
 
 
 def require_open(vacancy: Vacancy, now: datetime) -> None:
-    """VacancyNotOpen unless it takes applications at this instant."""
+    """Raise VacancyNotOpen unless the vacancy takes applications at this moment."""
     if not vacancy.takes_applications(now):
         raise VacancyNotOpen
 
 
 def open_slots(vacancy_id: str, headcount: int) -> Slots:
-    """The free slots of a new vacancy."""
+    """Return the free slots of a new vacancy. Raises HeadcountRefused when there are none."""
     if headcount < 1:
         raise HeadcountRefused
     return Slots(id=vacancy_id, capacity=headcount)
 
 
 def take_slot(slots: Slots) -> Slots:
-    """One slot less; SlotsFull when none is left."""
+    """Return the slots with one more taken. Raises SlotsFull when none is free."""
     if slots.left < 1:
         raise SlotsFull
     return replace(slots, taken=slots.taken + 1)
 
 
 def resize_slots(slots: Slots, headcount: int) -> Slots:
-    """The slots with another capacity, which must leave one free: filling the last one is a placement's work. HeadcountRefused otherwise."""
+    """Return the slots with another capacity.
+
+    Raises HeadcountRefused unless one slot stays free: only a placement takes the last one.
+    """
     if headcount <= slots.taken:
         raise HeadcountRefused(taken=slots.taken)
     return replace(slots, capacity=headcount)

@@ -1,4 +1,4 @@
-"""How vacancies and their slots are kept."""
+"""Stores of vacancies and of their slots. Not here: when a vacancy is open (rules)."""
 
 from __future__ import annotations
 
@@ -21,19 +21,16 @@ class Vacancies(OfficeRows[Vacancy]):
     async def list_page(
         self, state: VacancyState | None, cursor: str | None, limit: int
     ) -> Page[Vacancy]:
-        """Vacancies that the caller may see."""
-        return await self.page(
-            {} if state is None else {"state": state.value}, cursor=cursor, limit=limit
-        )
+        """Return one page of the vacancies that the caller may see, in one state or all, by id."""
+        where = {} if state is None else {"state": state.value}
+        return await self.page(where, cursor=cursor, limit=limit)
 
     def filter_for_reader(self, reader: Reader) -> Filter | None:
         if reader.purpose is Purpose.EMPLOYER_SHARE:
             return {"employer_id": {"$in": sorted(reader.recipients)}}
-        return (
-            None
-            if reader.regencies is None
-            else {"regency_code": {"$in": sorted(reader.regencies)}}
-        )
+        if reader.regencies is None:
+            return None
+        return {"regency_code": {"$in": sorted(reader.regencies)}}
 
     def is_shown_to(self, aggregate: Vacancy, reader: Reader) -> bool:
         if reader.purpose is Purpose.EMPLOYER_SHARE:
@@ -42,7 +39,10 @@ class Vacancies(OfficeRows[Vacancy]):
 
 
 class VacancySlots(Store[Slots]):
-    """The slots of each vacancy: a number beside a vacancy that was read in scope, with nothing of its own to hide."""
+    """The slots of each vacancy.
+
+    They have no scope: they are read beside a vacancy that was read in scope.
+    """
 
     kind = Slots
     collection = "vacancy_slots"

@@ -1,1 +1,1 @@
-"""Visibility: who outside may see a row about a person, and which columns."""
+"""Which row about a person an outside reader sees, and which columns. Not here: consents."""

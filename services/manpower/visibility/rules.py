@@ -1,6 +1,8 @@
-"""What is allowed: which row about a person an outside reader sees, and which of its columns. No consent, no row.
+"""Rules of visibility: which row about a person an outside reader sees, and which columns.
 
-A role that is not listed here as outside must be an officer of the prison (claim `facility`); whoever is neither sees nothing.
+Without a consent in force there is no row. A role that `OUTSIDE_ROLES` does not list must be an
+officer of the prison (claim `facility`); any other caller sees nothing.
+Not here: how the rules become filters of queries (store).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from chassis.caller import EVERYTHING, Caller
 
 
 class Purpose(StrEnum):
-    """What a person may consent to."""
+    """A purpose that a person may consent to."""
 
     DINAS_REGISTRATION = "dinas_registration"
     TRAINING_NOMINATION = "training_nomination"
@@ -25,7 +27,10 @@ class Purpose(StrEnum):
 
 
 class Column(StrEnum):
-    """What can be told of a person. NIK, exact release date, block, sentence and offence are no columns: they are never told."""
+    """A column of a person that can be shared.
+
+    NIK, exact release date, block, sentence and offence are no columns: they are never shared.
+    """
 
     NAME = "name"
     REGENCY = "regency"
@@ -37,7 +42,10 @@ class Column(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutsideRole:
-    """How a role from outside reads: for which purpose, and by which claims, all of which it must hold."""
+    """How an outside role reads: for which purpose, and by which claims.
+
+    The caller must hold the recipient claim and, if the role is bound to a regency, `regency`.
+    """
 
     purpose: Purpose
     recipient_claim: str
@@ -71,7 +79,7 @@ COLUMNS_BY_PURPOSE: Mapping[Purpose, frozenset[Column]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentShare:
-    """A consent as it stands on the rows it opens."""
+    """The copy of a consent on the rows that it opens."""
 
     consent_id: str
     recipient: str
@@ -81,13 +89,16 @@ class ConsentShare:
     expires_at: datetime
 
     def is_in_force(self, now: datetime) -> bool:
-        """Whether it is in force at this instant."""
+        """Return whether the consent is in force at this moment."""
         return self.given_at <= now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visibility:
-    """Who may see a row about a person: copied from the candidate to each application and placement of the same person."""
+    """Who may see a row about a person.
+
+    It is copied from the candidate to each application and placement of the same person.
+    """
 
     facility_id: str
     regency_code: str = ""
@@ -96,7 +107,7 @@ class Visibility:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """An outside reader: for whom and why it reads, and of which regencies (None = not narrowed by regency)."""
+    """An outside reader: its recipients, its purpose and its regencies (None = any regency)."""
 
     recipients: frozenset[str]
     purpose: Purpose
@@ -104,67 +115,66 @@ class Reader:
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """The feed audiences it belongs to."""
-        return tuple(
-            sorted(
-                audience_name(recipient, self.purpose, regency)
-                for recipient in self.recipients
-                for regency in self.regencies or ("",)
-            )
-        )
+        """The feed audiences to which the reader belongs."""
+        names = {
+            audience_name(recipient, self.purpose, regency)
+            for recipient in self.recipients
+            for regency in self.regencies or ("",)
+        }
+        return tuple(sorted(names))
 
 
 def is_outside(caller: Caller) -> bool:
-    """Whether the caller's role belongs to an office or an employer."""
+    """Return whether the caller's role belongs to an office or an employer."""
     return caller.role in OUTSIDE_ROLES
 
 
 def reader_of(caller: Caller) -> Reader | None:
-    """The outside reader that these claims make; None (nothing is seen) when a claim is missing, empty or for everything."""
+    """Return the outside reader that these claims make, or None: it sees nothing.
+
+    None when the role is not an outside one, or a claim that it needs is missing, empty or `*`.
+    """
     role = OUTSIDE_ROLES.get(caller.role)
     if role is None:
         return None
     recipients = caller.claim(role.recipient_claim)
-    regencies = caller.claim("regency") if role.is_bound_to_regency else None
-    if (
-        not recipients
-        or EVERYTHING in recipients
-        or (regencies is not None and (not regencies or EVERYTHING in regencies))
-    ):
+    if not _is_limited(recipients):
+        return None
+    if not role.is_bound_to_regency:
+        return Reader(recipients=recipients, purpose=role.purpose, regencies=None)
+    regencies = caller.claim("regency")
+    if not _is_limited(regencies):
         return None
     return Reader(recipients=recipients, purpose=role.purpose, regencies=regencies)
 
 
 def share_for(visibility: Visibility, reader: Reader, now: datetime) -> ConsentShare | None:
-    """The consent by which this reader sees the row now; None = it does not."""
+    """Return the consent by which this reader sees the row now, or None: it does not see it."""
     if reader.regencies is not None and visibility.regency_code not in reader.regencies:
         return None
-    return next(
-        (
-            share
-            for share in visibility.shares
-            if share.recipient in reader.recipients
-            and share.purpose is reader.purpose
-            and share.is_in_force(now)
-        ),
-        None,
-    )
+    for share in visibility.shares:
+        is_for_reader = share.recipient in reader.recipients and share.purpose is reader.purpose
+        if is_for_reader and share.is_in_force(now):
+            return share
+    return None
 
 
 def visible_columns(share: ConsentShare) -> frozenset[Column]:
-    """What this consent lets its reader see: never more than the purpose's own columns."""
+    """Return the columns that are both in the consent and in its purpose."""
     return share.fields & COLUMNS_BY_PURPOSE[share.purpose]
 
 
 def audience_name(recipient: str, purpose: Purpose, regency_code: str) -> str:
-    """The name of those who read for this recipient and purpose, and of this regency where the purpose is bound to one."""
-    return f"{recipient}/{purpose.value}" + (
-        f"/{regency_code}" if purpose in PURPOSES_BY_REGENCY else ""
-    )
+    """Return the feed audience of this recipient and purpose.
+
+    The regency is part of the name where an office answers for a regency only.
+    """
+    name = f"{recipient}/{purpose.value}"
+    return f"{name}/{regency_code}" if purpose in PURPOSES_BY_REGENCY else name
 
 
 def all_audiences(visibility: Visibility) -> frozenset[str]:
-    """Those for whom a row was opened, by consents in force or not."""
+    """Return the audiences for which the row was opened, by consents in force or not."""
     return frozenset(
         audience_name(share.recipient, share.purpose, visibility.regency_code)
         for share in visibility.shares
@@ -172,9 +182,10 @@ def all_audiences(visibility: Visibility) -> frozenset[str]:
 
 
 def current_audiences(visibility: Visibility, now: datetime) -> frozenset[str]:
-    """Who may be told of a change now."""
-    return all_audiences(
-        replace(
-            visibility, shares=tuple(share for share in visibility.shares if share.is_in_force(now))
-        )
-    )
+    """Return the audiences that may hear of a change now."""
+    in_force = tuple(share for share in visibility.shares if share.is_in_force(now))
+    return all_audiences(replace(visibility, shares=in_force))
+
+
+def _is_limited(claim: frozenset[str]) -> bool:
+    return len(claim) > 0 and EVERYTHING not in claim

@@ -1,4 +1,8 @@
-"""How visibility is asked of MongoDB: the same rule as `share_for`, compiled into every query on rows about a person."""
+"""Bases of stores: the rules of visibility, compiled into every query.
+
+For each caller the filter and the rule `share_for` must agree on every row.
+Not here: collections.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,10 @@ from services.manpower.visibility import rules
 from services.manpower.visibility.rules import Reader, Visibility
 
 INSIDE_ROLES = frozenset({"administrator", "auditor", "case_officer", "head", "training_officer"})
-"""Roles of the prison and of this system that may know of offices, employers and vacancies; `kanwil` reads aggregates only."""
+"""Roles of the prison and of this system that may read offices, employers and vacancies.
+
+`kanwil` is not one of them: it reads aggregates only.
+"""
 
 
 class PersonRow(Aggregate, Protocol):
@@ -26,7 +33,10 @@ A = TypeVar("A", bound=Aggregate)
 
 
 class PersonRows(Store[P]):
-    """Rows about a person: officers see those of their facility, outside readers those with a consent for them in force now."""
+    """Rows about a person.
+
+    Officers see those of their facility; outside readers those with a consent for them in force.
+    """
 
     scope = {
         "facility": "visibility.facility_id",
@@ -35,12 +45,15 @@ class PersonRows(Store[P]):
         "regency": "visibility.regency_code",
     }
 
-    async def list_after(self, last: str, limit: int) -> list[P]:
-        """The rows that the caller may see with an id beyond `last`, by id."""
-        return await self.find({"_id": {"$gt": last}}, sort=[("_id", 1)], limit=limit)
+    async def list_after(self, last_id: str, limit: int) -> list[P]:
+        """Return the rows behind this id that the caller may see, by id."""
+        return await self.find({"_id": {"$gt": last_id}}, sort=[("_id", 1)], limit=limit)
 
     def narrowing(self) -> Filter | None:
-        """The consent filter for outside readers; nothing for a caller that is neither outside nor of a facility."""
+        """Return the consent filter of an outside reader, and no filter for an officer.
+
+        None (nothing is seen) for a caller that is neither.
+        """
         caller = self.tx.caller
         if not rules.is_outside(caller):
             return {} if caller.claim("facility") else None
@@ -48,24 +61,27 @@ class PersonRows(Store[P]):
         return None if reader is None else reader_filter(reader, self.tx.now)
 
     def admits(self, aggregate: P) -> bool:
-        """The same for one row."""
+        """Return whether `narrowing` admits this row."""
         caller = self.tx.caller
         if not rules.is_outside(caller):
             return bool(caller.claim("facility"))
         reader = rules.reader_of(caller)
-        return (
-            reader is not None
-            and rules.share_for(aggregate.visibility, reader, self.tx.now) is not None
-        )
+        if reader is None:
+            return False
+        return rules.share_for(aggregate.visibility, reader, self.tx.now) is not None
 
 
 class OfficeRows(Store[A]):
-    """Rows without a person. The roles of INSIDE see all of them; outside readers what `of_reader` gives; anybody else nothing."""
+    """Rows without a person.
+
+    The roles of `INSIDE_ROLES` see all of them, outside readers what `filter_for_reader` gives,
+    any other caller nothing.
+    """
 
     scope = {"public": ""}
 
     def narrowing(self) -> Filter | None:
-        """The filter of the caller's role; None = nothing is seen."""
+        """Return the filter of the caller's role; None = nothing is seen."""
         caller = self.tx.caller
         if caller.role in INSIDE_ROLES:
             return {}
@@ -73,7 +89,7 @@ class OfficeRows(Store[A]):
         return None if reader is None else self.filter_for_reader(reader)
 
     def admits(self, aggregate: A) -> bool:
-        """The same for one row."""
+        """Return whether `narrowing` admits this row."""
         caller = self.tx.caller
         if caller.role in INSIDE_ROLES:
             return True
@@ -81,27 +97,25 @@ class OfficeRows(Store[A]):
         return reader is not None and self.is_shown_to(aggregate, reader)
 
     def filter_for_reader(self, reader: Reader) -> Filter | None:
-        """What an outside reader sees of these rows: nothing, unless the store says more."""
+        """Return the filter of an outside reader: None (nothing is seen) unless overridden."""
         del reader
         return None
 
     def is_shown_to(self, aggregate: A, reader: Reader) -> bool:
-        """The same for one row."""
+        """Return whether `filter_for_reader` admits this row."""
         del aggregate, reader
         return False
 
 
 def reader_filter(reader: Reader, now: datetime) -> dict[str, Any]:
-    """The filter for rows that this outside reader sees at this instant."""
-    valid = {
+    """Return the filter of the rows that this outside reader sees at this moment."""
+    share_in_force = {
         "recipient": {"$in": sorted(reader.recipients)},
         "purpose": reader.purpose.value,
         "given_at": {"$lte": now},
         "expires_at": {"$gt": now},
     }
-    narrowed: dict[str, Any] = {"visibility.shares": {"$elemMatch": valid}}
-    return (
-        narrowed
-        if reader.regencies is None
-        else narrowed | {"visibility.regency_code": {"$in": sorted(reader.regencies)}}
-    )
+    where: dict[str, Any] = {"visibility.shares": {"$elemMatch": share_in_force}}
+    if reader.regencies is not None:
+        where["visibility.regency_code"] = {"$in": sorted(reader.regencies)}
+    return where

@@ -1,4 +1,7 @@
-"""How batches and work logs are asked for."""
+"""Routes of batches and work logs.
+
+Not here: stock, which completion fills.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from chassis.ids import new_id
 from services.marketplace.batches import usecases
 from services.marketplace.batches.rules import Batch, BatchId, WorkLog, WorkLogId
 from services.marketplace.money import Idr, Rupiah
-from services.marketplace.stock.rules import home_location, stock_id
-from services.marketplace.transaction import Run, Transaction, without_idempotency_key
+from services.marketplace.stock.rules import contention_key, home_location, stock_id
+from services.marketplace.transaction import Run, step_runner
 from services.marketplace.workshops.rules import WorkshopId
 
 router = APIRouter(prefix="/v1", tags=["Produksi"])
@@ -63,7 +66,10 @@ class UnitCostBody(BaseModel):
 
 
 class BatchBody(BaseModel):
-    """A batch as officers see it: internal provenance goes down to the opaque reference of each participant."""
+    """A batch as officers see it.
+
+    Internal provenance includes the opaque reference of each participant.
+    """
 
     id: str
     version: int
@@ -85,7 +91,7 @@ class BatchBody(BaseModel):
 
     @classmethod
     def of(cls, batch: Batch) -> Self:
-        """The body of a batch."""
+        """Return the body of a batch."""
         return cls(
             id=batch.id,
             version=batch.version,
@@ -148,7 +154,7 @@ class WorkLogBody(BaseModel):
 
     @classmethod
     def of(cls, log: WorkLog) -> Self:
-        """The body of a work log."""
+        """Return the body of a work log."""
         return cls(
             id=log.id,
             version=log.version,
@@ -172,7 +178,7 @@ class WorkLogBody(BaseModel):
 
 
 @router.post("/batches", status_code=201)
-async def plan_batch(body: BatchIn, run: Run) -> BatchBody:
+async def plan_batch(body: BatchIn, run: Run, response: Response) -> BatchBody:
     """Plan a batch."""
     command = partial(
         usecases.plan,
@@ -183,7 +189,9 @@ async def plan_batch(body: BatchIn, run: Run) -> BatchBody:
         Rupiah(body.material_cost_idr),
         Rupiah(body.other_cost_idr),
     )
-    return BatchBody.of(await run(command))
+    batch = await run(command)
+    dependencies.set_etag(response, batch)
+    return BatchBody.of(batch)
 
 
 @router.get("/batches")
@@ -193,92 +201,106 @@ async def list_batches(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[BatchBody]:
-    """The batches of the caller's Lapas."""
-
-    async def read(tx: Transaction) -> paging.PageBody[BatchBody]:
-        page = await tx.batches.list_page(workshop_id, cursor, limit)
-        return paging.PageBody(
-            items=[BatchBody.of(batch) for batch in page.items], next_cursor=page.next_cursor
-        )
-
-    return await run(read)
+    """Return the batches of the caller's Lapas."""
+    page = await run(partial(usecases.list_batches, workshop_id, cursor, limit))
+    return paging.PageBody(
+        items=[BatchBody.of(batch) for batch in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/batches/{batch_id}")
 async def read_batch(batch_id: str, run: Run, response: Response) -> BatchBody:
-    """One batch with its internal provenance."""
-    batch = await run(partial(_read_batch, batch_id))
+    """Return one batch with its internal provenance."""
+    batch = await run(partial(usecases.read_batch, BatchId(batch_id)))
     dependencies.set_etag(response, batch)
     return BatchBody.of(batch)
 
 
 @router.post("/batches/{batch_id}/start")
-async def start_batch(batch_id: str, run: Run, if_match: dependencies.IfMatch) -> BatchBody:
-    """Production begins."""
-    return BatchBody.of(await run(partial(usecases.start, BatchId(batch_id), if_match)))
+async def start_batch(
+    batch_id: str, run: Run, version: dependencies.RequiredIfMatch, response: Response
+) -> BatchBody:
+    """Start production."""
+    batch = await run(partial(usecases.start, BatchId(batch_id), version))
+    dependencies.set_etag(response, batch)
+    return BatchBody.of(batch)
 
 
 @router.patch("/batches/{batch_id}/costs")
 async def set_costs(
-    batch_id: str, body: CostsIn, run: Run, if_match: dependencies.RequiredIfMatch
+    batch_id: str,
+    body: CostsIn,
+    run: Run,
+    version: dependencies.RequiredIfMatch,
+    response: Response,
 ) -> BatchBody:
-    """Set what the batch costs; frozen when it completes."""
-    return BatchBody.of(
-        await run(
-            partial(
-                usecases.set_costs,
-                BatchId(batch_id),
-                Rupiah(body.material_cost_idr),
-                Rupiah(body.other_cost_idr),
-                if_match,
-            )
-        )
+    """Set the costs of a batch; completion freezes them."""
+    command = partial(
+        usecases.set_costs,
+        BatchId(batch_id),
+        Rupiah(body.material_cost_idr),
+        Rupiah(body.other_cost_idr),
+        version,
     )
+    batch = await run(command)
+    dependencies.set_etag(response, batch)
+    return BatchBody.of(batch)
 
 
 @router.post("/batches/{batch_id}/quality-check")
-async def check_quality(batch_id: str, run: Run, if_match: dependencies.IfMatch) -> BatchBody:
-    """Production is over; the goods are looked at."""
-    return BatchBody.of(
-        await run(partial(usecases.start_quality_check, BatchId(batch_id), if_match))
-    )
+async def check_quality(
+    batch_id: str, run: Run, version: dependencies.RequiredIfMatch, response: Response
+) -> BatchBody:
+    """End production and start the quality check."""
+    batch = await run(partial(usecases.start_quality_check, BatchId(batch_id), version))
+    dependencies.set_etag(response, batch)
+    return BatchBody.of(batch)
 
 
 @router.post("/batches/{batch_id}/completion")
 async def complete_batch(
-    batch_id: str, body: CompletionIn, run: Run, if_match: dependencies.IfMatch
+    batch_id: str,
+    body: CompletionIn,
+    run: Run,
+    version: dependencies.RequiredIfMatch,
+    response: Response,
 ) -> BatchBody:
-    """Complete a batch: unit costs and premi weights are frozen, the good units are received into stock."""
-    batch = await without_idempotency_key(run)(partial(_read_batch, batch_id))
+    """Complete a batch.
+
+    Unit costs and premi weights are frozen, and the good units are received into stock.
+    """
+    planned = await step_runner(run)(partial(usecases.read_batch, BatchId(batch_id)))
+    stock = stock_id(planned.sku, home_location(planned.facility_id))
     command = partial(
         usecases.complete,
         BatchId(batch_id),
         body.qty_good,
         body.qty_reject,
         body.reject_reason,
-        if_match,
+        version,
     )
-    return BatchBody.of(
-        await run(
-            command, contended=[f"stock/{stock_id(batch.sku, home_location(batch.facility_id))}"]
-        )
-    )
+    batch = await run(command, contended=[contention_key(stock)])
+    dependencies.set_etag(response, batch)
+    return BatchBody.of(batch)
 
 
 @router.post("/batches/{batch_id}/rejection")
 async def reject_batch(
-    batch_id: str, body: RejectionIn, run: Run, if_match: dependencies.IfMatch
+    batch_id: str,
+    body: RejectionIn,
+    run: Run,
+    version: dependencies.RequiredIfMatch,
+    response: Response,
 ) -> BatchBody:
-    """Reject a batch of which nothing can be sold."""
-    return BatchBody.of(
-        await run(
-            partial(usecases.reject, BatchId(batch_id), body.qty_reject, body.reason, if_match)
-        )
-    )
+    """Reject a batch of which no unit can be sold."""
+    command = partial(usecases.reject, BatchId(batch_id), body.qty_reject, body.reason, version)
+    batch = await run(command)
+    dependencies.set_etag(response, batch)
+    return BatchBody.of(batch)
 
 
 @router.post("/work-logs", status_code=201)
-async def log_work(body: WorkLogIn, run: Run) -> WorkLogBody:
+async def log_work(body: WorkLogIn, run: Run, response: Response) -> WorkLogBody:
     """Record a participant's work on a day."""
     command = partial(
         usecases.log_work,
@@ -288,38 +310,34 @@ async def log_work(body: WorkLogIn, run: Run) -> WorkLogBody:
         body.work_units,
         body.worked_on,
     )
-    return WorkLogBody.of(await run(command))
+    log = await run(command)
+    dependencies.set_etag(response, log)
+    return WorkLogBody.of(log)
 
 
 @router.get("/work-logs")
 async def list_work_logs(
     run: Run, batch_id: str, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[WorkLogBody]:
-    """The work logs of a batch."""
-
-    async def read(tx: Transaction) -> paging.PageBody[WorkLogBody]:
-        page = await tx.work_logs.list_page(batch_id, cursor, limit)
-        tx.note(
-            "work_logs.listed", batch_id, refs=sorted({log.participant_ref for log in page.items})
-        )
-        return paging.PageBody(
-            items=[WorkLogBody.of(log) for log in page.items], next_cursor=page.next_cursor
-        )
-
-    return await run(read)
+    """Return the work logs of a batch; the read is audited."""
+    page = await run(partial(usecases.list_work_logs, batch_id, cursor, limit))
+    return paging.PageBody(
+        items=[WorkLogBody.of(log) for log in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.patch("/work-logs/{log_id}")
 async def correct_work_log(
-    log_id: str, body: CorrectionIn, run: Run, if_match: dependencies.RequiredIfMatch
+    log_id: str,
+    body: CorrectionIn,
+    run: Run,
+    version: dependencies.RequiredIfMatch,
+    response: Response,
 ) -> WorkLogBody:
     """Correct the units of a work log within seven days, with a reason."""
-    return WorkLogBody.of(
-        await run(
-            partial(usecases.correct_log, WorkLogId(log_id), body.work_units, body.reason, if_match)
-        )
+    command = partial(
+        usecases.correct_log, WorkLogId(log_id), body.work_units, body.reason, version
     )
-
-
-async def _read_batch(batch_id: str, tx: Transaction) -> Batch:
-    return await tx.batches.get(batch_id)
+    log = await run(command)
+    dependencies.set_etag(response, log)
+    return WorkLogBody.of(log)

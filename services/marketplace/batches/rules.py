@@ -1,4 +1,8 @@
-"""What is allowed: production batches and the work that went into them. Completion freezes unit costs and premi weights."""
+"""Rules of production batches and of the work that went into them.
+
+Completion freezes unit costs and premi weights.
+Not here: how premi is divided (proceeds).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from chassis.errors import Conflict, NotFound, Refused
 from services.marketplace.events import WorkLogged
 from services.marketplace.money import Rupiah
 from services.marketplace.stock.rules import Portion
-from services.marketplace.workers.rules import Assignment, Worker, WorkNotAllowed
+from services.marketplace.workers.rules import Assignment, Worker, require_decision_in_effect
 from services.marketplace.workshops.rules import Workshop
 from services.marketplace.zones import local_day, month_of
 
@@ -30,7 +34,7 @@ class BatchStateDiffers(Conflict):
 
 
 class BatchWithoutWork(Refused):
-    """Premi could be owed to nobody."""
+    """No work is logged on the batch, so that its premi could be owed to no person."""
 
     title = "Belum ada catatan kerja pada batch ini"
 
@@ -50,7 +54,7 @@ class WorkLogUnknown(NotFound):
 
 
 class WorkLogLocked(Conflict):
-    """The batch is complete, or seven days have passed."""
+    """The batch is complete or rejected, or the correction window has passed."""
 
     title = "Catatan kerja sudah terkunci"
 
@@ -78,7 +82,7 @@ OPEN_STATES = frozenset({BatchState.IN_PROGRESS, BatchState.QUALITY_CHECK})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PremiWeight:
-    """A participant's work units in a batch, frozen at completion: the measure of their premi."""
+    """A participant's work units in a batch, frozen at completion: the weight of their premi."""
 
     participant_ref: str
     units: int
@@ -86,7 +90,10 @@ class PremiWeight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One run of production of one SKU. `portions` are its good units by unit cost, frozen at completion."""
+    """One batch of one SKU.
+
+    `portions` are its good units by unit cost, frozen at completion.
+    """
 
     id: BatchId
     number: str
@@ -124,7 +131,7 @@ class BatchNumberCounter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkLogCorrection:
-    """A correction of a work log: what stood before, and why it was changed."""
+    """A correction of a work log: the units before, and the reason."""
 
     was_units: int
     reason: str
@@ -166,25 +173,26 @@ class WorkMonth:
 def assign_number(
     workshop: Workshop, numbers: BatchNumberCounter, now: datetime
 ) -> tuple[str, BatchNumberCounter]:
-    """The next batch number of a workshop, such as KAYU-2026-0007."""
+    """Return the next batch number of a workshop, such as KAYU-2026-0007."""
     after = replace(numbers, last=numbers.last + 1)
-    return f"{workshop.code}-{local_day(now, workshop.zone).year}-{after.last:04d}", after
+    year = local_day(now, workshop.zone).year
+    return f"{workshop.code}-{year}-{after.last:04d}", after
 
 
 def start(batch: Batch, now: datetime) -> Batch:
-    """Production begins."""
+    """Start production."""
     _require_state(batch, {BatchState.PLANNED})
     return replace(batch, state=BatchState.IN_PROGRESS, started_at=now)
 
 
 def set_costs(batch: Batch, material_cost_idr: Rupiah, other_cost_idr: Rupiah) -> Batch:
-    """Set what the batch costs; frozen at completion."""
+    """Set the costs of the batch; completion freezes them."""
     _require_state(batch, {BatchState.PLANNED, *OPEN_STATES})
     return replace(batch, material_cost_idr=material_cost_idr, other_cost_idr=other_cost_idr)
 
 
 def start_quality_check(batch: Batch) -> Batch:
-    """Production is over; the goods are looked at."""
+    """End production and start the quality check."""
     _require_state(batch, {BatchState.IN_PROGRESS})
     return replace(batch, state=BatchState.QUALITY_CHECK)
 
@@ -198,18 +206,24 @@ def complete(
     reject_reason: str,
     now: datetime,
 ) -> Batch:
-    """Freeze the batch: its good units with their cost to the rupiah, and everybody's work units."""
+    """Freeze the good units with their cost to the rupiah, and the work units of participants.
+
+    Raises BatchWithoutWork, BatchNothingGood or RejectReasonMissing.
+    """
     _require_state(batch, {BatchState.QUALITY_CHECK})
     units = sum_units_by_participant(logs)
     if not units:
         raise BatchWithoutWork
     if qty_good == 0:
         raise BatchNothingGood
-    if qty_reject and not reject_reason.strip():
+    if qty_reject > 0 and not reject_reason.strip():
         raise RejectReasonMissing
     portions = tuple(
         Portion(batch_id=batch.id, received_at=now, unit_cost_idr=unit_cost, qty=qty)
         for qty, unit_cost in divide_into_unit_costs(batch.cost_idr, qty_good)
+    )
+    weights = tuple(
+        PremiWeight(participant_ref=person, units=units[person]) for person in sorted(units)
     )
     return replace(
         batch,
@@ -219,14 +233,12 @@ def complete(
         qty_reject=qty_reject,
         reject_reason=reject_reason,
         portions=portions,
-        weights=tuple(
-            PremiWeight(participant_ref=person, units=units[person]) for person in sorted(units)
-        ),
+        weights=weights,
     )
 
 
 def reject(batch: Batch, *, qty_reject: int, reason: str, now: datetime) -> Batch:
-    """Nothing of it can be sold."""
+    """Reject the batch: no unit of it can be sold. Raises RejectReasonMissing."""
     _require_state(batch, {BatchState.QUALITY_CHECK})
     if not reason.strip():
         raise RejectReasonMissing
@@ -240,15 +252,20 @@ def reject(batch: Batch, *, qty_reject: int, reason: str, now: datetime) -> Batc
 
 
 def divide_into_unit_costs(cost_idr: Rupiah, qty: int) -> list[tuple[int, Rupiah]]:
-    """Quantities and whole unit costs that give exactly the cost: the rupiah left over make some units cost one more."""
-    low, dearer = divmod(cost_idr, qty)
-    return [
-        (count, Rupiah(unit)) for count, unit in ((dearer, low + 1), (qty - dearer, low)) if count
+    """Return pairs of quantity and whole unit cost that sum to exactly the cost.
+
+    The remainder of the division makes some units one rupiah dearer; these come first.
+    """
+    unit_cost, dearer_qty = divmod(cost_idr, qty)
+    parts = [
+        (dearer_qty, Rupiah(unit_cost + 1)),
+        (qty - dearer_qty, Rupiah(unit_cost)),
     ]
+    return [part for part in parts if part[0] > 0]
 
 
 def sum_units_by_participant(logs: Iterable[WorkLog]) -> dict[str, int]:
-    """The sum of work units of each participant; zero units count for nothing."""
+    """Return the sum of work units of each participant; a sum of zero is left out."""
     units: dict[str, int] = {}
     for log in logs:
         units[log.participant_ref] = units.get(log.participant_ref, 0) + log.work_units
@@ -263,43 +280,49 @@ def log_work(
     assignments: Sequence[Assignment],
     now: datetime,
 ) -> WorkLog:
-    """Record work: on a day when the participant had a place in the workshop and the decision stood, in a batch that is open."""
+    """Record work in an open batch, on a day with an assignment and a decision in effect.
+
+    Raises BatchStateDiffers, WorkDateInvalid, NotAssigned or WorkNotAllowed.
+    """
     _require_state(batch, OPEN_STATES)
-    first = local_day(batch.started_at, workshop.zone) if batch.started_at else log.worked_on
-    if not first <= log.worked_on <= local_day(now, workshop.zone):
+    first_day = log.worked_on
+    if batch.started_at is not None:
+        first_day = local_day(batch.started_at, workshop.zone)
+    today = local_day(now, workshop.zone)
+    if log.worked_on < first_day or log.worked_on > today:
         raise WorkDateInvalid
-    if not any(
-        place.workshop_id == workshop.id and place.covers(log.worked_on) for place in assignments
-    ):
+    is_assigned = any(
+        assignment.workshop_id == workshop.id and assignment.covers(log.worked_on)
+        for assignment in assignments
+    )
+    if not is_assigned:
         raise NotAssigned
-    if worker.valid_until is not None and log.worked_on > worker.valid_until:
-        raise WorkNotAllowed
+    require_decision_in_effect(worker, log.worked_on)
     return log
 
 
 def correct(
     log: WorkLog, batch: Batch, *, units: int, reason: str, by: str, now: datetime
 ) -> WorkLog:
-    """Correct the units within seven days while the batch is open; old value and reason are kept."""
+    """Correct the units within seven days while the batch is open. Raises WorkLogLocked.
+
+    The old value and the reason are kept.
+    """
     if batch.state not in OPEN_STATES or now - log.recorded_at > CORRECTION_WINDOW:
         raise WorkLogLocked
-    return replace(
-        log,
-        work_units=units,
-        edits=(
-            *log.edits,
-            WorkLogCorrection(was_units=log.work_units, reason=reason, edited_by=by, edited_at=now),
-        ),
+    correction = WorkLogCorrection(
+        was_units=log.work_units, reason=reason, edited_by=by, edited_at=now
     )
+    return replace(log, work_units=units, edits=(*log.edits, correction))
 
 
 def month_id(participant_ref: str, workshop_id: str, month: str) -> str:
-    """The id of a WorkMonth."""
+    """Return the id of a WorkMonth."""
     return f"{participant_ref}/{workshop_id}/{month}"
 
 
 def create_month(log: WorkLog, workshop: Workshop) -> WorkMonth:
-    """The still empty month that a log counts in."""
+    """Return the month of a log, without units."""
     month = month_of(log.worked_on)
     return WorkMonth(
         id=month_id(log.participant_ref, log.workshop_id, month),
@@ -312,7 +335,7 @@ def create_month(log: WorkLog, workshop: Workshop) -> WorkMonth:
 
 
 def create_month_of_survivor(month: WorkMonth, participant_ref: str) -> WorkMonth:
-    """The same month of another participant, still empty."""
+    """Return the same month of the surviving participant, without units."""
     return replace(
         month,
         id=month_id(participant_ref, month.workshop_id, month.month),
@@ -323,27 +346,27 @@ def create_month_of_survivor(month: WorkMonth, participant_ref: str) -> WorkMont
 
 
 def rekey_work_log(log: WorkLog, participant_ref: str) -> WorkLog:
-    """The log under the surviving reference of a merge."""
+    """Return the log under the surviving reference of a merge."""
     return replace(log, participant_ref=participant_ref)
 
 
 def add_units(month: WorkMonth, units: int) -> tuple[WorkMonth, list[WorkLogged]]:
-    """Add units (or take away, after a correction), and tell the whole month."""
+    """Add units to the month (negative after a correction) and publish its sum."""
     after = replace(month, units=month.units + units)
-    told = WorkLogged(
+    event = WorkLogged(
         participant_ref=after.participant_ref,
         workshop_id=after.workshop_id,
         month=after.month,
         unit_kind=after.unit_kind,
         units_total=after.units,
     )
-    return after, [told]
+    return after, [event]
 
 
 def sum_weights_by_survivor(
     weights: Iterable[PremiWeight], survivors: Mapping[str, str]
 ) -> dict[str, int]:
-    """Weights by surviving participant: whoever was merged since shares under the surviving reference."""
+    """Return the weights by surviving participant; merged references are summed."""
     units: dict[str, int] = {}
     for weight in weights:
         person = survivors.get(weight.participant_ref, weight.participant_ref)

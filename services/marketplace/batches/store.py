@@ -1,4 +1,7 @@
-"""How batches, their work logs and the counts drawn from them are kept."""
+"""The stored batches, batch numbers, work logs and work months.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,15 @@ class Batches(Store[Batch]):
     async def list_page(
         self, workshop_id: str | None, cursor: str | None, limit: int
     ) -> Page[Batch]:
-        """The batches that the caller sees, of one workshop or all."""
-        return await self.page(
-            {"workshop_id": workshop_id} if workshop_id else {}, cursor=cursor, limit=limit
-        )
+        """Return one page of the batches in the caller's scope, of one workshop or all."""
+        where = {"workshop_id": workshop_id} if workshop_id else {}
+        return await self.page(where, cursor=cursor, limit=limit)
 
     async def list_latest_completed(self, skus: list[str], limit: int) -> list[Batch]:
-        """The last completed batches of these SKUs, for anybody: public provenance shows their numbers and months."""
+        """Return the last completed batches of these SKUs, latest first.
+
+        Unscoped: public provenance shows their numbers and months.
+        """
         return await self.find(
             {"sku": {"$in": skus}, "state": BatchState.COMPLETED},
             sort=[("completed_at", -1)],
@@ -59,15 +64,15 @@ class WorkLogs(Store[WorkLog]):
     indexes = (Index("batch_id"), Index("participant_ref"))
 
     async def list_by_batch(self, batch_id: str) -> list[WorkLog]:
-        """All work that went into a batch."""
+        """Return all work logs of a batch."""
         return await self.find({"batch_id": batch_id})
 
     async def list_by_participant(self, participant_ref: str) -> list[WorkLog]:
-        """All work of a participant."""
+        """Return all work logs of a participant."""
         return await self.find({"participant_ref": participant_ref})
 
     async def list_page(self, batch_id: str, cursor: str | None, limit: int) -> Page[WorkLog]:
-        """The work logs of a batch that the caller sees."""
+        """Return one page of the work logs of a batch in the caller's scope."""
         return await self.page({"batch_id": batch_id}, cursor=cursor, limit=limit)
 
 
@@ -79,5 +84,5 @@ class WorkMonths(Store[WorkMonth]):
     indexes = (Index("participant_ref"),)
 
     async def list_by_participant(self, participant_ref: str) -> list[WorkMonth]:
-        """All months in which a participant worked."""
+        """Return all months in which a participant worked."""
         return await self.find({"participant_ref": participant_ref})

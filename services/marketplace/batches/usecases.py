@@ -1,9 +1,13 @@
-"""What happens: batches are planned, worked on, checked and completed; completion takes the good units into stock."""
+"""Use cases of batches and of the work that went into them; completion fills the stock.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
 from datetime import date
 
+from chassis.persistence.store import Page
 from services.marketplace.batches import rules
 from services.marketplace.batches.rules import (
     Batch,
@@ -11,12 +15,15 @@ from services.marketplace.batches.rules import (
     BatchNumberCounter,
     WorkLog,
     WorkLogId,
+    WorkMonth,
 )
+from services.marketplace.ledger.usecases import move_premi
 from services.marketplace.money import Rupiah
-from services.marketplace.products.rules import SkuUnknown
+from services.marketplace.products.rules import require_made_in
 from services.marketplace.stock.rules import home_location
 from services.marketplace.stock.usecases import receive
 from services.marketplace.transaction import Transaction
+from services.marketplace.workers.usecases import merge_workers
 from services.marketplace.workshops.rules import Workshop, WorkshopId, require_open
 
 
@@ -32,16 +39,9 @@ async def plan(
     """Plan a batch of a SKU that the workshop makes, under the workshop's next number."""
     workshop = await tx.workshops.get(workshop_id)
     require_open(workshop)
-    product = (await tx.products.get_by_sku([sku]))[sku]
-    if product.workshop_id != workshop.id:
-        raise SkuUnknown(sku=sku)
-    known = await tx.batch_numbers.seek(workshop.id)
-    before = known or BatchNumberCounter(id=workshop.id, facility_id=workshop.facility_id)
-    number, after = rules.assign_number(workshop, before, tx.now)
-    if known:
-        tx.batch_numbers.save(known, after)
-    else:
-        tx.batch_numbers.add(after)
+    products = await tx.products.get_by_sku([sku])
+    require_made_in(products[sku], workshop, sku)
+    number = await _assign_number(workshop, tx)
     tx.workshops.hold(workshop)
     batch = Batch(
         id=batch_id,
@@ -56,9 +56,21 @@ async def plan(
     return tx.batches.add(batch)
 
 
-async def start(batch_id: BatchId, if_match: int | None, tx: Transaction) -> Batch:
-    """Production begins."""
-    before = await tx.batches.get(batch_id, if_match=if_match)
+async def list_batches(
+    workshop_id: str | None, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Batch]:
+    """Return one page of batches, of one workshop or all."""
+    return await tx.batches.list_page(workshop_id, cursor, limit)
+
+
+async def read_batch(batch_id: BatchId, tx: Transaction) -> Batch:
+    """Return one batch."""
+    return await tx.batches.get(batch_id)
+
+
+async def start(batch_id: BatchId, version: int, tx: Transaction) -> Batch:
+    """Start production."""
+    before = await tx.batches.get(batch_id, if_match=version)
     return tx.batches.save(before, rules.start(before, tx.now))
 
 
@@ -66,17 +78,17 @@ async def set_costs(
     batch_id: BatchId,
     material_cost_idr: Rupiah,
     other_cost_idr: Rupiah,
-    if_match: int,
+    version: int,
     tx: Transaction,
 ) -> Batch:
-    """Set what the batch costs."""
-    before = await tx.batches.get(batch_id, if_match=if_match)
+    """Set the costs of a batch."""
+    before = await tx.batches.get(batch_id, if_match=version)
     return tx.batches.save(before, rules.set_costs(before, material_cost_idr, other_cost_idr))
 
 
-async def start_quality_check(batch_id: BatchId, if_match: int | None, tx: Transaction) -> Batch:
-    """Production is over; the goods are looked at."""
-    before = await tx.batches.get(batch_id, if_match=if_match)
+async def start_quality_check(batch_id: BatchId, version: int, tx: Transaction) -> Batch:
+    """End production and start the quality check."""
+    before = await tx.batches.get(batch_id, if_match=version)
     return tx.batches.save(before, rules.start_quality_check(before))
 
 
@@ -85,11 +97,11 @@ async def complete(
     qty_good: int,
     qty_reject: int,
     reject_reason: str,
-    if_match: int | None,
+    version: int,
     tx: Transaction,
 ) -> Batch:
-    """Freeze costs and premi weights, and receive the good units at the Lapas store."""
-    before = await tx.batches.get(batch_id, if_match=if_match)
+    """Complete a batch: freeze costs and premi weights, receive the good units into stock."""
+    before = await tx.batches.get(batch_id, if_match=version)
     logs = await tx.work_logs.list_by_batch(batch_id)
     after = rules.complete(
         before,
@@ -99,20 +111,18 @@ async def complete(
         reject_reason=reject_reason,
         now=tx.now,
     )
-    await receive(
-        after.sku, home_location(after.facility_id), after.facility_id, after.portions, after.id, tx
-    )
+    location = home_location(after.facility_id)
+    await receive(after.sku, location, after.facility_id, after.portions, after.id, tx)
     return tx.batches.save(before, after)
 
 
 async def reject(
-    batch_id: BatchId, qty_reject: int, reason: str, if_match: int | None, tx: Transaction
+    batch_id: BatchId, qty_reject: int, reason: str, version: int, tx: Transaction
 ) -> Batch:
-    """Nothing of the batch can be sold."""
-    before = await tx.batches.get(batch_id, if_match=if_match)
-    return tx.batches.save(
-        before, rules.reject(before, qty_reject=qty_reject, reason=reason, now=tx.now)
-    )
+    """Reject a batch: no unit of it can be sold."""
+    before = await tx.batches.get(batch_id, if_match=version)
+    after = rules.reject(before, qty_reject=qty_reject, reason=reason, now=tx.now)
+    return tx.batches.save(before, after)
 
 
 async def log_work(
@@ -123,14 +133,13 @@ async def log_work(
     worked_on: date,
     tx: Transaction,
 ) -> WorkLog:
-    """Record a participant's work on a day, and tell the whole of that month."""
+    """Record a participant's work on a day, and publish the sum of that month."""
     batch = await tx.batches.get(batch_id)
     workshop = await tx.workshops.get(batch.workshop_id)
     person = await tx.resolve(participant_ref)
-    worker = await tx.workers.get(
-        person, scoped=False
-    )  # past work is recorded also when the participant has moved on
-    places = await tx.assignments.list_by_participant(person)
+    # Unscoped: past work is recorded also after the participant has left the Lapas.
+    worker = await tx.workers.get(person, scoped=False)
+    assignments = await tx.assignments.list_by_participant(person)
     log = WorkLog(
         id=log_id,
         batch_id=batch.id,
@@ -142,20 +151,30 @@ async def log_work(
         recorded_by=tx.caller.subject,
         recorded_at=tx.now,
     )
-    logged = rules.log_work(log, batch, workshop, worker, places, tx.now)
-    tx.batches.hold(batch)  # its completion sums the logs
+    logged = rules.log_work(log, batch, workshop, worker, assignments, tx.now)
+    tx.batches.hold(batch)  # completion sums the logs of the batch
     tx.workers.hold(worker)
-    for place in places:
-        tx.assignments.hold(place)
+    for assignment in assignments:
+        tx.assignments.hold(assignment)
     await _add_to_month(logged, workshop, work_units, tx)
     return tx.work_logs.add(logged)
 
 
+async def list_work_logs(
+    batch_id: str, cursor: str | None, limit: int, tx: Transaction
+) -> Page[WorkLog]:
+    """Return one page of the work logs of a batch; the read is audited."""
+    page = await tx.work_logs.list_page(batch_id, cursor, limit)
+    people = sorted({log.participant_ref for log in page.items})
+    tx.note("work_logs.listed", batch_id, refs=people)
+    return page
+
+
 async def correct_log(
-    log_id: WorkLogId, work_units: int, reason: str, if_match: int, tx: Transaction
+    log_id: WorkLogId, work_units: int, reason: str, version: int, tx: Transaction
 ) -> WorkLog:
-    """Correct the units of a work log."""
-    before = await tx.work_logs.get(log_id, if_match=if_match)
+    """Correct the units of a work log, and publish the sum of its month."""
+    before = await tx.work_logs.get(log_id, if_match=version)
     batch = await tx.batches.get(before.batch_id)
     workshop = await tx.workshops.get(before.workshop_id)
     after = rules.correct(
@@ -166,11 +185,45 @@ async def correct_log(
     return tx.work_logs.save(before, after)
 
 
-async def _add_to_month(log: WorkLog, workshop: Workshop, units: int, tx: Transaction) -> None:
-    month = rules.create_month(log, workshop)
-    known = await tx.work_months.seek(month.id)
-    after, told = rules.add_units(known or month, units)
-    if known:
-        tx.work_months.save(known, after, told)
+async def merge_participants(from_ref: str, into_ref: str, event_id: str, tx: Transaction) -> None:
+    """Move everything stored under a merged reference to the surviving one.
+
+    A repeat finds nothing to move.
+    """
+    await tx.alias(from_ref, into_ref)
+    await merge_workers(from_ref, into_ref, tx)
+    for log in await tx.work_logs.list_by_participant(from_ref):
+        tx.work_logs.save(log, rules.rekey_work_log(log, into_ref))
+    for month in await tx.work_months.list_by_participant(from_ref):
+        await _merge_month(month, into_ref, tx)
+    await move_premi(from_ref, into_ref, event_id, tx)
+
+
+async def _assign_number(workshop: Workshop, tx: Transaction) -> str:
+    stored = await tx.batch_numbers.seek(workshop.id)
+    before = stored or BatchNumberCounter(id=workshop.id, facility_id=workshop.facility_id)
+    number, after = rules.assign_number(workshop, before, tx.now)
+    if stored is None:
+        tx.batch_numbers.add(after)
     else:
-        tx.work_months.add(after, told)
+        tx.batch_numbers.save(stored, after)
+    return number
+
+
+async def _add_to_month(log: WorkLog, workshop: Workshop, units: int, tx: Transaction) -> None:
+    await _add_units(rules.create_month(log, workshop), units, tx)
+
+
+async def _merge_month(month: WorkMonth, into_ref: str, tx: Transaction) -> None:
+    tx.work_months.remove(month)
+    await _add_units(rules.create_month_of_survivor(month, into_ref), month.units, tx)
+
+
+async def _add_units(empty_month: WorkMonth, units: int, tx: Transaction) -> None:
+    """Add units to the stored month, or to the empty one if none is stored yet."""
+    stored = await tx.work_months.seek(empty_month.id)
+    after, events = rules.add_units(stored or empty_month, units)
+    if stored is None:
+        tx.work_months.add(after, events)
+    else:
+        tx.work_months.save(stored, after, events)

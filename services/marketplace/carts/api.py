@@ -1,4 +1,7 @@
-"""How carts are asked for; the random id of a cart is the key to it."""
+"""Routes of carts. The random id of a cart is the key to it.
+
+Not here: checkout (payments).
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies
 from services.marketplace.carts import usecases
 from services.marketplace.carts.rules import Cart, CartId
-from services.marketplace.transaction import Run, Transaction
+from services.marketplace.transaction import Run
 
 router = APIRouter(prefix="/v1/carts", tags=["Keranjang"])
 
@@ -44,7 +47,7 @@ class CartBody(BaseModel):
 
     @classmethod
     def of(cls, cart: Cart) -> Self:
-        """The body of a cart."""
+        """Return the body of a cart."""
         return cls(
             id=cart.id,
             version=cart.version,
@@ -58,38 +61,32 @@ class CartBody(BaseModel):
 
 
 @router.post("", status_code=201)
-async def open_cart(body: CartIn, run: Run) -> CartBody:
+async def open_cart(body: CartIn, run: Run, response: Response) -> CartBody:
     """Open a cart."""
-    command = partial(
-        usecases.open_cart,
-        CartId(secrets.token_urlsafe(16)),
-        [(line.sku, line.qty) for line in body.lines],
-    )
-    return CartBody.of(await run(command))
+    quantities = [(line.sku, line.qty) for line in body.lines]
+    cart = await run(partial(usecases.open_cart, CartId(secrets.token_urlsafe(16)), quantities))
+    dependencies.set_etag(response, cart)
+    return CartBody.of(cart)
 
 
 @router.get("/{cart_id}")
-async def read_cart(cart_id: str, run: Run) -> CartBody:
-    """One cart."""
-
-    async def read(tx: Transaction) -> Cart:
-        return await tx.carts.get(cart_id)
-
-    return CartBody.of(await run(read))
+async def read_cart(cart_id: str, run: Run, response: Response) -> CartBody:
+    """Return one cart."""
+    cart = await run(partial(usecases.read_cart, CartId(cart_id)))
+    dependencies.set_etag(response, cart)
+    return CartBody.of(cart)
 
 
 @router.put("/{cart_id}")
 async def fill_cart(
-    cart_id: str, body: CartIn, run: Run, if_match: dependencies.IfMatch
+    cart_id: str,
+    body: CartIn,
+    run: Run,
+    version: dependencies.RequiredIfMatch,
+    response: Response,
 ) -> CartBody:
-    """Replace the lines of a cart, at the prices of now."""
-    return CartBody.of(
-        await run(
-            partial(
-                usecases.fill,
-                CartId(cart_id),
-                [(line.sku, line.qty) for line in body.lines],
-                if_match,
-            )
-        )
-    )
+    """Replace the lines of a cart, at the current prices."""
+    quantities = [(line.sku, line.qty) for line in body.lines]
+    cart = await run(partial(usecases.fill, CartId(cart_id), quantities, version))
+    dependencies.set_etag(response, cart)
+    return CartBody.of(cart)

@@ -1,4 +1,8 @@
-"""What is allowed: carts. A cart promises nothing: prices and stock are looked at again at checkout, and a change is shown, never applied silently."""
+"""Rules of carts.
+
+A cart promises nothing: checkout reads prices and stock again, and refuses a changed price.
+Not here: reserving goods (stock), placing an order (orders).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ class CartEmpty(Refused):
 
 
 class CartOfSeveralSellers(Refused):
-    """The money of one order belongs to one Lapas."""
+    """The cart has products of several Lapas; the money of one order belongs to one."""
 
     title = "Satu keranjang hanya untuk produk dari satu Lapas"
     field = "lines"
@@ -37,7 +41,7 @@ class PriceChanged(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CartLine:
-    """What is wanted, and the price that was shown."""
+    """A quantity of one SKU, and the price that was shown for it."""
 
     sku: str
     qty: int
@@ -46,7 +50,7 @@ class CartLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cart:
-    """A buyer's cart; whoever knows its random id may change it."""
+    """A buyer's cart. Anyone who knows its random id may change it."""
 
     id: CartId
     facility_id: str
@@ -61,7 +65,10 @@ def fill(
     products: Mapping[str, Product],
     now: datetime,
 ) -> Cart:
-    """Put exactly these (sku, quantity) lines into the cart, at the prices of now."""
+    """Replace the lines of the cart by these (sku, quantity) pairs, at the current prices.
+
+    Raises CartEmpty, ProductUnknown or CartOfSeveralSellers.
+    """
     if not quantities:
         raise CartEmpty
     for product in products.values():
@@ -73,25 +80,27 @@ def fill(
         CartLine(sku=sku, qty=qty, price_idr=products[sku].variant(sku).price_idr)
         for sku, qty in quantities
     )
-    return replace(
-        cart, facility_id=next(iter(sellers)), lines=lines, expires_at=now + CART_LIFETIME
-    )
+    return replace(cart, facility_id=sellers.pop(), lines=lines, expires_at=now + CART_LIFETIME)
 
 
 def require_current(cart: Cart, products: Mapping[str, Product], now: datetime) -> None:
-    """CartUnknown when it is over, ProductUnknown when a product was withdrawn, PriceChanged when a price is not the one shown."""
+    """Require that the cart can be ordered as it was shown.
+
+    Raises CartUnknown (expired), ProductUnknown (withdrawn) or PriceChanged.
+    """
     if now >= cart.expires_at:
         raise CartUnknown
     for line in cart.lines:
         product = products[line.sku]
         require_published(product)
-        if product.variant(line.sku).price_idr != line.price_idr:
-            raise PriceChanged(sku=line.sku, price_idr=product.variant(line.sku).price_idr)
+        current_price_idr = product.variant(line.sku).price_idr
+        if current_price_idr != line.price_idr:
+            raise PriceChanged(sku=line.sku, price_idr=current_price_idr)
 
 
 def quantities_by_sku(cart: Cart) -> dict[str, int]:
-    """Quantity by SKU: lines of one SKU are summed first, in sorted order."""
-    sums: dict[str, int] = {}
+    """Return the quantity of each SKU, summed over the lines, in the order of SKUs."""
+    quantities: dict[str, int] = {}
     for line in cart.lines:
-        sums[line.sku] = sums.get(line.sku, 0) + line.qty
-    return dict(sorted(sums.items()))
+        quantities[line.sku] = quantities.get(line.sku, 0) + line.qty
+    return dict(sorted(quantities.items()))

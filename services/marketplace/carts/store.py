@@ -1,4 +1,7 @@
-"""How carts are kept."""
+"""The stored carts.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from services.marketplace.carts.rules import Cart, CartUnknown
 
 
 class Carts(Store[Cart]):
-    """Whoever knows the random id of a cart may use it; MongoDB forgets it when it is over."""
+    """The carts. The random id of a cart is the key to it; MongoDB deletes expired carts."""
 
     kind = Cart
     collection = "carts"

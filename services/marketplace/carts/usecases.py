@@ -1,4 +1,7 @@
-"""What happens: carts are opened and filled."""
+"""Use cases of carts: open, read, fill.
+
+Not here: rules, checkout (orders).
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,15 @@ async def open_cart(cart_id: CartId, quantities: list[tuple[str, int]], tx: Tran
     return tx.carts.add(rules.fill(empty, quantities, products, tx.now))
 
 
+async def read_cart(cart_id: CartId, tx: Transaction) -> Cart:
+    """Return one cart."""
+    return await tx.carts.get(cart_id)
+
+
 async def fill(
-    cart_id: CartId, quantities: list[tuple[str, int]], if_match: int | None, tx: Transaction
+    cart_id: CartId, quantities: list[tuple[str, int]], version: int, tx: Transaction
 ) -> Cart:
-    """Replace the lines of a cart; prices are those of now."""
-    before = await tx.carts.get(cart_id, if_match=if_match)
+    """Replace the lines of a cart, at the current prices."""
+    before = await tx.carts.get(cart_id, if_match=version)
     products = await tx.products.get_by_sku(sku for sku, _ in quantities)
     return tx.carts.save(before, rules.fill(before, quantities, products, tx.now))

@@ -1,17 +1,22 @@
-"""How the books are asked for; nobody can write to them from outside."""
+"""Routes that read the books.
+
+Not here: writing. No route writes to the books.
+"""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from typing import Self
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from chassis.http import dependencies, paging
+from services.marketplace.ledger import usecases
 from services.marketplace.ledger.rules import Book, Journal, Side
 from services.marketplace.ledger.store import AccountSum
-from services.marketplace.transaction import Run, Transaction
+from services.marketplace.transaction import Run
 
 router = APIRouter(prefix="/v1/ledger", tags=["Buku besar"])
 
@@ -35,7 +40,7 @@ class JournalBody(BaseModel):
 
     @classmethod
     def of(cls, journal: Journal) -> Self:
-        """The body of a journal."""
+        """Return the body of a journal."""
         return cls(
             id=journal.id,
             book=journal.book,
@@ -68,18 +73,16 @@ class BookBody(BaseModel):
 
     @classmethod
     def of(cls, book: Book, sums: list[AccountSum]) -> Self:
-        """The body of a book."""
-        amounts = {
-            (row["account"], row["side"]): row["amount_idr"] for row in sums if row["book"] == book
-        }
-        names = sorted({name for name, _ in amounts})
+        """Return the body of a book from its sums."""
+        debits: dict[str, int] = {}
+        credits_: dict[str, int] = {}
+        for row in sums:
+            if row["book"] == book:
+                side = debits if row["side"] == Side.DEBIT else credits_
+                side[row["account"]] = row["amount_idr"]
         accounts = [
-            AccountBody(
-                account=name,
-                debit=amounts.get((name, Side.DEBIT), 0),
-                credit=amounts.get((name, Side.CREDIT), 0),
-            )
-            for name in names
+            AccountBody(account=name, debit=debits.get(name, 0), credit=credits_.get(name, 0))
+            for name in sorted(debits.keys() | credits_.keys())
         ]
         return cls(
             book=book,
@@ -90,7 +93,7 @@ class BookBody(BaseModel):
 
 
 class TrialBalanceBody(BaseModel):
-    """The books balance when debit equals credit in each."""
+    """The sums of all books; they balance when debit equals credit in each."""
 
     books: list[BookBody]
     balanced: bool
@@ -100,24 +103,16 @@ class TrialBalanceBody(BaseModel):
 async def list_journals(
     run: Run, source: str | None = None, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[JournalBody]:
-    """The journals of the caller's Lapas, of one source (an order) or all."""
-
-    async def read(tx: Transaction) -> paging.PageBody[JournalBody]:
-        page = await tx.journals.list_page(source, cursor, limit)
-        return paging.PageBody(
-            items=[JournalBody.of(journal) for journal in page.items], next_cursor=page.next_cursor
-        )
-
-    return await run(read)
+    """Return the journals of the caller's Lapas, of one source (an order) or all."""
+    page = await run(partial(usecases.list_journals, source, cursor, limit))
+    return paging.PageBody(
+        items=[JournalBody.of(journal) for journal in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/trial-balance")
 async def read_trial_balance(run: Run) -> TrialBalanceBody:
-    """The sums of all journals that the caller sees, book by book."""
-
-    async def read(tx: Transaction) -> list[AccountSum]:
-        return await tx.journals.sum_by_account()
-
-    sums = await run(read)
+    """Return the sums of all journals in the caller's scope, book by book."""
+    sums = await run(usecases.sum_journals)
     books = [BookBody.of(book, sums) for book in Book]
     return TrialBalanceBody(books=books, balanced=all(book.debit == book.credit for book in books))

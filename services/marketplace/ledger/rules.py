@@ -1,8 +1,12 @@
-"""What is allowed: double-entry journals. A journal is written once and never changed; a correction is a reversing journal."""
+"""Rules of double-entry journals.
+
+A journal is written once and never changed; a correction is a reversing journal.
+Not here: which accounts a sale uses (proceeds).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -20,9 +24,8 @@ class JournalUnbalanced(Refused):
 
 
 class JournalManyToMany(Refused):
-    title = "Jurnal harus punya tepat satu baris di salah satu sisi"
-
     code = "journal_legs_tangled"
+    title = "Jurnal harus punya tepat satu baris di salah satu sisi"
 
 
 class AccountUnknown(Refused):
@@ -30,7 +33,7 @@ class AccountUnknown(Refused):
 
 
 class Book(StrEnum):
-    """Three legal positions that never mix."""
+    """The three books: separate legal positions that never mix."""
 
     LAPAS = "LAPAS"
     WBP_TRUST = "WBP_TRUST"
@@ -42,6 +45,9 @@ class Side(StrEnum):
     CREDIT = "credit"
 
 
+_OTHER_SIDE = {Side.DEBIT: Side.CREDIT, Side.CREDIT: Side.DEBIT}
+
+
 PROVIDER_RECEIVABLE = "piutang_gateway"
 BUYER_RECEIVABLE = "piutang_pembeli"
 PRODUCTION_COST = "biaya_produksi"
@@ -51,50 +57,46 @@ CAPITAL_FUND = "dana_modal_produksi"
 CHART_OF_ACCOUNTS: Mapping[Book, frozenset[str]] = {
     Book.LAPAS: frozenset(
         {
-            *(
-                "kas_titipan",
-                PROVIDER_RECEIVABLE,
-                BUYER_RECEIVABLE,
-                "piutang_premi:*",
-                "piutang_pnbp",
-                "selisih_kas",
-                PNBP_PAYABLE,
-                "utang_premi:*",
-                "utang_refund:*",
-            ),
-            *(
-                "utang_pembiayaan:*",
-                "titipan_ongkir",
-                CAPITAL_FUND,
-                PRODUCTION_COST,
-                "beban_gateway",
-                "antar_buku:*",
-            ),
+            "kas_titipan",
+            PROVIDER_RECEIVABLE,
+            BUYER_RECEIVABLE,
+            "piutang_premi:*",
+            "piutang_pnbp",
+            "selisih_kas",
+            PNBP_PAYABLE,
+            "utang_premi:*",
+            "utang_refund:*",
+            "utang_pembiayaan:*",
+            "titipan_ongkir",
+            CAPITAL_FUND,
+            PRODUCTION_COST,
+            "beban_gateway",
+            "antar_buku:*",
         }
     ),
     Book.WBP_TRUST: frozenset({"kas_trust", "tabungan:*", "saldo_belanja:*", "antar_buku:*"}),
     Book.KOPERASI: frozenset(
         {
-            *(
-                "kas",
-                "persediaan",
-                "simpanan_pokok:*",
-                "simpanan_wajib:*",
-                "simpanan_sukarela:*",
-                "piutang_pinjaman:*",
-                "pembiayaan_produksi:*",
-                "pendapatan_jasa",
-            ),
-            *(
-                "penjualan_anggota",
-                "penjualan_non_anggota",
-                "hpp",
-                "beban",
-                "cadangan",
-                "shu_belum_dibagi",
-                "utang_shu:*",
-            ),
-            *("dana_pendidikan", "dana_sosial", "dana_pengurus", "dana_karyawan", "antar_buku:*"),
+            "kas",
+            "persediaan",
+            "simpanan_pokok:*",
+            "simpanan_wajib:*",
+            "simpanan_sukarela:*",
+            "piutang_pinjaman:*",
+            "pembiayaan_produksi:*",
+            "pendapatan_jasa",
+            "penjualan_anggota",
+            "penjualan_non_anggota",
+            "hpp",
+            "beban",
+            "cadangan",
+            "shu_belum_dibagi",
+            "utang_shu:*",
+            "dana_pendidikan",
+            "dana_sosial",
+            "dana_pengurus",
+            "dana_karyawan",
+            "antar_buku:*",
         }
     ),
 }
@@ -102,18 +104,18 @@ CHART_OF_ACCOUNTS: Mapping[Book, frozenset[str]] = {
 
 
 def premi_payable(participant_ref: str) -> str:
-    """What is owed to one participant."""
+    """Return the account of the premi owed to one participant."""
     return f"utang_premi:{participant_ref}"
 
 
 def refund_payable(order_id: str) -> str:
-    """Money received that fits no order, or must go back."""
+    """Return the account of money that is owed back to the buyer of an order."""
     return f"utang_refund:{order_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One account on one side."""
+    """An amount on one side of one account."""
 
     account: str
     side: Side
@@ -122,7 +124,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
-    """One entry; its id is its key, made of business identity, so that the same fact is booked once."""
+    """A journal. Its id is a business key, so that the same fact is booked once."""
 
     id: str
     book: Book
@@ -138,44 +140,43 @@ class Journal:
 
 
 def debit(account: str, amount_idr: int) -> Leg:
-    """A debit leg."""
+    """Return a debit leg."""
     return Leg(account=account, side=Side.DEBIT, amount_idr=Rupiah(amount_idr))
 
 
 def credit(account: str, amount_idr: int) -> Leg:
-    """A credit leg."""
+    """Return a credit leg."""
     return Leg(account=account, side=Side.CREDIT, amount_idr=Rupiah(amount_idr))
 
 
 def side_total(legs: Iterable[Leg], side: Side) -> Rupiah:
-    """The sum of one side."""
+    """Return the sum of one side."""
     return total(leg.amount_idr for leg in legs if leg.side is side)
 
 
 def check_journal(journal: Journal) -> None:
-    """Refuse a journal that is not balanced, tangled (many to many), or outside its book."""
-    debits, credits_ = side_total(journal.legs, Side.DEBIT), side_total(journal.legs, Side.CREDIT)
-    if any(leg.amount_idr <= 0 for leg in journal.legs) or debits != credits_ or debits == 0:
+    """Check that the journal balances, has one leg on one side, and uses accounts of its book.
+
+    Raises JournalUnbalanced, JournalManyToMany or AccountUnknown.
+    """
+    debits = side_total(journal.legs, Side.DEBIT)
+    credits_ = side_total(journal.legs, Side.CREDIT)
+    is_every_leg_positive = all(leg.amount_idr > 0 for leg in journal.legs)
+    if debits == 0 or debits != credits_ or not is_every_leg_positive:
         raise JournalUnbalanced(debit=debits, credit=credits_)
     sides = [leg.side for leg in journal.legs]
     if 1 not in {sides.count(Side.DEBIT), sides.count(Side.CREDIT)}:
         raise JournalManyToMany
     for leg in journal.legs:
-        head, colon, subject = leg.account.partition(":")
-        if (f"{head}:*" if colon else head) not in CHART_OF_ACCOUNTS[journal.book] or (
-            colon and not subject
-        ):
+        if not _is_account_of(journal.book, leg.account):
             raise AccountUnknown(account=leg.account, book=journal.book)
 
 
 def reverse(
     journal: Journal, *, key: str, effective_on: date, posted_at: datetime, actor: str
 ) -> Journal:
-    """The journal that undoes another: the same legs on the other side, dated today."""
-    swapped = tuple(
-        replace(leg, side=Side.CREDIT if leg.side is Side.DEBIT else Side.DEBIT)
-        for leg in journal.legs
-    )
+    """Return the reversing journal: the same legs on the other side."""
+    swapped = tuple(replace(leg, side=_OTHER_SIDE[leg.side]) for leg in journal.legs)
     return replace(
         journal,
         id=key,
@@ -186,3 +187,28 @@ def reverse(
         actor=actor,
         version=0,
     )
+
+
+def list_unreversed(journals: Sequence[Journal]) -> list[Journal]:
+    """Return the journals that are neither reversals nor reversed."""
+    reversed_ids = {journal.reverses for journal in journals}
+    return [
+        journal for journal in journals if not journal.reverses and journal.id not in reversed_ids
+    ]
+
+
+def sum_owed_by_facility(journals: Iterable[Journal], account: str) -> dict[str, int]:
+    """Return the credit balance of one account by facility, in rupiah."""
+    owed: dict[str, int] = {}
+    for journal in journals:
+        legs = [leg for leg in journal.legs if leg.account == account]
+        balance = side_total(legs, Side.CREDIT) - side_total(legs, Side.DEBIT)
+        owed[journal.facility_id] = owed.get(journal.facility_id, 0) + balance
+    return owed
+
+
+def _is_account_of(book: Book, account: str) -> bool:
+    name, colon, subject = account.partition(":")
+    if not colon:
+        return name in CHART_OF_ACCOUNTS[book]
+    return bool(subject) and f"{name}:*" in CHART_OF_ACCOUNTS[book]

@@ -1,4 +1,7 @@
-"""How journals are kept, and how their sums are read."""
+"""The stored journals and their sums.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class AccountSum(TypedDict):
 
 
 class Journals(Store[Journal]):
-    """Append-only: nothing saves or removes a journal. Its id is its key."""
+    """The journals, append-only: nothing saves or removes one."""
 
     kind = Journal
     collection = "journals"
@@ -29,30 +32,36 @@ class Journals(Store[Journal]):
     audited = False
 
     async def list_by_source(self, source: str) -> list[Journal]:
-        """All journals of an order, for anybody: its token shows how it was divided."""
+        """Return all journals of one source (an order).
+
+        Unscoped: the buyer reads them with the token of the order.
+        """
         return await self.find({"source": source}, scoped=False)
 
     async def list_by_account(self, account: str) -> list[Journal]:
-        """All journals that touch an account."""
+        """Return all journals with a leg on this account."""
         return await self.find({"legs.account": account})
 
     async def list_page(self, source: str | None, cursor: str | None, limit: int) -> Page[Journal]:
-        """The journals that the caller sees, of one source or all."""
+        """Return one page of the journals in the caller's scope, of one source or all."""
         return await self.page({"source": source} if source else {}, cursor=cursor, limit=limit)
 
     async def sum_by_account(self) -> list[AccountSum]:
-        """The sums of all journals that the caller sees; accounts of subjects are summed under their common name."""
-        where = self._narrowed({}, scoped=True)
-        if where is None:
+        """Return the sums of all journals in the caller's scope.
+
+        Accounts of subjects (`name:subject`) are summed under their common name.
+        """
+        scope_filter = self._narrowed({}, scoped=True)
+        if scope_filter is None:
             return []
-        name = {"$arrayElemAt": [{"$split": ["$legs.account", ":"]}, 0]}
+        account_name = {"$arrayElemAt": [{"$split": ["$legs.account", ":"]}, 0]}
         group = {
-            "_id": {"book": "$book", "account": name, "side": "$legs.side"},
+            "_id": {"book": "$book", "account": account_name, "side": "$legs.side"},
             "amount_idr": {"$sum": "$legs.amount_idr"},
         }
         rows = await self.tx.db.aggregate(
             self.collection,
-            [{"$match": dict(where)}, {"$unwind": "$legs"}, {"$group": group}],
+            [{"$match": dict(scope_filter)}, {"$unwind": "$legs"}, {"$group": group}],
             session=self.tx.session,
         )
         return [

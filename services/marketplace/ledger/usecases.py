@@ -1,9 +1,15 @@
-"""What happens: journals are posted. `post_journal` is their only writer."""
+"""Use cases of the books.
+
+`post_journal` and `reverse_journals` are the only writers of journals.
+Not here: rules, and which legs a sale has (proceeds).
+"""
 
 from __future__ import annotations
 
+from chassis.persistence.store import Page
 from services.marketplace.ledger import rules
-from services.marketplace.ledger.rules import Book, Journal, Leg, Side, credit, debit, premi_payable
+from services.marketplace.ledger.rules import Book, Journal, Leg, credit, debit, premi_payable
+from services.marketplace.ledger.store import AccountSum
 from services.marketplace.transaction import Transaction
 from services.marketplace.zones import local_day
 
@@ -18,7 +24,10 @@ async def post_journal(
     tx: Transaction,
     policy_id: str = "",
 ) -> Journal:
-    """Write one journal of the Lapas in this transaction, dated today in its zone; refused unless it is sound. The key makes it once."""
+    """Post one journal in the book of the Lapas, dated today in its zone.
+
+    The key makes a second posting of the same fact a duplicate.
+    """
     journal = Journal(
         id=key,
         book=Book.LAPAS,
@@ -35,43 +44,47 @@ async def post_journal(
 
 
 async def reverse_journals(source: str, *, zone: str, tx: Transaction) -> list[Journal]:
-    """Undo all journals of a source that are not undone yet; those that were."""
-    journals = await tx.journals.list_by_source(source)
-    undone = {journal.reverses for journal in journals}
-    standing = [
-        journal for journal in journals if not journal.reverses and journal.id not in undone
-    ]
-    for journal in standing:
-        undoing = rules.reverse(
+    """Reverse all journals of a source that are not reversed yet, and return these journals."""
+    journals = rules.list_unreversed(await tx.journals.list_by_source(source))
+    for journal in journals:
+        reversal = rules.reverse(
             journal,
             key=f"reversal:{journal.id}",
             effective_on=local_day(tx.now, zone),
             posted_at=tx.now,
             actor=tx.caller.subject,
         )
-        tx.journals.add(undoing, scoped=False)
-    return standing
+        tx.journals.add(reversal, scoped=False)
+    return journals
 
 
 async def move_premi(from_ref: str, into_ref: str, event_id: str, tx: Transaction) -> None:
-    """Move what is owed to a merged participant to the surviving one, Lapas by Lapas; a repeat finds nothing left to move."""
+    """Move the premi owed to a merged participant to the surviving one, Lapas by Lapas.
+
+    A repeat finds a balance of zero and posts nothing.
+    """
     account = premi_payable(from_ref)
-    owed: dict[str, int] = {}
-    for journal in await tx.journals.list_by_account(account):
-        for leg in journal.legs:
-            if leg.account == account:
-                owed[journal.facility_id] = owed.get(journal.facility_id, 0) + (
-                    leg.amount_idr if leg.side is Side.CREDIT else -leg.amount_idr
-                )
-    for facility_id, amount in sorted(owed.items()):
-        if amount > 0:
-            legs = (debit(account, amount), credit(premi_payable(into_ref), amount))
-            zone = await tx.workshops.get_zone(facility_id)
-            await post_journal(
-                f"merge:{facility_id}:{event_id}",
-                legs,
-                facility_id=facility_id,
-                zone=zone,
-                source=f"merge:{from_ref}",
-                tx=tx,
-            )
+    journals = await tx.journals.list_by_account(account)
+    for facility_id, amount in sorted(rules.sum_owed_by_facility(journals, account).items()):
+        if amount <= 0:
+            continue
+        await post_journal(
+            f"merge:{facility_id}:{event_id}",
+            (debit(account, amount), credit(premi_payable(into_ref), amount)),
+            facility_id=facility_id,
+            zone=await tx.workshops.get_zone(facility_id),
+            source=f"merge:{from_ref}",
+            tx=tx,
+        )
+
+
+async def list_journals(
+    source: str | None, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Journal]:
+    """Return one page of journals, of one source or all."""
+    return await tx.journals.list_page(source, cursor, limit)
+
+
+async def sum_journals(tx: Transaction) -> list[AccountSum]:
+    """Return the sums of all journals by book, account and side."""
+    return await tx.journals.sum_by_account()

@@ -1,1 +1,1 @@
-"""Figures: what is measured now and then of what this service keeps, for those who watch it."""
+"""Scheduled gauges of marketplace: differences in stock and in the books, and what is owed."""

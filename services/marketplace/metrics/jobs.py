@@ -1,4 +1,7 @@
-"""The leased job that counts all stock again and sums the books. Not here: what the figures mean for an alert (deploy/monitoring), and how a gap is mended."""
+"""The leased job that counts all stock again and sums the books.
+
+Not here: when a gauge alerts (deploy/monitoring), how a difference is repaired (runbooks).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from functools import partial
 from chassis import telemetry
 from chassis.jobs.scheduled_gauges import ScheduledGauge
 from chassis.persistence.transactions import Runner
-from services.marketplace.metrics import rules
-from services.marketplace.stock.store import Recount
+from services.marketplace.metrics import rules, usecases
 from services.marketplace.transaction import Transaction
 
-CHECK_INTERVAL_SECONDS, PAGE_SIZE, MAX_LOGGED_STOCKS = 900.0, 500, 20
+CHECK_INTERVAL_SECONDS = 900.0
+PAGE_SIZE = 500
+MAX_LOGGED_STOCKS = 20
 STOCK_DIFFERENCE = ScheduledGauge(
     "marketplace_stock_difference_units",
     "Units by which balances of stock differ from the sum of their movements",
@@ -33,39 +37,30 @@ log = telemetry.log(__name__)
 
 
 class StockAndBooksCheck:
-    """Counts stock page by page from turn to turn, and at the end of a round sums the books."""
+    """Counts one page of stock per call; after the last page it sums the books."""
 
     def __init__(self) -> None:
-        self._last_stock_id, self._difference_units = "", 0
+        self._last_stock_id = ""
+        self._difference_units = 0
 
     async def __call__(self, run: Runner[Transaction]) -> bool:
-        """One page; True while there are more."""
-        page = await run(partial(_recount_stock, self._last_stock_id))
-        differing = [one for one in page if one.gap]
+        """Count one page of stock. Returns True while there are more."""
+        page = await run(partial(usecases.recount_stock, self._last_stock_id, PAGE_SIZE))
+        differing = [recount for recount in page if recount.gap]
         if differing:
             log.error(
                 "stock_differs",
-                stocks=[one.id for one in differing[:MAX_LOGGED_STOCKS]],
+                stocks=[recount.id for recount in differing[:MAX_LOGGED_STOCKS]],
                 found=len(differing),
             )
-        self._difference_units += sum(one.gap for one in differing)
+        self._difference_units += sum(recount.gap for recount in differing)
         if len(page) == PAGE_SIZE:
             self._last_stock_id = page[-1].id
             return True
         STOCK_DIFFERENCE.set(self._difference_units)
-        self._last_stock_id, self._difference_units = "", 0
-        await run(_measure_books)
+        self._last_stock_id = ""
+        self._difference_units = 0
+        sums = await run(usecases.sum_books)
+        BOOK_DIFFERENCE.set_by_label(rules.book_differences(sums))
+        AMOUNT_OWED.set_by_label(rules.amounts_owed(sums))
         return False
-
-
-async def _recount_stock(after: str, tx: Transaction) -> list[Recount]:
-    return await tx.stocks.recount(after, PAGE_SIZE)
-
-
-async def _measure_books(tx: Transaction) -> None:
-    sums = [
-        (one["book"], one["account"], one["side"], one["amount_idr"])
-        for one in await tx.journals.sum_by_account()
-    ]
-    BOOK_DIFFERENCE.set_by_label(rules.book_differences(sums))
-    AMOUNT_OWED.set_by_label(rules.amounts_owed(sums))

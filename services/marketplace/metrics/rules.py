@@ -1,27 +1,43 @@
-"""What is allowed: nothing here; what the figures of the books are, from their sums alone."""
+"""The figures of the books, computed from the sums of their accounts.
+
+Not here: a rule that refuses anything.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from services.marketplace.ledger.rules import PNBP_PAYABLE, Book, Side
 
-AccountTotal = tuple[str, str, str, int]  # book, account, side, rupiah
+PARTY_BY_PAYABLE: Mapping[str, str] = {PNBP_PAYABLE: "pnbp", "utang_premi": "premi"}
 
 
-def book_differences(sums: Iterable[AccountTotal]) -> Mapping[str, int]:
-    """By book, how many rupiah its two sides differ by; 0 = it balances."""
-    gaps = dict.fromkeys((str(book) for book in Book), 0)
-    for book, _, side, amount_idr in sums:
-        gaps[book] += amount_idr if side == Side.DEBIT else -amount_idr
-    return {book: abs(gap) for book, gap in gaps.items()}
+class AccountTotal(NamedTuple):
+    """The sum of one side of one account in one book, in rupiah."""
+
+    book: str
+    account: str
+    side: str
+    amount_idr: int
 
 
-def amounts_owed(sums: Iterable[AccountTotal]) -> Mapping[str, int]:
-    """What the Lapas together still owe, in rupiah: to the State as PNBP, and to all participants together as premi."""
-    named = {PNBP_PAYABLE: "pnbp", "utang_premi": "premi"}
-    open_ = dict.fromkeys(named.values(), 0)
-    for book, account, side, amount_idr in sums:
-        if book == Book.LAPAS and account in named:
-            open_[named[account]] += amount_idr if side == Side.CREDIT else -amount_idr
-    return open_
+def book_differences(totals: Iterable[AccountTotal]) -> Mapping[str, int]:
+    """Return by how many rupiah the two sides of each book differ; 0 means it balances."""
+    differences = {str(book): 0 for book in Book}
+    for row in totals:
+        is_debit = row.side == Side.DEBIT
+        differences[row.book] += row.amount_idr if is_debit else -row.amount_idr
+    return {book: abs(difference) for book, difference in differences.items()}
+
+
+def amounts_owed(totals: Iterable[AccountTotal]) -> Mapping[str, int]:
+    """Return what all Lapas together still owe, in rupiah, as PNBP and as premi."""
+    owed = dict.fromkeys(PARTY_BY_PAYABLE.values(), 0)
+    for row in totals:
+        party = PARTY_BY_PAYABLE.get(row.account)
+        if party is None or row.book != Book.LAPAS:
+            continue
+        is_credit = row.side == Side.CREDIT
+        owed[party] += row.amount_idr if is_credit else -row.amount_idr
+    return owed

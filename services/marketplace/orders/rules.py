@@ -1,20 +1,34 @@
-"""What is allowed: orders. Price, cost, batches and policy are frozen when an order is placed; its states change by the table below and no other way."""
+"""Rules of orders.
+
+Price, cost, batches and policy are frozen when an order is placed. States change by the table
+`TRANSITIONS` only.
+Not here: what a payment provider reports (payments).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
-from chassis.errors import Conflict, NotFound
+from chassis.errors import Conflict, NotFound, Refused
+from services.marketplace.carts.rules import Cart
 from services.marketplace.events import ProceedsSplit
 from services.marketplace.money import Rupiah, total
-from services.marketplace.payments.rules import Charge
-from services.marketplace.policies.rules import PolicyTerms
+from services.marketplace.policies.rules import PolicyTerms, SplitPolicy, select_policy
 from services.marketplace.proceeds.rules import Division
-from services.marketplace.stock.rules import HeldStock, Portion, distribute_portions, stock_id
+from services.marketplace.products.rules import Product
+from services.marketplace.stock.rules import (
+    HeldStock,
+    Portion,
+    ReservationState,
+    contention_key,
+    distribute_portions,
+    sku_of,
+    stock_id,
+)
 
 OrderId = NewType("OrderId", str)
 
@@ -24,7 +38,7 @@ class OrderUnknown(NotFound):
 
 
 class OrderTransitionRefused(Conflict):
-    """The order's state does not know this step."""
+    """The state of the order does not allow this step."""
 
     title = "Langkah ini tidak mungkin pada keadaan pesanan sekarang"
 
@@ -63,6 +77,13 @@ class OrderNotReversible(OrderTransitionRefused):
 
 class NotDividedYet(NotFound):
     title = "Hasil penjualan pesanan ini belum dibagi karena belum dibayar"
+
+
+class ContactMissing(Refused):
+    """The buyer gave neither phone nor e-mail."""
+
+    title = "Isi nomor telepon atau alamat surel"
+    field = "phone"
 
 
 class OrderState(StrEnum):
@@ -105,7 +126,7 @@ TRANSITIONS: Mapping[tuple[OrderState, OrderStep], OrderState] = {
     (OrderState.PAID, OrderStep.REVERSE): OrderState.PAYMENT_REVERSED,
     (OrderState.PACKED, OrderStep.REVERSE): OrderState.PAYMENT_REVERSED,
 }
-"""Every step an order may take. What is not here raises the error of its step."""
+"""Every allowed step. A step that is not listed raises its error in `REFUSAL_BY_STEP`."""
 
 REFUSAL_BY_STEP: Mapping[OrderStep, type[OrderTransitionRefused]] = {
     OrderStep.REQUEST_PAYMENT: OrderNotPayable,
@@ -121,15 +142,21 @@ REFUSAL_BY_STEP: Mapping[OrderStep, type[OrderTransitionRefused]] = {
 
 UNPAID_STATES = frozenset({OrderState.PLACED, OrderState.AWAITING_PAYMENT})
 PAID_UNSHIPPED_STATES = frozenset({OrderState.PAID, OrderState.PACKED})
-"""Paid for and still in the house."""
+"""Paid, and the goods are still in stock."""
 
 SHIPPED_STATES = frozenset({OrderState.SHIPPED, OrderState.DELIVERED, OrderState.COMPLETED})
-"""Paid for and out of the house."""
+"""Paid, and the goods have left the stock."""
+
+RESERVATION_STATE_BY_STEP: Mapping[OrderStep, ReservationState] = {
+    OrderStep.EXPIRE: ReservationState.EXPIRED,
+    OrderStep.CANCEL: ReservationState.RELEASED,
+}
+"""The resolution of the reservation, by the step that closes an unpaid order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """Who receives the goods: nothing more than delivery needs."""
+    """The recipient of the goods, with only what delivery needs."""
 
     name: str
     phone: str
@@ -139,7 +166,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
-    """What was bought, frozen: price, the batches and cost it comes from, the terms its proceeds are shared by."""
+    """One line of an order, frozen: price, batches with their cost, and terms of the split."""
 
     number: int
     sku: str
@@ -159,8 +186,23 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """A charge opened at a payment provider, and what the buyer needs to pay it."""
+
+    provider: str
+    order_ref: str
+    txn_id: str
+    method: str
+    qr_string: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One buyer's order at one Lapas. `token` opens it to whoever holds it; `order_ref` names its charge at the payment gateway."""
+    """One buyer's order at one Lapas.
+
+    Anyone who holds `token` may read the order. `order_ref` names its charge at the provider.
+    """
 
     id: OrderId
     facility_id: str
@@ -184,80 +226,145 @@ class Order:
 
     @property
     def order_ref(self) -> str:
-        """The name of the first and only attempt to pay it."""
+        """The reference of its charge: the first and only attempt to pay the order."""
         return f"{self.id}-1"
 
 
-def assign_portions(
-    lines: Sequence[OrderLine], portions_by_sku: Mapping[str, Sequence[Portion]]
-) -> tuple[OrderLine, ...]:
-    """The lines with their goods: `held` has the portions of each SKU, which the lines of that SKU share in their order."""
-    portions: dict[int, tuple[Portion, ...]] = {}
-    for sku, parts in portions_by_sku.items():
-        places = [place for place, line in enumerate(lines) if line.sku == sku]
-        portions.update(
-            zip(
-                places,
-                distribute_portions(parts, [lines[place].qty for place in places]),
-                strict=True,
-            )
+def require_contact(contact: Contact) -> None:
+    """Require a phone number or an e-mail address. Raises ContactMissing."""
+    if not contact.phone and not contact.email:
+        raise ContactMissing
+
+
+def require_divided(order: Order) -> None:
+    """Require a paid order, whose proceeds are divided. Raises NotDividedYet."""
+    if order.paid_at is None:
+        raise NotDividedYet
+
+
+def require_unpaid(order: Order, step: OrderStep) -> None:
+    """Require an unpaid order for a closing step. Raises the error of the step."""
+    if order.state not in UNPAID_STATES:
+        raise REFUSAL_BY_STEP[step](state=order.state)
+
+
+def freeze_lines(
+    cart: Cart, products: Mapping[str, Product], policies: Sequence[SplitPolicy], day: date
+) -> list[OrderLine]:
+    """Return the lines of a cart with price and policy of this day, without goods yet.
+
+    `products` are by SKU. Raises NoPolicyInEffect.
+    """
+    lines: list[OrderLine] = []
+    for number, cart_line in enumerate(cart.lines, start=1):
+        product = products[cart_line.sku]
+        policy = select_policy(
+            policies,
+            workshop_id=product.workshop_id,
+            product_class=product.product_class,
+            day=day,
         )
-    return tuple(replace(line, portions=portions[place]) for place, line in enumerate(lines))
+        line = OrderLine(
+            number=number,
+            sku=cart_line.sku,
+            product_id=product.id,
+            title=product.title,
+            workshop_id=product.workshop_id,
+            product_class=product.product_class,
+            qty=cart_line.qty,
+            unit_price_idr=cart_line.price_idr,
+            portions=(),
+            terms=policy.terms,
+        )
+        lines.append(line)
+    return lines
 
 
-def replace_goods(order: Order, portions_by_sku: Mapping[str, Sequence[Portion]]) -> Order:
-    """A late-paid order with the goods it gets now: price and terms stay, batches and cost are those of the goods."""
-    return replace(order, lines=assign_portions(order.lines, portions_by_sku))
+def assign_goods(lines: Sequence[OrderLine], goods: Sequence[HeldStock]) -> tuple[OrderLine, ...]:
+    """Return the lines with their goods; lines of one SKU share its portions in their order."""
+    portions: dict[int, tuple[Portion, ...]] = {}
+    for held in goods:
+        sku = sku_of(held.stock_id)
+        indexes = [index for index, line in enumerate(lines) if line.sku == sku]
+        quantities = [lines[index].qty for index in indexes]
+        shares = distribute_portions(held.portions, quantities)
+        portions.update(zip(indexes, shares, strict=True))
+    return tuple(replace(line, portions=portions[index]) for index, line in enumerate(lines))
+
+
+def replace_goods(order: Order, goods: Sequence[HeldStock]) -> Order:
+    """Return a late-paid order with the goods that it gets now.
+
+    Price and terms stay; batches and cost are those of the new goods.
+    """
+    return replace(order, lines=assign_goods(order.lines, goods))
 
 
 def goods_by_stock(order: Order) -> tuple[HeldStock, ...]:
-    """What the order holds of each stock, in the order of their ids."""
-    parts: dict[str, list[Portion]] = {}
+    """Return what the order holds of each stock, in the order of their ids."""
+    portions: dict[str, list[Portion]] = {}
     for line in order.lines:
-        parts.setdefault(stock_id(line.sku, order.location), []).extend(line.portions)
-    return tuple(HeldStock(stock_id=key, portions=tuple(parts[key])) for key in sorted(parts))
+        portions.setdefault(stock_id(line.sku, order.location), []).extend(line.portions)
+    return tuple(HeldStock(stock_id=key, portions=tuple(portions[key])) for key in sorted(portions))
+
+
+def contended_stock(order: Order) -> list[str]:
+    """Return the contended documents that change with the goods of the order."""
+    return [contention_key(held.stock_id) for held in goods_by_stock(order)]
+
+
+def count_pieces_by_batch(line: OrderLine) -> dict[str, int]:
+    """Return how many pieces of the line come from each batch."""
+    pieces: dict[str, int] = {}
+    for portion in line.portions:
+        pieces[portion.batch_id] = pieces.get(portion.batch_id, 0) + portion.qty
+    return pieces
 
 
 def order_id_from_ref(order_ref: str) -> OrderId:
-    """The order that a payment reference speaks of."""
+    """Return the order that a payment reference names."""
     return OrderId(order_ref.rpartition("-")[0])
 
 
 def take_step(order: Order, step: OrderStep) -> Order:
-    """The order after one step of the table; the step's own error when its state does not know it."""
-    after = TRANSITIONS.get((order.state, step))
-    if after is None:
+    """Return the order after one step of the table. Raises the step's error if not allowed."""
+    state = TRANSITIONS.get((order.state, step))
+    if state is None:
         raise REFUSAL_BY_STEP[step](state=order.state)
-    return replace(order, state=after)
+    return replace(order, state=state)
 
 
 def request_payment(order: Order, charge: Charge, grace: timedelta) -> Order:
-    """A charge was opened: the goods stay reserved until it expires, and a little longer, because news of a settlement travels."""
-    return replace(
-        take_step(order, OrderStep.REQUEST_PAYMENT),
-        charge=charge,
-        expires_at=max(order.expires_at, charge.expires_at + grace),
-    )
+    """Record the charge; the goods stay reserved until it expires, plus the grace period.
+
+    The grace period exists because a settlement notification can arrive after the expiry.
+    """
+    requested = take_step(order, OrderStep.REQUEST_PAYMENT)
+    expires_at = max(order.expires_at, charge.expires_at + grace)
+    return replace(requested, charge=charge, expires_at=expires_at)
 
 
 def pay(
     order: Order, divisions: Sequence[Division], now: datetime
 ) -> tuple[Order, list[ProceedsSplit]]:
-    """The money came in and was divided, one division per line. An order whose charge we had not yet written down is paid all the same."""
-    payable = (
-        replace(order, state=OrderState.AWAITING_PAYMENT)
-        if order.state is OrderState.PLACED
-        else order
-    )
-    return replace(take_step(payable, OrderStep.PAY), paid_at=now), _split_events(order, divisions)
+    """Pay the order and publish its split; `divisions` has one entry per line.
+
+    An order can be paid before its charge is recorded here.
+    """
+    payable = order
+    if order.state is OrderState.PLACED:
+        payable = replace(order, state=OrderState.AWAITING_PAYMENT)
+    paid = replace(take_step(payable, OrderStep.PAY), paid_at=now)
+    return paid, _split_events(paid, divisions)
 
 
 def _split_events(order: Order, divisions: Sequence[Division]) -> list[ProceedsSplit]:
+    """Return one event per workshop and product class, with rupiah per party."""
     sums: dict[tuple[str, str], dict[str, int]] = {}
     for line, division in zip(order.lines, divisions, strict=True):
-        sum_ = sums.setdefault((line.workshop_id, line.product_class), {})
+        amounts = sums.setdefault((line.workshop_id, line.product_class), {})
         for party, amount in division.amounts_by_party.items():
-            sum_[party] = sum_.get(party, 0) + amount
+            amounts[party] = amounts.get(party, 0) + amount
     return [
         ProceedsSplit(
             order_id=order.id,

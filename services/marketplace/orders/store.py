@@ -1,4 +1,7 @@
-"""How orders are kept."""
+"""The stored orders.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from services.marketplace.orders.rules import UNPAID_STATES, Order, OrderState, 
 
 
 class Orders(Store[Order]):
-    """Officers see the orders of their Lapas; whoever holds an order's token sees that order."""
+    """The orders. Officers see those of their Lapas, a buyer sees one by its token."""
 
     kind = Order
     collection = "orders"
@@ -23,15 +26,20 @@ class Orders(Store[Order]):
     )
     secret = frozenset({"contact", "token", "charge"})
 
-    async def get_by_token(self, order_id: str, token: str) -> Order:
-        """The order that this token opens; OrderUnknown for every other."""
+    async def get_by_token(
+        self, order_id: str, token: str, *, if_match: int | None = None
+    ) -> Order:
+        """Return the order that this token opens.
+
+        Raises OrderUnknown for any other order, VersionDiffers.
+        """
         order = await self.seek(order_id, scoped=False)
         if order is None or not hmac.compare_digest(order.token.encode(), token.encode()):
             raise OrderUnknown
-        return order
+        return await self.get(order_id, if_match=if_match, scoped=False)
 
     async def list_overdue(self, now: datetime, limit: int) -> list[Order]:
-        """Unpaid orders whose time is over, oldest first."""
+        """Return unpaid orders that have expired, oldest first."""
         return await self.find(
             {"state": {"$in": sorted(UNPAID_STATES)}, "expires_at": {"$lte": now}},
             sort=[("expires_at", 1)],
@@ -41,7 +49,7 @@ class Orders(Store[Order]):
     async def list_uncharged(
         self, placed_before: datetime, now: datetime, limit: int
     ) -> list[Order]:
-        """Orders whose charge nobody managed to open."""
+        """Return orders without a charge that were placed before a moment and have not expired."""
         return await self.find(
             {
                 "state": OrderState.PLACED,
@@ -54,5 +62,5 @@ class Orders(Store[Order]):
     async def list_page(
         self, state: OrderState | None, cursor: str | None, limit: int
     ) -> Page[Order]:
-        """The orders that the caller sees, in one state or all."""
+        """Return one page of the orders in the caller's scope, in one state or all."""
         return await self.page({"state": state} if state else {}, cursor=cursor, limit=limit)

@@ -1,4 +1,8 @@
-"""The embedded payment gateway for development and tests: its charges and the Midtrans-shaped notices it sends. Deterministic; no internet."""
+"""Rules of the payment simulator: its charges, and the signed notifications that it sends.
+
+Notifications have the format of Midtrans. The simulator is deterministic and uses no network.
+Not here: how notifications are processed (payments).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,8 @@ from services.marketplace.money import Rupiah
 from services.marketplace.payments import midtrans
 from services.marketplace.payments.rules import ChargeRefused
 
-PROVIDER, MERCHANT = "sandbox", "G-SANDBOX"
+PROVIDER = "sandbox"
+MERCHANT = "G-SANDBOX"
 CHARGE_LIFETIME = timedelta(minutes=15)
 _PROVIDER_ZONE = ZoneInfo("Asia/Jakarta")
 
@@ -26,7 +31,7 @@ class SimulatedChargeUnknown(NotFound):
 
 
 class Command(StrEnum):
-    """What a tester makes the sandbox do."""
+    """What a tester can make the simulator do."""
 
     PAY = "pay"
     DUPLICATE = "duplicate"
@@ -40,7 +45,7 @@ class Command(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedCharge:
-    """A charge at the sandbox; its id is our order_ref."""
+    """A charge of the simulator; its id is our order_ref."""
 
     id: str
     amount_idr: Rupiah
@@ -51,12 +56,12 @@ class SimulatedCharge:
 
     @property
     def txn_id(self) -> str:
-        """The sandbox's own id of it: the same for the same order_ref, always."""
+        """The simulator's transaction id: always the same for the same order_ref."""
         return named_id("sandbox", self.id)
 
     @property
     def qr_string(self) -> str:
-        """What a buyer would scan."""
+        """The text of the QR code that a buyer would scan."""
         return f"SANDBOX.QRIS.{self.id}.{self.amount_idr}"
 
 
@@ -71,7 +76,7 @@ _STATUS_CODES: Mapping[str, str] = {
 
 
 def open_charge(order_ref: str, amount_idr: Rupiah, now: datetime) -> SimulatedCharge:
-    """A new charge."""
+    """Open a charge."""
     return SimulatedCharge(
         id=order_ref,
         amount_idr=amount_idr,
@@ -82,27 +87,23 @@ def open_charge(order_ref: str, amount_idr: Rupiah, now: datetime) -> SimulatedC
 
 
 def current_status(charge: SimulatedCharge, now: datetime) -> str:
-    """Its status now: a pending charge expires by itself."""
-    return (
-        "expire"
-        if charge.transaction_status == "pending" and now >= charge.expires_at
-        else charge.transaction_status
-    )
+    """Return the status at this moment: a pending charge expires by itself."""
+    if charge.transaction_status == "pending" and now >= charge.expires_at:
+        return "expire"
+    return charge.transaction_status
 
 
 def cancel(charge: SimulatedCharge, now: datetime) -> SimulatedCharge:
-    """Cancel what is pending; everything else stays as it is."""
-    return (
-        replace(charge, transaction_status="cancel")
-        if current_status(charge, now) == "pending"
-        else charge
-    )
+    """Cancel a pending charge; any other stays unchanged."""
+    if current_status(charge, now) != "pending":
+        return charge
+    return replace(charge, transaction_status="cancel")
 
 
 def execute(charge: SimulatedCharge, command: Command, now: datetime) -> SimulatedCharge:
-    """What the command does to the charge itself."""
-    status = current_status(charge, now)
+    """Apply a command to the charge. Raises ChargeRefused when it cannot be paid."""
     if command in {Command.PAY, Command.PAY_WITHOUT_NOTICE}:
+        status = current_status(charge, now)
         if status not in {"pending", "settlement"}:
             raise ChargeRefused(transaction_status=status)
         return replace(charge, transaction_status="settlement")
@@ -116,38 +117,39 @@ def execute(charge: SimulatedCharge, command: Command, now: datetime) -> Simulat
 def build_notifications(
     charge: SimulatedCharge, command: Command, key: str, now: datetime
 ) -> list[bytes]:
-    """The notifications that the sandbox then sends, in their order."""
+    """Return the notifications that the simulator sends after a command, in their order."""
     status = current_status(charge, now)
-    if command is Command.PAY_WITHOUT_NOTICE:
-        return []
-    if command is Command.DUPLICATE:
-        return [build_notification(charge, status, key)] * 2
-    if command is Command.WRONG_SIGNATURE:
-        return [build_notification(charge, "settlement", f"not {key}")]
-    if command is Command.WRONG_AMOUNT:
-        return [
-            build_notification(
-                replace(charge, amount_idr=Rupiah(charge.amount_idr // 10)), "settlement", key
-            )
-        ]
-    if command is Command.CLAIM_REFUND:
-        return [build_notification(charge, "refund", key)]
-    return [build_notification(charge, status, key)]
+    match command:
+        case Command.PAY_WITHOUT_NOTICE:
+            return []
+        case Command.DUPLICATE:
+            return [build_notification(charge, status, key)] * 2
+        case Command.WRONG_SIGNATURE:
+            return [build_notification(charge, "settlement", f"not {key}")]
+        case Command.WRONG_AMOUNT:
+            underpaid = replace(charge, amount_idr=Rupiah(charge.amount_idr // 10))
+            return [build_notification(underpaid, "settlement", key)]
+        case Command.CLAIM_REFUND:
+            return [build_notification(charge, "refund", key)]
+        case _:
+            return [build_notification(charge, status, key)]
 
 
 def build_notification(charge: SimulatedCharge, status: str, key: str) -> bytes:
-    """One signed notification in the shape of Midtrans."""
-    code, amount = _STATUS_CODES[status], f"{charge.amount_idr}.00"
+    """Return one signed notification in the format of Midtrans."""
+    status_code = _STATUS_CODES[status]
+    gross_amount = f"{charge.amount_idr}.00"
+    signature = midtrans.compute_signature(charge.id, status_code, gross_amount, key)
     body = {
         "transaction_time": f"{charge.opened_at.astimezone(_PROVIDER_ZONE):%Y-%m-%d %H:%M:%S}",
         "transaction_status": status,
         "transaction_id": charge.txn_id,
-        "status_code": code,
-        "signature_key": midtrans.compute_signature(charge.id, code, amount, key),
+        "status_code": status_code,
+        "signature_key": signature,
         "payment_type": "qris",
         "order_id": charge.id,
         "merchant_id": MERCHANT,
-        "gross_amount": amount,
+        "gross_amount": gross_amount,
         "fraud_status": "accept",
         "currency": "IDR",
     }

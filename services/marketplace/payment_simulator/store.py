@@ -1,4 +1,7 @@
-"""How the sandbox keeps its charges: beside our own data, as a gateway would keep them at home."""
+"""The stored charges of the payment simulator, beside the data of the marketplace.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,17 @@
-"""What happens at the sandbox gateway: the port of a provider, over charges kept in our own database. Refused in production by the settings."""
+"""The payment simulator: the port of a provider over charges in our own database.
+
+The settings refuse it in production.
+Not here: rules.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from chassis.persistence.transactions import Runner
 from services.marketplace.money import Rupiah
+from services.marketplace.orders.rules import Charge
 from services.marketplace.payment_simulator import rules
 from services.marketplace.payment_simulator.rules import (
     MERCHANT,
@@ -15,21 +20,22 @@ from services.marketplace.payment_simulator.rules import (
     SimulatedCharge,
 )
 from services.marketplace.payments import midtrans
-from services.marketplace.payments.rules import Charge, Observation
+from services.marketplace.payments.rules import Observation
 from services.marketplace.transaction import Transaction
 
 
 class PaymentSimulator:
-    """A PaymentProvider. `run` is how it reaches its charges."""
+    """A PaymentProvider that reaches its charges through `run`."""
 
     name = PROVIDER
     merchant = MERCHANT
 
     def __init__(self, key: str, run: Runner[Transaction]) -> None:
-        self._key, self._run = key, run
+        self._key = key
+        self._run = run
 
     async def charge(self, order_ref: str, amount_idr: Rupiah) -> Charge:
-        """Open a charge, or give the one that is open under this reference."""
+        """Open a charge, or return the open charge of this reference."""
         charge = await self._run(partial(open_charge, order_ref, amount_idr))
         return Charge(
             provider=PROVIDER,
@@ -41,57 +47,62 @@ class PaymentSimulator:
         )
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Observation:
-        """What a notification says, if its signature is ours."""
+        """Return what a signed notification says."""
         del headers  # Midtrans signs in the body
-        return midtrans.to_observation(
-            midtrans.verify_signature(midtrans.parse_notification(body), self._key),
-            provider=PROVIDER,
-            body=body,
-        )
+        notification = midtrans.parse_notification(body)
+        verified = midtrans.verify_signature(notification, self._key)
+        return midtrans.to_observation(verified, provider=PROVIDER, body=body)
 
     async def fetch_status(self, order_ref: str) -> Observation | None:
-        """What the sandbox says of a charge when asked."""
+        """Query the status of a charge; None when there is none."""
         body = await self._run(partial(read_status, order_ref, self._key))
         return None if body is None else self.verify({}, body)
 
     async def cancel(self, order_ref: str) -> Observation | None:
-        """Close a pending charge; what the sandbox says of it afterwards."""
+        """Cancel a pending charge and return its status."""
         await self._run(partial(cancel, order_ref))
         return await self.fetch_status(order_ref)
 
     async def execute(self, order_ref: str, command: Command) -> list[bytes]:
-        """Do what a tester wants; the notifications that are sent then."""
+        """Execute a tester's command; returns the notifications that follow."""
         return await self._run(partial(execute_command, order_ref, command, self._key))
 
 
+SimulatorFactory = Callable[[Runner[Transaction]], PaymentSimulator]
+
+
 async def open_charge(order_ref: str, amount_idr: Rupiah, tx: Transaction) -> SimulatedCharge:
-    """Open a charge once."""
-    known = await tx.simulated_charges.seek(order_ref)
-    return known or tx.simulated_charges.add(rules.open_charge(order_ref, amount_idr, tx.now))
+    """Open a charge, once per reference."""
+    stored = await tx.simulated_charges.seek(order_ref)
+    if stored is not None:
+        return stored
+    return tx.simulated_charges.add(rules.open_charge(order_ref, amount_idr, tx.now))
 
 
 async def read_status(order_ref: str, key: str, tx: Transaction) -> bytes | None:
-    """The signed status of a charge."""
+    """Return the signed status of a charge; None when there is none."""
     charge = await tx.simulated_charges.seek(order_ref)
-    return (
-        None
-        if charge is None
-        else rules.build_notification(charge, rules.current_status(charge, tx.now), key)
-    )
+    if charge is None:
+        return None
+    return rules.build_notification(charge, rules.current_status(charge, tx.now), key)
 
 
 async def cancel(order_ref: str, tx: Transaction) -> None:
     """Cancel a charge that is pending."""
-    charge = await tx.simulated_charges.seek(order_ref)
-    if charge is not None and (after := rules.cancel(charge, tx.now)) != charge:
-        tx.simulated_charges.save(charge, after)
+    before = await tx.simulated_charges.seek(order_ref)
+    if before is None:
+        return
+    after = rules.cancel(before, tx.now)
+    if after != before:
+        tx.simulated_charges.save(before, after)
 
 
 async def execute_command(
     order_ref: str, command: Command, key: str, tx: Transaction
 ) -> list[bytes]:
-    """Do what a tester wants with a charge."""
-    charge = await tx.simulated_charges.get(order_ref)
-    after = rules.execute(charge, command, tx.now)
-    kept = tx.simulated_charges.save(charge, after) if after != charge else charge
-    return rules.build_notifications(kept, command, key, tx.now)
+    """Execute a tester's command on a charge; returns the notifications that follow."""
+    before = await tx.simulated_charges.get(order_ref)
+    after = rules.execute(before, command, tx.now)
+    if after != before:
+        after = tx.simulated_charges.save(before, after)
+    return rules.build_notifications(after, command, key, tx.now)

@@ -1,6 +1,9 @@
-"""The shape of Midtrans: notifications and status answers, and their signature (docs.midtrans.com, HTTP notification webhooks). Not here: sending anything.
+"""The format of Midtrans notifications and status answers, and their signature.
 
-The signature covers order_id, status_code and gross_amount, not transaction_status: what moves money or stock is confirmed by asking the gateway.
+Source: docs.midtrans.com, HTTP notification webhooks. The signature covers order_id, status_code
+and gross_amount, but not transaction_status. Therefore what moves money or stock is confirmed by
+a query to the provider.
+Not here: sending anything.
 """
 
 from __future__ import annotations
@@ -24,12 +27,16 @@ from services.marketplace.payments.rules import (
 )
 
 SUCCESS_CODE = "200"
+MAX_AMOUNT_CHARACTERS = len("999999999999.00")
 _WHOLE_RUPIAH = re.compile(r"(?a:\d+)\.00")
 _PROVIDER_ZONE = ZoneInfo("Asia/Jakarta")
 
 
 class MidtransNotification(BaseModel):
-    """The fields that we read of a notification or status answer; others are ignored. Strings stay exactly as received."""
+    """The fields that we read of a notification or status answer; others are ignored.
+
+    Strings stay exactly as received.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
@@ -75,62 +82,72 @@ _PAYMENT_STATUSES = {
 
 
 def compute_signature(order_id: str, status_code: str, gross_amount: str, server_key: str) -> str:
-    """SHA-512 of the four strings as they stand, in lower-case hex."""
-    return hashlib.sha512(f"{order_id}{status_code}{gross_amount}{server_key}".encode()).hexdigest()
+    """Return the SHA-512 of the four strings, unchanged and concatenated, in lower-case hex."""
+    signed = f"{order_id}{status_code}{gross_amount}{server_key}"
+    return hashlib.sha512(signed.encode()).hexdigest()
 
 
 def parse_notification(body: bytes) -> MidtransNotification:
-    """The notice in these bytes; NotificationMalformed otherwise."""
+    """Return the notification in these bytes. Raises NotificationMalformed."""
     try:
         return MidtransNotification.model_validate_json(body)
     except ValidationError:
         raise NotificationMalformed from None
 
 
-def verify_signature(notice: MidtransNotification, server_key: str) -> MidtransNotification:
-    """The notice, if its signature is the provider's (compared in constant time); NotificationForged otherwise."""
+def verify_signature(notification: MidtransNotification, server_key: str) -> MidtransNotification:
+    """Return the notification if its signature is valid. Raises NotificationForged.
+
+    Signatures are compared in constant time.
+    """
     expected = compute_signature(
-        notice.order_id, notice.status_code, notice.gross_amount, server_key
+        notification.order_id, notification.status_code, notification.gross_amount, server_key
     )
-    if not hmac.compare_digest(expected.encode(), notice.signature_key.encode()):
+    if not hmac.compare_digest(expected.encode(), notification.signature_key.encode()):
         raise NotificationForged
-    return notice
+    return notification
 
 
-def to_observation(notice: MidtransNotification, *, provider: str, body: bytes) -> Observation:
-    """What a verified notice says, in our words. NotificationContradictory when it claims success under another status code than 200."""
+def to_observation(
+    notification: MidtransNotification, *, provider: str, body: bytes
+) -> Observation:
+    """Return what a verified notification says, in our terms.
+
+    Raises NotificationContradictory when it claims success under another status code than 200,
+    NotificationMalformed when its time cannot be read.
+    """
     try:
-        occurred_at = datetime.fromisoformat(notice.transaction_time).replace(tzinfo=_PROVIDER_ZONE)
+        local_time = datetime.fromisoformat(notification.transaction_time)
     except ValueError:
         raise NotificationMalformed from None
     return Observation(
         provider=provider,
-        txn_id=notice.transaction_id,
-        order_ref=notice.order_id,
-        status=_payment_status(notice),
-        amount_idr=parse_rupiah(notice.gross_amount),
-        currency=notice.currency,
-        merchant=notice.merchant_id,
-        occurred_at=occurred_at,
+        txn_id=notification.transaction_id,
+        order_ref=notification.order_id,
+        status=_payment_status(notification),
+        amount_idr=parse_rupiah(notification.gross_amount),
+        currency=notification.currency,
+        merchant=notification.merchant_id,
+        occurred_at=local_time.replace(tzinfo=_PROVIDER_ZONE),
         raw_hash=hashlib.sha256(body).hexdigest(),
-        refund_key=notice.refund_key,
+        refund_key=notification.refund_key,
     )
 
 
 def parse_rupiah(amount: str) -> Rupiah | None:
-    """The amount of a string such as `5539.00`; None when it is not whole rupiah in that form."""
-    return (
-        Rupiah(int(amount.partition(".")[0]))
-        if _WHOLE_RUPIAH.fullmatch(amount) and len(amount) <= len("999999999999.00")
-        else None
-    )
+    """Return the amount of a string such as `5539.00`; None if it is not whole rupiah."""
+    if len(amount) > MAX_AMOUNT_CHARACTERS or not _WHOLE_RUPIAH.fullmatch(amount):
+        return None
+    return Rupiah(int(amount.partition(".")[0]))
 
 
-def _payment_status(notice: MidtransNotification) -> PaymentStatus:
-    if notice.transaction_status not in {"settlement", "capture"}:
-        return _PAYMENT_STATUSES[notice.transaction_status]
-    if notice.status_code != SUCCESS_CODE:
+def _payment_status(notification: MidtransNotification) -> PaymentStatus:
+    if notification.transaction_status not in {"settlement", "capture"}:
+        return _PAYMENT_STATUSES[notification.transaction_status]
+    if notification.status_code != SUCCESS_CODE:
         raise NotificationContradictory
-    if notice.fraud_status in {None, "accept"}:
+    if notification.fraud_status in {None, "accept"}:
         return PaymentStatus.SETTLED
-    return PaymentStatus.AUTHORIZED if notice.fraud_status == "challenge" else PaymentStatus.DENIED
+    if notification.fraud_status == "challenge":
+        return PaymentStatus.AUTHORIZED
+    return PaymentStatus.DENIED

@@ -1,4 +1,9 @@
-"""What we say to a payment gateway and hear from it, outside transactions: charges opened, notifications heard, unpaid orders closed. Not here: what follows inside one."""
+"""The conversation with a payment provider, outside transactions.
+
+Opens charges, processes notifications and closes unpaid orders; each transaction lies between
+two remote calls.
+Not here: what happens inside a transaction (usecases).
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,15 @@ from datetime import timedelta
 from functools import partial
 
 from chassis.persistence.transactions import Runner
-from services.marketplace.orders import rules as orders_rules
 from services.marketplace.orders import usecases as orders
-from services.marketplace.orders.rules import UNPAID_STATES, Order, OrderState, OrderStep
+from services.marketplace.orders.rules import (
+    UNPAID_STATES,
+    Order,
+    OrderState,
+    OrderStep,
+    contended_stock,
+    require_unpaid,
+)
 from services.marketplace.payments import usecases
 from services.marketplace.payments.provider import PaymentProvider
 from services.marketplace.payments.rules import (
@@ -20,32 +31,51 @@ from services.marketplace.payments.rules import (
     NotificationMalformed,
     Observation,
     PaymentProviderUnreachable,
+    PaymentsClosed,
     PaymentUnknown,
     ProviderUnknown,
-    is_expected_payment,
+    needs_confirmation,
 )
-from services.marketplace.transaction import Transaction, without_idempotency_key
+from services.marketplace.transaction import Transaction
 
 PaymentProviderFactory = Callable[[Runner[Transaction]], PaymentProvider]
 MAX_ORDERS_PER_RUN = 50
 UNCHARGED_AFTER = timedelta(seconds=5)
 
 
-def contended_stock(order: Order) -> list[str]:
-    """The contended documents of what happens to an order's goods."""
-    return [f"stock/{held.stock_id}" for held in orders_rules.goods_by_stock(order)]
+def create_provider(
+    provider_factory: PaymentProviderFactory | None, run: Runner[Transaction]
+) -> PaymentProvider:
+    """Return the payment provider. Raises PaymentsClosed when none is configured."""
+    if provider_factory is None:
+        raise PaymentsClosed
+    return provider_factory(run)
 
 
 async def open_charge(
-    order: Order, grace: timedelta, payment_provider: PaymentProvider, run: Runner[Transaction]
+    order: Order, payment_provider: PaymentProvider, run: Runner[Transaction]
 ) -> Order:
-    """Open the charge of a placed order and write it down; safe to repeat."""
+    """Open the charge of a placed order and record it; safe to repeat.
+
+    Raises PaymentProviderUnreachable.
+    """
     if order.state is not OrderState.PLACED:
         return order
     charge = await payment_provider.charge(order.order_ref, order.total_idr)
-    return await without_idempotency_key(run)(
-        partial(orders.record_charge, order.id, charge, grace)
-    )
+    return await run(partial(orders.record_charge, order.id, charge))
+
+
+async def open_charge_if_reachable(
+    order: Order, payment_provider: PaymentProvider, run: Runner[Transaction]
+) -> Order:
+    """Open the charge, or return the order unchanged when the provider is unreachable.
+
+    The job `open-charges` opens the charge later.
+    """
+    try:
+        return await open_charge(order, payment_provider, run)
+    except PaymentProviderUnreachable:
+        return order
 
 
 async def process_notification(
@@ -55,73 +85,97 @@ async def process_notification(
     payment_provider: PaymentProvider,
     run: Runner[Transaction],
 ) -> Order:
-    """A notification came. Signature, then order, then amount; what moves money or stock counts only as the gateway itself confirms it when asked."""
+    """Process a notification: check its signature, then the order, then the amount.
+
+    What moves money or stock counts only as the provider itself confirms it when queried.
+    """
     if provider != payment_provider.name:
         raise ProviderUnknown
-    try:
-        said = payment_provider.verify(headers, body)
-    except (NotificationForged, NotificationMalformed, NotificationContradictory) as error:
-        await run(partial(usecases.note_refused_notification, provider, error.code))
-        raise
-    order = await run(partial(usecases.find_order, said.order_ref))
-    if said.status not in UNCONFIRMED_STATUSES and is_expected_payment(
-        said, order.total_idr, payment_provider.merchant
-    ):
-        asked = await payment_provider.fetch_status(said.order_ref)
-        if asked is None or asked.status is not said.status:
-            await run(partial(usecases.note_denied_notification, said, asked))
-        if asked is None:
-            raise PaymentUnknown
-        said = asked
-    return await _record_observation(said, order, payment_provider, run)
+    observation = await _verify(headers, body, payment_provider, run)
+    order = await run(partial(usecases.find_order, observation.order_ref))
+    if needs_confirmation(observation, order.total_idr, payment_provider.merchant):
+        observation = await _confirm(observation, payment_provider, run)
+    return await _record_observation(
+        observation, order, payment_provider, run, closing_step=OrderStep.EXPIRE
+    )
 
 
 async def close_unpaid(
     order: Order, step: OrderStep, payment_provider: PaymentProvider, run: Runner[Transaction]
 ) -> Order:
-    """Close an unpaid order, but ask the gateway first: a paid one is paid, an open charge is cancelled there. ChargeRefused when it can be neither."""
-    if order.state not in UNPAID_STATES:
-        raise orders_rules.REFUSAL_BY_STEP[step](state=order.state)
-    said = await payment_provider.fetch_status(order.order_ref)
-    if said is not None and said.status in UNCONFIRMED_STATUSES:
-        said = await payment_provider.cancel(order.order_ref)
-    if said is None:
-        return await run(
-            partial(usecases.close_uncharged_order, orders_rules.OrderId(order.id), step),
-            contended=contended_stock(order),
-        )
-    if said.status in UNCONFIRMED_STATUSES:
+    """Close an unpaid order after querying the provider.
+
+    An order that the provider reports as paid is paid; an open charge is cancelled there.
+    Raises ChargeRefused when the charge is neither paid nor cancelled.
+    """
+    require_unpaid(order, step)
+    observation = await payment_provider.fetch_status(order.order_ref)
+    if observation is not None and observation.status in UNCONFIRMED_STATUSES:
+        observation = await payment_provider.cancel(order.order_ref)
+    if observation is None:
+        command = partial(usecases.close_uncharged_order, order.id, step)
+        return await run(command, contended=contended_stock(order))
+    if observation.status in UNCONFIRMED_STATUSES:
         raise ChargeRefused
-    return await _record_observation(said, order, payment_provider, run, closing_step=step)
+    return await _record_observation(observation, order, payment_provider, run, closing_step=step)
 
 
 async def close_overdue(provider_factory: PaymentProviderFactory, run: Runner[Transaction]) -> bool:
-    """Expire the orders whose time is over; True when there may be more. While the gateway is away nothing expires."""
-    gateway, overdue = provider_factory(run), await run(_list_overdue)
-    closed = 0
+    """Expire overdue orders. Returns True when there may be more.
+
+    Nothing expires while the provider is unreachable.
+    """
+    payment_provider = provider_factory(run)
+    overdue = await run(partial(orders.list_overdue, MAX_ORDERS_PER_RUN))
+    closed_count = 0
     for order in overdue:
         try:
-            closed += (
-                await close_unpaid(order, OrderStep.EXPIRE, gateway, run)
-            ).state not in UNPAID_STATES
+            closed = await close_unpaid(order, OrderStep.EXPIRE, payment_provider, run)
         except ChargeRefused:
-            continue  # authorised and not yet settled: it comes again
+            continue  # authorised, not settled yet: a later run tries again
         except PaymentProviderUnreachable:
             return False
-    return closed > 0 and len(overdue) == MAX_ORDERS_PER_RUN
+        if closed.state not in UNPAID_STATES:
+            closed_count += 1
+    return closed_count > 0 and len(overdue) == MAX_ORDERS_PER_RUN
 
 
-async def open_charges(
-    provider_factory: PaymentProviderFactory, grace: timedelta, run: Runner[Transaction]
-) -> bool:
-    """Open the charges that checkout could not open; nothing while the gateway is away."""
-    gateway, placed = provider_factory(run), await run(_list_uncharged)
+async def open_charges(provider_factory: PaymentProviderFactory, run: Runner[Transaction]) -> bool:
+    """Open the charges that checkout could not open. Returns True when there may be more."""
+    payment_provider = provider_factory(run)
+    placed = await run(partial(orders.list_uncharged, UNCHARGED_AFTER, MAX_ORDERS_PER_RUN))
     for order in placed:
         try:
-            await open_charge(order, grace, gateway, run)
+            await open_charge(order, payment_provider, run)
         except PaymentProviderUnreachable:
             return False
     return len(placed) == MAX_ORDERS_PER_RUN
+
+
+async def _verify(
+    headers: Mapping[str, str],
+    body: bytes,
+    payment_provider: PaymentProvider,
+    run: Runner[Transaction],
+) -> Observation:
+    """Return what a signed notification says; a refused one leaves an audit row."""
+    try:
+        return payment_provider.verify(headers, body)
+    except (NotificationForged, NotificationMalformed, NotificationContradictory) as error:
+        await run(partial(usecases.note_refused_notification, payment_provider.name, error.code))
+        raise
+
+
+async def _confirm(
+    observation: Observation, payment_provider: PaymentProvider, run: Runner[Transaction]
+) -> Observation:
+    """Return what the provider says when queried; a difference leaves an audit row."""
+    confirmed = await payment_provider.fetch_status(observation.order_ref)
+    if confirmed is None or confirmed.status is not observation.status:
+        await run(partial(usecases.note_denied_notification, observation, confirmed))
+    if confirmed is None:
+        raise PaymentUnknown
+    return confirmed
 
 
 async def _record_observation(
@@ -129,23 +183,14 @@ async def _record_observation(
     order: Order,
     payment_provider: PaymentProvider,
     run: Runner[Transaction],
-    closing_step: OrderStep = OrderStep.EXPIRE,
+    *,
+    closing_step: OrderStep,
 ) -> Order:
     contended = [] if observation.status in UNCONFIRMED_STATUSES else contended_stock(order)
-    return await run(
-        partial(
-            usecases.record_observation,
-            observation,
-            payment_provider.merchant,
-            closing_step=closing_step,
-        ),
-        contended=contended,
+    command = partial(
+        usecases.record_observation,
+        observation,
+        payment_provider.merchant,
+        closing_step=closing_step,
     )
-
-
-async def _list_overdue(tx: Transaction) -> list[Order]:
-    return await tx.orders.list_overdue(tx.now, MAX_ORDERS_PER_RUN)
-
-
-async def _list_uncharged(tx: Transaction) -> list[Order]:
-    return await tx.orders.list_uncharged(tx.now - UNCHARGED_AFTER, tx.now, MAX_ORDERS_PER_RUN)
+    return await run(command, contended=contended)

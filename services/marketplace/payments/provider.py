@@ -1,4 +1,7 @@
-"""The port to a payment gateway: what every provider must be able to do. Not here: how one of them does it."""
+"""The port to a payment provider: what every provider must be able to do.
+
+Not here: any provider (payment_simulator is one).
+"""
 
 from __future__ import annotations
 
@@ -6,37 +9,43 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from services.marketplace.money import Rupiah
-from services.marketplace.payments.rules import Charge, Observation
+from services.marketplace.orders.rules import Charge
+from services.marketplace.payments.rules import Observation
 
 
 class PaymentProvider(Protocol):
-    """One provider. `order_ref` is ours; it names one attempt to pay one order and is never used for another.
+    """A payment provider.
 
-    Everything but `verify` may raise PaymentProviderUnreachable, and is called outside transactions.
+    `order_ref` is our reference. It names one attempt to pay one order and is never reused.
+    Every method but `verify` may raise PaymentProviderUnreachable, and is called outside
+    transactions.
     """
 
     @property
     def name(self) -> str:
-        """The provider's name in paths and events."""
+        """The name of the provider in paths and events."""
         ...
 
     @property
     def merchant(self) -> str:
-        """Our merchant id there; an observation that names another is not ours."""
+        """Our merchant id there; an observation with another merchant id is not ours."""
         ...
 
     async def charge(self, order_ref: str, amount_idr: Rupiah) -> Charge:
-        """Open a charge, or give the one that is open under this reference."""
+        """Open a charge, or return the open charge of this reference."""
         ...
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Observation:
-        """What a notification says; NotificationForged, NotificationMalformed or NotificationContradictory when it says nothing we may believe."""
+        """Return what a signed notification says.
+
+        Raises NotificationForged, NotificationMalformed or NotificationContradictory.
+        """
         ...
 
     async def fetch_status(self, order_ref: str) -> Observation | None:
-        """What the gateway says of this charge when asked; None when it knows none."""
+        """Query the status of a charge; None when the provider knows none."""
         ...
 
     async def cancel(self, order_ref: str) -> Observation | None:
-        """Close an unpaid charge; what the gateway says of it afterwards (a paid one stays paid)."""
+        """Cancel an unpaid charge and return its status; a paid charge stays paid."""
         ...

@@ -1,4 +1,8 @@
-"""What is allowed: payments as a fold of what their gateway told us. Amount and standing of a payment are never a field that somebody sets."""
+"""Rules of payments: the status of a payment follows from all events of its provider.
+
+No command sets the amount or the status of a payment.
+Not here: the format of a provider (midtrans).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,13 @@ from enum import StrEnum
 
 from chassis.errors import Busy, Conflict, Malformed, NotFound
 from services.marketplace.money import Rupiah
+from services.marketplace.orders.rules import (
+    PAID_UNSHIPPED_STATES,
+    SHIPPED_STATES,
+    UNPAID_STATES,
+    Order,
+    OrderState,
+)
 
 
 class NotificationMalformed(Malformed):
@@ -22,7 +33,7 @@ class NotificationForged(Malformed):
 
 
 class NotificationContradictory(Malformed):
-    """Its parts deny each other: success is claimed under a code that is not success."""
+    """The notification claims success under a status code that is not success."""
 
     title = "Isi notifikasi pembayaran saling bertentangan"
 
@@ -36,7 +47,7 @@ class PaymentUnknown(NotFound):
 
 
 class PaymentProviderUnreachable(Busy):
-    """The gateway does not answer: ask again later."""
+    """The provider does not answer; the same request may be sent again later."""
 
     code = "gateway_unreachable"
     title = "Penyedia pembayaran sedang tidak dapat dihubungi"
@@ -49,13 +60,13 @@ class PaymentsClosed(Busy):
 
 
 class ChargeRefused(Conflict):
-    """The gateway will not do that with this charge."""
+    """The provider refuses this operation on this charge."""
 
     title = "Penyedia pembayaran menolak permintaan"
 
 
 class PaymentStatus(StrEnum):
-    """What a gateway says of a charge, in our words."""
+    """The status of a charge, in our terms; a later member ranks above an earlier one."""
 
     PENDING = "pending"
     AUTHORIZED = "authorized"
@@ -78,17 +89,34 @@ REVERSAL_STATUSES = frozenset({PaymentStatus.REVERSED, PaymentStatus.CHARGEBACK}
 MANUAL_STATUSES = frozenset(
     {PaymentStatus.PARTIAL_REFUND, PaymentStatus.PARTIAL_CHARGEBACK, PaymentStatus.REFUNDED}
 )
-"""Money that moved at the gateway without us: a person decides what follows."""
+"""Money moved at the provider without a command of ours: an officer decides what follows."""
 
 UNCONFIRMED_STATUSES = frozenset({PaymentStatus.PENDING, PaymentStatus.AUTHORIZED})
-"""Statuses that move neither money nor stock: a signed notification suffices. All others are confirmed by asking the gateway."""
+"""Statuses that move neither money nor stock: a signed notification suffices.
+
+All others are confirmed by a query to the provider.
+"""
 
 _RANK = {status: rank for rank, status in enumerate(PaymentStatus)}
 
 
+class PaymentEffect(StrEnum):
+    """What a new status of a payment does to its order."""
+
+    PAY = "pay"
+    CLOSE = "close"
+    REVERSE = "reverse"
+    SETTLE_REFUND = "settle_refund"
+    ASK_OFFICER = "ask_officer"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a gateway said of one charge. `amount_idr` is None when the amount is not whole rupiah."""
+    """What a provider reported about one charge.
+
+    `amount_idr` is None when the reported amount is not whole rupiah.
+    """
 
     provider: str
     txn_id: str
@@ -103,13 +131,13 @@ class Observation:
 
     @property
     def event_id(self) -> str:
-        """What makes it the same observation when it comes again."""
+        """The id of its event: equal for a repeat of the same observation."""
         return f"{self.provider}/{self.txn_id}/{self.status}/{self.refund_key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentEvent:
-    """An accepted observation, append-only; its id is the observation's."""
+    """An accepted observation, append-only; its id is the observation's `event_id`."""
 
     id: str
     order_id: str
@@ -126,31 +154,36 @@ class PaymentEvent:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
-    """A charge opened at a gateway, and what the buyer needs to pay it."""
-
-    provider: str
-    order_ref: str
-    txn_id: str
-    method: str
-    qr_string: str
-    expires_at: datetime
+def require_order(order: Order | None) -> Order:
+    """Return the order of a payment. Raises PaymentUnknown when there is none."""
+    if order is None:
+        raise PaymentUnknown
+    return order
 
 
 def is_expected_payment(observation: Observation, amount_idr: Rupiah, merchant: str) -> bool:
-    """Whether it speaks of exactly this sum, in rupiah, paid to us."""
-    return (observation.amount_idr, observation.currency, observation.merchant) == (
-        amount_idr,
-        "IDR",
-        merchant,
-    )
+    """Return whether exactly this amount was paid in rupiah to our merchant id."""
+    if observation.currency != "IDR":
+        return False
+    if observation.merchant != merchant:
+        return False
+    return observation.amount_idr == amount_idr
+
+
+def needs_confirmation(observation: Observation, amount_idr: Rupiah, merchant: str) -> bool:
+    """Return whether the provider must confirm the observation before it counts.
+
+    An unexpected amount is not confirmed: it pays nothing and raises a task.
+    """
+    if observation.status in UNCONFIRMED_STATUSES:
+        return False
+    return is_expected_payment(observation, amount_idr, merchant)
 
 
 def accept(
     observation: Observation, *, order_id: str, facility_id: str, amount_idr: Rupiah, now: datetime
 ) -> PaymentEvent:
-    """The event that an observation becomes once its amount is known to be right."""
+    """Return the event of an observation whose amount is as expected."""
     return PaymentEvent(
         id=observation.event_id,
         order_id=order_id,
@@ -168,14 +201,45 @@ def accept(
 
 
 def derive_status(events: Iterable[PaymentEvent]) -> PaymentStatus:
-    """Where a payment stands, whatever the order and number of its events: the highest rank counts, in the order of Status.
+    """Return the status of a payment: the highest rank counts, in the order of PaymentStatus.
 
-    A denial of a settled transaction is its reversal (documented by Midtrans for Permata VA, Mandiri Bill and Indomaret).
+    The order and the number of the events do not matter. A denial of a settled transaction is its
+    reversal (documented by Midtrans for Permata VA, Mandiri Bill and Indomaret).
     """
-    seen: dict[str, set[PaymentStatus]] = {}
+    statuses_by_txn: dict[str, set[PaymentStatus]] = {}
     for event in events:
-        seen.setdefault(event.txn_id, set()).add(event.status)
-    standing = {status for statuses in seen.values() for status in statuses}
-    if any({PaymentStatus.SETTLED, PaymentStatus.DENIED} <= statuses for statuses in seen.values()):
-        standing.add(PaymentStatus.REVERSED)
-    return max(standing, key=_RANK.__getitem__, default=PaymentStatus.PENDING)
+        statuses_by_txn.setdefault(event.txn_id, set()).add(event.status)
+    highest = PaymentStatus.PENDING
+    for statuses in statuses_by_txn.values():
+        reached = set(statuses)
+        if PaymentStatus.SETTLED in statuses and PaymentStatus.DENIED in statuses:
+            reached.add(PaymentStatus.REVERSED)
+        highest = max(highest, *reached, key=_RANK.__getitem__)
+    return highest
+
+
+def is_same_outcome(before: PaymentStatus, after: PaymentStatus) -> bool:
+    """Return whether the change of status has no further effect; all reversals are alike."""
+    if after is before:
+        return True
+    return before in REVERSAL_STATUSES and after in REVERSAL_STATUSES
+
+
+def decide_effect(status: PaymentStatus, order_state: OrderState) -> PaymentEffect:
+    """Return what the new status of a payment does to its order.
+
+    SETTLE_REFUND: the order was never or is no longer paid, and what was owed back to the buyer
+    has gone back at the provider.
+    """
+    if status is PaymentStatus.SETTLED:
+        return PaymentEffect.PAY
+    if status in MANUAL_STATUSES:
+        return PaymentEffect.ASK_OFFICER
+    if order_state in UNPAID_STATES:
+        is_closing = status in CLOSING_STATUSES or status in REVERSAL_STATUSES
+        return PaymentEffect.CLOSE if is_closing else PaymentEffect.NONE
+    if status not in REVERSAL_STATUSES:
+        return PaymentEffect.NONE
+    if order_state in PAID_UNSHIPPED_STATES or order_state in SHIPPED_STATES:
+        return PaymentEffect.REVERSE
+    return PaymentEffect.SETTLE_REFUND

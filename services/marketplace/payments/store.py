@@ -1,4 +1,7 @@
-"""How payment events are kept."""
+"""The stored payment events.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from services.marketplace.payments.rules import PaymentEvent
 
 
 class PaymentEvents(Store[PaymentEvent]):
-    """Append-only; the id (provider, transaction, status, refund key) makes an observation count once."""
+    """The payment events, append-only.
+
+    The id (provider, transaction, status, refund key) makes an observation count once.
+    """
 
     kind = PaymentEvent
     collection = "payment_events"
@@ -16,9 +22,12 @@ class PaymentEvents(Store[PaymentEvent]):
     indexes = (Index("order_id"),)
 
     async def list_by_order(self, order_id: str) -> list[PaymentEvent]:
-        """All that was observed of an order's payment; unscoped, because a notification comes from nobody of a facility."""
+        """Return all payment events of an order.
+
+        Unscoped: the sender of a notification has no facility.
+        """
         return await self.find({"order_id": order_id}, scoped=False)
 
     async def list_page(self, order_id: str, cursor: str | None, limit: int) -> Page[PaymentEvent]:
-        """The payment events of an order that the caller sees."""
+        """Return one page of the payment events of an order in the caller's scope."""
         return await self.page({"order_id": order_id}, cursor=cursor, limit=limit)

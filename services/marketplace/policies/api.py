@@ -1,4 +1,7 @@
-"""How split policies are asked for."""
+"""Routes of split policies.
+
+Not here: which policy is in effect for an order (rules).
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ from services.marketplace.money import Bps
 from services.marketplace.policies import usecases
 from services.marketplace.policies.rules import (
     Party,
+    PolicyContent,
     PolicyId,
     PolicyState,
     Share,
     ShareBase,
     SplitPolicy,
-    check_content,
 )
-from services.marketplace.transaction import Run, Transaction
+from services.marketplace.transaction import Run
 from services.marketplace.zones import Zone
 
 router = APIRouter(prefix="/v1/split-policies", tags=["Kebijakan pembagian"])
@@ -74,7 +77,7 @@ class PolicyBody(BaseModel):
 
     @classmethod
     def of(cls, policy: SplitPolicy) -> Self:
-        """The body of a policy."""
+        """Return the body of a policy."""
         return cls(
             id=policy.id,
             version=policy.version,
@@ -96,31 +99,27 @@ class PolicyBody(BaseModel):
 
 
 @router.post("", status_code=201)
-async def draft_policy(body: PolicyIn, run: Run) -> PolicyBody:
-    """Draft the next version of a scope's policy. Refused unless its shares are the whole and it names its legal basis."""
+async def draft_policy(body: PolicyIn, run: Run, response: Response) -> PolicyBody:
+    """Draft the next version of the policy of a scope.
 
-    async def draft(tx: Transaction) -> SplitPolicy:
-        policy = SplitPolicy(
-            id=PolicyId(new_id()),
-            facility_id=body.facility_id,
-            zone=body.zone,
-            workshop_id=body.workshop_id,
-            product_class=body.product_class,
-            policy_version=0,
-            base=body.base,
-            shares=tuple(Share(party=share.party, bps=Bps(share.bps)) for share in body.shares),
-            effective_from=body.effective_from,
-            effective_to=body.effective_to,
-            legal_basis=body.legal_basis,
-            document_hash=body.document_hash,
-            needs_legal_confirmation=body.needs_legal_confirmation,
-            drafted_by=tx.caller.subject,
-            drafted_for=tx.caller.on_behalf_of,
-        )
-        check_content(policy)
-        return await usecases.draft(policy, tx)
-
-    return PolicyBody.of(await run(draft))
+    Refused unless the shares sum to 100 % and the policy names its legal basis.
+    """
+    content = PolicyContent(
+        facility_id=body.facility_id,
+        zone=body.zone,
+        workshop_id=body.workshop_id,
+        product_class=body.product_class,
+        base=body.base,
+        shares=tuple(Share(party=share.party, bps=Bps(share.bps)) for share in body.shares),
+        effective_from=body.effective_from,
+        effective_to=body.effective_to,
+        legal_basis=body.legal_basis,
+        document_hash=body.document_hash,
+        needs_legal_confirmation=body.needs_legal_confirmation,
+    )
+    policy = await run(partial(usecases.draft, PolicyId(new_id()), content))
+    dependencies.set_etag(response, policy)
+    return PolicyBody.of(policy)
 
 
 @router.get("")
@@ -130,52 +129,64 @@ async def list_policies(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[PolicyBody]:
-    """The policies of the caller's Lapas."""
-
-    async def read(tx: Transaction) -> paging.PageBody[PolicyBody]:
-        page = await tx.policies.list_page(state, cursor, limit)
-        return paging.PageBody(
-            items=[PolicyBody.of(policy) for policy in page.items], next_cursor=page.next_cursor
-        )
-
-    return await run(read)
+    """Return the policies of the caller's Lapas."""
+    page = await run(partial(usecases.list_policies, state, cursor, limit))
+    return paging.PageBody(
+        items=[PolicyBody.of(policy) for policy in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/{policy_id}")
 async def read_policy(policy_id: str, run: Run, response: Response) -> PolicyBody:
-    """One policy."""
-
-    async def read(tx: Transaction) -> SplitPolicy:
-        return await tx.policies.get(policy_id)
-
-    policy = await run(read)
+    """Return one policy."""
+    policy = await run(partial(usecases.read_policy, PolicyId(policy_id)))
     dependencies.set_etag(response, policy)
     return PolicyBody.of(policy)
 
 
 @router.post("/{policy_id}/proposal")
-async def propose_policy(policy_id: str, run: Run, if_match: dependencies.IfMatch) -> PolicyBody:
-    """Put a draft forward."""
-    return PolicyBody.of(await run(partial(usecases.propose, PolicyId(policy_id), if_match)))
+async def propose_policy(
+    policy_id: str, run: Run, version: dependencies.RequiredIfMatch, response: Response
+) -> PolicyBody:
+    """Propose a draft for approval."""
+    policy = await run(partial(usecases.propose, PolicyId(policy_id), version))
+    dependencies.set_etag(response, policy)
+    return PolicyBody.of(policy)
 
 
 @router.post("/{policy_id}/approval")
-async def approve_policy(policy_id: str, run: Run, if_match: dependencies.IfMatch) -> PolicyBody:
-    """Sign what another has proposed; never over another approved period of the same scope."""
-    return PolicyBody.of(await run(partial(usecases.approve, PolicyId(policy_id), if_match)))
+async def approve_policy(
+    policy_id: str, run: Run, version: dependencies.RequiredIfMatch, response: Response
+) -> PolicyBody:
+    """Approve a policy that another officer proposed.
+
+    Refused when its period overlaps another approved period of the same scope.
+    """
+    policy = await run(partial(usecases.approve, PolicyId(policy_id), version))
+    dependencies.set_etag(response, policy)
+    return PolicyBody.of(policy)
 
 
 @router.post("/{policy_id}/activation")
-async def activate_policy(policy_id: str, run: Run, if_match: dependencies.IfMatch) -> PolicyBody:
-    """Let an approved policy count from its first day on."""
-    return PolicyBody.of(await run(partial(usecases.activate, PolicyId(policy_id), if_match)))
+async def activate_policy(
+    policy_id: str, run: Run, version: dependencies.RequiredIfMatch, response: Response
+) -> PolicyBody:
+    """Activate an approved policy; it is in effect from its first day."""
+    policy = await run(partial(usecases.activate, PolicyId(policy_id), version))
+    dependencies.set_etag(response, policy)
+    return PolicyBody.of(policy)
 
 
 @router.post("/{policy_id}/retirement")
 async def retire_policy(
-    policy_id: str, body: RetirementIn, run: Run, if_match: dependencies.IfMatch
+    policy_id: str,
+    body: RetirementIn,
+    run: Run,
+    version: dependencies.RequiredIfMatch,
+    response: Response,
 ) -> PolicyBody:
     """Set the last day of a policy; orders placed under it keep it."""
-    return PolicyBody.of(
-        await run(partial(usecases.retire, PolicyId(policy_id), body.last_day, if_match))
-    )
+    command = partial(usecases.retire, PolicyId(policy_id), body.last_day, version)
+    policy = await run(command)
+    dependencies.set_etag(response, policy)
+    return PolicyBody.of(policy)

@@ -1,4 +1,8 @@
-"""What is allowed: split policies, how proceeds are shared. Versioned data with a legal basis and two signatures, never a constant."""
+"""Rules of split policies: how proceeds are shared.
+
+A policy is versioned data with a legal basis and two signatures, never a constant.
+Not here: the division of one order line (proceeds).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ class PolicyUnknown(NotFound):
 
 
 class PolicyBpsSum(Refused):
-    title = "Jumlah bagian harus tepat 10.000 bps"
+    title = "Jumlah semua bagian harus tepat 100 %"
     field = "shares"
 
 
@@ -63,7 +67,7 @@ class Party(StrEnum):
 
 
 class ShareBase(StrEnum):
-    """What the shares are taken of: the line total less its frozen cost, or the line total."""
+    """The amount that the shares divide: the line total, with or without its frozen cost."""
 
     NET_OF_COST = "net_of_cost"
     GROSS = "gross"
@@ -79,7 +83,7 @@ class PolicyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """One party's part; their order in the policy settles ties."""
+    """The share of one party. The order of shares in the policy settles ties."""
 
     party: Party
     bps: Bps
@@ -87,7 +91,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyTerms:
-    """What an order line keeps of the policy it was placed under, for ever."""
+    """The part of a policy that an order line freezes; it never changes."""
 
     policy_id: PolicyId
     policy_version: int
@@ -97,8 +101,28 @@ class PolicyTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyContent:
+    """The content of a policy as its drafter gives it.
+
+    The scope is the whole Lapas, narrowed by `workshop_id` and `product_class` if they are given.
+    """
+
+    facility_id: str
+    zone: Zone
+    workshop_id: str | None
+    product_class: str | None
+    base: ShareBase
+    shares: tuple[Share, ...]
+    effective_from: date
+    effective_to: date | None
+    legal_basis: str
+    document_hash: str
+    needs_legal_confirmation: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SplitPolicy:
-    """One version of how the proceeds of a scope are shared. Content never changes; a change is a new version."""
+    """One version of a split policy. Its content never changes; a change is a new version."""
 
     id: PolicyId
     facility_id: str
@@ -124,7 +148,7 @@ class SplitPolicy:
 
     @property
     def terms(self) -> PolicyTerms:
-        """What an order line freezes."""
+        """The terms that an order line freezes."""
         return PolicyTerms(
             policy_id=self.id,
             policy_version=self.policy_version,
@@ -135,28 +159,36 @@ class SplitPolicy:
 
     @property
     def specificity(self) -> int:
-        """How specific the scope is: workshop before product class before the facility."""
-        return 2 * (self.workshop_id is not None) + (self.product_class is not None)
+        """The rank of the scope: a workshop ranks above a product class, both above the Lapas."""
+        rank = 0
+        if self.workshop_id is not None:
+            rank += 2
+        if self.product_class is not None:
+            rank += 1
+        return rank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """The days for which one approved version of a scope stands."""
+    """The days for which one approved version of a scope is in effect."""
 
     policy_id: PolicyId
     first: date
     last: date | None
 
     def overlaps(self, other: Period) -> bool:
-        """Whether the two have a day in common."""
-        return (self.last is None or other.first <= self.last) and (
-            other.last is None or self.first <= other.last
-        )
+        """Return whether the two periods have a day in common."""
+        other_begins_in_time = self.last is None or other.first <= self.last
+        self_begins_in_time = other.last is None or self.first <= other.last
+        return other_begins_in_time and self_begins_in_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyScope:
-    """What all versions of one scope share: the last version number and the approved periods. Every approval writes it, so two never overlap."""
+    """The last version number and the approved periods of one scope.
+
+    Every approval writes this document, so two approvals cannot overlap.
+    """
 
     id: str
     facility_id: str
@@ -166,15 +198,46 @@ class PolicyScope:
 
 
 def scope_id(facility_id: str, workshop_id: str | None, product_class: str | None) -> str:
-    """The id of a scope."""
+    """Return the id of a scope."""
     return f"{facility_id}/{workshop_id or '*'}/{product_class or '*'}"
 
 
+def draft(
+    policy_id: PolicyId, content: PolicyContent, scope: PolicyScope, actor: Actor
+) -> tuple[SplitPolicy, PolicyScope]:
+    """Draft the next version of a scope's policy. Raises as `check_content` does."""
+    policy_version = scope.last_version + 1
+    policy = SplitPolicy(
+        id=policy_id,
+        facility_id=content.facility_id,
+        zone=content.zone,
+        workshop_id=content.workshop_id,
+        product_class=content.product_class,
+        policy_version=policy_version,
+        base=content.base,
+        shares=content.shares,
+        effective_from=content.effective_from,
+        effective_to=content.effective_to,
+        legal_basis=content.legal_basis,
+        document_hash=content.document_hash,
+        needs_legal_confirmation=content.needs_legal_confirmation,
+        drafted_by=actor.by,
+        drafted_for=actor.on_behalf_of,
+    )
+    check_content(policy)
+    return policy, replace(scope, last_version=policy_version)
+
+
 def check_content(policy: SplitPolicy) -> None:
-    """Refuse shares that are not the whole, a party named twice, a missing legal basis, or an empty period."""
-    if total(share.bps for share in policy.shares) != WHOLE_BPS:
-        raise PolicyBpsSum(bps=total(share.bps for share in policy.shares))
-    if len({share.party for share in policy.shares}) != len(policy.shares):
+    """Check the shares, the legal basis and the period.
+
+    Raises PolicyBpsSum, PolicyPartyTwice, PolicyLegalBasisMissing or PolicyPeriodInvalid.
+    """
+    bps = total(share.bps for share in policy.shares)
+    if bps != WHOLE_BPS:
+        raise PolicyBpsSum(bps=bps)
+    parties = {share.party for share in policy.shares}
+    if len(parties) != len(policy.shares):
         raise PolicyPartyTwice
     if not policy.legal_basis.strip() or not policy.document_hash:
         raise PolicyLegalBasisMissing
@@ -183,7 +246,7 @@ def check_content(policy: SplitPolicy) -> None:
 
 
 def propose(policy: SplitPolicy, actor: Actor) -> SplitPolicy:
-    """Put a draft forward under one's own name."""
+    """Propose a draft in the actor's name."""
     _require_state(policy, PolicyState.DRAFT)
     check_content(policy)
     return replace(
@@ -194,23 +257,27 @@ def propose(policy: SplitPolicy, actor: Actor) -> SplitPolicy:
 def approve(
     policy: SplitPolicy, scope: PolicyScope, actor: Actor, now: datetime
 ) -> tuple[SplitPolicy, PolicyScope]:
-    """The second signature: never the proposer's or for the proposer, never over another approved period of the same scope."""
+    """Approve a proposed policy: the second signature.
+
+    Raises PolicyOwnApproval when the approver drafted or proposed it, or acts for or through
+    somebody who did. Raises PolicyOverlaps when another approved period of the scope shares a day.
+    """
     _require_state(policy, PolicyState.PROPOSED)
-    if actor.conflicts_with(Actor(policy.proposed_by, policy.proposed_for)) or actor.conflicts_with(
-        Actor(policy.drafted_by, policy.drafted_for)
-    ):
+    proposer = Actor(policy.proposed_by, policy.proposed_for)
+    drafter = Actor(policy.drafted_by, policy.drafted_for)
+    if actor.conflicts_with(proposer) or actor.conflicts_with(drafter):
         raise PolicyOwnApproval
     check_content(policy)
     period = Period(policy_id=policy.id, first=policy.effective_from, last=policy.effective_to)
-    if met := next((other for other in scope.periods if period.overlaps(other)), None):
-        raise PolicyOverlaps(policy_id=met.policy_id)
-    return replace(
-        policy, state=PolicyState.APPROVED, approved_by=actor.by, approved_at=now
-    ), replace(scope, periods=(*scope.periods, period))
+    for approved_period in scope.periods:
+        if period.overlaps(approved_period):
+            raise PolicyOverlaps(policy_id=approved_period.policy_id)
+    approved = replace(policy, state=PolicyState.APPROVED, approved_by=actor.by, approved_at=now)
+    return approved, replace(scope, periods=(*scope.periods, period))
 
 
 def activate(policy: SplitPolicy) -> SplitPolicy:
-    """Let an approved policy count from its first day on."""
+    """Activate an approved policy; it is in effect from its first day."""
     _require_state(policy, PolicyState.APPROVED)
     return replace(policy, state=PolicyState.ACTIVE)
 
@@ -218,43 +285,53 @@ def activate(policy: SplitPolicy) -> SplitPolicy:
 def retire(
     policy: SplitPolicy, scope: PolicyScope, last_day: date, today: date
 ) -> tuple[SplitPolicy, PolicyScope]:
-    """Set the last day of an active policy: yesterday at the earliest, its own end at the latest. Orders placed under it keep it."""
+    """Set the last day of an active policy; orders placed under it keep it.
+
+    The earliest last day is yesterday, the latest is the policy's own end. Raises
+    PolicyPeriodInvalid.
+    """
     _require_state(policy, PolicyState.ACTIVE)
-    latest = policy.effective_to or last_day
-    if not max(policy.effective_from, today - timedelta(days=1)) <= last_day <= latest:
+    earliest = max(policy.effective_from, today - timedelta(days=1))
+    if last_day < earliest:
+        raise PolicyPeriodInvalid
+    if policy.effective_to is not None and last_day > policy.effective_to:
         raise PolicyPeriodInvalid
     periods = tuple(
         replace(period, last=last_day) if period.policy_id == policy.id else period
         for period in scope.periods
     )
-    return replace(policy, state=PolicyState.RETIRED, effective_to=last_day), replace(
-        scope, periods=periods
-    )
+    retired = replace(policy, state=PolicyState.RETIRED, effective_to=last_day)
+    return retired, replace(scope, periods=periods)
 
 
 def select_policy(
     policies: Iterable[SplitPolicy], *, workshop_id: str, product_class: str, day: date
 ) -> SplitPolicy:
-    """The most specific policy that counts for this workshop and product class on this day; NoPolicyInEffect when there is none."""
-    fitting = [policy for policy in policies if _covers(policy, workshop_id, product_class, day)]
-    if not fitting:
+    """Return the most specific policy in effect for this workshop and product class on this day.
+
+    Raises NoPolicyInEffect.
+    """
+    in_effect = [policy for policy in policies if _covers(policy, workshop_id, product_class, day)]
+    if not in_effect:
         raise NoPolicyInEffect
-    return max(fitting, key=lambda policy: policy.specificity)
+    return max(in_effect, key=lambda policy: policy.specificity)
 
 
 def share_weights(shares: Sequence[Share]) -> list[tuple[str, int]]:
-    """The shares as weights for `allocate`, in the policy's order."""
+    """Return the shares as weights for `allocate`, in the policy's order."""
     return [(share.party, share.bps) for share in shares]
 
 
 def _covers(policy: SplitPolicy, workshop_id: str, product_class: str, day: date) -> bool:
-    return (
-        policy.state in {PolicyState.ACTIVE, PolicyState.RETIRED}
-        and policy.effective_from <= day
-        and (policy.effective_to is None or day <= policy.effective_to)
-        and policy.workshop_id in {None, workshop_id}
-        and policy.product_class in {None, product_class}
-    )
+    if policy.state not in {PolicyState.ACTIVE, PolicyState.RETIRED}:
+        return False
+    if day < policy.effective_from:
+        return False
+    if policy.effective_to is not None and day > policy.effective_to:
+        return False
+    if policy.workshop_id not in {None, workshop_id}:
+        return False
+    return policy.product_class in {None, product_class}
 
 
 def _require_state(policy: SplitPolicy, state: PolicyState) -> None:

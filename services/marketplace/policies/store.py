@@ -1,4 +1,7 @@
-"""How split policies are kept."""
+"""The stored split policies and their scopes.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,17 @@ class Policies(Store[SplitPolicy]):
     schema = 2
 
     async def list_ever_active(self, facility_id: str) -> list[SplitPolicy]:
-        """All policies of a facility that count or have counted, for anybody: a buyer's order is placed under one."""
-        return await self.find(
-            {
-                "facility_id": facility_id,
-                "state": {"$in": [PolicyState.ACTIVE, PolicyState.RETIRED]},
-            },
-            scoped=False,
-        )
+        """Return all policies of a facility that are or were active.
+
+        Unscoped: a buyer has no facility, and an order is placed under one of these policies.
+        """
+        ever_active = {"$in": [PolicyState.ACTIVE, PolicyState.RETIRED]}
+        return await self.find({"facility_id": facility_id, "state": ever_active}, scoped=False)
 
     async def list_page(
         self, state: PolicyState | None, cursor: str | None, limit: int
     ) -> Page[SplitPolicy]:
-        """The policies that the caller sees, in one state or all."""
+        """Return one page of the policies in the caller's scope, in one state or all."""
         return await self.page({"state": state} if state else {}, cursor=cursor, limit=limit)
 
 

@@ -1,4 +1,7 @@
-"""How the money of one order line is divided, and the journals that say so. Not here: who may change a policy, when an order is paid."""
+"""Rules that divide the money of one order line, and the journal legs that record it.
+
+Not here: who may change a policy (policies), when an order is paid (orders).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,24 @@ from services.marketplace.ledger.rules import Journal, Leg, Side, credit, debit
 from services.marketplace.money import Rupiah, allocate, total
 from services.marketplace.policies.rules import Party, PolicyTerms, ShareBase, share_weights
 
-PREMI, PNBP, MODAL, COST = "premi", "pnbp", "modal", "biaya_produksi"
+COST = "biaya_produksi"
+PREMI = "premi"
+PNBP = "pnbp"
+MODAL = "modal"
 PARTIES = (COST, PREMI, PNBP, MODAL)
+
+PARTY_BY_ACCOUNT: Mapping[str, str] = {
+    ledger.PRODUCTION_COST: COST,
+    "utang_premi": PREMI,
+    ledger.PNBP_PAYABLE: PNBP,
+    ledger.CAPITAL_FUND: MODAL,
+}
+"""The party of each account, by the account's name without its subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchContribution:
-    """The part of a line that comes from one batch, and the work units of those who made that batch."""
+    """The pieces of a line that come from one batch, and the work units of those who made it."""
 
     batch_id: str
     qty: int
@@ -25,7 +39,10 @@ class BatchContribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Division:
-    """One line's money: the four parts sum to what the buyer paid. `shortfall` is cost that the sale did not bring back."""
+    """The division of one line: cost, premi, PNBP and capital sum to what the buyer paid.
+
+    `shortfall` is the production cost that the sale did not recover.
+    """
 
     cost: Rupiah
     premi: Mapping[str, Rupiah]
@@ -35,7 +52,7 @@ class Division:
 
     @property
     def amounts_by_party(self) -> dict[str, Rupiah]:
-        """The sum of each party's part; no person is named. The capital fund bears a shortfall."""
+        """The amount of each party, without persons. The capital fund bears a shortfall."""
         return {
             COST: Rupiah(self.cost + self.shortfall),
             PREMI: total(self.premi.values()),
@@ -49,66 +66,66 @@ def divide(
 ) -> Division:
     """Divide what was paid for a line.
 
-    Net of cost: the cost comes back first and the shares are of the rest; when nothing is left they are 0 and the capital fund bears the shortfall.
-    Gross: the shares are of all that was paid and no cost comes back from the sale.
+    Net of cost: the cost is recovered first and the shares are of the rest. If nothing is left,
+    the shares are 0 and the capital fund bears the shortfall.
+    Gross: the shares are of everything that was paid, and the sale recovers no cost.
     """
-    net = terms.base is ShareBase.NET_OF_COST
-    recovered = Rupiah(min(cost, paid)) if net else Rupiah(0)
+    recovered = Rupiah(0)
+    shortfall = Rupiah(0)
+    if terms.base is ShareBase.NET_OF_COST:
+        recovered = min(cost, paid)
+        shortfall = Rupiah(cost - recovered)
     shares = allocate(paid - recovered, share_weights(terms.shares))
     return Division(
         cost=recovered,
         premi=divide_premi(shares.get(Party.PREMI, Rupiah(0)), contributions),
         pnbp=shares.get(Party.PNBP, Rupiah(0)),
         modal=shares.get(Party.MODAL, Rupiah(0)),
-        shortfall=Rupiah(cost - recovered) if net else Rupiah(0),
+        shortfall=shortfall,
     )
 
 
 def divide_premi(pool: Rupiah, contributions: Sequence[BatchContribution]) -> dict[str, Rupiah]:
-    """Divide a premi pool: over the batches by the pieces they gave, then within each by work units. Nobody with 0 rupiah is listed."""
+    """Divide a premi pool by batch, then within each batch by work units.
+
+    The weight of a batch is the number of its pieces. A participant with 0 rupiah is not listed.
+    """
     owed: dict[str, Rupiah] = {}
-    by_batch = allocate(pool, [(part.batch_id, part.qty) for part in contributions])
-    for part in contributions:
-        for person, amount in allocate(
-            by_batch[part.batch_id], list(part.units_by_participant.items())
-        ).items():
+    pieces = [(contribution.batch_id, contribution.qty) for contribution in contributions]
+    pool_by_batch = allocate(pool, pieces)
+    for contribution in contributions:
+        units = list(contribution.units_by_participant.items())
+        for person, amount in allocate(pool_by_batch[contribution.batch_id], units).items():
             owed[person] = Rupiah(owed.get(person, 0) + amount)
     return {person: amount for person, amount in owed.items() if amount}
 
 
 def sale_legs(paid: Rupiah, division: Division) -> tuple[Leg, ...]:
-    """The legs of a sale: one debit of what the gateway owes us, a credit for each part that is not zero."""
-    parts = [
-        (ledger.PRODUCTION_COST, division.cost),
-        *((ledger.premi_payable(person), amount) for person, amount in division.premi.items()),
-        (ledger.PNBP_PAYABLE, division.pnbp),
-        (ledger.CAPITAL_FUND, division.modal),
-    ]
-    return (
-        debit(ledger.PROVIDER_RECEIVABLE, paid),
-        *(credit(account, amount) for account, amount in parts if amount),
-    )
+    """Return the legs of a sale: one debit of the provider receivable, a credit per share.
+
+    A share of zero has no leg.
+    """
+    credits_ = [(ledger.PRODUCTION_COST, division.cost)]
+    for person, amount in division.premi.items():
+        credits_.append((ledger.premi_payable(person), amount))
+    credits_.append((ledger.PNBP_PAYABLE, division.pnbp))
+    credits_.append((ledger.CAPITAL_FUND, division.modal))
+    credit_legs = [credit(account, amount) for account, amount in credits_ if amount]
+    return (debit(ledger.PROVIDER_RECEIVABLE, paid), *credit_legs)
 
 
 def shortfall_legs(shortfall: Rupiah) -> tuple[Leg, ...]:
-    """The legs by which the capital fund bears cost that a sale did not bring back."""
+    """Return the legs by which the capital fund bears cost that a sale did not recover."""
     return debit(ledger.CAPITAL_FUND, shortfall), credit(ledger.PRODUCTION_COST, shortfall)
 
 
 def sum_by_party(journals: Iterable[Journal]) -> dict[str, Rupiah]:
-    """What each party holds by these journals: the books' own answer to how an order was divided."""
-    held: dict[str, int] = dict.fromkeys(PARTIES, 0)
-    for leg in (leg for journal in journals for leg in journal.legs):
-        if party := _party_of(leg.account):
-            held[party] += leg.amount_idr if leg.side is Side.CREDIT else -leg.amount_idr
-    return {party: Rupiah(amount) for party, amount in held.items()}
-
-
-def _party_of(account: str) -> str | None:
-    named = {
-        ledger.PRODUCTION_COST: COST,
-        "utang_premi": PREMI,
-        ledger.PNBP_PAYABLE: PNBP,
-        ledger.CAPITAL_FUND: MODAL,
-    }
-    return named.get(account.partition(":")[0])
+    """Return the balance of each party by these journals: how the books divided an order."""
+    balances: dict[str, int] = dict.fromkeys(PARTIES, 0)
+    for journal in journals:
+        for leg in journal.legs:
+            party = PARTY_BY_ACCOUNT.get(leg.account.partition(":")[0])
+            if party is None:
+                continue
+            balances[party] += leg.amount_idr if leg.side is Side.CREDIT else -leg.amount_idr
+    return {party: Rupiah(amount) for party, amount in balances.items()}

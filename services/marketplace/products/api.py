@@ -1,7 +1,11 @@
-"""How products are asked for: by officers, and by the public, who see a workshop and never a person."""
+"""Routes of products, for officers and for the public.
+
+Not here: carts and orders.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Self
@@ -13,8 +17,8 @@ from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.money import Idr, Rupiah
 from services.marketplace.products import usecases
-from services.marketplace.products.rules import Product, ProductId, Provenance
-from services.marketplace.transaction import Run, Transaction
+from services.marketplace.products.rules import Product, ProductId, Provenance, Variant
+from services.marketplace.transaction import Run
 from services.marketplace.workshops.rules import WorkshopId
 
 router = APIRouter(prefix="/v1/products", tags=["Produk"])
@@ -65,9 +69,24 @@ class VariantBody(BaseModel):
     price_idr: int
     prices: list[PriceBody]
 
+    @classmethod
+    def of(cls, variant: Variant) -> Self:
+        """Return the body of a variant."""
+        prices = [
+            PriceBody(amount_idr=price.amount_idr, since=price.since, set_by=price.set_by)
+            for price in variant.prices
+        ]
+        return cls(
+            sku=variant.sku,
+            name=variant.name,
+            weight_g=variant.weight_g,
+            price_idr=variant.price_idr,
+            prices=prices,
+        )
+
 
 class ProductBody(BaseModel):
-    """A product as its officers see it, with the history of its prices."""
+    """A product as officers see it, with the history of its prices."""
 
     id: str
     version: int
@@ -83,7 +102,7 @@ class ProductBody(BaseModel):
 
     @classmethod
     def of(cls, product: Product) -> Self:
-        """The body of a product."""
+        """Return the body of a product."""
         return cls(
             id=product.id,
             version=product.version,
@@ -95,21 +114,7 @@ class ProductBody(BaseModel):
             unit=product.unit,
             state=product.state,
             state_reason=product.state_reason,
-            variants=[
-                VariantBody(
-                    sku=variant.sku,
-                    name=variant.name,
-                    weight_g=variant.weight_g,
-                    price_idr=variant.price_idr,
-                    prices=[
-                        PriceBody(
-                            amount_idr=price.amount_idr, since=price.since, set_by=price.set_by
-                        )
-                        for price in variant.prices
-                    ],
-                )
-                for variant in product.variants
-            ],
+            variants=[VariantBody.of(variant) for variant in product.variants],
         )
 
 
@@ -122,7 +127,7 @@ class OfferBody(BaseModel):
 
 
 class ShopProductBody(BaseModel):
-    """A product as anybody sees it."""
+    """A product as the public sees it, with what is available of each SKU."""
 
     id: str
     title: str
@@ -133,8 +138,8 @@ class ShopProductBody(BaseModel):
     offers: list[OfferBody]
 
     @classmethod
-    def of(cls, product: Product, available: dict[str, int]) -> Self:
-        """The public body of a product."""
+    def of(cls, product: Product, available: Mapping[str, int]) -> Self:
+        """Return the public body of a product; `available` is units by SKU."""
         offers = [
             OfferBody(
                 sku=variant.sku,
@@ -162,26 +167,27 @@ class BatchOfOriginBody(BaseModel):
 
 
 class ProvenanceBody(BaseModel):
-    """Where a product comes from: a workshop, what is taught there, and the batches. Never a person."""
+    """The origin of a product: a workshop, what is taught there, and batches. Never a person."""
 
     workshop_name: str
     programmes: list[str]
     batches: list[BatchOfOriginBody]
 
     @classmethod
-    def of(cls, origin: Provenance) -> Self:
-        """The body of a provenance."""
+    def of(cls, provenance: Provenance) -> Self:
+        """Return the body of a provenance."""
+        batches = [
+            BatchOfOriginBody(number=number, month=month) for number, month in provenance.batches
+        ]
         return cls(
-            workshop_name=origin.workshop_name,
-            programmes=list(origin.programmes),
-            batches=[
-                BatchOfOriginBody(number=number, month=month) for number, month in origin.batches
-            ],
+            workshop_name=provenance.workshop_name,
+            programmes=list(provenance.programmes),
+            batches=batches,
         )
 
 
 @router.post("", status_code=201)
-async def draft_product(body: ProductIn, run: Run) -> ProductBody:
+async def draft_product(body: ProductIn, run: Run, response: Response) -> ProductBody:
     """Draft a product of a workshop."""
     variants = [
         (variant.sku, variant.name, variant.weight_g, Rupiah(variant.price_idr))
@@ -197,41 +203,50 @@ async def draft_product(body: ProductIn, run: Run) -> ProductBody:
         body.unit,
         variants,
     )
-    return ProductBody.of(await run(command))
+    product = await run(command)
+    dependencies.set_etag(response, product)
+    return ProductBody.of(product)
 
 
 @router.post("/{product_id}/publication")
-async def publish_product(product_id: str, run: Run, if_match: dependencies.IfMatch) -> ProductBody:
-    """Show a product to the public."""
-    return ProductBody.of(await run(partial(usecases.publish, ProductId(product_id), if_match)))
+async def publish_product(
+    product_id: str, run: Run, version: dependencies.RequiredIfMatch, response: Response
+) -> ProductBody:
+    """Publish a product in the shop."""
+    product = await run(partial(usecases.publish, ProductId(product_id), version))
+    dependencies.set_etag(response, product)
+    return ProductBody.of(product)
 
 
 @router.post("/{product_id}/withdrawal")
 async def withdraw_product(
-    product_id: str, body: WithdrawalIn, run: Run, if_match: dependencies.IfMatch
+    product_id: str,
+    body: WithdrawalIn,
+    run: Run,
+    version: dependencies.RequiredIfMatch,
+    response: Response,
 ) -> ProductBody:
-    """Take a product from the shop."""
-    return ProductBody.of(
-        await run(partial(usecases.withdraw, ProductId(product_id), body.reason, if_match))
-    )
+    """Withdraw a product from the shop."""
+    product = await run(partial(usecases.withdraw, ProductId(product_id), body.reason, version))
+    dependencies.set_etag(response, product)
+    return ProductBody.of(product)
 
 
 @router.post("/{product_id}/prices")
 async def set_price(
-    product_id: str, body: PriceIn, run: Run, if_match: dependencies.IfMatch
+    product_id: str,
+    body: PriceIn,
+    run: Run,
+    version: dependencies.RequiredIfMatch,
+    response: Response,
 ) -> ProductBody:
     """Set the price of a variant from now on."""
-    return ProductBody.of(
-        await run(
-            partial(
-                usecases.set_price,
-                ProductId(product_id),
-                body.sku,
-                Rupiah(body.price_idr),
-                if_match,
-            )
-        )
+    command = partial(
+        usecases.set_price, ProductId(product_id), body.sku, Rupiah(body.price_idr), version
     )
+    product = await run(command)
+    dependencies.set_etag(response, product)
+    return ProductBody.of(product)
 
 
 @router.get("")
@@ -242,43 +257,32 @@ async def list_products(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ShopProductBody]:
-    """What is in the shop, for anybody."""
-
-    async def read(tx: Transaction) -> paging.PageBody[ShopProductBody]:
-        page = await tx.products.list_published(product_class, workshop_id, cursor, limit)
-        available = await usecases.count_available(page.items, tx)
-        return paging.PageBody(
-            items=[ShopProductBody.of(product, available) for product in page.items],
-            next_cursor=page.next_cursor,
-        )
-
-    return await run(read)
+    """Return the products of the shop, for anybody."""
+    query = partial(usecases.list_published, product_class, workshop_id, cursor, limit)
+    shop_page = await run(query, view=usecases.view_shop_page)
+    return paging.PageBody(
+        items=[ShopProductBody.of(product, shop_page.available) for product in shop_page.products],
+        next_cursor=shop_page.next_cursor,
+    )
 
 
 @router.get("/{product_id}")
 async def read_product(product_id: str, run: Run) -> ShopProductBody:
-    """One product of the shop, for anybody."""
-
-    async def read(tx: Transaction) -> ShopProductBody:
-        product = await usecases.read_published(ProductId(product_id), tx)
-        return ShopProductBody.of(product, await usecases.count_available([product], tx))
-
-    return await run(read)
+    """Return one product of the shop, for anybody."""
+    query = partial(usecases.read_published, ProductId(product_id))
+    shop_product = await run(query, view=usecases.view_shop_product)
+    return ShopProductBody.of(shop_product.product, shop_product.available)
 
 
 @router.get("/{product_id}/provenance")
 async def read_provenance(product_id: str, run: Run) -> ProvenanceBody:
-    """Where a product of the shop comes from, for anybody."""
+    """Return the origin of a product of the shop, for anybody."""
     return ProvenanceBody.of(await run(partial(usecases.read_provenance, ProductId(product_id))))
 
 
 @router.get("/{product_id}/record")
 async def read_product_record(product_id: str, run: Run, response: Response) -> ProductBody:
-    """A product with its price history, for its officers, published or not."""
-
-    async def read(tx: Transaction) -> Product:
-        return await tx.products.get(product_id)
-
-    product = await run(read)
+    """Return a product with its price history, for its officers, published or not."""
+    product = await run(partial(usecases.read_product, ProductId(product_id)))
     dependencies.set_etag(response, product)
     return ProductBody.of(product)

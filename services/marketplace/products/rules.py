@@ -1,4 +1,8 @@
-"""What is allowed: products, their variants and prices, and what the public may know of where they come from: a workshop, never a person."""
+"""Rules of products: variants, prices, publication, and public provenance.
+
+Provenance names a workshop, never a person.
+Not here: how many units are available (stock).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,6 @@ from enum import StrEnum
 from typing import NewType
 
 from chassis.errors import Conflict, NotFound, Refused
-from services.marketplace.batches.rules import Batch, BatchState
 from services.marketplace.money import Rupiah
 from services.marketplace.workshops.rules import Workshop, require_open
 from services.marketplace.zones import Zone, local_day, month_of
@@ -48,7 +51,7 @@ class ProductState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """A price and since when it stands."""
+    """A price and the moment since which it applies."""
 
     amount_idr: Rupiah
     since: datetime
@@ -57,7 +60,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """What is sold under one SKU; the last price is the present one."""
+    """What is sold under one SKU. The last price is the current one."""
 
     sku: str
     name: str
@@ -66,7 +69,7 @@ class Variant:
 
     @property
     def price_idr(self) -> Rupiah:
-        """The present price."""
+        """The current price."""
         return self.prices[-1].amount_idr
 
 
@@ -88,7 +91,7 @@ class Product:
     version: int = 0
 
     def variant(self, sku: str) -> Variant:
-        """The variant of this SKU; SkuUnknown when there is none."""
+        """Return the variant of this SKU. Raises SkuUnknown."""
         for variant in self.variants:
             if variant.sku == sku:
                 return variant
@@ -96,8 +99,19 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompletedBatch:
+    """The number of a completed batch, and when it was completed."""
+
+    number: str
+    completed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """All that the public may know of where a product comes from."""
+    """What the public may know about the origin of a product.
+
+    `batches` are pairs of batch number and month of production (`2026-11`).
+    """
 
     workshop_name: str
     programmes: tuple[str, ...]
@@ -105,56 +119,65 @@ class Provenance:
 
 
 def draft(product: Product, workshop: Workshop) -> Product:
-    """A product that its workshop makes, not yet shown to anybody."""
+    """Draft a product of a workshop; drafts are not public.
+
+    Raises WorkshopClosed, ProductClassUnknown or SkuTwice.
+    """
     require_open(workshop)
     if product.product_class not in workshop.product_classes:
         raise ProductClassUnknown
-    if len({variant.sku for variant in product.variants}) != len(product.variants):
+    skus = {variant.sku for variant in product.variants}
+    if len(skus) != len(product.variants):
         raise SkuTwice
     return product
 
 
 def publish(product: Product) -> Product:
-    """Show it to the public."""
+    """Publish the product in the shop."""
     if product.state is ProductState.PUBLISHED:
         raise ProductStateDiffers(state=product.state)
     return replace(product, state=ProductState.PUBLISHED, state_reason="")
 
 
 def withdraw(product: Product, reason: str) -> Product:
-    """Take it from the shop; orders that were placed stand."""
+    """Withdraw the product from the shop; placed orders keep it."""
     if product.state is not ProductState.PUBLISHED:
         raise ProductStateDiffers(state=product.state)
     return replace(product, state=ProductState.WITHDRAWN, state_reason=reason)
 
 
 def set_price(product: Product, sku: str, amount_idr: Rupiah, by: str, now: datetime) -> Product:
-    """Set the price of a variant from now on; the earlier prices stay in its history."""
-    priced = replace(
-        product.variant(sku),
-        prices=(*product.variant(sku).prices, Price(amount_idr=amount_idr, since=now, set_by=by)),
-    )
-    return replace(
-        product,
-        variants=tuple(priced if variant.sku == sku else variant for variant in product.variants),
-    )
+    """Set the price of a variant; earlier prices stay in its history. Raises SkuUnknown."""
+    price = Price(amount_idr=amount_idr, since=now, set_by=by)
+    variant = product.variant(sku)
+    priced = replace(variant, prices=(*variant.prices, price))
+    variants = tuple(priced if other.sku == sku else other for other in product.variants)
+    return replace(product, variants=variants)
 
 
 def require_published(product: Product) -> None:
-    """ProductUnknown to the public unless it is published."""
+    """Require a published product. Raises ProductUnknown, because the public sees no other."""
     if product.state is not ProductState.PUBLISHED:
         raise ProductUnknown
 
 
-def derive_provenance(workshop: Workshop, batches: Iterable[Batch]) -> Provenance:
-    """Workshop, programmes, batch numbers with month of production. No scheme badge yet: it needs at least five holders and certification's answer."""
-    made = [
-        (batch.number, month_of(local_day(batch.completed_at, workshop.zone)))
-        for batch in batches
-        if batch.state is BatchState.COMPLETED and batch.completed_at
+def require_made_in(product: Product, workshop: Workshop, sku: str) -> None:
+    """Require a product of this workshop. Raises SkuUnknown."""
+    if product.workshop_id != workshop.id:
+        raise SkuUnknown(sku=sku)
+
+
+def derive_provenance(workshop: Workshop, batches: Iterable[CompletedBatch]) -> Provenance:
+    """Return the workshop, its programmes, and batch numbers with their month of production.
+
+    There is no badge of a certified scheme yet: it needs at least five holders, and an answer of
+    certification.
+    """
+    origins = [
+        (batch.number, month_of(local_day(batch.completed_at, workshop.zone))) for batch in batches
     ]
     return Provenance(
         workshop_name=workshop.name,
         programmes=tuple(programme.title for programme in workshop.programmes),
-        batches=tuple(made[:MAX_PUBLIC_BATCHES]),
+        batches=tuple(origins[:MAX_PUBLIC_BATCHES]),
     )

@@ -1,4 +1,7 @@
-"""How products are kept."""
+"""The stored products.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -22,27 +25,27 @@ class Products(Store[Product]):
     )
 
     async def get_by_sku(self, skus: Iterable[str]) -> dict[str, Product]:
-        """The product of each SKU, for anybody: buyers have no facility. SkuUnknown names the first that does not exist."""
+        """Return the product of each SKU. Raises SkuUnknown for the first that does not exist.
+
+        Unscoped: buyers have no facility.
+        """
         wanted = sorted(set(skus))
-        found = {
-            variant.sku: product
-            for product in await self.find({"variants.sku": {"$in": wanted}}, scoped=False)
-            for variant in product.variants
-        }
+        products_by_sku: dict[str, Product] = {}
+        for product in await self.find({"variants.sku": {"$in": wanted}}, scoped=False):
+            for variant in product.variants:
+                products_by_sku[variant.sku] = product
         for sku in wanted:
-            if sku not in found:
+            if sku not in products_by_sku:
                 raise SkuUnknown(sku=sku)
-        return {sku: found[sku] for sku in wanted}
+        return {sku: products_by_sku[sku] for sku in wanted}
 
     async def list_published(
         self, product_class: str | None, workshop_id: str | None, cursor: str | None, limit: int
     ) -> Page[Product]:
-        """What the public sees in the shop."""
-        chosen = {
-            name: value
-            for name, value in (("product_class", product_class), ("workshop_id", workshop_id))
-            if value
-        }
-        return await self.page(
-            {"state": ProductState.PUBLISHED, **chosen}, cursor=cursor, limit=limit, scoped=False
-        )
+        """Return one page of the products that the public sees in the shop."""
+        where: dict[str, str] = {"state": ProductState.PUBLISHED}
+        if product_class:
+            where["product_class"] = product_class
+        if workshop_id:
+            where["workshop_id"] = workshop_id
+        return await self.page(where, cursor=cursor, limit=limit, scoped=False)

@@ -1,16 +1,21 @@
-"""How stock is asked for."""
+"""Routes that read stock and its movements.
+
+Not here: changing stock. Batches and orders move it.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from chassis.http import dependencies, paging
+from services.marketplace.stock import usecases
 from services.marketplace.stock.rules import Movement, Stock
-from services.marketplace.transaction import Run, Transaction
+from services.marketplace.transaction import Run
 
 router = APIRouter(prefix="/v1/stock", tags=["Stok"])
 
@@ -35,7 +40,13 @@ class StockBody(BaseModel):
 
     @classmethod
     def of(cls, stock: Stock) -> Self:
-        """The body of a stock; `portions` are its available units, oldest first."""
+        """Return the body of a stock; `portions` are its available units, oldest first."""
+        portions = [
+            PortionBody(
+                batch_id=portion.batch_id, qty=portion.qty, unit_cost_idr=portion.unit_cost_idr
+            )
+            for portion in stock.portions
+        ]
         return cls(
             id=stock.id,
             version=stock.version,
@@ -46,12 +57,7 @@ class StockBody(BaseModel):
             reserved=stock.reserved,
             allocated=stock.allocated,
             available=stock.available,
-            portions=[
-                PortionBody(
-                    batch_id=portion.batch_id, qty=portion.qty, unit_cost_idr=portion.unit_cost_idr
-                )
-                for portion in stock.portions
-            ],
+            portions=portions,
         )
 
 
@@ -67,7 +73,7 @@ class MovementBody(BaseModel):
 
     @classmethod
     def of(cls, movement: Movement) -> Self:
-        """The body of a movement: what it changed."""
+        """Return the body of a movement: by how much it changed each balance."""
         return cls(
             id=movement.id,
             kind=movement.kind,
@@ -84,28 +90,20 @@ class MovementBody(BaseModel):
 async def list_stock(
     run: Run, sku: str | None = None, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[StockBody]:
-    """The stock of the caller's Lapas."""
-
-    async def read(tx: Transaction) -> paging.PageBody[StockBody]:
-        page = await tx.stocks.list_page(sku, cursor, limit)
-        return paging.PageBody(
-            items=[StockBody.of(stock) for stock in page.items], next_cursor=page.next_cursor
-        )
-
-    return await run(read)
+    """Return the stock of the caller's Lapas."""
+    page = await run(partial(usecases.list_stock, sku, cursor, limit))
+    return paging.PageBody(
+        items=[StockBody.of(stock) for stock in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.get("/movements")
 async def list_movements(
     run: Run, stock_id: str, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[MovementBody]:
-    """The movements of one stock in their order."""
-
-    async def read(tx: Transaction) -> paging.PageBody[MovementBody]:
-        page = await tx.movements.list_page(stock_id, cursor, limit)
-        return paging.PageBody(
-            items=[MovementBody.of(movement) for movement in page.items],
-            next_cursor=page.next_cursor,
-        )
-
-    return await run(read)
+    """Return the movements of one stock, oldest first."""
+    page = await run(partial(usecases.list_movements, stock_id, cursor, limit))
+    return paging.PageBody(
+        items=[MovementBody.of(movement) for movement in page.items],
+        next_cursor=page.next_cursor,
+    )

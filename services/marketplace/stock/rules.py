@@ -1,20 +1,22 @@
-"""What is allowed: stock of one SKU at one place, its movements and reservations. Stock changes through movements only.
+"""Rules of stock: one SKU at one location, its movements and reservations.
 
-A Stock is never oversold: on_hand, reserved and allocated are never negative and reserved + allocated <= on_hand. What is available lies in
-portions by batch and unit cost; they are taken first-in-first-out, so that every unit sold is traced to its batch and its cost.
+Stock changes through movements only. It is never oversold: on_hand, reserved and allocated are
+never negative, and reserved + allocated <= on_hand. Available units lie in portions by batch and
+unit cost. They are taken first-in-first-out, so that every unit sold is traced to its batch and
+its cost.
+Not here: why stock moves (batches, orders).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound
 from services.marketplace.money import Rupiah, total
-from services.marketplace.texts import text
 
 
 class StockUnknown(NotFound):
@@ -22,13 +24,13 @@ class StockUnknown(NotFound):
 
 
 class StockShort(Conflict):
-    """Fewer are available than asked for."""
+    """Fewer units are available than asked for."""
 
     title = "Stok habis"
 
 
 class StockUnsound(Conflict):
-    """A movement that its balances do not allow: less reserved or allocated than it takes."""
+    """A movement takes more than is reserved or allocated."""
 
     title = "Saldo stok tidak memungkinkan gerakan ini"
 
@@ -38,7 +40,7 @@ class ReservationUnknown(NotFound):
 
 
 class ReservationResolved(Conflict):
-    """It was consumed, released or expired before: once is all."""
+    """The reservation was already consumed, released or expired."""
 
     title = "Reservasi sudah tidak berlaku"
 
@@ -73,7 +75,10 @@ class Portion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
-    """One SKU at one location; its id is `sku@location`. `portions` are the available units, oldest first."""
+    """One SKU at one location; its id is `sku@location`.
+
+    `portions` are the available units, oldest first.
+    """
 
     id: str
     sku: str
@@ -87,13 +92,16 @@ class Stock:
 
     @property
     def available(self) -> int:
-        """Units that may still be promised to somebody."""
+        """Units that are neither reserved nor allocated."""
         return self.on_hand - self.reserved - self.allocated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """One change of a stock, append-only. Its id is made of what caused it, so that the same cause moves stock once."""
+    """One change of a stock, append-only.
+
+    Its id is made of its cause, so that the same cause moves stock once.
+    """
 
     id: str
     stock_id: str
@@ -110,7 +118,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldStock:
-    """What a reservation holds of one stock."""
+    """The units of one stock that a reservation or order holds."""
 
     stock_id: str
     portions: tuple[Portion, ...]
@@ -123,7 +131,7 @@ class HeldStock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """What one order holds; its id is the order's. It is resolved once."""
+    """The goods reserved for one order; its id is the order's. It is resolved once."""
 
     id: str
     facility_id: str
@@ -135,7 +143,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovementCause:
-    """Why stock moves: the batch or order it moves for, who did it, when."""
+    """The cause of a movement: the batch or order, who did it, when."""
 
     reference: str
     actor: str
@@ -143,52 +151,59 @@ class MovementCause:
 
 
 def stock_id(sku: str, location: str) -> str:
-    """The id of a stock."""
+    """Return the id of a stock."""
     return f"{sku}@{location}"
 
 
+def sku_of(id_: str) -> str:
+    """Return the SKU in the id of a stock."""
+    return id_.partition("@")[0]
+
+
 def home_location(facility_id: str) -> str:
-    """The store of the Lapas itself, where its batches are received."""
+    """Return the store room of the Lapas, where its batches are received."""
     return f"{facility_id}:lapas"
+
+
+def contention_key(id_: str) -> str:
+    """Return the name under which writers of a stock queue on a fair lock."""
+    return f"stock/{id_}"
+
+
+def require_stock(stock: Stock | None, sku: str) -> Stock:
+    """Return the stock. Raises StockShort when no unit was ever received."""
+    if stock is None:
+        raise StockShort(sku=sku, available=0)
+    return stock
 
 
 def receive(
     stock: Stock, portions: Sequence[Portion], cause: MovementCause
 ) -> tuple[Stock, Movement]:
-    """Good units of a completed batch come in."""
-    qty = _count_units(portions)
-    return _apply_movement(
-        replace(stock, portions=_add_portions(stock.portions, portions)),
-        MovementKind.RECEIVE,
-        cause,
-        on_hand=qty,
-    )
+    """Receive the good units of a completed batch."""
+    received = replace(stock, portions=_add_portions(stock.portions, portions))
+    return _apply_movement(received, MovementKind.RECEIVE, cause, on_hand=_count_units(portions))
 
 
 def reserve(stock: Stock, qty: int, cause: MovementCause) -> tuple[Stock, HeldStock, Movement]:
-    """Promise units to an unpaid order; StockShort when fewer are available."""
+    """Reserve units for an unpaid order. Raises StockShort."""
     taken, left = _take_units(stock, qty)
-    after, movement = _apply_movement(
-        replace(stock, portions=left), MovementKind.RESERVE, cause, reserved=qty
-    )
+    rest = replace(stock, portions=left)
+    after, movement = _apply_movement(rest, MovementKind.RESERVE, cause, reserved=qty)
     return after, HeldStock(stock_id=stock.id, portions=taken), movement
 
 
 def release(
     stock: Stock, held: HeldStock, cause: MovementCause, *, expired: bool
 ) -> tuple[Stock, Movement]:
-    """Units of an unpaid order become available again, at their old place in the line."""
+    """Release units of an unpaid order; each goes back to its position by age."""
     kind = MovementKind.EXPIRE if expired else MovementKind.RELEASE
-    return _apply_movement(
-        replace(stock, portions=_add_portions(stock.portions, held.portions)),
-        kind,
-        cause,
-        reserved=-held.qty,
-    )
+    released = replace(stock, portions=_add_portions(stock.portions, held.portions))
+    return _apply_movement(released, kind, cause, reserved=-held.qty)
 
 
 def allocate(stock: Stock, held: HeldStock, cause: MovementCause) -> tuple[Stock, Movement]:
-    """Reserved units now belong to a paid order."""
+    """Allocate reserved units to their order, which is paid."""
     return _apply_movement(
         stock, MovementKind.ALLOCATE, cause, reserved=-held.qty, allocated=held.qty
     )
@@ -197,52 +212,52 @@ def allocate(stock: Stock, held: HeldStock, cause: MovementCause) -> tuple[Stock
 def allocate_direct(
     stock: Stock, qty: int, cause: MovementCause
 ) -> tuple[Stock, HeldStock, Movement]:
-    """Available units go straight to a paid order (late payment); StockShort when fewer are available."""
+    """Allocate available units to an order that was paid late. Raises StockShort."""
     taken, left = _take_units(stock, qty)
-    after, movement = _apply_movement(
-        replace(stock, portions=left), MovementKind.ALLOCATE_DIRECT, cause, allocated=qty
-    )
+    rest = replace(stock, portions=left)
+    after, movement = _apply_movement(rest, MovementKind.ALLOCATE_DIRECT, cause, allocated=qty)
     return after, HeldStock(stock_id=stock.id, portions=taken), movement
 
 
 def unallocate(stock: Stock, held: HeldStock, cause: MovementCause) -> tuple[Stock, Movement]:
-    """Units of a paid order whose payment was reversed before shipping become available again."""
-    return _apply_movement(
-        replace(stock, portions=_add_portions(stock.portions, held.portions)),
-        MovementKind.UNALLOCATE,
-        cause,
-        allocated=-held.qty,
-    )
+    """Make units of an order available again whose payment was reversed before shipping."""
+    returned = replace(stock, portions=_add_portions(stock.portions, held.portions))
+    return _apply_movement(returned, MovementKind.UNALLOCATE, cause, allocated=-held.qty)
 
 
 def ship(stock: Stock, qty: int, cause: MovementCause) -> tuple[Stock, Movement]:
-    """Allocated units leave the house."""
+    """Ship allocated units: they leave the stock."""
     return _apply_movement(stock, MovementKind.SHIP, cause, on_hand=-qty, allocated=-qty)
 
 
 def resolve(reservation: Reservation, state: ReservationState) -> Reservation:
-    """Resolve a reservation once; ReservationResolved afterwards."""
+    """Resolve an active reservation. Raises ReservationResolved."""
     if reservation.state is not ReservationState.ACTIVE:
         raise ReservationResolved(state=reservation.state)
     return replace(reservation, state=state)
 
 
 def extend(reservation: Reservation, expires_at: datetime) -> Reservation:
-    """Hold the goods of an active reservation until then."""
+    """Extend an active reservation until then. Raises ReservationResolved."""
     if reservation.state is not ReservationState.ACTIVE:
         raise ReservationResolved(state=reservation.state)
     return replace(reservation, expires_at=expires_at)
 
 
+def is_available(stocks: Mapping[str, Stock], quantities: Mapping[str, int]) -> bool:
+    """Return whether every quantity (by stock id) is available."""
+    return all(stocks[key].available >= qty for key, qty in quantities.items())
+
+
 def cost_of(portions: Iterable[Portion]) -> Rupiah:
-    """What these units cost to make."""
+    """Return what these units cost to make."""
     return total(portion.qty * portion.unit_cost_idr for portion in portions)
 
 
 def distribute_portions(
     portions: Sequence[Portion], quantities: Sequence[int]
 ) -> list[tuple[Portion, ...]]:
-    """Hand portions out to several lines of one SKU, oldest first, each its quantity."""
+    """Return portions for several lines of one SKU, oldest first, each with its quantity."""
     shares: list[tuple[Portion, ...]] = []
     rest = tuple(portions)
     for qty in quantities:
@@ -253,9 +268,8 @@ def distribute_portions(
 
 def _take_units(stock: Stock, qty: int) -> tuple[tuple[Portion, ...], tuple[Portion, ...]]:
     if qty > stock.available:
-        raise StockShort(
-            text("stock_short", available=stock.available), sku=stock.sku, available=stock.available
-        )
+        detail = f"Stok tidak cukup; tersisa {stock.available}."
+        raise StockShort(detail, sku=stock.sku, available=stock.available)
     return _split(stock.portions, qty)
 
 
@@ -264,15 +278,19 @@ def _split(
 ) -> tuple[tuple[Portion, ...], tuple[Portion, ...]]:
     taken: list[Portion] = []
     left: list[Portion] = []
+    missing = qty
     for portion in portions:
-        part = min(portion.qty, qty)
-        qty -= part
-        taken.extend([replace(portion, qty=part)] if part else [])
-        left.extend([replace(portion, qty=portion.qty - part)] if part < portion.qty else [])
+        count = min(portion.qty, missing)
+        missing -= count
+        if count > 0:
+            taken.append(replace(portion, qty=count))
+        if count < portion.qty:
+            left.append(replace(portion, qty=portion.qty - count))
     return tuple(taken), tuple(left)
 
 
 def _add_portions(portions: Iterable[Portion], more: Iterable[Portion]) -> tuple[Portion, ...]:
+    """Merge portions of the same batch and cost, oldest first, then the dearer ones first."""
     units: Counter[tuple[datetime, str, int]] = Counter()
     for portion in (*portions, *more):
         units[portion.received_at, portion.batch_id, -portion.unit_cost_idr] += portion.qty
@@ -306,9 +324,8 @@ def _apply_movement(
         reserved=stock.reserved + reserved,
         allocated=stock.allocated + allocated,
     )
-    if min(
-        after.on_hand, after.reserved, after.allocated, after.available
-    ) < 0 or after.available != _count_units(after.portions):
+    lowest_balance = min(after.on_hand, after.reserved, after.allocated, after.available)
+    if lowest_balance < 0 or after.available != _count_units(after.portions):
         raise StockUnsound(kind=kind)
     movement = Movement(
         id=f"{kind}/{cause.reference}/{stock.id}",

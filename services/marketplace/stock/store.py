@@ -1,4 +1,7 @@
-"""How stock, its movements and reservations are kept."""
+"""The stored stock, movements and reservations.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from services.marketplace.stock.rules import (
 
 
 class Recount(NamedTuple):
-    """A stock, and how many units its balances are away from what its movements sum to."""
+    """A stock, and by how many units its balances differ from the sum of its movements."""
 
     id: str
     gap: int
@@ -31,21 +34,23 @@ class Stocks(Store[Stock]):
     indexes = (Index("facility_id"), Index("sku"))
 
     async def list_by_sku(self, skus: Iterable[str]) -> list[Stock]:
-        """Stock of these SKUs everywhere, for anybody: the shop says what is available."""
+        """Return the stock of these SKUs at all locations, unscoped: the shop shows it."""
         return await self.find({"sku": {"$in": sorted(set(skus))}}, scoped=False)
 
     async def list_page(self, sku: str | None, cursor: str | None, limit: int) -> Page[Stock]:
-        """The stock that the caller sees, of one SKU or all."""
+        """Return one page of the stock in the caller's scope, of one SKU or all."""
         return await self.page({"sku": sku} if sku else {}, cursor=cursor, limit=limit)
 
     async def recount(self, after: str, limit: int) -> list[Recount]:
-        """The next stocks in the order of their ids, each with how far its balances are from the sum of its movements. Unscoped, for the audit."""
+        """Return the next stocks by id, each compared with the sum of its movements.
+
+        Unscoped: the metrics job counts all Lapas.
+        """
         balances = ("on_hand", "reserved", "allocated")
-        moved = [{"$group": {"_id": None} | {name: {"$sum": f"${name}"} for name in balances}}]
-        gaps = [
-            {"$abs": {"$subtract": [f"${name}", {"$ifNull": [{"$first": f"$moved.{name}"}, 0]}]}}
-            for name in balances
-        ]
+        sum_movements = {
+            "$group": {"_id": None} | {name: {"$sum": f"${name}"} for name in balances}
+        }
+        gaps = [_gap(name) for name in balances]
         steps: list[Document] = [
             {"$match": {"_id": {"$gt": after}}},
             {"$sort": {"_id": 1}},
@@ -55,20 +60,18 @@ class Stocks(Store[Stock]):
                     "from": Movements.collection,
                     "localField": "_id",
                     "foreignField": "stock_id",
-                    "pipeline": moved,
+                    "pipeline": [sum_movements],
                     "as": "moved",
                 }
             },
             {"$project": {"gap": {"$add": gaps}}},
         ]
-        return [
-            Recount(id=row["_id"], gap=row["gap"])
-            for row in await self.tx.db.aggregate(self.collection, steps, session=self.tx.session)
-        ]
+        rows = await self.tx.db.aggregate(self.collection, steps, session=self.tx.session)
+        return [Recount(id=row["_id"], gap=row["gap"]) for row in rows]
 
 
 class Movements(Store[Movement]):
-    """Append-only: nothing saves or removes a movement."""
+    """The movements, append-only: nothing saves or removes one."""
 
     kind = Movement
     collection = "stock_movements"
@@ -77,7 +80,7 @@ class Movements(Store[Movement]):
     audited = False
 
     async def list_page(self, stock_id: str, cursor: str | None, limit: int) -> Page[Movement]:
-        """The movements of one stock in their order."""
+        """Return one page of the movements of one stock, oldest first."""
         return await self.page(
             {"stock_id": stock_id}, sort=("moved_at", 1), cursor=cursor, limit=limit
         )
@@ -89,3 +92,9 @@ class Reservations(Store[Reservation]):
     unknown = ReservationUnknown
     scope = {"facility": "facility_id"}
     audited = False
+
+
+def _gap(balance: str) -> Document:
+    """Return the expression of the distance between a balance and the sum of its movements."""
+    moved = {"$ifNull": [{"$first": f"$moved.{balance}"}, 0]}
+    return {"$abs": {"$subtract": [f"${balance}", moved]}}

@@ -1,22 +1,28 @@
-"""What happens: stock moves for batches and orders, each movement in the transaction of its cause."""
+"""Use cases of stock: each movement happens in the transaction of its cause.
+
+Not here: rules, and who may cause a movement (batches, orders).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from chassis.persistence.store import Page
 from services.marketplace.stock import rules
 from services.marketplace.stock.rules import (
     HeldStock,
+    Movement,
     MovementCause,
     Portion,
     Reservation,
     ReservationState,
     Stock,
-    StockShort,
     stock_id,
 )
 from services.marketplace.transaction import Transaction
+
+TakeUnits = Callable[[Stock, int, MovementCause], tuple[Stock, HeldStock, Movement]]
 
 
 async def receive(
@@ -27,13 +33,15 @@ async def receive(
     batch_id: str,
     tx: Transaction,
 ) -> Stock:
-    """Take the good units of a batch into stock."""
+    """Receive the good units of a batch into stock."""
     key = stock_id(sku, location)
-    known = await tx.stocks.seek(key, scoped=False)
-    before = known or Stock(id=key, sku=sku, location=location, facility_id=facility_id)
+    stored = await tx.stocks.seek(key, scoped=False)
+    before = stored or Stock(id=key, sku=sku, location=location, facility_id=facility_id)
     after, movement = rules.receive(before, portions, _movement_cause(batch_id, tx))
     tx.movements.add(movement, scoped=False)
-    return tx.stocks.save(before, after) if known else tx.stocks.add(after)
+    if stored is None:
+        return tx.stocks.add(after)
+    return tx.stocks.save(stored, after)
 
 
 async def reserve(
@@ -43,86 +51,105 @@ async def reserve(
     expires_at: datetime,
     tx: Transaction,
 ) -> Reservation:
-    """Hold these quantities (by stock id, summed and in sorted order) for an unpaid order; StockShort when one is not there."""
-    held = [
-        await _take_units(key, qty, order_id, tx, reserving=True) for key, qty in quantities.items()
-    ]
-    return tx.reservations.add(
-        Reservation(id=order_id, facility_id=facility_id, goods=tuple(held), expires_at=expires_at),
-        scoped=False,
+    """Reserve quantities (by stock id, summed and sorted) for an unpaid order.
+
+    Raises StockShort when one of them is not available.
+    """
+    goods = await _take_goods(order_id, quantities, rules.reserve, tx)
+    reservation = Reservation(
+        id=order_id, facility_id=facility_id, goods=tuple(goods), expires_at=expires_at
     )
+    return tx.reservations.add(reservation, scoped=False)
 
 
 async def extend_reservation(order_id: str, expires_at: datetime, tx: Transaction) -> None:
-    """Hold the goods until then."""
+    """Extend the reservation of an order until then."""
     reservation = await tx.reservations.get(order_id, scoped=False)
     tx.reservations.save(reservation, rules.extend(reservation, expires_at))
 
 
 async def consume_reservation(reservation: Reservation, tx: Transaction) -> None:
-    """The order is paid: its goods are its own."""
+    """Allocate the reserved goods to their order, which is paid."""
     tx.reservations.save(reservation, rules.resolve(reservation, ReservationState.CONSUMED))
+    cause = _movement_cause(reservation.id, tx)
     for held in reservation.goods:
         before = await tx.stocks.get(held.stock_id, scoped=False)
-        after, movement = rules.allocate(before, held, _movement_cause(reservation.id, tx))
+        after, movement = rules.allocate(before, held, cause)
         _save_movement(before, after, movement, tx)
 
 
 async def release_reservation(order_id: str, state: ReservationState, tx: Transaction) -> None:
-    """The order was not paid: its goods are for others."""
+    """Release the goods of an order that expired or was cancelled unpaid."""
     reservation = await tx.reservations.get(order_id, scoped=False)
     tx.reservations.save(reservation, rules.resolve(reservation, state))
+    cause = _movement_cause(order_id, tx)
+    is_expired = state is ReservationState.EXPIRED
     for held in reservation.goods:
         before = await tx.stocks.get(held.stock_id, scoped=False)
-        after, movement = rules.release(
-            before, held, _movement_cause(order_id, tx), expired=state is ReservationState.EXPIRED
-        )
+        after, movement = rules.release(before, held, cause, expired=is_expired)
         _save_movement(before, after, movement, tx)
 
 
 async def allocate_late(
     order_id: str, quantities: Mapping[str, int], tx: Transaction
 ) -> list[HeldStock] | None:
-    """Give a late-paid order its goods if all of them are there; None, and nothing moves, if not."""
-    known = await tx.stocks.many(quantities, scoped=False)
-    if any(known[key].available < qty for key, qty in quantities.items()):
+    """Allocate goods to an order that was paid late.
+
+    Returns None, and moves nothing, when one quantity is not available.
+    """
+    stocks = await tx.stocks.many(quantities, scoped=False)
+    if not rules.is_available(stocks, quantities):
         return None
-    return [
-        await _take_units(key, qty, order_id, tx, reserving=False)
-        for key, qty in quantities.items()
-    ]
+    return await _take_goods(order_id, quantities, rules.allocate_direct, tx)
 
 
 async def unallocate(order_id: str, goods: Sequence[HeldStock], tx: Transaction) -> None:
-    """A payment was taken back before shipping: the goods are for others again."""
+    """Make the goods of an order available again whose payment was reversed before shipping."""
+    cause = _movement_cause(order_id, tx)
     for held in goods:
         before = await tx.stocks.get(held.stock_id, scoped=False)
-        after, movement = rules.unallocate(before, held, _movement_cause(order_id, tx))
+        after, movement = rules.unallocate(before, held, cause)
         _save_movement(before, after, movement, tx)
 
 
 async def ship(order_id: str, goods: Sequence[HeldStock], tx: Transaction) -> None:
-    """The goods of an order leave the house."""
+    """Ship the goods of an order: they leave the stock."""
+    cause = _movement_cause(order_id, tx)
     for held in goods:
         before = await tx.stocks.get(held.stock_id)
-        after, movement = rules.ship(before, held.qty, _movement_cause(order_id, tx))
+        after, movement = rules.ship(before, held.qty, cause)
         _save_movement(before, after, movement, tx)
 
 
-async def _take_units(
-    key: str, qty: int, order_id: str, tx: Transaction, *, reserving: bool
-) -> HeldStock:
-    before = await tx.stocks.seek(key, scoped=False)
-    if before is None:
-        raise StockShort(sku=key.partition("@")[0], available=0)
-    after, held, movement = (rules.reserve if reserving else rules.allocate_direct)(
-        before, qty, _movement_cause(order_id, tx)
-    )
-    _save_movement(before, after, movement, tx)
-    return held
+async def list_stock(
+    sku: str | None, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Stock]:
+    """Return one page of stock, of one SKU or all."""
+    return await tx.stocks.list_page(sku, cursor, limit)
 
 
-def _save_movement(before: Stock, after: Stock, movement: rules.Movement, tx: Transaction) -> None:
+async def list_movements(
+    id_: str, cursor: str | None, limit: int, tx: Transaction
+) -> Page[Movement]:
+    """Return one page of the movements of the stock of this id."""
+    return await tx.movements.list_page(id_, cursor, limit)
+
+
+async def _take_goods(
+    order_id: str, quantities: Mapping[str, int], take_units: TakeUnits, tx: Transaction
+) -> list[HeldStock]:
+    cause = _movement_cause(order_id, tx)
+    goods: list[HeldStock] = []
+    for key, qty in quantities.items():
+        stored = await tx.stocks.seek(key, scoped=False)
+        before = rules.require_stock(stored, rules.sku_of(key))
+        after, held, movement = take_units(before, qty, cause)
+        _save_movement(before, after, movement, tx)
+        goods.append(held)
+    return goods
+
+
+def _save_movement(before: Stock, after: Stock, movement: Movement, tx: Transaction) -> None:
     tx.stocks.save(before, after)
     tx.movements.add(movement, scoped=False)
 

@@ -1,4 +1,7 @@
-"""How tasks are asked for."""
+"""Routes of the tasks of officers.
+
+Not here: how a task comes into being (usecases).
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ from datetime import datetime
 from functools import partial
 from typing import Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from services.marketplace.tasks import usecases
 from services.marketplace.tasks.rules import Task
-from services.marketplace.transaction import Run, Transaction
+from services.marketplace.transaction import Run
 
 router = APIRouter(prefix="/v1/marketplace-tasks", tags=["Tugas petugas"])
 
@@ -30,7 +33,7 @@ class TaskBody(BaseModel):
 
     @classmethod
     def of(cls, task: Task) -> Self:
-        """The body of a task."""
+        """Return the body of a task."""
         return cls(
             id=task.id,
             version=task.version,
@@ -54,18 +57,18 @@ class OutcomeIn(BaseModel):
 async def list_tasks(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50, *, done: bool = False
 ) -> paging.PageBody[TaskBody]:
-    """The open (or done) tasks of the caller's Lapas."""
-
-    async def read(tx: Transaction) -> paging.PageBody[TaskBody]:
-        page = await tx.tasks.list_page(cursor, limit, done=done)
-        return paging.PageBody(
-            items=[TaskBody.of(task) for task in page.items], next_cursor=page.next_cursor
-        )
-
-    return await run(read)
+    """Return the open (or done) tasks of the caller's Lapas."""
+    page = await run(partial(usecases.list_tasks, cursor, limit, done=done))
+    return paging.PageBody(
+        items=[TaskBody.of(task) for task in page.items], next_cursor=page.next_cursor
+    )
 
 
 @router.post("/completions")
-async def finish_task(body: OutcomeIn, run: Run, if_match: dependencies.IfMatch) -> TaskBody:
-    """Say how a task was settled."""
-    return TaskBody.of(await run(partial(usecases.finish, body.task_id, body.outcome, if_match)))
+async def finish_task(
+    body: OutcomeIn, run: Run, version: dependencies.RequiredIfMatch, response: Response
+) -> TaskBody:
+    """Record how a task was settled."""
+    task = await run(partial(usecases.finish, body.task_id, body.outcome, version))
+    dependencies.set_etag(response, task)
+    return TaskBody.of(task)

@@ -1,4 +1,8 @@
-"""What is allowed: tasks that only a person can settle. Each is made of what caused it, so that the same cause asks once."""
+"""Rules of tasks that only a person can settle.
+
+The id of a task is made of its cause, so that the same cause raises one task.
+Not here: which events raise a task (the use cases of the other nouns).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,10 @@ class TaskKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Something for an officer; `subject` is the id of the order or assignment it is about."""
+    """An item on the officers' worklist.
+
+    `subject` is the id of the order or assignment that it is about.
+    """
 
     id: str
     facility_id: str
@@ -42,7 +49,7 @@ class Task:
 
 
 def finish(task: Task, *, outcome: str, by: str, now: datetime) -> Task:
-    """Say how it was settled."""
+    """Record how the task was settled. Raises TaskDone."""
     if task.done_at is not None:
         raise TaskDone
     return replace(task, done_at=now, done_by=by, outcome=outcome)

@@ -1,4 +1,7 @@
-"""How tasks are kept."""
+"""The stored tasks.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ class Tasks(Store[Task]):
     indexes = (Index("facility_id", "done_at"),)
 
     async def list_page(self, cursor: str | None, limit: int, *, done: bool) -> Page[Task]:
-        """The tasks that the caller sees, open or done."""
-        return await self.page(
-            {"done_at": {"$ne": None} if done else None}, cursor=cursor, limit=limit
-        )
+        """Return one page of the open (or done) tasks in the caller's scope."""
+        where = {"done_at": {"$ne": None} if done else None}
+        return await self.page(where, cursor=cursor, limit=limit)

@@ -1,4 +1,7 @@
-"""How work assignments are asked for."""
+"""Routes of work assignments.
+
+Not here: work logs (batches).
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ from datetime import date
 from functools import partial
 from typing import Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
-from services.marketplace.transaction import Run, Transaction
+from services.marketplace.transaction import Run
 from services.marketplace.workers import usecases
 from services.marketplace.workers.rules import Assignment, AssignmentId
 from services.marketplace.workshops.rules import WorkshopId
@@ -42,7 +45,7 @@ class AssignmentBody(BaseModel):
 
     @classmethod
     def of(cls, assignment: Assignment) -> Self:
-        """The body of an assignment."""
+        """Return the body of an assignment."""
         return cls(
             id=assignment.id,
             version=assignment.version,
@@ -58,8 +61,8 @@ class AssignmentBody(BaseModel):
 
 
 @router.post("", status_code=201)
-async def assign(body: AssignmentIn, run: Run) -> AssignmentBody:
-    """Give a participant a place in a workshop, while the latest TPP decision on work allows it."""
+async def assign(body: AssignmentIn, run: Run, response: Response) -> AssignmentBody:
+    """Assign a participant to a workshop, while the latest TPP decision on work allows it."""
     command = partial(
         usecases.assign,
         AssignmentId(new_id()),
@@ -69,7 +72,9 @@ async def assign(body: AssignmentIn, run: Run) -> AssignmentBody:
         body.consented_on,
         body.from_on,
     )
-    return AssignmentBody.of(await run(command))
+    assignment = await run(command)
+    dependencies.set_etag(response, assignment)
+    return AssignmentBody.of(assignment)
 
 
 @router.get("")
@@ -79,28 +84,19 @@ async def list_assignments(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[AssignmentBody]:
-    """The assignments of the caller's Lapas."""
-
-    async def read(tx: Transaction) -> paging.PageBody[AssignmentBody]:
-        page = await tx.assignments.list_page(workshop_id, cursor, limit)
-        tx.note(
-            "work_assignments.listed",
-            "",
-            refs=sorted({assignment.participant_ref for assignment in page.items}),
-        )
-        return paging.PageBody(
-            items=[AssignmentBody.of(assignment) for assignment in page.items],
-            next_cursor=page.next_cursor,
-        )
-
-    return await run(read)
+    """Return the assignments of the caller's Lapas; the read is audited."""
+    page = await run(partial(usecases.list_assignments, workshop_id, cursor, limit))
+    return paging.PageBody(
+        items=[AssignmentBody.of(assignment) for assignment in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.post("/{assignment_id}/end")
 async def end_assignment(
-    assignment_id: str, run: Run, if_match: dependencies.IfMatch
+    assignment_id: str, run: Run, version: dependencies.RequiredIfMatch, response: Response
 ) -> AssignmentBody:
-    """End a place from today on."""
-    return AssignmentBody.of(
-        await run(partial(usecases.end, AssignmentId(assignment_id), if_match))
-    )
+    """End an assignment; today is its last day."""
+    assignment = await run(partial(usecases.end, AssignmentId(assignment_id), version))
+    dependencies.set_etag(response, assignment)
+    return AssignmentBody.of(assignment)

@@ -1,4 +1,8 @@
-"""What is allowed: who may work in which workshop. A participant works only while the latest decision of the TPP (scope work) says yes."""
+"""Rules of workers: who may work in which workshop.
+
+A participant works only while the latest decision of the TPP (scope work) allows it.
+Not here: what was worked (batches).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ class WorkerUnknown(NotFound):
 
 
 class WorkNotAllowed(Refused):
-    """The latest decision says no, has lapsed, or was made elsewhere."""
+    """The latest decision refuses work, has lapsed, or was made by another Lapas."""
 
     title = "Keputusan TPP terakhir tidak mengizinkan peserta ini bekerja"
     field = "participant_ref"
@@ -55,7 +59,10 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """What training tells us of a participant: where they are, and the latest decision on work. Its id is the participant_ref."""
+    """A participant as training reports them: where they are, and the latest decision on work.
+
+    The id is the participant_ref.
+    """
 
     id: str
     facility_id: str
@@ -69,7 +76,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """A participant's place in a workshop from one day to another."""
+    """A participant's assignment to a workshop, from one day to another."""
 
     id: AssignmentId
     participant_ref: str
@@ -84,8 +91,10 @@ class Assignment:
     version: int = 0
 
     def covers(self, day: date) -> bool:
-        """Whether the participant had this place on that day."""
-        return self.from_on <= day and (self.to_on is None or day <= self.to_on)
+        """Return whether the assignment was in effect on that day."""
+        if day < self.from_on:
+            return False
+        return self.to_on is None or day <= self.to_on
 
 
 def record_decision(
@@ -97,40 +106,53 @@ def record_decision(
     decided_on: date,
     valid_until: date | None,
 ) -> Worker:
-    """The worker after a decision; one of an earlier day never replaces a later one."""
-    if current is not None and decided_on < current.decided_on:
+    """Return the worker after a decision; an earlier decision never replaces a later one."""
+    if current is None:
+        return Worker(
+            id=participant_ref,
+            facility_id=facility_id,
+            present=True,
+            decided_at=facility_id,
+            eligible=eligible,
+            decided_on=decided_on,
+            valid_until=valid_until,
+        )
+    if decided_on < current.decided_on:
         return current
-    return Worker(
-        id=participant_ref,
-        facility_id=current.facility_id if current else facility_id,
-        present=current.present if current else True,
+    return replace(
+        current,
         decided_at=facility_id,
         eligible=eligible,
         decided_on=decided_on,
         valid_until=valid_until,
-        version=current.version if current else 0,
     )
 
 
 def mark_absent(worker: Worker) -> Worker:
-    """Released, or away for a time."""
+    """Mark a participant as absent: released, or away for a limited time."""
     return replace(worker, present=False)
 
 
 def mark_present(worker: Worker, facility_id: str) -> Worker:
-    """Present at a facility: admitted, returned, or moved there."""
+    """Mark a participant as present at a facility: admitted, returned or transferred."""
     return replace(worker, facility_id=facility_id, present=True)
 
 
 def require_work_allowed(worker: Worker, facility_id: str, day: date) -> None:
-    """Refuse work at a facility on a day: WorkerNotPresent, or WorkNotAllowed."""
+    """Require that the participant may work at this facility on this day.
+
+    Raises WorkerNotPresent or WorkNotAllowed.
+    """
     if not worker.present or worker.facility_id != facility_id:
         raise WorkerNotPresent
-    if (
-        not worker.eligible
-        or worker.decided_at != facility_id
-        or (worker.valid_until is not None and day > worker.valid_until)
-    ):
+    if not worker.eligible or worker.decided_at != facility_id:
+        raise WorkNotAllowed
+    require_decision_in_effect(worker, day)
+
+
+def require_decision_in_effect(worker: Worker, day: date) -> None:
+    """Require that the decision has not lapsed before this day. Raises WorkNotAllowed."""
+    if worker.valid_until is not None and day > worker.valid_until:
         raise WorkNotAllowed
 
 
@@ -145,7 +167,11 @@ def assign(
     from_on: date,
     today: date,
 ) -> Assignment:
-    """Give a participant a place in a workshop, with their own consent, while the decision stands."""
+    """Assign a participant to a workshop, with their consent and a decision in effect.
+
+    `others` are all assignments of the participant. Raises WorkshopClosed, WorkerNotPresent,
+    WorkNotAllowed, AlreadyAssigned or AssignmentDateInvalid.
+    """
     require_open(workshop)
     require_work_allowed(worker, workshop.facility_id, max(from_on, today))
     if any(other.live and other.workshop_id == workshop.id for other in others):
@@ -166,24 +192,22 @@ def assign(
 
 
 def merge(from_worker: Worker, into_worker: Worker | None, into_ref: str) -> Worker:
-    """The surviving worker of a merge: the later decision and its place count."""
-    survivor = (
-        into_worker
-        if into_worker is not None and into_worker.decided_on >= from_worker.decided_on
-        else from_worker
-    )
-    return replace(survivor, id=into_ref, version=into_worker.version if into_worker else 0)
+    """Return the surviving worker of a merge: the later decision counts, with its facility."""
+    if into_worker is None:
+        return replace(from_worker, id=into_ref, version=0)
+    if into_worker.decided_on >= from_worker.decided_on:
+        return into_worker
+    return replace(from_worker, id=into_ref, version=into_worker.version)
 
 
 def rekey_assignment(assignment: Assignment, participant_ref: str) -> Assignment:
-    """The place under the surviving reference of a merge."""
+    """Return the assignment under the surviving reference of a merge."""
     return replace(assignment, participant_ref=participant_ref)
 
 
 def end(assignment: Assignment, reason: EndReason, last_day: date) -> Assignment:
-    """End a place; work that was done stays."""
+    """End an assignment; logged work stays. Raises AssignmentEnded."""
     if not assignment.live:
         raise AssignmentEnded
-    return replace(
-        assignment, live=False, ended_because=reason, to_on=max(last_day, assignment.from_on)
-    )
+    to_on = max(last_day, assignment.from_on)
+    return replace(assignment, live=False, ended_because=reason, to_on=to_on)

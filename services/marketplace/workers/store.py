@@ -1,4 +1,7 @@
-"""How workers and their assignments are kept."""
+"""The stored workers and their assignments.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,15 @@ class Assignments(Store[Assignment]):
     )
 
     async def list_by_participant(self, participant_ref: str) -> list[Assignment]:
-        """All places that a participant has or had, at whatever facility: a rule of one must see those of all."""
+        """Return all assignments of a participant, past and present.
+
+        Unscoped: the rule needs the assignments at every facility.
+        """
         return await self.find({"participant_ref": participant_ref}, scoped=False)
 
     async def list_page(
         self, workshop_id: str | None, cursor: str | None, limit: int
     ) -> Page[Assignment]:
-        """The assignments that the caller sees, of one workshop or all."""
-        return await self.page(
-            {"workshop_id": workshop_id} if workshop_id else {}, cursor=cursor, limit=limit
-        )
+        """Return one page of the assignments in the caller's scope, of one workshop or all."""
+        where = {"workshop_id": workshop_id} if workshop_id else {}
+        return await self.page(where, cursor=cursor, limit=limit)

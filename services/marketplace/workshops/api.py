@@ -1,4 +1,7 @@
-"""How workshops are asked for."""
+"""Routes of workshops.
+
+Not here: products and batches of a workshop.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
-from services.marketplace.transaction import Run, Transaction
+from services.marketplace.transaction import Run
 from services.marketplace.workshops import usecases
 from services.marketplace.workshops.rules import Programme, UnitKind, Workshop, WorkshopId
 from services.marketplace.zones import Zone
@@ -51,7 +54,7 @@ class WorkshopBody(BaseModel):
 
     @classmethod
     def of(cls, workshop: Workshop) -> Self:
-        """The body of a workshop."""
+        """Return the body of a workshop."""
         return cls(
             id=workshop.id,
             version=workshop.version,
@@ -70,8 +73,12 @@ class WorkshopBody(BaseModel):
 
 
 @router.post("", status_code=201)
-async def register_workshop(body: WorkshopIn, run: Run) -> WorkshopBody:
+async def register_workshop(body: WorkshopIn, run: Run, response: Response) -> WorkshopBody:
     """Register a workshop."""
+    programmes = tuple(
+        Programme(programme_id=programme.programme_id, title=programme.title)
+        for programme in body.programmes
+    )
     workshop = Workshop(
         id=WorkshopId(new_id()),
         facility_id=body.facility_id,
@@ -80,45 +87,38 @@ async def register_workshop(body: WorkshopIn, run: Run) -> WorkshopBody:
         name=body.name,
         product_classes=frozenset(body.product_classes),
         unit_kind=body.unit_kind,
-        programmes=tuple(
-            Programme(programme_id=programme.programme_id, title=programme.title)
-            for programme in body.programmes
-        ),
+        programmes=programmes,
     )
-    return WorkshopBody.of(await run(partial(usecases.register, workshop)))
+    registered = await run(partial(usecases.register, workshop))
+    dependencies.set_etag(response, registered)
+    return WorkshopBody.of(registered)
 
 
 @router.get("")
 async def list_workshops(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[WorkshopBody]:
-    """The workshops of the caller's Lapas."""
-
-    async def read(tx: Transaction) -> paging.PageBody[WorkshopBody]:
-        page = await tx.workshops.list_page(cursor, limit)
-        return paging.PageBody(
-            items=[WorkshopBody.of(workshop) for workshop in page.items],
-            next_cursor=page.next_cursor,
-        )
-
-    return await run(read)
+    """Return the workshops of the caller's Lapas."""
+    page = await run(partial(usecases.list_workshops, cursor, limit))
+    return paging.PageBody(
+        items=[WorkshopBody.of(workshop) for workshop in page.items],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/{workshop_id}")
 async def read_workshop(workshop_id: str, run: Run, response: Response) -> WorkshopBody:
-    """One workshop."""
-
-    async def read(tx: Transaction) -> Workshop:
-        return await tx.workshops.get(workshop_id)
-
-    workshop = await run(read)
+    """Return one workshop."""
+    workshop = await run(partial(usecases.read_workshop, WorkshopId(workshop_id)))
     dependencies.set_etag(response, workshop)
     return WorkshopBody.of(workshop)
 
 
 @router.post("/{workshop_id}/closure")
 async def close_workshop(
-    workshop_id: str, run: Run, if_match: dependencies.IfMatch
+    workshop_id: str, run: Run, version: dependencies.RequiredIfMatch, response: Response
 ) -> WorkshopBody:
     """Close a workshop."""
-    return WorkshopBody.of(await run(partial(usecases.close, WorkshopId(workshop_id), if_match)))
+    workshop = await run(partial(usecases.close, WorkshopId(workshop_id), version))
+    dependencies.set_etag(response, workshop)
+    return WorkshopBody.of(workshop)

@@ -1,4 +1,7 @@
-"""What is allowed: workshops, where goods are made."""
+"""Rules of workshops, the production units of a Lapas.
+
+Not here: who works there (workers), what is made there (batches, products).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ class WorkshopClosed(Conflict):
 
 
 class UnitKind(StrEnum):
-    """What work is counted in, fixed for a workshop so that its participants' units can be compared."""
+    """The unit in which work is counted.
+
+    It is fixed for a workshop, so that the units of its participants can be compared.
+    """
 
     PIECE = "piece"
     HOUR = "hour"
@@ -43,7 +49,7 @@ class Programme:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """A production unit of one Lapas. `code` stands in its batch numbers."""
+    """A production unit of one Lapas. `code` is part of its batch numbers."""
 
     id: WorkshopId
     facility_id: str
@@ -58,12 +64,12 @@ class Workshop:
 
 
 def require_open(workshop: Workshop) -> None:
-    """WorkshopClosed when nothing new may begin in it."""
+    """Require an open workshop. Raises WorkshopClosed."""
     if workshop.state is not WorkshopState.OPEN:
         raise WorkshopClosed
 
 
 def close(workshop: Workshop) -> Workshop:
-    """Nothing new begins here; what was made is still sold."""
+    """Close the workshop to new work; goods that exist are still sold."""
     require_open(workshop)
     return replace(workshop, state=WorkshopState.CLOSED)

@@ -1,4 +1,7 @@
-"""How workshops are kept."""
+"""The stored workshops.
+
+Not here: rules.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,14 @@ class Workshops(Store[Workshop]):
     indexes = (Index("facility_id", "code", unique=True),)
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Workshop]:
-        """The workshops that the caller sees."""
+        """Return one page of the workshops in the caller's scope."""
         return await self.page({}, cursor=cursor, limit=limit)
 
     async def get_zone(self, facility_id: str) -> str:
-        """The zone of a Lapas that has workshops; unscoped, because the books are dated in it whoever acts."""
+        """Return the zone of a Lapas that has workshops. Raises WorkshopUnknown.
+
+        Unscoped: journals are dated in the zone of their Lapas for every caller.
+        """
         workshop = await self.first({"facility_id": facility_id}, scoped=False)
         if workshop is None:
             raise WorkshopUnknown

@@ -1,4 +1,4 @@
-"""How applications are handed in and asked for."""
+"""Routes of applications, and of recording and approving TPP decisions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from services.training.applications import usecases
 from services.training.applications.rules import Application, ApplicationState, Submission
+from services.training.tpp.api import DecisionBody, NewDecision
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Pendaftaran kelas"])
+decisions_router = APIRouter(tags=["Sidang TPP"])
 Ref = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -26,22 +28,22 @@ class NewApplications(BaseModel):
     class_ids: Annotated[list[Ref], Field(max_length=50)]
 
 
-class Why(BaseModel):
-    """The reason, in the participant's words."""
+class WithdrawalBody(BaseModel):
+    """The reason for a withdrawal, in the participant's words."""
 
     model_config = dependencies.STRICT
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
 class SubmittedBody(BaseModel):
-    """An application that the form made."""
+    """An application that the form created."""
 
     application_id: str
     class_id: str
 
 
 class SubmissionBody(BaseModel):
-    """A form as it was taken in."""
+    """A form as it was accepted."""
 
     submission_id: str
     participant_ref: str
@@ -49,20 +51,20 @@ class SubmissionBody(BaseModel):
 
     @classmethod
     def of(cls, submission: Submission) -> SubmissionBody:
-        """The body of a submission."""
-        made = [
+        """Return the body of a form."""
+        applications = [
             SubmittedBody(class_id=class_id, application_id=application_id)
             for class_id, application_id in submission.applications
         ]
         return cls(
             submission_id=submission.id,
             participant_ref=submission.participant_ref,
-            applications=made,
+            applications=applications,
         )
 
 
 class ApplicationBody(BaseModel):
-    """One participant's wish to join one class."""
+    """One participant's application for one class."""
 
     application_id: str
     version: int
@@ -79,7 +81,7 @@ class ApplicationBody(BaseModel):
 
     @classmethod
     def of(cls, application: Application) -> ApplicationBody:
-        """The body of an application."""
+        """Return the body of an application."""
         return cls(
             application_id=application.id,
             version=application.version,
@@ -97,11 +99,14 @@ class ApplicationBody(BaseModel):
 
 
 @router.post("/v1/class-applications", status_code=201, summary="Daftarkan warga binaan ke kelas")
-async def submit_applications(body: NewApplications, run: Run) -> SubmissionBody:
-    """One to five classes at once; all of them or none."""
-    return SubmissionBody.of(
-        await run(partial(usecases.submit_applications, body.participant_ref, body.class_ids))
-    )
+async def submit_applications(
+    body: NewApplications, run: Run, response: Response
+) -> SubmissionBody:
+    """Apply for one to five classes at once; all of them or none."""
+    command = partial(usecases.submit_applications, body.participant_ref, body.class_ids)
+    submission = await run(command)
+    dependencies.set_etag(response, submission)
+    return SubmissionBody.of(submission)
 
 
 @router.get("/v1/class-applications", summary="Daftar pendaftaran kelas")
@@ -113,20 +118,17 @@ async def list_applications(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ApplicationBody]:
-    """The caller's applications, oldest first."""
-    page = await run(
-        partial(usecases.applications, class_id, participant_ref, state, cursor, limit)
-    )
-    return paging.PageBody(
-        items=[ApplicationBody.of(application) for application in page.items],
-        next_cursor=page.next_cursor,
-    )
+    """List the applications in the caller's scope, oldest first."""
+    query = partial(usecases.list_applications, class_id, participant_ref, state, cursor, limit)
+    page = await run(query)
+    items = [ApplicationBody.of(application) for application in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/class-applications/{application_id}", summary="Lihat pendaftaran kelas")
 async def show_application(application_id: str, run: Run, response: Response) -> ApplicationBody:
-    """One application."""
-    application = await run(partial(usecases.application, application_id))
+    """Show one application."""
+    application = await run(partial(usecases.read_application, application_id))
     dependencies.set_etag(response, application)
     return ApplicationBody.of(application)
 
@@ -135,12 +137,15 @@ async def show_application(application_id: str, run: Run, response: Response) ->
     "/v1/class-applications/{application_id}/withdrawal", summary="Tarik pendaftaran kelas"
 )
 async def withdraw_application(
-    application_id: str, body: Why, version: dependencies.IfMatch, run: Run, response: Response
+    application_id: str,
+    body: WithdrawalBody,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
 ) -> ApplicationBody:
-    """By the participant's wish."""
-    application = await run(
-        partial(usecases.withdraw_application, application_id, body.reason, version)
-    )
+    """Withdraw an application at the participant's wish."""
+    command = partial(usecases.withdraw_application, application_id, body.reason, version)
+    application = await run(command)
     dependencies.set_etag(response, application)
     return ApplicationBody.of(application)
 
@@ -150,9 +155,30 @@ async def withdraw_application(
     summary="Ajukan kembali pendaftaran kelas",
 )
 async def resubmit_application(
-    application_id: str, version: dependencies.IfMatch, run: Run, response: Response
+    application_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
 ) -> ApplicationBody:
-    """A deferred one for the next hearing, or a withdrawn one unless a newer exists."""
+    """Hand in again an application that was deferred, or withdrawn with no newer one since."""
     application = await run(partial(usecases.resubmit_application, application_id, version))
     dependencies.set_etag(response, application)
     return ApplicationBody.of(application)
+
+
+@decisions_router.post("/v1/tpp-decisions", status_code=201, summary="Catat keputusan sidang TPP")
+async def record_decision(body: NewDecision, run: Run, response: Response) -> DecisionBody:
+    """Record a decision; it approves, declines or defers the applications that it covers."""
+    decision = await run(partial(usecases.record_decision, body.to_decision()))
+    dependencies.set_etag(response, decision)
+    return DecisionBody.of(decision)
+
+
+@decisions_router.post(
+    "/v1/tpp-decisions/{decision_id}/head-approval",
+    summary="Setujui keputusan sidang TPP (Kalapas)",
+)
+async def approve_decision(
+    decision_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
+) -> DecisionBody:
+    """Approve a decision; where the facility demands it, the decision is in force only then."""
+    decision = await run(partial(usecases.approve_decision, decision_id, version))
+    dependencies.set_etag(response, decision)
+    return DecisionBody.of(decision)

@@ -1,8 +1,11 @@
-"""What is allowed: the wish to join a class, from submission to a seat or an end. Its states and steps are data."""
+"""Rules of applications to join a class, from the form to a seat or another end.
+
+The allowed changes of state are a table. Not here: decisions of the TPP (tpp), seats (enrolments).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +13,7 @@ from enum import StrEnum
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.messaging.events import Event
 from services.training import events
+from services.training.tpp.rules import Decision, DecisionResult, DecisionScope, Verdict
 
 MAX_CLASSES = 5
 
@@ -29,13 +33,13 @@ class ClassRepeated(Refused):
 
 
 class AlreadyApplied(Conflict):
-    """`class_id` is the class."""
+    """`class_id` is the class of the other application."""
 
     title = "Sudah ada pendaftaran yang masih berjalan untuk kelas ini"
 
 
 class StepRefused(Conflict):
-    """`state` is the one the application is in."""
+    """`state` is the one that the application is in."""
 
     title = "Pendaftaran ini tidak dapat diubah seperti itu"
 
@@ -45,7 +49,7 @@ class NewerExists(Conflict):
 
 
 class ApplicationState(StrEnum):
-    """How far a wish is."""
+    """The state of an application."""
 
     SUBMITTED = "SUBMITTED"
     APPROVED = "APPROVED"
@@ -68,11 +72,16 @@ _ALLOWED_FROM: Mapping[ApplicationState, frozenset[ApplicationState]] = {
     ApplicationState.REMOVED: OPEN_STATES,
     ApplicationState.ALLOCATED: frozenset({ApplicationState.APPROVED}),
 }
+_STATE_BY_VERDICT: Mapping[Verdict, ApplicationState] = {
+    Verdict.RECOMMENDED: ApplicationState.APPROVED,
+    Verdict.NOT_RECOMMENDED: ApplicationState.DECLINED,
+    Verdict.DEFERRED: ApplicationState.DEFERRED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """One participant's wish to join one class; `live` while it may still lead to a seat."""
+    """One participant's application for one class; `live` while it can still lead to a seat."""
 
     id: str
     version: int = 0
@@ -92,7 +101,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One form that a participant handed in, for up to five classes."""
+    """One form of a participant, for up to five classes; pairs of class and application."""
 
     id: str
     version: int = 0
@@ -103,7 +112,7 @@ class Submission:
 
 
 def check_class_ids(class_ids: Sequence[str]) -> Sequence[str]:
-    """The classes of one form; TooManyClasses or ClassRepeated otherwise."""
+    """Return the classes of one form unchanged. Raises TooManyClasses, ClassRepeated."""
     if not 1 <= len(class_ids) <= MAX_CLASSES:
         raise TooManyClasses
     if len(set(class_ids)) != len(class_ids):
@@ -111,8 +120,14 @@ def check_class_ids(class_ids: Sequence[str]) -> Sequence[str]:
     return class_ids
 
 
+def require_not_applied(class_id: str, live_class_ids: Collection[str]) -> None:
+    """Raise AlreadyApplied when the participant has a live application for the class."""
+    if class_id in live_class_ids:
+        raise AlreadyApplied(class_id=class_id)
+
+
 def build_submission_events(application: Application) -> list[Event]:
-    """What is told of a new wish, or of one that was handed in again."""
+    """Return the event of an application that is new or was handed in again."""
     return [
         events.ApplicationSubmitted(
             participant_ref=application.participant_ref,
@@ -121,6 +136,33 @@ def build_submission_events(application: Application) -> list[Event]:
             facility_id=application.facility_id,
         )
     ]
+
+
+def is_decided_by(application: Application, decision: Decision) -> bool:
+    """Return whether the application waits for a decision and this one covers it."""
+    if application.state is not ApplicationState.SUBMITTED:
+        return False
+    if application.facility_id != decision.facility_id:
+        return False
+    refs = {
+        DecisionScope.CLASS: application.class_id,
+        DecisionScope.PROGRAMME: application.programme_id,
+        DecisionScope.BRANCH: application.branch,
+    }
+    return refs.get(decision.scope) == decision.scope_ref
+
+
+def decide(
+    application: Application, decision: Decision, result: DecisionResult, now: datetime
+) -> tuple[Application, list[Event]]:
+    """Return the application approved, declined or deferred, as the verdict says."""
+    return change_state(
+        application,
+        _STATE_BY_VERDICT[result.verdict],
+        now,
+        reason=result.reason,
+        decision_id=decision.id,
+    )
 
 
 def change_state(
@@ -132,7 +174,7 @@ def change_state(
     decision_id: str = "",
     enrolment_id: str = "",
 ) -> tuple[Application, list[Event]]:
-    """The application in another state; StepRefused when the table has no such step."""
+    """Return the application in another state. Raises StepRefused when that is not allowed."""
     if application.state not in _ALLOWED_FROM[to]:
         raise StepRefused(state=application.state)
     after = replace(
@@ -144,26 +186,39 @@ def change_state(
         decision_id=decision_id or application.decision_id,
         enrolment_id=enrolment_id,
     )
-    if to is ApplicationState.APPROVED:
-        told = events.ApplicationApproved(
-            participant_ref=after.participant_ref,
-            application_id=after.id,
-            class_id=after.class_id,
-            facility_id=after.facility_id,
-        )
-        return after, [told]
-    return after, build_submission_events(after) if to is ApplicationState.SUBMITTED else []
+    if to is ApplicationState.SUBMITTED:
+        return after, build_submission_events(after)
+    if to is not ApplicationState.APPROVED:
+        return after, []
+    event = events.ApplicationApproved(
+        participant_ref=after.participant_ref,
+        application_id=after.id,
+        class_id=after.class_id,
+        facility_id=after.facility_id,
+    )
+    return after, [event]
 
 
 def resubmit(
     application: Application, all_of_class: Sequence[Application], now: datetime
 ) -> tuple[Application, list[Event]]:
-    """A withdrawn wish handed in again; NewerExists when the person has applied for the class since."""
-    if any(
-        (other.submitted_at, other.id) > (application.submitted_at, application.id)
-        for other in all_of_class
-    ):
+    """Return a withdrawn application handed in again.
+
+    Raises NewerExists when the participant has applied for the class since, StepRefused when it is
+    not withdrawn.
+    """
+    own = _submission_order(application)
+    if any(_submission_order(other) > own for other in all_of_class):
         raise NewerExists
     if application.state is not ApplicationState.WITHDRAWN:
         raise StepRefused(state=application.state)
     return change_state(application, ApplicationState.SUBMITTED, now)
+
+
+def is_older(application: Application, other: Application) -> bool:
+    """Return whether the application was handed in before the other one."""
+    return _submission_order(application) <= _submission_order(other)
+
+
+def _submission_order(application: Application) -> tuple[datetime, str]:
+    return application.submitted_at, application.id

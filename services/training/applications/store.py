@@ -1,4 +1,4 @@
-"""How applications are kept."""
+"""The stores of applications and of the forms that made them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Applications(Store[Application]):
     )
 
     async def list_live_by_participant(self, participant_ref: str) -> list[Application]:
-        """What may still lead to a seat. Unscoped: it follows the person."""
+        """Return a person's live applications. Unscoped: they follow the person."""
         return await self.find(
             {"participant_ref": participant_ref, "live": True},
             sort=[("submitted_at", 1), ("_id", 1)],
@@ -35,7 +35,7 @@ class Applications(Store[Application]):
         )
 
     async def list_by_participant(self, participant_ref: str) -> list[Application]:
-        """Every wish of a person. Unscoped: it follows the person."""
+        """Return every application of a person. Unscoped: they follow the person."""
         return await self.find(
             {"participant_ref": participant_ref},
             sort=[("submitted_at", 1), ("_id", 1)],
@@ -45,28 +45,24 @@ class Applications(Store[Application]):
     async def list_by_participant_and_class(
         self, participant_ref: str, class_id: str
     ) -> list[Application]:
-        """Every wish of a person for one class, oldest first."""
+        """Return every application of a person for one class, oldest first."""
         return await self.find(
             {"participant_ref": participant_ref, "class_id": class_id},
             sort=[("submitted_at", 1), ("_id", 1)],
         )
 
     async def list_live_by_class(self, class_id: str) -> list[Application]:
-        """What may still lead to a seat in a class. Unscoped: it follows the class."""
+        """Return the live applications for a class. Unscoped: they follow the class."""
         return await self.find({"class_id": class_id, "live": True}, scoped=False)
 
     async def list_waiting_since(self) -> list[datetime]:
-        """When each wish that may still lead to a seat was handed in. Unscoped, and of nobody, for figures."""
-        where = {
-            "participant_ref": {"$gt": ""},
-            "live": True,
-        }  # the first half finds the partial index
-        return [
-            row["submitted_at"]
-            for row in await self.tx.db.find(
-                self.collection, where, fields={"submitted_at": 1}, session=self.tx.session
-            )
-        ]
+        """Return when each live application was handed in, for metrics. Unscoped."""
+        # the condition on participant_ref makes MongoDB use the partial index
+        where = {"participant_ref": {"$gt": ""}, "live": True}
+        rows = await self.tx.db.find(
+            self.collection, where, fields={"submitted_at": 1}, session=self.tx.session
+        )
+        return [row["submitted_at"] for row in rows]
 
     async def list_page(
         self,
@@ -76,16 +72,14 @@ class Applications(Store[Application]):
         cursor: str | None,
         limit: int,
     ) -> Page[Application]:
-        """The caller's applications, oldest first."""
-        where = {
-            name: value
-            for name, value in (
-                ("class_id", class_id),
-                ("participant_ref", participant_ref),
-                ("state", state and state.value),
-            )
-            if value
-        }
+        """Return a page of the applications in the caller's scope, oldest first."""
+        where: dict[str, object] = {}
+        if class_id:
+            where["class_id"] = class_id
+        if participant_ref:
+            where["participant_ref"] = participant_ref
+        if state is not None:
+            where["state"] = state.value
         return await self.page(where, sort=("submitted_at", 1), cursor=cursor, limit=limit)
 
 

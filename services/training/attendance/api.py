@@ -1,4 +1,4 @@
-"""How attendance is marked and asked for."""
+"""Routes of attendance: plan and cancel sessions, mark, correct and list records."""
 
 from __future__ import annotations
 
@@ -11,37 +11,42 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from services.training.attendance import usecases
-from services.training.attendance.rules import Attendance, AttendanceMark, MarkState, Reason
-from services.training.sessions.api import SessionBody
+from services.training.attendance.rules import (
+    Attendance,
+    AttendanceMark,
+    AttendanceReason,
+    MarkState,
+)
+from services.training.sessions.api import Cancellation, NewSession, SessionBody
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Sesi dan presensi"])
 
 
 class MarkBody(BaseModel):
-    """What became of a participant; minutes only for ATTENDED_PART, a note for OTHER."""
+    """The mark of a participant; minutes only for ATTENDED_PART, a note for OTHER."""
 
     model_config = dependencies.STRICT
-    reason: Reason
+    reason: AttendanceReason
     minutes: Annotated[int, Field(ge=0, le=720, strict=True)] = 0
     note: Annotated[str, Field(max_length=500)] = ""
 
     def to_mark(self, client_id: str = "") -> AttendanceMark:
-        """The mark this describes."""
+        """Return the mark that this body describes."""
         return AttendanceMark(
             reason=self.reason, minutes=self.minutes, note=self.note, client_id=client_id
         )
 
 
 class EnrolmentMark(MarkBody):
-    """A mark of one enrolment; `client_id` is the number that an offline device gave it."""
+    """The mark of one enrolment; `client_id` is the number that an offline device gave it."""
 
     enrolment_id: Annotated[str, Field(min_length=1, max_length=64)]
     client_id: Annotated[str, Field(max_length=64)] = ""
 
 
 class Marks(BaseModel):
-    """The marks of a session, from paper or a device; sending them again changes nothing."""
+    """The marks of a session, from paper or a device; repeated marks change nothing."""
 
     model_config = dependencies.STRICT
     marks: Annotated[list[EnrolmentMark], Field(min_length=1, max_length=500)]
@@ -74,7 +79,7 @@ class AttendanceBody(BaseModel):
 
     @classmethod
     def of(cls, record: Attendance) -> AttendanceBody:
-        """The body of a record."""
+        """Return the body of a record."""
         return cls(
             attendance_id=record.id,
             version=record.version,
@@ -99,16 +104,39 @@ class AttendanceBody(BaseModel):
         )
 
 
+@router.post("/v1/classes/{class_id}/sessions", status_code=201, summary="Jadwalkan sesi kelas")
+async def plan_session(
+    class_id: str, body: NewSession, run: Run, response: Response
+) -> SessionBody:
+    """Plan a session; everybody enrolled is expected."""
+    command = partial(usecases.plan_session, class_id, body.held_on, body.starts_at, body.minutes)
+    session = await run(command)
+    dependencies.set_etag(response, session)
+    return SessionBody.of(session)
+
+
+@router.post("/v1/sessions/{session_id}/cancellation", summary="Batalkan sesi")
+async def cancel_session(
+    session_id: str,
+    body: Cancellation,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> SessionBody:
+    """Cancel a session; that is final, and the session counts for nobody."""
+    session = await run(partial(usecases.cancel_session, session_id, body.reason, version))
+    dependencies.set_etag(response, session)
+    return SessionBody.of(session)
+
+
 @router.post("/v1/sessions/{session_id}/attendance", summary="Catat presensi satu sesi")
 async def mark_session(session_id: str, body: Marks, run: Run, response: Response) -> SessionBody:
-    """The session takes place by it. The first mark of a participant stands; a different one opens an item in the inbox."""
-    session = await run(
-        partial(
-            usecases.mark_session,
-            session_id,
-            [(mark.enrolment_id, mark.to_mark(mark.client_id)) for mark in body.marks],
-        )
-    )
+    """Mark attendance, which also marks the session as held.
+
+    The first mark of a participant is kept; a different one opens a task.
+    """
+    marks = [(mark.enrolment_id, mark.to_mark(mark.client_id)) for mark in body.marks]
+    session = await run(partial(usecases.mark_session, session_id, marks))
     dependencies.set_etag(response, session)
     return SessionBody.of(session)
 
@@ -117,11 +145,10 @@ async def mark_session(session_id: str, body: Marks, run: Run, response: Respons
 async def list_records(
     session_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[AttendanceBody]:
-    """The records of a session."""
-    page = await run(partial(usecases.records, session_id, cursor, limit))
-    return paging.PageBody(
-        items=[AttendanceBody.of(record) for record in page.items], next_cursor=page.next_cursor
-    )
+    """List the records of a session."""
+    page = await run(partial(usecases.list_records, session_id, cursor, limit))
+    items = [AttendanceBody.of(record) for record in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.patch("/v1/attendance/{attendance_id}", summary="Perbaiki presensi")
@@ -132,7 +159,7 @@ async def remark(
     run: Run,
     response: Response,
 ) -> AttendanceBody:
-    """Within the facility's window; every change stays in the history."""
-    record = await run(partial(usecases.remark, attendance_id, body.to_mark(), version))
+    """Correct a mark within the facility's window; every change stays in the history."""
+    record = await run(partial(usecases.correct_mark, attendance_id, body.to_mark(), version))
     dependencies.set_etag(response, record)
     return AttendanceBody.of(record)

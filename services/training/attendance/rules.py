@@ -1,4 +1,7 @@
-"""What is allowed: who is expected in a session, what is marked, and how marks change. Minutes are whole."""
+"""Rules of attendance: who is expected in a session, the marks, and how marks change.
+
+Minutes are whole numbers. Not here: what attendance means for completion (completion).
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import named_id
 from chassis.messaging.events import Event
 from services.training.events import AttendanceRecorded
 from services.training.sessions.rules import Session
+
+E = TypeVar("E")
 
 
 class AttendanceUnknown(NotFound):
@@ -34,7 +40,7 @@ class TextNeeded(Refused):
 
 
 class EditWindowClosed(Conflict):
-    """`days` is the facility's window after the session."""
+    """`days` is the number of days after the session in which the facility allows changes."""
 
     title = "Batas waktu mengubah presensi sudah lewat; ajukan koreksi"
 
@@ -48,8 +54,8 @@ class SetBySystem(Refused):
     field = "reason"
 
 
-class Reason(StrEnum):
-    """What became of a participant in a session."""
+class AttendanceReason(StrEnum):
+    """Whether and why a participant attended a session or not."""
 
     ATTENDED = "ATTENDED"
     ATTENDED_PART = "ATTENDED_PART"
@@ -75,18 +81,25 @@ class CountsAs(StrEnum):
     ABSENT = "absent"
 
 
-COUNTS_AS: Mapping[Reason, CountsAs] = dict.fromkeys(Reason, CountsAs.EXCUSED) | {
-    Reason.ATTENDED: CountsAs.PRESENT,
-    Reason.ATTENDED_PART: CountsAs.PRESENT,
-    Reason.REFUSED: CountsAs.ABSENT,
-    Reason.OTHER: CountsAs.ABSENT,
+COUNTS_AS: Mapping[AttendanceReason, CountsAs] = {
+    **dict.fromkeys(AttendanceReason, CountsAs.EXCUSED),
+    AttendanceReason.ATTENDED: CountsAs.PRESENT,
+    AttendanceReason.ATTENDED_PART: CountsAs.PRESENT,
+    AttendanceReason.REFUSED: CountsAs.ABSENT,
+    AttendanceReason.OTHER: CountsAs.ABSENT,
 }
-_SYSTEM_REASONS = frozenset({Reason.SUSPENDED, Reason.AUTO_SUSPENDED, Reason.SESSION_CANCELLED})
-_ATTENDED_REASONS = frozenset({Reason.ATTENDED, Reason.ATTENDED_PART})
+_SYSTEM_REASONS = frozenset(
+    {
+        AttendanceReason.SUSPENDED,
+        AttendanceReason.AUTO_SUSPENDED,
+        AttendanceReason.SESSION_CANCELLED,
+    }
+)
+_ATTENDED_REASONS = frozenset({AttendanceReason.ATTENDED, AttendanceReason.ATTENDED_PART})
 
 
 class MarkState(StrEnum):
-    """Expected, or marked."""
+    """Whether the record waits for its mark."""
 
     WAITING = "WAITING"
     MARKED = "MARKED"
@@ -94,9 +107,12 @@ class MarkState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttendanceMark:
-    """What an officer says of one participant in one session. `client_id` is the offline device's own number of the mark."""
+    """What an officer records of one participant in one session.
 
-    reason: Reason
+    `client_id` is the number that an offline device gave the mark.
+    """
+
+    reason: AttendanceReason
     minutes: int = 0
     note: str = ""
     client_id: str = ""
@@ -116,7 +132,10 @@ class AttendanceChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attendance:
-    """One enrolment in one session; its id is made of both. While it waits, `reason` says whether the enrolment rests."""
+    """The record of one enrolment in one session; its id is made of both.
+
+    While it waits for its mark, `reason` says whether the enrolment is suspended.
+    """
 
     id: str
     version: int = 0
@@ -135,14 +154,14 @@ class Attendance:
 
 
 def attendance_id(enrolment_id: str, session_id: str) -> str:
-    """The id of the record of an enrolment in a session."""
+    """Return the id of the record of an enrolment in a session."""
     return named_id(enrolment_id, session_id)
 
 
 def expect(
     enrolment_id: str, participant_ref: str, session: Session, *, is_suspended: bool
 ) -> Attendance:
-    """A record that waits to be marked."""
+    """Return a record that waits for its mark."""
     return Attendance(
         id=attendance_id(enrolment_id, session.id),
         enrolment_id=enrolment_id,
@@ -152,27 +171,60 @@ def expect(
         participant_ref=participant_ref,
         held_on=session.held_on,
         starts_at=session.starts_at,
-        reason=Reason.AUTO_SUSPENDED if is_suspended else "",
+        reason=AttendanceReason.AUTO_SUSPENDED if is_suspended else "",
     )
+
+
+def require_known(enrolment: E | None) -> E:
+    """Return the enrolment. Raises NotInSession when it is unknown."""
+    if enrolment is None:
+        raise NotInSession
+    return enrolment
+
+
+def require_in_session(
+    session: Session,
+    record: Attendance | None,
+    *,
+    class_id: str,
+    is_live: bool,
+    starts_on: date,
+) -> None:
+    """Raise NotInSession unless an enrolment with these facts belongs to the session.
+
+    Without a record, the enrolment must hold a seat and have begun by the day of the session.
+    """
+    if class_id != session.class_id:
+        raise NotInSession
+    if record is None and (not is_live or session.held_on < starts_on):
+        raise NotInSession
 
 
 def record_mark(
     record: Attendance, session: Session, mark: AttendanceMark, now: datetime, by: str
 ) -> tuple[Attendance, list[Event], bool]:
-    """(the record, its events, whether the mark contradicts the one that stands). The first mark stands; the same again is no change."""
+    """Return the marked record, its events, and whether the mark contradicts an earlier one.
+
+    The first mark is kept; a later one changes nothing. Raises SetBySystem, MinutesNeeded,
+    TextNeeded.
+    """
     minutes = _count_minutes(mark, session)
     if record.state is MarkState.MARKED:
-        known = mark.client_id in record.client_ids if mark.client_id else False
-        return record, [], not known and (record.reason, record.minutes) != (mark.reason, minutes)
+        is_sent_again = bool(mark.client_id) and mark.client_id in record.client_ids
+        is_same = (record.reason, record.minutes) == (mark.reason, minutes)
+        return record, [], not is_sent_again and not is_same
     change = AttendanceChange(
         was=record.reason, now=mark.reason, minutes=minutes, by=by, at=now, why=mark.note
     )
+    client_ids = record.client_ids
+    if mark.client_id:
+        client_ids = (*client_ids, mark.client_id)
     after = replace(
         record,
         state=MarkState.MARKED,
         reason=mark.reason.value,
         minutes=minutes,
-        client_ids=(*record.client_ids, *([mark.client_id] if mark.client_id else [])),
+        client_ids=client_ids,
         history=(*record.history, change),
     )
     event = AttendanceRecorded(
@@ -195,7 +247,10 @@ def correct_mark(
     window_days: int,
     by: str,
 ) -> Attendance:
-    """The record with another mark, its history longer. EditWindowClosed after the facility's window, NotMarkedYet before the first mark."""
+    """Return the record with another mark and a longer history.
+
+    Raises NotMarkedYet before the first mark, EditWindowClosed after the facility's window.
+    """
     if record.state is not MarkState.MARKED:
         raise NotMarkedYet
     if (today - session.held_on).days > window_days:
@@ -212,50 +267,56 @@ def correct_mark(
 
 
 def merge_records(kept: Attendance, other: Attendance, now: datetime) -> Attendance:
-    """One record of two for the same session, after two people turned out to be one: attended beats not, marked beats waiting; both histories are kept."""
-    better = max(
-        kept,
-        other,
-        key=lambda record: (
-            record.state is MarkState.MARKED,
-            record.reason in _ATTENDED_REASONS,
-            record.minutes,
-            record is kept,
-        ),
-    )
-    dropped = other if better is kept else kept
+    """Return one record of two for one session, after their people became one person.
+
+    Marked wins over waiting, attended over not attended, more minutes over fewer. Both histories
+    are kept.
+    """
+    if _strength(other) > _strength(kept):
+        winner = other
+        loser = kept
+    else:
+        winner = kept
+        loser = other
     history = tuple(sorted((*kept.history, *other.history), key=lambda change: change.at))
-    if dropped.state is MarkState.MARKED:
-        history = (
-            *history,
-            AttendanceChange(
-                was=dropped.reason,
-                now=better.reason,
-                minutes=better.minutes,
-                by="system",
-                at=now,
-                why="merged",
-            ),
+    if loser.state is MarkState.MARKED:
+        change = AttendanceChange(
+            was=loser.reason,
+            now=winner.reason,
+            minutes=winner.minutes,
+            by="system",
+            at=now,
+            why="merged",
         )
+        history = (*history, change)
     return replace(
         kept,
-        state=better.state,
-        reason=better.reason,
-        minutes=better.minutes,
+        state=winner.state,
+        reason=winner.reason,
+        minutes=winner.minutes,
         client_ids=(*kept.client_ids, *other.client_ids),
         history=history,
     )
 
 
+def _strength(record: Attendance) -> tuple[bool, bool, int]:
+    is_marked = record.state is MarkState.MARKED
+    has_attended = record.reason in _ATTENDED_REASONS
+    return is_marked, has_attended, record.minutes
+
+
 def _count_minutes(mark: AttendanceMark, session: Session) -> int:
-    """The minutes that a mark is worth; SetBySystem, MinutesNeeded or TextNeeded when it cannot be taken."""
+    """Return the minutes that a mark is worth.
+
+    Raises SetBySystem, MinutesNeeded or TextNeeded when the mark is not acceptable.
+    """
     if mark.reason in _SYSTEM_REASONS:
         raise SetBySystem
-    if mark.reason is Reason.OTHER and not mark.note:
+    if mark.reason is AttendanceReason.OTHER and not mark.note:
         raise TextNeeded
-    if mark.reason is Reason.ATTENDED:
+    if mark.reason is AttendanceReason.ATTENDED:
         return session.minutes
-    if mark.reason is Reason.ATTENDED_PART:
+    if mark.reason is AttendanceReason.ATTENDED_PART:
         if not 0 < mark.minutes < session.minutes:
             raise MinutesNeeded
         return mark.minutes

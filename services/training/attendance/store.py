@@ -1,4 +1,4 @@
-"""How attendance is kept."""
+"""The store of attendance records."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Attendances(Store[Attendance]):
     indexes = (Index("session_id"), Index("enrolment_id", "starts_at"), Index("participant_ref"))
 
     async def list_by_enrolment(self, enrolment_id: str) -> list[Attendance]:
-        """All records of an enrolment in order. Unscoped: they follow the enrolment."""
+        """Return an enrolment's records in order. Unscoped: they follow the enrolment."""
         return await self.find(
             {"enrolment_id": enrolment_id}, sort=[("starts_at", 1)], scoped=False
         )
 
     async def list_waiting_by_enrolment(self, enrolment_id: str, now: datetime) -> list[Attendance]:
-        """What is not marked of sessions that have not begun. Unscoped: they follow the enrolment."""
+        """Return unmarked records of sessions not begun. Unscoped: they follow the enrolment."""
         return await self.find(
             {
                 "enrolment_id": enrolment_id,
@@ -35,11 +35,11 @@ class Attendances(Store[Attendance]):
         )
 
     async def list_waiting_by_session(self, session_id: str) -> list[Attendance]:
-        """What is not marked of a session. Unscoped: it follows the session."""
+        """Return the unmarked records of a session. Unscoped: they follow the session."""
         return await self.find(
             {"session_id": session_id, "state": MarkState.WAITING.value}, scoped=False
         )
 
     async def list_page(self, session_id: str, cursor: str | None, limit: int) -> Page[Attendance]:
-        """The records of a session."""
+        """Return a page of the records of a session."""
         return await self.page({"session_id": session_id}, cursor=cursor, limit=limit)

@@ -1,91 +1,89 @@
-"""What happens: people are expected in sessions, marked, and marked anew."""
+"""Use cases of attendance: plan and cancel sessions, expect, mark, correct, list.
+
+Planning and cancelling a session lie here because they change sessions and attendance.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from chassis.persistence.store import Page
 from services.training.attendance import rules
-from services.training.attendance.rules import Attendance, AttendanceMark, NotInSession, Reason
-from services.training.enrolments.rules import Enrolment
+from services.training.attendance.rules import Attendance, AttendanceMark, AttendanceReason
 from services.training.sessions import rules as session_rules
 from services.training.sessions.rules import Session
-from services.training.tasks import rules as items
-from services.training.tasks import usecases as inbox
+from services.training.tasks import rules as task_rules
+from services.training.tasks import usecases as tasks
 from services.training.tasks.rules import TaskKind
 from services.training.transaction import Transaction
 
 
-def expect_participant(enrolment: Enrolment, session: Session, tx: Transaction) -> None:
-    """The participant is expected, unless the session has begun or lies before the enrolment."""
-    if session.starts_at > tx.now and session.held_on >= enrolment.starts_on:
-        tx.attendance.add(
-            rules.expect(
-                enrolment.id,
-                enrolment.participant_ref,
-                session,
-                is_suspended=bool(enrolment.automatic),
-            )
+async def plan_session(
+    class_id: str, held_on: date, clock: str, minutes: int, tx: Transaction
+) -> Session:
+    """Add a session of a class; everybody enrolled is expected unless it has begun already."""
+    training_class = await tx.classes.get(class_id)
+    facility = await tx.facilities.get(training_class.facility_id, scoped=False)
+    starts_at = facility.local_moment(held_on, clock)
+    session = session_rules.plan(training_class, held_on, clock, starts_at, minutes)
+    session_rules.require_new(session, await tx.sessions.seek(session.id))
+    tx.classes.hold(training_class)
+    for enrolment in await tx.enrolments.list_live_by_class(class_id):
+        expect(
+            enrolment.id,
+            enrolment.participant_ref,
+            enrolment.starts_on,
+            session,
+            tx,
+            is_suspended=bool(enrolment.automatic),
         )
+    return tx.sessions.add(session)
 
 
-async def suspend(enrolment: Enrolment, tx: Transaction) -> None:
-    """The participant is not expected while the enrolment rests."""
-    for record in await tx.attendance.list_waiting_by_enrolment(enrolment.id, tx.now):
-        tx.attendance.save(record, replace(record, reason=Reason.AUTO_SUSPENDED.value))
-
-
-async def resume(enrolment: Enrolment, tx: Transaction) -> None:
-    """The participant is expected again. What was cancelled meanwhile has no record, so it stays cancelled."""
-    for record in await tx.attendance.list_waiting_by_enrolment(enrolment.id, tx.now):
-        tx.attendance.save(record, replace(record, reason=""))
-
-
-async def remove_unmarked(enrolment: Enrolment, tx: Transaction) -> None:
-    """What is not marked of sessions to come goes; what is marked or past stays."""
-    for record in await tx.attendance.list_waiting_by_enrolment(enrolment.id, tx.now):
+async def cancel_session(session_id: str, reason: str, if_match: int, tx: Transaction) -> Session:
+    """Cancel a session and remove its unmarked records."""
+    before = await tx.sessions.get(session_id, if_match=if_match)
+    for record in await tx.attendance.list_waiting_by_session(before.id):
         tx.attendance.remove(record)
-
-
-async def remove_unmarked_of_session(session: Session, tx: Transaction) -> None:
-    """Nobody is expected in a cancelled session."""
-    for record in await tx.attendance.list_waiting_by_session(session.id):
-        tx.attendance.remove(record)
+    return tx.sessions.save(before, session_rules.cancel(before, reason))
 
 
 async def mark_session(
     session_id: str, marks: Sequence[tuple[str, AttendanceMark]], tx: Transaction
 ) -> Session:
-    """Marks (enrolment, mark) of a session, which takes place by it. The first mark of a record stands; another one opens an item for the officer."""
-    before = await tx.sessions.get(session_id)
-    after, events = session_rules.mark_held(before, tx.now)
-    session = tx.sessions.save(before, after, events) if events else before
-    if not events:
-        tx.sessions.hold(before)
+    """Record the marks (enrolment, mark) of a session, and the session as held.
+
+    The first mark of a record is kept; a different one opens a task for the officer.
+    """
+    session = await _mark_held(session_id, tx)
     enrolments = await tx.enrolments.many(enrolment_id for enrolment_id, _ in marks)
-    known = await tx.attendance.many(
+    records = await tx.attendance.many(
         rules.attendance_id(enrolment_id, session.id) for enrolment_id, _ in marks
     )
     for enrolment_id, mark in marks:
-        enrolment = enrolments.get(enrolment_id)
-        if enrolment is None or enrolment.class_id != session.class_id:
-            raise NotInSession
-        record = known.get(rules.attendance_id(enrolment_id, session.id))
-        if record is None and (not enrolment.live or session.held_on < enrolment.starts_on):
-            raise NotInSession
+        enrolment = rules.require_known(enrolments.get(enrolment_id))
+        record_id = rules.attendance_id(enrolment_id, session.id)
+        record = records.get(record_id)
+        rules.require_in_session(
+            session,
+            record,
+            class_id=enrolment.class_id,
+            is_live=enrolment.live,
+            starts_on=enrolment.starts_on,
+        )
         tx.enrolments.hold(enrolment)
-        known[rules.attendance_id(enrolment_id, session.id)] = await _record_mark(
-            record, enrolment, session, mark, tx
+        records[record_id] = await _record_mark(
+            record, enrolment_id, enrolment.participant_ref, session, mark, tx
         )
     return session
 
 
-async def remark(
+async def correct_mark(
     attendance_id: str, mark: AttendanceMark, if_match: int, tx: Transaction
 ) -> Attendance:
-    """A record marked anew within the facility's window."""
+    """Change the mark of a record within the facility's window."""
     before = await tx.attendance.get(attendance_id, if_match=if_match)
     session = await tx.sessions.get(before.session_id)
     facility = await tx.facilities.get(before.facility_id, scoped=False)
@@ -101,79 +99,138 @@ async def remark(
     return before if after == before else tx.attendance.save(before, after)
 
 
-async def records(
+async def list_records(
     session_id: str, cursor: str | None, limit: int, tx: Transaction
 ) -> Page[Attendance]:
-    """The records of a session of the caller's."""
+    """Return a page of the records of a session in the caller's scope, noted as read."""
     await tx.sessions.get(session_id)
     page = await tx.attendance.list_page(session_id, cursor, limit)
-    tx.note(
-        "attendance.listed",
-        session_id,
-        refs=sorted({record.participant_ref for record in page.items}),
-    )
+    people = {record.participant_ref for record in page.items}
+    tx.note("attendance.listed", session_id, refs=sorted(people))
     return page
 
 
+# Called by enrolments, which lie above attendance: values instead of the aggregate.
+
+
+def expect(
+    enrolment_id: str,
+    participant_ref: str,
+    starts_on: date,
+    session: Session,
+    tx: Transaction,
+    *,
+    is_suspended: bool,
+) -> None:
+    """Add a record unless the session has begun or is before the start of the enrolment."""
+    if session.starts_at <= tx.now or session.held_on < starts_on:
+        return
+    record = rules.expect(enrolment_id, participant_ref, session, is_suspended=is_suspended)
+    tx.attendance.add(record)
+
+
+async def suspend(enrolment_id: str, tx: Transaction) -> None:
+    """Record that the participant is not expected while the enrolment is suspended."""
+    for record in await tx.attendance.list_waiting_by_enrolment(enrolment_id, tx.now):
+        suspended = replace(record, reason=AttendanceReason.AUTO_SUSPENDED.value)
+        tx.attendance.save(record, suspended)
+
+
+async def resume(enrolment_id: str, tx: Transaction) -> None:
+    """Record that the participant is expected again; cancelled sessions have no record."""
+    for record in await tx.attendance.list_waiting_by_enrolment(enrolment_id, tx.now):
+        tx.attendance.save(record, replace(record, reason=""))
+
+
+async def remove_unmarked(enrolment_id: str, tx: Transaction) -> None:
+    """Remove unmarked records of sessions not begun; marked and past ones stay."""
+    for record in await tx.attendance.list_waiting_by_enrolment(enrolment_id, tx.now):
+        tx.attendance.remove(record)
+
+
 async def count_attended_minutes(enrolment_id: str, tx: Transaction) -> int:
-    """The minutes marked as attended."""
+    """Return the minutes marked as attended."""
     return sum(record.minutes for record in await tx.attendance.list_by_enrolment(enrolment_id))
 
 
-async def replace_participant_ref(enrolment: Enrolment, tx: Transaction) -> None:
-    """The records of an enrolment name its participant anew."""
-    for record in await tx.attendance.list_by_enrolment(enrolment.id):
-        tx.attendance.save(record, replace(record, participant_ref=enrolment.participant_ref))
+async def replace_participant_ref(enrolment_id: str, participant_ref: str, tx: Transaction) -> None:
+    """Store another participant reference in the records of an enrolment."""
+    for record in await tx.attendance.list_by_enrolment(enrolment_id):
+        tx.attendance.save(record, replace(record, participant_ref=participant_ref))
 
 
-async def merge_records(kept: Enrolment, ended: Enrolment, now: datetime, tx: Transaction) -> None:
-    """The records of an enrolment that turned out to be the same person's join those of the one that stays."""
-    own = {record.session_id: record for record in await tx.attendance.list_by_enrolment(kept.id)}
-    for record in await tx.attendance.list_by_enrolment(ended.id):
+async def merge_records(
+    kept_id: str, kept_participant_ref: str, ended_id: str, now: datetime, tx: Transaction
+) -> None:
+    """Move the records of an ended enrolment to the one kept; two of a session become one.
+
+    Both enrolments are in the same class, and their people became one person.
+    """
+    kept_records = await tx.attendance.list_by_enrolment(kept_id)
+    kept_by_session = {record.session_id: record for record in kept_records}
+    for record in await tx.attendance.list_by_enrolment(ended_id):
         tx.attendance.remove(record)
-        mine = own.get(record.session_id)
-        if mine is None:
-            own_now = replace(
-                record,
-                id=rules.attendance_id(kept.id, record.session_id),
-                enrolment_id=kept.id,
-                participant_ref=kept.participant_ref,
-            )
-            tx.attendance.add(
-                own_now, scoped=False
-            )  # it follows the enrolment, wherever the class is
-        else:
-            tx.attendance.save(mine, rules.merge_records(mine, record, now))
+        own = kept_by_session.get(record.session_id)
+        if own is not None:
+            tx.attendance.save(own, rules.merge_records(own, record, now))
+            continue
+        moved = replace(
+            record,
+            id=rules.attendance_id(kept_id, record.session_id),
+            enrolment_id=kept_id,
+            participant_ref=kept_participant_ref,
+        )
+        # the record follows the enrolment, also in a facility outside the caller's scope
+        tx.attendance.add(moved, scoped=False)
+
+
+async def _mark_held(session_id: str, tx: Transaction) -> Session:
+    before = await tx.sessions.get(session_id)
+    after, events = session_rules.mark_held(before, tx.now)
+    if events:
+        return tx.sessions.save(before, after, events)
+    tx.sessions.hold(before)
+    return before
 
 
 async def _record_mark(
     record: Attendance | None,
-    enrolment: Enrolment,
+    enrolment_id: str,
+    participant_ref: str,
     session: Session,
     mark: AttendanceMark,
     tx: Transaction,
 ) -> Attendance:
-    before = record or rules.expect(
-        enrolment.id, enrolment.participant_ref, session, is_suspended=False
+    before = record
+    if before is None:
+        before = rules.expect(enrolment_id, participant_ref, session, is_suspended=False)
+    after, events, is_contradiction = rules.record_mark(
+        before, session, mark, tx.now, tx.caller.subject
     )
-    after, events, contradicts = rules.record_mark(before, session, mark, tx.now, tx.caller.subject)
-    if contradicts:
-        facility = await tx.facilities.get(session.facility_id, scoped=False)
-        facts = {"session_id": session.id, "stands": before.reason, "refused": mark.reason.value}
-        opened = items.open_task(
-            TaskKind.MARK_CONFLICT,
-            session.facility_id,
-            tx.now,
-            facility.local_date(tx.now),
-            participant_ref=enrolment.participant_ref,
-            subject=session.id,
-            facts=facts,
-        )
-        await inbox.open_task(opened, tx)
+    if is_contradiction:
+        await _open_conflict_task(before, session, mark, tx)
     if after == before:
         return before
-    return (
-        tx.attendance.add(after, events)
-        if record is None
-        else tx.attendance.save(before, after, events)
+    if record is None:
+        return tx.attendance.add(after, events)
+    return tx.attendance.save(before, after, events)
+
+
+async def _open_conflict_task(
+    record: Attendance, session: Session, mark: AttendanceMark, tx: Transaction
+) -> None:
+    facility = await tx.facilities.get(session.facility_id, scoped=False)
+    task = task_rules.open_task(
+        TaskKind.MARK_CONFLICT,
+        session.facility_id,
+        tx.now,
+        facility.local_date(tx.now),
+        participant_ref=record.participant_ref,
+        subject=session.id,
+        facts={
+            "session_id": session.id,
+            "stands": record.reason,
+            "refused": mark.reason.value,
+        },
     )
+    await tasks.open_task(task, tx)

@@ -1,4 +1,7 @@
-"""How classes are asked for."""
+"""Routes of classes: plan, change, open, start, resize, show and list.
+
+Not here: closing and cancelling, which also end enrolments (enrolments).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
-from services.training.classes import usecases
+from services.training.classes import rules, usecases
 from services.training.classes.rules import ClassSeats, ClassState, TrainingClass
 from services.training.transaction import Run
 
@@ -22,7 +25,7 @@ Seats = Annotated[int, Field(ge=1, le=500, strict=True)]
 
 
 class NewClass(BaseModel):
-    """A class to be planned; without an edition it is bound to the newest one."""
+    """A class to plan; without an edition it is bound to the newest one."""
 
     model_config = dependencies.STRICT
     facility_id: Ref
@@ -37,7 +40,7 @@ class NewClass(BaseModel):
     instructor_refs: Annotated[list[Ref], Field(max_length=20)] = []
 
     def to_class(self) -> TrainingClass:
-        """The class this describes."""
+        """Return the class that this body describes."""
         return TrainingClass(
             id=new_id(),
             facility_id=self.facility_id,
@@ -53,7 +56,7 @@ class NewClass(BaseModel):
 
 
 class ClassChanges(BaseModel):
-    """What may be changed; what is left out stays."""
+    """The fields that can be changed; a field left out keeps its value."""
 
     model_config = dependencies.STRICT
     title: Text | None = None
@@ -63,7 +66,7 @@ class ClassChanges(BaseModel):
     instructor_refs: Annotated[tuple[Ref, ...], Field(max_length=20)] | None = None
 
 
-class Resize(BaseModel):
+class SeatsChanges(BaseModel):
     """Another number of seats."""
 
     model_config = dependencies.STRICT
@@ -71,14 +74,14 @@ class Resize(BaseModel):
 
 
 class Cancellation(BaseModel):
-    """Why the class is given up."""
+    """Why the class is cancelled."""
 
     model_config = dependencies.STRICT
     reason: Annotated[str, Field(min_length=3, max_length=500)]
 
 
 class ClassBody(BaseModel):
-    """One run of a programme in a facility."""
+    """One class of a programme in a facility."""
 
     class_id: str
     version: int
@@ -95,27 +98,27 @@ class ClassBody(BaseModel):
     cancelled_because: str | None
 
     @classmethod
-    def of(cls, run: TrainingClass) -> ClassBody:
-        """The body of a class."""
+    def of(cls, training_class: TrainingClass) -> ClassBody:
+        """Return the body of a class."""
         return cls(
-            class_id=run.id,
-            version=run.version,
-            facility_id=run.facility_id,
-            programme_id=run.programme_id,
-            edition=run.edition,
-            title=run.title,
-            batch_no=run.batch_no,
-            starts_on=run.starts_on,
-            ends_on=run.ends_on,
-            location=run.location,
-            instructor_refs=list(run.instructor_refs),
-            state=run.state,
-            cancelled_because=run.cancelled_because or None,
+            class_id=training_class.id,
+            version=training_class.version,
+            facility_id=training_class.facility_id,
+            programme_id=training_class.programme_id,
+            edition=training_class.edition,
+            title=training_class.title,
+            batch_no=training_class.batch_no,
+            starts_on=training_class.starts_on,
+            ends_on=training_class.ends_on,
+            location=training_class.location,
+            instructor_refs=list(training_class.instructor_refs),
+            state=training_class.state,
+            cancelled_because=training_class.cancelled_because or None,
         )
 
 
 class SeatsBody(BaseModel):
-    """The seats of a class; their version is their own."""
+    """The seats of a class, with a version of their own."""
 
     class_id: str
     version: int
@@ -124,7 +127,7 @@ class SeatsBody(BaseModel):
 
     @classmethod
     def of(cls, seats: ClassSeats) -> SeatsBody:
-        """The body of a class's seats."""
+        """Return the body of the seats of a class."""
         return cls(
             class_id=seats.id,
             version=seats.version,
@@ -139,14 +142,15 @@ class ClassWithSeats(ClassBody):
     seats: SeatsBody
 
     @classmethod
-    def of_class(cls, run: TrainingClass, seats: ClassSeats) -> ClassWithSeats:
-        """The body of a class with its seats."""
-        return cls(**ClassBody.of(run).model_dump(), seats=SeatsBody.of(seats))
+    def of_class(cls, training_class: TrainingClass, seats: ClassSeats) -> ClassWithSeats:
+        """Return the body of a class with its seats."""
+        fields = ClassBody.of(training_class).model_dump()
+        return cls(**fields, seats=SeatsBody.of(seats))
 
 
 @router.post("/v1/classes", status_code=201, summary="Rencanakan kelas")
 async def plan_class(body: NewClass, run: Run, response: Response) -> ClassBody:
-    """A class in draft."""
+    """Plan a class; it begins as a draft."""
     planned = await run(partial(usecases.plan_class, body.to_class(), body.seats_total))
     dependencies.set_etag(response, planned)
     return ClassBody.of(planned)
@@ -160,20 +164,21 @@ async def list_classes(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ClassWithSeats]:
-    """The caller's classes, the latest start first."""
-    page, seats = await run(partial(usecases.classes, facility_id, state, cursor, limit))
-    return paging.PageBody(
-        items=[ClassWithSeats.of_class(item, seats[item.id]) for item in page.items],
-        next_cursor=page.next_cursor,
-    )
+    """List the classes in the caller's scope, the latest start first."""
+    page, seats = await run(partial(usecases.list_classes, facility_id, state, cursor, limit))
+    items = [
+        ClassWithSeats.of_class(training_class, seats[training_class.id])
+        for training_class in page.items
+    ]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/classes/{class_id}", summary="Lihat kelas")
 async def show_class(class_id: str, run: Run, response: Response) -> ClassWithSeats:
-    """One class and its seats."""
-    found, seats = await run(partial(usecases.class_with_seats, class_id))
-    dependencies.set_etag(response, found)
-    return ClassWithSeats.of_class(found, seats)
+    """Show one class and its seats."""
+    training_class, seats = await run(partial(usecases.read_class, class_id))
+    dependencies.set_etag(response, training_class)
+    return ClassWithSeats.of_class(training_class, seats)
 
 
 @router.patch("/v1/classes/{class_id}", summary="Ubah kelas")
@@ -184,32 +189,36 @@ async def change_class(
     run: Run,
     response: Response,
 ) -> ClassBody:
-    """What is left out stays."""
-    changed = await run(
-        partial(usecases.change_class, class_id, body.model_dump(exclude_none=True), version)
-    )
+    """Change single fields of a class; a field left out keeps its value."""
+    changes = body.model_dump(exclude_none=True)
+    changed = await run(partial(usecases.change_class, class_id, changes, version))
     dependencies.set_etag(response, changed)
     return ClassBody.of(changed)
 
 
 @router.patch("/v1/classes/{class_id}/seats", summary="Ubah kuota kelas")
 async def resize_class(
-    class_id: str, body: Resize, version: dependencies.RequiredIfMatch, run: Run, response: Response
+    class_id: str,
+    body: SeatsChanges,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
 ) -> SeatsBody:
-    """Never below the seats taken; `If-Match` names the version of the seats."""
-    seats = await run(
-        partial(usecases.resize_class, class_id, body.seats_total, version),
-        contended=[f"class-seats/{class_id}"],
-    )
+    """Change the number of seats, never below those taken.
+
+    `If-Match` is the version of the seats, not of the class.
+    """
+    command = partial(usecases.resize_class, class_id, body.seats_total, version)
+    seats = await run(command, contended=[rules.seats_lock(class_id)])
     dependencies.set_etag(response, seats)
     return SeatsBody.of(seats)
 
 
 @router.post("/v1/classes/{class_id}/opening", summary="Buka kelas bagi peserta")
 async def open_class(
-    class_id: str, version: dependencies.IfMatch, run: Run, response: Response
+    class_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
 ) -> ClassBody:
-    """Participants may apply and be enrolled."""
+    """Open a class: participants can apply and be enrolled."""
     opened = await run(partial(usecases.open_class, class_id, version))
     dependencies.set_etag(response, opened)
     return ClassBody.of(opened)
@@ -217,34 +226,9 @@ async def open_class(
 
 @router.post("/v1/classes/{class_id}/start", summary="Mulai kelas")
 async def start_class(
-    class_id: str, version: dependencies.IfMatch, run: Run, response: Response
+    class_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
 ) -> ClassBody:
-    """The first day has come."""
+    """Start a class on its first day."""
     started = await run(partial(usecases.start_class, class_id, version))
     dependencies.set_etag(response, started)
     return ClassBody.of(started)
-
-
-@router.post("/v1/classes/{class_id}/closing", summary="Tutup kelas")
-async def close_class(
-    class_id: str, version: dependencies.IfMatch, run: Run, response: Response
-) -> ClassBody:
-    """Whoever has not completed it by now has not completed it."""
-    closed = await run(
-        partial(usecases.close_class, class_id, version), contended=[f"class-seats/{class_id}"]
-    )
-    dependencies.set_etag(response, closed)
-    return ClassBody.of(closed)
-
-
-@router.post("/v1/classes/{class_id}/cancellation", summary="Batalkan kelas")
-async def cancel_class(
-    class_id: str, body: Cancellation, version: dependencies.IfMatch, run: Run, response: Response
-) -> ClassBody:
-    """Its enrolments end and open applications are removed."""
-    cancelled = await run(
-        partial(usecases.cancel_class, class_id, body.reason, version),
-        contended=[f"class-seats/{class_id}"],
-    )
-    dependencies.set_etag(response, cancelled)
-    return ClassBody.of(cancelled)

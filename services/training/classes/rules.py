@@ -1,14 +1,20 @@
-"""What is allowed: classes, their states and their seats. Seats are a document of their own, so that officers' edits do not collide with enrolments."""
+"""Rules of classes, their states and their seats. Not here: who sits in them (enrolments).
+
+The seats are a document of their own, so that officers' edits do not collide with enrolments.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.messaging.events import Event
 from services.training.events import ClassOpened
+from services.training.programmes.rules import Programme
 
 
 class ClassUnknown(NotFound):
@@ -16,7 +22,7 @@ class ClassUnknown(NotFound):
 
 
 class ClassFull(Conflict):
-    """`seats_left` is how many could still be taken."""
+    """`seats_left` is the number of free seats."""
 
     title = "Kelas sudah penuh"
 
@@ -26,7 +32,7 @@ class ClassNotOpen(Conflict):
 
 
 class ClassStateRefuses(Conflict):
-    """`state` is the one the class is in."""
+    """`state` is the one that the class is in."""
 
     title = "Keadaan kelas tidak mengizinkan tindakan ini"
 
@@ -57,11 +63,12 @@ _PREVIOUS_STATE = {
     ClassState.CLOSED: ClassState.RUNNING,
 }
 ENROLLING_STATES = frozenset({ClassState.OPEN, ClassState.RUNNING})
+ENDED_STATES = frozenset({ClassState.CLOSED, ClassState.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingClass:
-    """One run (angkatan) of an edition of a programme in a facility."""
+    """One class (angkatan) of an edition of a programme in a facility."""
 
     id: str
     version: int = 0
@@ -81,7 +88,7 @@ class TrainingClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassSeats:
-    """How many seats a class has and how many are taken; its id is the class's."""
+    """The number of seats of a class, and how many are taken; its id is the class's."""
 
     id: str
     version: int = 0
@@ -90,68 +97,100 @@ class ClassSeats:
     taken: int = 0
 
 
-def check_dates(run: TrainingClass) -> TrainingClass:
-    """The class itself; DatesReversed when it ends before it starts."""
-    if run.ends_on < run.starts_on:
-        raise DatesReversed
-    return run
+def seats_lock(class_id: str) -> str:
+    """Return the name of the lock on the seats of a class, which many requests change at once."""
+    return f"class-seats/{class_id}"
 
 
-def advance(run: TrainingClass, to: ClassState) -> TrainingClass:
-    """The class in its next state; ClassStateRefuses when that is not the next one."""
-    if run.state is not _PREVIOUS_STATE[to]:
-        raise ClassStateRefuses(state=run.state)
-    return replace(run, state=to)
+def plan(training_class: TrainingClass, programme: Programme) -> TrainingClass:
+    """Return the class bound to an edition of the programme; edition 0 means the newest.
+
+    An empty title is that of the edition. Raises EditionUnknown, DatesReversed.
+    """
+    edition = programme.newest_edition
+    if training_class.edition:
+        edition = programme.get_edition(training_class.edition)
+    title = training_class.title or edition.title
+    return _require_dates(replace(training_class, edition=edition.number, title=title))
 
 
-def open_class(run: TrainingClass, seats: ClassSeats) -> tuple[TrainingClass, list[Event]]:
-    """The class taking participants."""
-    after = advance(run, ClassState.OPEN)
+def change(training_class: TrainingClass, changes: Mapping[str, Any]) -> TrainingClass:
+    """Return the class with these fields changed. Raises ClassStateRefuses, DatesReversed."""
+    if training_class.state in ENDED_STATES:
+        raise ClassStateRefuses(state=training_class.state)
+    return _require_dates(replace(training_class, **changes))
+
+
+def advance(training_class: TrainingClass, to: ClassState) -> TrainingClass:
+    """Return the class in its next state. Raises ClassStateRefuses when it is not the next one."""
+    if training_class.state is not _PREVIOUS_STATE[to]:
+        raise ClassStateRefuses(state=training_class.state)
+    return replace(training_class, state=to)
+
+
+def open_class(
+    training_class: TrainingClass, seats: ClassSeats
+) -> tuple[TrainingClass, list[Event]]:
+    """Return the class open for participants. Raises ClassStateRefuses."""
+    after = advance(training_class, ClassState.OPEN)
     event = ClassOpened(
-        class_id=run.id,
-        facility_id=run.facility_id,
-        programme_id=run.programme_id,
-        programme_version=run.edition,
-        title=run.title,
-        starts_on=run.starts_on,
-        ends_on=run.ends_on,
+        class_id=after.id,
+        facility_id=after.facility_id,
+        programme_id=after.programme_id,
+        programme_version=after.edition,
+        title=after.title,
+        starts_on=after.starts_on,
+        ends_on=after.ends_on,
         seats_total=seats.total,
-        offer_id=run.offer_id or None,
+        offer_id=after.offer_id or None,
     )
     return after, [event]
 
 
-def cancel(run: TrainingClass, because: str) -> TrainingClass:
-    """The class given up before its end."""
-    if run.state not in {ClassState.DRAFT, *ENROLLING_STATES}:
-        raise ClassStateRefuses(state=run.state)
-    return replace(run, state=ClassState.CANCELLED, cancelled_because=because)
+def cancel(training_class: TrainingClass, because: str) -> TrainingClass:
+    """Return the class cancelled before its end. Raises ClassStateRefuses."""
+    if training_class.state in ENDED_STATES:
+        raise ClassStateRefuses(state=training_class.state)
+    return replace(training_class, state=ClassState.CANCELLED, cancelled_because=because)
 
 
-def require_enrolling(run: TrainingClass) -> TrainingClass:
-    """The class itself; ClassNotOpen unless it takes participants."""
-    if run.state not in ENROLLING_STATES:
-        raise ClassNotOpen(state=run.state)
-    return run
+def require_enrolling(training_class: TrainingClass) -> TrainingClass:
+    """Return the class unchanged. Raises ClassNotOpen unless it accepts participants."""
+    if training_class.state not in ENROLLING_STATES:
+        raise ClassNotOpen(state=training_class.state)
+    return training_class
+
+
+def require_open(training_class: TrainingClass) -> TrainingClass:
+    """Return the class unchanged. Raises ClassNotOpen unless it is open and not started."""
+    if training_class.state is not ClassState.OPEN:
+        raise ClassNotOpen(state=training_class.state)
+    return training_class
 
 
 def take_seats(seats: ClassSeats, number: int = 1) -> ClassSeats:
-    """So many more seats taken, or ClassFull and none."""
+    """Return the seats with more of them taken: all that are asked for, or ClassFull and none."""
     if seats.taken + number > seats.total:
         raise ClassFull(seats_left=seats.total - seats.taken)
     return replace(seats, taken=seats.taken + number)
 
 
 def return_seat(seats: ClassSeats) -> ClassSeats:
-    """One seat free again."""
+    """Return the seats with one of them free again."""
     if seats.taken == 0:
-        message = "a seat came back that nobody had"
+        message = "a seat is returned, but none is taken"
         raise ValueError(message)
     return replace(seats, taken=seats.taken - 1)
 
 
 def resize(seats: ClassSeats, total: int) -> ClassSeats:
-    """Another number of seats; SeatsBelowTaken when more are taken already."""
+    """Return the seats with another total. Raises SeatsBelowTaken when more are taken."""
     if total < seats.taken:
         raise SeatsBelowTaken(seats_taken=seats.taken)
     return replace(seats, total=total)
+
+
+def _require_dates(training_class: TrainingClass) -> TrainingClass:
+    if training_class.ends_on < training_class.starts_on:
+        raise DatesReversed
+    return training_class

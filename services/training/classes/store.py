@@ -1,4 +1,4 @@
-"""How classes and their seats are kept."""
+"""The stores of classes and of their seats."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Classes(Store[TrainingClass]):
     async def list_page(
         self, facility_id: str | None, state: ClassState | None, cursor: str | None, limit: int
     ) -> Page[TrainingClass]:
-        """The caller's classes, the latest start first."""
-        where = {
-            name: value
-            for name, value in (("facility_id", facility_id), ("state", state and state.value))
-            if value
-        }
+        """Return a page of the classes in the caller's scope, the latest start first."""
+        where: dict[str, object] = {}
+        if facility_id:
+            where["facility_id"] = facility_id
+        if state is not None:
+            where["state"] = state.value
         return await self.page(where, sort=("starts_on", -1), cursor=cursor, limit=limit)
 
 

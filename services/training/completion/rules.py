@@ -1,14 +1,23 @@
-"""What is allowed: whether a participant has completed a class, by the rule of the edition the class is bound to. Whole minutes and basis points, no fractions."""
+"""Rules of completion: what a participant still lacks, by the rule of the class's edition.
+
+Whole minutes and basis points, no fractions. Not here: the end of an enrolment (enrolments).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from chassis.errors import Refused
-from services.training.attendance.rules import COUNTS_AS, Attendance, CountsAs, MarkState, Reason
-from services.training.enrolments.rules import PartResult
+from services.training.attendance.rules import (
+    COUNTS_AS,
+    Attendance,
+    AttendanceReason,
+    CountsAs,
+    MarkState,
+)
 from services.training.programmes.rules import CompletionRule, Excused
 from services.training.sessions.rules import Session, SessionState
 
@@ -16,13 +25,13 @@ FULL_BPS = 10_000
 
 
 class NotYetComplete(Refused):
-    """`reasons` says what is missing."""
+    """`reasons` are the codes of what is missing."""
 
     title = "Belum memenuhi syarat kelulusan"
 
 
 class MissingRequirement(StrEnum):
-    """What keeps a participant from having completed."""
+    """What a participant lacks for completion."""
 
     NO_SESSION_HELD = "NO_SESSION_HELD"
     ATTENDANCE_BELOW_MINIMUM = "ATTENDANCE_BELOW_MINIMUM"
@@ -32,8 +41,20 @@ class MissingRequirement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartResult:
+    """One attempt at one part of the training's own assessment; attempts are only added."""
+
+    part: str
+    attempt: int
+    passed: bool
+    score: int | None
+    assessor_ref: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The minutes on both sides, and what is missing; complete when nothing is."""
+    """The minutes held and attended, and what is missing; complete when nothing is."""
 
     held_minutes: int
     attended_minutes: int
@@ -49,51 +70,71 @@ def measure_progress(
     *,
     confirmed: bool,
 ) -> Progress:
-    """Where a participant stands. `marks` by session id; only sessions that were held count, cancelled ones stand on neither side."""
-    held = attended = 0
+    """Return a participant's progress. `marks` are the records by session id.
+
+    Only sessions that were held count; cancelled ones count in neither sum.
+    """
+    held = 0
+    attended = 0
     for session in sessions:
         if session.state is SessionState.HELD:
-            on_one_side, on_other = _count_minutes(session, marks.get(session.id), rule)
-            held += on_one_side
-            attended += on_other
-    parts = tuple(
-        part
-        for part in rule.required_parts
-        if not any(result.part == part and result.passed for result in results)
-    )
-    checks = (
-        (MissingRequirement.NO_SESSION_HELD, held == 0),
-        (
-            MissingRequirement.ATTENDANCE_BELOW_MINIMUM,
-            attended * FULL_BPS < rule.min_attended_bps * held,
-        ),
-        (
-            MissingRequirement.LESSON_HOURS_BELOW_MINIMUM,
-            attended < rule.min_lesson_hours * rule.lesson_minutes,
-        ),
-        (MissingRequirement.PART_NOT_PASSED, bool(parts)),
-        (MissingRequirement.NOT_CONFIRMED, rule.instructor_confirmation and not confirmed),
-    )
+            held_here, attended_here = _count_minutes(session, marks.get(session.id), rule)
+            held += held_here
+            attended += attended_here
+    passed_parts = {result.part for result in results if result.passed}
+    missing_parts = tuple(part for part in rule.required_parts if part not in passed_parts)
     return Progress(
         held_minutes=held,
         attended_minutes=attended,
-        missing=tuple(code for code, lacking in checks if lacking),
-        missing_parts=parts,
+        missing=_find_missing(rule, held, attended, missing_parts, confirmed=confirmed),
+        missing_parts=missing_parts,
     )
+
+
+def require_complete(progress: Progress) -> Progress:
+    """Return the progress unchanged. Raises NotYetComplete with everything that is missing."""
+    if progress.missing:
+        raise NotYetComplete(reasons=list(progress.missing), parts=list(progress.missing_parts))
+    return progress
+
+
+def _find_missing(
+    rule: CompletionRule,
+    held: int,
+    attended: int,
+    missing_parts: Sequence[str],
+    *,
+    confirmed: bool,
+) -> tuple[MissingRequirement, ...]:
+    missing: list[MissingRequirement] = []
+    if held == 0:
+        missing.append(MissingRequirement.NO_SESSION_HELD)
+    if attended * FULL_BPS < rule.min_attended_bps * held:
+        missing.append(MissingRequirement.ATTENDANCE_BELOW_MINIMUM)
+    if attended < rule.min_lesson_hours * rule.lesson_minutes:
+        missing.append(MissingRequirement.LESSON_HOURS_BELOW_MINIMUM)
+    if missing_parts:
+        missing.append(MissingRequirement.PART_NOT_PASSED)
+    if rule.instructor_confirmation and not confirmed:
+        missing.append(MissingRequirement.NOT_CONFIRMED)
+    return tuple(missing)
 
 
 def _count_minutes(
     session: Session, record: Attendance | None, rule: CompletionRule
 ) -> tuple[int, int]:
-    """(minutes that were held for this participant, minutes that count as attended)."""
+    """Return the minutes that count as held and as attended for this participant."""
     if record is None or record.state is not MarkState.MARKED:
         return session.minutes, 0
-    counts_as = COUNTS_AS[Reason(record.reason)]
+    counts_as = COUNTS_AS[AttendanceReason(record.reason)]
     if counts_as is CountsAs.PRESENT:
         return session.minutes, record.minutes
-    if counts_as is CountsAs.EXCUSED and rule.excused is Excused.EXCLUDED:
-        return 0, 0
-    return (
-        session.minutes,
-        session.minutes if counts_as is CountsAs.EXCUSED and rule.excused is Excused.PRESENT else 0,
-    )
+    if counts_as is CountsAs.ABSENT:
+        return session.minutes, 0
+    match rule.excused:
+        case Excused.EXCLUDED:
+            return 0, 0
+        case Excused.ABSENT:
+            return session.minutes, 0
+        case Excused.PRESENT:
+            return session.minutes, session.minutes

@@ -1,8 +1,7 @@
-"""How enrolments are made and asked for."""
+"""Routes of enrolments, and of closing and cancelling classes, which end enrolments."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from typing import Annotated
@@ -11,33 +10,28 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
-from services.training import texts
-from services.training.classes.api import SeatsBody
-from services.training.enrolments import rules, usecases
-from services.training.enrolments.rules import EndReason, Enrolment, EnrolmentState, Suspension
+from services.training.classes.api import Cancellation, ClassBody, SeatsBody
+from services.training.classes.rules import seats_lock
+from services.training.completion.rules import Progress
+from services.training.enrolments import consequences, rules, usecases
+from services.training.enrolments.rules import (
+    STAFF_END_REASONS,
+    EndReason,
+    EnrolmentState,
+    Suspension,
+)
+from services.training.enrolments.usecases import EnrolmentView
+from services.training.settings import TEXTS
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Kepesertaan"])
+class_router = APIRouter(tags=["Kelas"])
 Ref = Annotated[str, Field(min_length=1, max_length=64)]
 Text = Annotated[str, Field(max_length=500)]
-STAFF_END_REASONS = tuple(
-    reason
-    for reason in EndReason
-    if reason
-    not in {
-        EndReason.RELEASED,
-        EndReason.TRANSFERRED,
-        EndReason.DIED,
-        EndReason.ESCAPED,
-        EndReason.CLASS_CANCELLED,
-        EndReason.MERGED,
-        EndReason.NOT_COMPLETED,
-    }
-)
 
 
 class NewEnrolment(BaseModel):
-    """A participant for a class. `override` says why a warning is set aside."""
+    """A participant for a class; `override` says why warnings are ignored."""
 
     model_config = dependencies.STRICT
     class_id: Ref
@@ -53,7 +47,7 @@ class NewEnrolments(BaseModel):
     override: Text = ""
 
 
-class End(BaseModel):
+class EndBody(BaseModel):
     """Why staff end an enrolment; OTHER needs a note."""
 
     model_config = dependencies.STRICT
@@ -62,7 +56,7 @@ class End(BaseModel):
 
 
 class SuspensionBody(BaseModel):
-    """A planned rest, both days included; open-ended without `until`."""
+    """A planned suspension, both days included; open-ended without `until`."""
 
     model_config = dependencies.STRICT
     since: date
@@ -72,7 +66,7 @@ class SuspensionBody(BaseModel):
 
 
 class ResultBody(BaseModel):
-    """One attempt at a part of the training's own assessment; score in whole points."""
+    """One attempt at a part of the training's own assessment; the score is in whole points."""
 
     model_config = dependencies.STRICT
     part: Annotated[str, Field(min_length=1, max_length=64)]
@@ -82,7 +76,7 @@ class ResultBody(BaseModel):
 
 
 class Confirmation(BaseModel):
-    """The confirming instructor of the class, where the programme wants one."""
+    """The confirming instructor of the class, where the programme demands one."""
 
     model_config = dependencies.STRICT
     instructor_ref: Annotated[str, Field(max_length=64)] = ""
@@ -111,8 +105,9 @@ class EnrolmentBody(BaseModel):
     enrolled_at: datetime
 
     @classmethod
-    def of(cls, enrolment: Enrolment, today: date) -> EnrolmentBody:
-        """The body of an enrolment on that day."""
+    def of(cls, view: EnrolmentView) -> EnrolmentBody:
+        """Return the body of an enrolment, with its state on the facility's date."""
+        enrolment = view.enrolment
         return cls(
             enrolment_id=enrolment.id,
             version=enrolment.version,
@@ -121,16 +116,16 @@ class EnrolmentBody(BaseModel):
             facility_id=enrolment.facility_id,
             programme_id=enrolment.programme_id,
             edition=enrolment.edition,
-            state=rules.compute_state(enrolment, today),
+            state=rules.compute_state(enrolment, view.today),
             starts_on=enrolment.starts_on,
             suspensions=[
                 SuspensionBody(
-                    since=rest.since,
-                    until=rest.until,
-                    reason=rest.reason,
-                    keeps_allowance=rest.keeps_allowance,
+                    since=suspension.since,
+                    until=suspension.until,
+                    reason=suspension.reason,
+                    keeps_allowance=suspension.keeps_allowance,
                 )
-                for rest in enrolment.suspensions
+                for suspension in enrolment.suspensions
             ],
             results=[
                 ResultBody(
@@ -152,14 +147,14 @@ class EnrolmentBody(BaseModel):
 
 
 class MissingBody(BaseModel):
-    """What keeps a participant from having completed."""
+    """What a participant lacks for completion."""
 
     code: str
     message: str
 
 
 class CompletionBody(BaseModel):
-    """Where a participant stands towards completion, in whole minutes."""
+    """A participant's progress towards completion, in whole minutes."""
 
     complete: bool
     held_minutes: int
@@ -167,23 +162,56 @@ class CompletionBody(BaseModel):
     missing: list[MissingBody]
     parts_missing: list[str]
 
+    @classmethod
+    def of(cls, progress: Progress) -> CompletionBody:
+        """Return the body of a participant's progress."""
+        missing = [
+            MissingBody(code=code, message=TEXTS[f"completion.{code}"].id)
+            for code in progress.missing
+        ]
+        return cls(
+            complete=not missing,
+            held_minutes=progress.held_minutes,
+            attended_minutes=progress.attended_minutes,
+            missing=missing,
+            parts_missing=list(progress.missing_parts),
+        )
 
-async def _show(enrolment: Enrolment, run: Run) -> EnrolmentBody:
-    """The enrolment as it stands on the facility's date, which only its clock knows."""
-    return EnrolmentBody.of(
-        *await replace(run, key=None)(partial(usecases.enrolment, enrolment.id))
-    )
+
+@class_router.post("/v1/classes/{class_id}/closing", summary="Tutup kelas")
+async def close_class(
+    class_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
+) -> ClassBody:
+    """Close a class: the enrolments that are still live end as not completed."""
+    command = partial(consequences.close_class, class_id, version)
+    closed = await run(command, contended=[seats_lock(class_id)])
+    dependencies.set_etag(response, closed)
+    return ClassBody.of(closed)
+
+
+@class_router.post("/v1/classes/{class_id}/cancellation", summary="Batalkan kelas")
+async def cancel_class(
+    class_id: str,
+    body: Cancellation,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> ClassBody:
+    """Cancel a class: its enrolments end and its open applications are removed."""
+    command = partial(consequences.cancel_class, class_id, body.reason, version)
+    cancelled = await run(command, contended=[seats_lock(class_id)])
+    dependencies.set_etag(response, cancelled)
+    return ClassBody.of(cancelled)
 
 
 @router.post("/v1/enrolments", status_code=201, summary="Tempatkan peserta di kelas")
 async def enrol(body: NewEnrolment, run: Run, response: Response) -> EnrolmentBody:
-    """Takes a seat, in one transaction with everything that allows it."""
-    enrolment = await run(
-        partial(usecases.enrol, body.class_id, body.participant_ref, body.override),
-        contended=[f"class-seats/{body.class_id}"],
-    )
-    dependencies.set_etag(response, enrolment)
-    return await _show(enrolment, run)
+    """Enrol a participant: take a seat, in one transaction with everything that allows it."""
+    command = partial(usecases.enrol, body.class_id, body.participant_ref, body.override)
+    lock = seats_lock(body.class_id)
+    view = await run(command, view=usecases.view_enrolment, contended=[lock])
+    dependencies.set_etag(response, view.enrolment)
+    return EnrolmentBody.of(view)
 
 
 @router.post(
@@ -192,11 +220,9 @@ async def enrol(body: NewEnrolment, run: Run, response: Response) -> EnrolmentBo
     summary="Tempatkan banyak peserta sekaligus",
 )
 async def enrol_many(class_id: str, body: NewEnrolments, run: Run, response: Response) -> SeatsBody:
-    """All of them or none; answers with the seats of the class."""
-    seats = await run(
-        partial(usecases.enrol_many, class_id, body.participant_refs, body.override),
-        contended=[f"class-seats/{class_id}"],
-    )
+    """Enrol all these participants or none; answers with the seats of the class."""
+    command = partial(usecases.enrol_many, class_id, body.participant_refs, body.override)
+    seats = await run(command, contended=[seats_lock(class_id)])
     dependencies.set_etag(response, seats)
     return SeatsBody.of(seats)
 
@@ -210,66 +236,58 @@ async def list_enrolments(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[EnrolmentBody]:
-    """The caller's enrolments, oldest first."""
-    page, today = await run(
-        partial(usecases.enrolments, class_id, participant_ref, cursor, limit, live=live)
-    )
-    return paging.PageBody(
-        items=[
-            EnrolmentBody.of(enrolment, today[enrolment.facility_id]) for enrolment in page.items
-        ],
-        next_cursor=page.next_cursor,
-    )
+    """List the enrolments in the caller's scope, oldest first."""
+    query = partial(usecases.list_enrolments, class_id, participant_ref, cursor, limit, live=live)
+    views, next_cursor = await run(query)
+    items = [EnrolmentBody.of(view) for view in views]
+    return paging.PageBody(items=items, next_cursor=next_cursor)
 
 
 @router.get("/v1/enrolments/{enrolment_id}", summary="Lihat kepesertaan")
 async def show_enrolment(enrolment_id: str, run: Run, response: Response) -> EnrolmentBody:
-    """One enrolment."""
-    enrolment, today = await run(partial(usecases.enrolment, enrolment_id))
-    dependencies.set_etag(response, enrolment)
-    return EnrolmentBody.of(enrolment, today)
+    """Show one enrolment."""
+    query = partial(usecases.read_enrolment, enrolment_id)
+    view = await run(query, view=usecases.view_enrolment)
+    dependencies.set_etag(response, view.enrolment)
+    return EnrolmentBody.of(view)
 
 
 @router.get("/v1/enrolments/{enrolment_id}/completion", summary="Periksa syarat kelulusan")
 async def show_completion(enrolment_id: str, run: Run) -> CompletionBody:
-    """Where the participant stands, as if it were confirmed now."""
-    found = await run(partial(usecases.standing, enrolment_id))
-    missing = [MissingBody(code=code, message=texts.COMPLETION[code]) for code in found.missing]
-    return CompletionBody(
-        complete=not missing,
-        held_minutes=found.held_minutes,
-        attended_minutes=found.attended_minutes,
-        missing=missing,
-        parts_missing=list(found.missing_parts),
-    )
+    """Show the progress towards completion, as if an instructor confirmed it now."""
+    query = partial(usecases.read_enrolment, enrolment_id)
+    return CompletionBody.of(await run(query, view=usecases.view_progress))
 
 
 @router.post("/v1/enrolments/{enrolment_id}/completion", summary="Nyatakan peserta lulus")
 async def confirm_completion(
     enrolment_id: str,
     body: Confirmation,
-    version: dependencies.IfMatch,
+    version: dependencies.RequiredIfMatch,
     run: Run,
     response: Response,
 ) -> EnrolmentBody:
-    """Once, and only when the rule of the class's edition is met."""
-    enrolment = await run(
-        partial(usecases.confirm_completion, enrolment_id, body.instructor_ref, version)
-    )
-    dependencies.set_etag(response, enrolment)
-    return await _show(enrolment, run)
+    """Complete an enrolment, once, and only when the rule of the class's edition is met."""
+    command = partial(usecases.confirm_completion, enrolment_id, body.instructor_ref, version)
+    view = await run(command, view=usecases.view_enrolment)
+    dependencies.set_etag(response, view.enrolment)
+    return EnrolmentBody.of(view)
 
 
 @router.post("/v1/enrolments/{enrolment_id}/end", summary="Akhiri kepesertaan")
 async def end_enrolment(
-    enrolment_id: str, body: End, version: dependencies.IfMatch, run: Run, response: Response
+    enrolment_id: str,
+    body: EndBody,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
 ) -> EnrolmentBody:
-    """It ends today; the seat comes back."""
-    enrolment = await run(
-        partial(usecases.end_enrolment, enrolment_id, EndReason(body.reason), body.note, version)
-    )
-    dependencies.set_etag(response, enrolment)
-    return await _show(enrolment, run)
+    """End an enrolment today and free its seat."""
+    reason = EndReason(body.reason)
+    command = partial(usecases.end_enrolment, enrolment_id, reason, body.note, version)
+    view = await run(command, view=usecases.view_enrolment)
+    dependencies.set_etag(response, view.enrolment)
+    return EnrolmentBody.of(view)
 
 
 @router.post(
@@ -280,17 +298,18 @@ async def end_enrolment(
 async def plan_suspension(
     enrolment_id: str,
     body: SuspensionBody,
-    version: dependencies.IfMatch,
+    version: dependencies.RequiredIfMatch,
     run: Run,
     response: Response,
 ) -> EnrolmentBody:
-    """The seat is kept."""
-    rest = Suspension(
+    """Plan a suspension; the seat is kept."""
+    suspension = Suspension(
         since=body.since, until=body.until, reason=body.reason, keeps_allowance=body.keeps_allowance
     )
-    enrolment = await run(partial(usecases.plan_suspension, enrolment_id, rest, version))
-    dependencies.set_etag(response, enrolment)
-    return await _show(enrolment, run)
+    command = partial(usecases.plan_suspension, enrolment_id, suspension, version)
+    view = await run(command, view=usecases.view_enrolment)
+    dependencies.set_etag(response, view.enrolment)
+    return EnrolmentBody.of(view)
 
 
 @router.post(
@@ -299,19 +318,22 @@ async def plan_suspension(
     summary="Catat hasil penilaian pelatihan",
 )
 async def record_result(
-    enrolment_id: str, body: ResultBody, version: dependencies.IfMatch, run: Run, response: Response
+    enrolment_id: str,
+    body: ResultBody,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
 ) -> EnrolmentBody:
-    """One attempt more; earlier ones stay."""
-    enrolment = await run(
-        partial(
-            usecases.record_result,
-            enrolment_id,
-            body.part,
-            body.assessor_ref,
-            body.score,
-            version,
-            passed=body.passed,
-        )
+    """Record one more attempt; earlier ones stay."""
+    command = partial(
+        usecases.record_result,
+        enrolment_id,
+        body.part,
+        body.assessor_ref,
+        body.score,
+        version,
+        passed=body.passed,
     )
-    dependencies.set_etag(response, enrolment)
-    return await _show(enrolment, run)
+    view = await run(command, view=usecases.view_enrolment)
+    dependencies.set_etag(response, view.enrolment)
+    return EnrolmentBody.of(view)

@@ -1,7 +1,11 @@
-"""What is allowed: enrolments. Their state is computed from facts, so that late or reordered facts give the same state."""
+"""Rules of enrolments. Not here: whether somebody is suitable, or has completed.
+
+The state is computed from facts, so that late or reordered facts give the same state.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -9,13 +13,18 @@ from enum import StrEnum
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.messaging.events import Event
 from services.training import events
+from services.training.applications.rules import Application, ApplicationState
+from services.training.classes.rules import TrainingClass
+from services.training.completion.rules import PartResult
 from services.training.events import (
     CourseCompleted,
     ParticipantEnrolled,
     ParticipantWithdrawn,
     Unit,
 )
+from services.training.facilities.rules import Facility
 from services.training.programmes.rules import Edition
+from services.training.sessions.rules import Session, SessionState
 
 
 class EnrolmentUnknown(NotFound):
@@ -54,7 +63,7 @@ class InstructorUnknown(Refused):
 
 
 class EnrolmentState(StrEnum):
-    """What the facts of an enrolment give on a day."""
+    """The state of an enrolment on a day, computed from its facts."""
 
     PENDING = "PENDING"
     ACTIVE = "ACTIVE"
@@ -66,7 +75,7 @@ class EnrolmentState(StrEnum):
 
 
 class EndReason(StrEnum):
-    """Why an enrolment ended: first those of the system, then those of staff."""
+    """Why an enrolment ended: first the reasons of the system, then those of staff."""
 
     RELEASED = "RELEASED"
     TRANSFERRED = "TRANSFERRED"
@@ -85,20 +94,29 @@ class EndReason(StrEnum):
 
 
 class SuspensionCause(StrEnum):
-    """What suspends an enrolment by itself."""
+    """What suspends an enrolment automatically."""
 
     ABSENCE = "absence"
     MISSING = "missing"
     TRANSFER = "transfer"
 
 
+STAFF_END_REASONS = (
+    EndReason.WITHDRAWN_OWN_WISH,
+    EndReason.WITHDRAWN_STAFF,
+    EndReason.DISMISSED,
+    EndReason.HEALTH,
+    EndReason.SECURITY,
+    EndReason.MOVED_TO_OTHER_CLASS,
+    EndReason.OTHER,
+)
 OUTSIDE_WORK = "outside_work"
 _END_REASON_BY_RELEASE_KIND = {"death": EndReason.DIED, "escape": EndReason.ESCAPED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspension:
-    """A planned rest, both days included; open-ended without `until`."""
+    """A planned suspension, both days included; open-ended without `until`."""
 
     since: date
     until: date | None
@@ -107,20 +125,11 @@ class Suspension:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartResult:
-    """One attempt at one part of the training's own assessment; attempts append."""
-
-    part: str
-    attempt: int
-    passed: bool
-    score: int | None
-    assessor_ref: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """A participant in a class. `live` while it holds a seat."""
+    """A participant in a class; `live` while it has a seat.
+
+    `automatic` are the causes that suspend it now.
+    """
 
     id: str
     version: int = 0
@@ -148,7 +157,7 @@ class Enrolment:
 
 
 def compute_state(enrolment: Enrolment, today: date) -> EnrolmentState:
-    """What the facts give on this day, in the order of the domain."""
+    """Return the state that the facts give on this day; the first that applies."""
     if enrolment.completed_on is not None:
         return EnrolmentState.COMPLETED
     if enrolment.end_reason == EndReason.NOT_COMPLETED:
@@ -159,16 +168,34 @@ def compute_state(enrolment: Enrolment, today: date) -> EnrolmentState:
         return EnrolmentState.PENDING
     if enrolment.automatic:
         return EnrolmentState.AUTO_SUSPENDED
-    if any(
-        rest.since <= today and (rest.until is None or today <= rest.until)
-        for rest in enrolment.suspensions
-    ):
+    if any(_is_running(suspension, today) for suspension in enrolment.suspensions):
         return EnrolmentState.SUSPENDED
     return EnrolmentState.ACTIVE
 
 
+def _is_running(suspension: Suspension, today: date) -> bool:
+    if today < suspension.since:
+        return False
+    return suspension.until is None or today <= suspension.until
+
+
+def choose_application(applications: Sequence[Application], *, is_required: bool) -> str:
+    """Return the id of the approved application that becomes the seat; empty for none.
+
+    `applications` are the person's live ones for the class. Raises ApplicationPending when one is
+    not decided, ApplicationNeeded when the programme requires one.
+    """
+    if any(application.state is not ApplicationState.APPROVED for application in applications):
+        raise ApplicationPending
+    if applications:
+        return applications[0].id
+    if is_required:
+        raise ApplicationNeeded
+    return ""
+
+
 def build_enrolment_events(enrolment: Enrolment) -> list[Event]:
-    """What is told of a new enrolment."""
+    """Return the event of a new enrolment."""
     return [
         ParticipantEnrolled(
             participant_ref=enrolment.participant_ref,
@@ -183,7 +210,7 @@ def build_enrolment_events(enrolment: Enrolment) -> list[Event]:
 def end(
     enrolment: Enrolment, reason: EndReason, on: date, attended_minutes: int, note: str = ""
 ) -> tuple[Enrolment, list[Event]]:
-    """The enrolment at its end; AlreadyCompleted or AlreadyEnded when it has one."""
+    """Return the enrolment ended. Raises AlreadyCompleted, AlreadyEnded, TextNeeded."""
     _require_live(enrolment)
     if reason is EndReason.OTHER and not note:
         raise TextNeeded
@@ -206,29 +233,36 @@ def end(
     return after, [event]
 
 
-def choose_end_reason(kind: str) -> EndReason:
-    """The end reason of a release of this kind."""
-    return _END_REASON_BY_RELEASE_KIND.get(kind, EndReason.RELEASED)
+def choose_end_reason(release_kind: str) -> EndReason:
+    """Return the end reason for a release of this kind."""
+    return _END_REASON_BY_RELEASE_KIND.get(release_kind, EndReason.RELEASED)
 
 
 def suspend(enrolment: Enrolment, cause: SuspensionCause) -> tuple[Enrolment, list[Event]]:
-    """The enrolment resting for one cause more; told only when it did not rest before."""
+    """Return the enrolment suspended for one more cause; only the first cause gives an event."""
     after = replace(enrolment, automatic=enrolment.automatic | {cause.value})
-    return after, [] if enrolment.automatic else [
-        events.EnrolmentSuspended(**_event_fields(enrolment))
-    ]
+    if enrolment.automatic:
+        return after, []
+    return after, [events.EnrolmentSuspended(**_event_fields(enrolment))]
 
 
 def resume(enrolment: Enrolment, cause: SuspensionCause) -> tuple[Enrolment, list[Event]]:
-    """The enrolment without that cause; told only when none is left."""
+    """Return the enrolment without this cause; an event is given when no cause is left."""
     after = replace(enrolment, automatic=enrolment.automatic - {cause.value})
-    return after, [
-        events.EnrolmentResumed(**_event_fields(enrolment))
-    ] if enrolment.automatic and not after.automatic else []
+    if not enrolment.automatic or after.automatic:
+        return after, []
+    return after, [events.EnrolmentResumed(**_event_fields(enrolment))]
+
+
+def suspend_for_transfer(enrolment: Enrolment) -> tuple[Enrolment, list[Event]]:
+    """Return the enrolment suspended for a transfer, which replaces every other cause."""
+    after, published = suspend(enrolment, SuspensionCause.TRANSFER)
+    only_transfer = frozenset({SuspensionCause.TRANSFER.value})
+    return replace(after, automatic=only_transfer), published
 
 
 def plan_suspension(enrolment: Enrolment, suspension: Suspension) -> Enrolment:
-    """The enrolment with a planned rest more."""
+    """Return the enrolment with one more planned suspension. Raises DatesWrong."""
     _require_live(enrolment)
     if suspension.until is not None and suspension.until < suspension.since:
         raise DatesWrong
@@ -244,14 +278,12 @@ def record_result(
     assessor_ref: str,
     assessed_at: datetime,
 ) -> Enrolment:
-    """The enrolment with one attempt more."""
+    """Return the enrolment with one more attempt at a part of the assessment."""
     _require_live(enrolment)
-    attempt = 1 + max(
-        (result.attempt for result in enrolment.results if result.part == part), default=0
-    )
+    attempts = [result.attempt for result in enrolment.results if result.part == part]
     result = PartResult(
         part=part,
-        attempt=attempt,
+        attempt=max(attempts, default=0) + 1,
         passed=passed,
         score=score,
         assessor_ref=assessor_ref,
@@ -268,7 +300,10 @@ def complete(
     on: date,
     confirmed_by: str,
 ) -> tuple[Enrolment, list[Event]]:
-    """The enrolment completed; whether it may be, and whether the completion rule is met, is judged before."""
+    """Return the enrolment completed.
+
+    The caller has checked `require_completable` and that nothing is missing (completion).
+    """
     after = replace(
         enrolment,
         live=False,
@@ -296,16 +331,32 @@ def complete(
     return after, [event]
 
 
-def reasons_against_completion(enrolment: Enrolment, last_fact_on: date) -> None:
-    """Return when it may be completed: while it lives, or after a release when all its facts are of the release day or before. AlreadyCompleted or AlreadyEnded otherwise."""
-    if (
-        enrolment.end_reason == EndReason.RELEASED
-        and enrolment.completed_on is None
-        and enrolment.ended_on is not None
-        and last_fact_on <= enrolment.ended_on
-    ):
+def require_completable(enrolment: Enrolment, last_fact_on: date) -> None:
+    """Raise AlreadyCompleted or AlreadyEnded unless the enrolment can still be completed.
+
+    It can while it is live, and after a release when no fact is later than the release day.
+    """
+    is_released = enrolment.end_reason == EndReason.RELEASED and enrolment.completed_on is None
+    if is_released and enrolment.ended_on is not None and last_fact_on <= enrolment.ended_on:
         return
     _require_live(enrolment)
+
+
+def require_instructor(training_class: TrainingClass, instructor_ref: str) -> None:
+    """Raise InstructorUnknown unless the confirming instructor, if any, teaches the class."""
+    if instructor_ref and instructor_ref not in training_class.instructor_refs:
+        raise InstructorUnknown
+
+
+def find_last_fact_day(
+    enrolment: Enrolment, sessions: Sequence[Session], facility: Facility
+) -> date:
+    """Return the last day of the facts that completion depends on."""
+    session_days = [
+        session.held_on for session in sessions if session.state is not SessionState.CANCELLED
+    ]
+    result_days = [facility.local_date(result.at) for result in enrolment.results]
+    return max([enrolment.starts_on, *session_days, *result_days])
 
 
 def _require_live(enrolment: Enrolment) -> None:

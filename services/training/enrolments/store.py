@@ -1,4 +1,4 @@
-"""How enrolments are kept."""
+"""The store of enrolments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Enrolments(Store[Enrolment]):
     )
 
     async def list_by_participant(self, participant_ref: str) -> list[Enrolment]:
-        """Every enrolment of a person, oldest first. Unscoped: it follows the person."""
+        """Return a person's enrolments, oldest first. Unscoped: they follow the person."""
         return await self.find(
             {"participant_ref": participant_ref},
             sort=[("enrolled_at", 1), ("_id", 1)],
@@ -28,7 +28,7 @@ class Enrolments(Store[Enrolment]):
         )
 
     async def list_live_by_participant(self, participant_ref: str) -> list[Enrolment]:
-        """The enrolments of a person that hold a seat. Unscoped: they follow the person."""
+        """Return a person's enrolments with a seat. Unscoped: they follow the person."""
         return await self.find(
             {"participant_ref": participant_ref, "live": True},
             sort=[("enrolled_at", 1), ("_id", 1)],
@@ -36,7 +36,7 @@ class Enrolments(Store[Enrolment]):
         )
 
     async def list_live_by_class(self, class_id: str) -> list[Enrolment]:
-        """The enrolments that hold a seat in a class. Unscoped: they follow the class."""
+        """Return the enrolments with a seat in a class. Unscoped: they follow the class."""
         return await self.find(
             {"class_id": class_id, "live": True}, sort=[("_id", 1)], scoped=False
         )
@@ -50,14 +50,12 @@ class Enrolments(Store[Enrolment]):
         *,
         live: bool | None,
     ) -> Page[Enrolment]:
-        """The caller's enrolments, oldest first."""
-        where = {
-            name: value
-            for name, value in (
-                ("class_id", class_id),
-                ("participant_ref", participant_ref),
-                ("live", live),
-            )
-            if value is not None
-        }
+        """Return a page of the enrolments in the caller's scope, oldest first."""
+        where: dict[str, object] = {}
+        if class_id is not None:
+            where["class_id"] = class_id
+        if participant_ref is not None:
+            where["participant_ref"] = participant_ref
+        if live is not None:
+            where["live"] = live
         return await self.page(where, sort=("enrolled_at", 1), cursor=cursor, limit=limit)

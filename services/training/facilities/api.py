@@ -1,4 +1,4 @@
-"""How facilities are asked for."""
+"""Routes of facilities: open one, change its settings, show and list them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class FacilitySettings(BaseModel):
-    """What a facility has a default for; what is left out keeps its value."""
+    """Settings that have a default; a setting left out keeps its value."""
 
     model_config = dependencies.STRICT
     labour_office_ids: frozenset[Name] | None = None
@@ -36,7 +36,7 @@ class FacilitySettings(BaseModel):
 
 
 class FacilityChanges(FacilitySettings):
-    """What may be changed; what is left out stays."""
+    """The settings that can be changed; a setting left out keeps its value."""
 
     name: Name | None = None
     time_zone: Annotated[str, Field(max_length=64)] | None = None
@@ -44,7 +44,10 @@ class FacilityChanges(FacilitySettings):
 
 
 class NewFacility(FacilitySettings):
-    """A facility to be known. `mapping` is the name of its table in the snapshot mappings; by default its code."""
+    """A facility to open.
+
+    `mapping` is the name of its table in the mapping file; the default is its code.
+    """
 
     facility_id: Annotated[str, Field(min_length=2, max_length=32)]
     name: Name
@@ -53,15 +56,14 @@ class NewFacility(FacilitySettings):
     regencies: Annotated[frozenset[Regency], Field(min_length=1)]
 
     def to_facility(self) -> Facility:
-        """The facility this describes."""
-        said: dict[str, Any] = {"mapping": self.facility_id} | self.model_dump(
-            exclude_none=True, exclude={"facility_id"}
-        )
-        return Facility(id=self.facility_id, **said)
+        """Return the facility that this body describes."""
+        given = self.model_dump(exclude_none=True, exclude={"facility_id"})
+        fields: dict[str, Any] = {"mapping": self.facility_id} | given
+        return Facility(id=self.facility_id, **fields)
 
 
 class FacilityBody(BaseModel):
-    """A place of custody."""
+    """A facility of custody."""
 
     facility_id: str
     version: int
@@ -80,7 +82,7 @@ class FacilityBody(BaseModel):
 
     @classmethod
     def of(cls, facility: Facility) -> FacilityBody:
-        """The body of a facility."""
+        """Return the body of a facility."""
         return cls(
             facility_id=facility.id,
             version=facility.version,
@@ -101,7 +103,7 @@ class FacilityBody(BaseModel):
 
 @router.post("/v1/facilities", status_code=201, summary="Daftarkan UPT")
 async def open_facility(body: NewFacility, run: Run, response: Response) -> FacilityBody:
-    """A facility is known from now on; participant facts are taken before it goes live."""
+    """Open a facility; snapshots are accepted before the day on which it goes live."""
     facility = await run(partial(usecases.open_facility, body.to_facility()))
     dependencies.set_etag(response, facility)
     return FacilityBody.of(facility)
@@ -111,17 +113,16 @@ async def open_facility(body: NewFacility, run: Run, response: Response) -> Faci
 async def list_facilities(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[FacilityBody]:
-    """The caller's facilities by code."""
-    page = await run(partial(usecases.facilities, cursor, limit))
-    return paging.PageBody(
-        items=[FacilityBody.of(item) for item in page.items], next_cursor=page.next_cursor
-    )
+    """List the facilities in the caller's scope, by code."""
+    page = await run(partial(usecases.list_facilities, cursor, limit))
+    items = [FacilityBody.of(facility) for facility in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/facilities/{facility_id}", summary="Lihat UPT")
 async def show_facility(facility_id: str, run: Run, response: Response) -> FacilityBody:
-    """One facility."""
-    facility = await run(partial(usecases.facility, facility_id))
+    """Show one facility."""
+    facility = await run(partial(usecases.read_facility, facility_id))
     dependencies.set_etag(response, facility)
     return FacilityBody.of(facility)
 
@@ -134,9 +135,8 @@ async def change_facility(
     run: Run,
     response: Response,
 ) -> FacilityBody:
-    """Settings are changed one by one, never replaced as a whole."""
-    facility = await run(
-        partial(usecases.change_facility, facility_id, body.model_dump(exclude_none=True), version)
-    )
+    """Change single settings; the others keep their value."""
+    changes = body.model_dump(exclude_none=True)
+    facility = await run(partial(usecases.change_facility, facility_id, changes, version))
     dependencies.set_etag(response, facility)
     return FacilityBody.of(facility)

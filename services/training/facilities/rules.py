@@ -1,4 +1,4 @@
-"""What is allowed: facilities, their clocks and their settings. Not here: who is held in them."""
+"""Rules of facilities, their clocks and their settings. Not here: who is held in them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TimeZoneUnknown(Refused):
 
 
 class FacilityKind(StrEnum):
-    """Kinds of UPT Pemasyarakatan."""
+    """The kinds of UPT Pemasyarakatan."""
 
     LAPAS = "lapas"
     LPP = "lpp"
@@ -43,7 +43,10 @@ class FacilityKind(StrEnum):
 
 
 class RosterMode(StrEnum):
-    """What a file of the facility lists: everybody, some, or what an officer typed. Only everybody lets anybody be missing."""
+    """What a file of the facility lists: everybody, some people, or what an officer typed.
+
+    Only a full list can show that a person is missing.
+    """
 
     FULL = "full"
     PARTIAL = "partial"
@@ -51,7 +54,7 @@ class RosterMode(StrEnum):
 
 
 class TransferPolicy(StrEnum):
-    """What a transfer does to enrolments of the facility that is left."""
+    """What a transfer does to enrolments in the facility that the person leaves."""
 
     END = "END"
     SUSPEND = "SUSPEND"
@@ -59,7 +62,10 @@ class TransferPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facility:
-    """A place of custody; its id is its code. Days are the local ones; percentages are whole."""
+    """A facility of custody; its id is its code.
+
+    Days are days of its local calendar; percentages are whole numbers.
+    """
 
     id: str
     version: int = 0
@@ -77,19 +83,28 @@ class Facility:
     head_approval_required: bool = False
 
     def local_date(self, now: datetime) -> date:
-        """The facility's local date at a moment."""
+        """Return the facility's local date at a moment."""
         return now.astimezone(ZoneInfo(self.time_zone)).date()
 
     def local_moment(self, day: date, clock: str) -> datetime:
-        """The moment of a local clock time (`08:00`) on a day."""
+        """Return the moment of a local clock time (`08:00`) on a day."""
         hour, minute = clock.split(":")
-        return datetime(
-            day.year, day.month, day.day, int(hour), int(minute), tzinfo=ZoneInfo(self.time_zone)
-        )
+        zone = ZoneInfo(self.time_zone)
+        return datetime(day.year, day.month, day.day, int(hour), int(minute), tzinfo=zone)
+
+
+def open_facility(facility: Facility, existing: Facility | None) -> Facility:
+    """Return the facility to add.
+
+    Raises FacilityExists when its code is taken, CodeMalformed, TimeZoneUnknown.
+    """
+    if existing is not None:
+        raise FacilityExists
+    return check_facility(facility)
 
 
 def check_facility(facility: Facility) -> Facility:
-    """The facility itself; CodeMalformed or TimeZoneUnknown when it cannot be one."""
+    """Return the facility unchanged. Raises CodeMalformed, TimeZoneUnknown."""
     if not _CODE.fullmatch(facility.id):
         raise CodeMalformed
     try:

@@ -1,4 +1,4 @@
-"""How facilities are kept."""
+"""The store of facilities."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Facilities(Store[Facility]):
     scope = {"facility": "_id", "regency": "regencies"}
 
     async def list_live(self) -> list[Facility]:
-        """Those that were told from when on they send their lists."""
+        """Return the facilities that have a day from which on they send snapshots."""
         return await self.find({"live_from": {"$ne": None}})
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Facility]:
-        """The caller's facilities by code."""
+        """Return a page of the facilities in the caller's scope, by code."""
         return await self.page({}, cursor=cursor, limit=limit)

@@ -1,4 +1,7 @@
-"""How identities are asked for: by officers for a stated purpose, by other services through two internal queries."""
+"""Routes of identities: one for officers, two internal queries for other services.
+
+Each names a purpose, which is audited.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,13 @@ from datetime import date
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.caller import CallingService
 from chassis.http import dependencies
 from services.training.identities import rules, usecases
 from services.training.identities.rules import Identity, NikStatus
-from services.training.settings import TrainingSettings
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Warga binaan"])
@@ -31,7 +33,7 @@ class IdentitiesRequest(BaseModel):
 
 
 class PersonBody(BaseModel):
-    """Who one reference is. No number, no register, no place."""
+    """The person behind a reference, without NIK, register number and facility."""
 
     participant_ref: str
     name: str
@@ -40,13 +42,13 @@ class PersonBody(BaseModel):
 
 
 class IdentitiesBody(BaseModel):
-    """Who these are; references nobody knows are left out."""
+    """The people behind the references; unknown references are left out."""
 
     items: list[PersonBody]
 
 
 class MatchRequest(BaseModel):
-    """A number and a birth date; both must fit."""
+    """A NIK and a birth date; both must match."""
 
     model_config = dependencies.STRICT
     nik: Annotated[str, Field(pattern=r"^[0-9]{16}$")]
@@ -54,13 +56,13 @@ class MatchRequest(BaseModel):
 
 
 class MatchBody(BaseModel):
-    """The one person that fits; null when there is none, or more than one."""
+    """The one person who matches; null when there is nobody, or more than one person."""
 
     participant_ref: str | None
 
 
 class IdentityBody(BaseModel):
-    """Who a participant is, for an officer of the facility."""
+    """A participant's identity, for an officer of the facility."""
 
     participant_ref: str
     name: str
@@ -72,7 +74,7 @@ class IdentityBody(BaseModel):
 
     @classmethod
     def of(cls, identity: Identity) -> IdentityBody:
-        """The body of an identity."""
+        """Return the body of an identity."""
         return cls(
             participant_ref=identity.id,
             name=identity.name,
@@ -89,9 +91,12 @@ async def show_identity(
     participant_ref: str,
     purpose: Literal["registration", "class-list", "case-work", "correction", "audit"],
     run: Run,
+    response: Response,
 ) -> IdentityBody:
-    """The purpose is written down with the officer who asked."""
-    return IdentityBody.of(await run(partial(usecases.show_identity, participant_ref, purpose)))
+    """Show who a participant is; the purpose is audited together with the officer."""
+    identity = await run(partial(usecases.show_identity, participant_ref, purpose))
+    dependencies.set_etag(response, identity)
+    return IdentityBody.of(identity)
 
 
 @router.post("/internal/identities", include_in_schema=False)
@@ -101,13 +106,9 @@ async def identities_for(
         CallingService, dependencies.require_service(*CALLING_SERVICES, purposes=NAME_PURPOSES)
     ],
     run: Run,
-    request: Request,
 ) -> IdentitiesBody:
-    """identity_for: names for one purpose, limited per purpose and day."""
-    settings: TrainingSettings = request.app.state.service.settings
-    told = await run(
-        partial(usecases.identities_for, body.refs, calling_service, settings.names_per_day)
-    )
+    """Return names for one purpose (`identity_for`), limited per purpose and day."""
+    identities = await run(partial(usecases.read_identities, body.refs, calling_service))
     items = [
         PersonBody(
             participant_ref=ref,
@@ -115,7 +116,7 @@ async def identities_for(
             birth_date=identity.birth_date,
             sex=identity.sex,
         )
-        for ref, identity in told.items()
+        for ref, identity in identities.items()
     ]
     return IdentitiesBody(items=items)
 
@@ -128,9 +129,6 @@ async def match_person(
     ],
     run: Run,
 ) -> MatchBody:
-    """match_person: the reference behind a NIK and a birth date."""
-    return MatchBody(
-        participant_ref=await run(
-            partial(usecases.match_person, body.nik, body.birth_date, calling_service)
-        )
-    )
+    """Return the reference behind a NIK and a birth date (`match_person`)."""
+    command = partial(usecases.match_person, body.nik, body.birth_date, calling_service)
+    return MatchBody(participant_ref=await run(command))

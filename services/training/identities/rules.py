@@ -1,6 +1,7 @@
-"""Who a person is: name, register number, birth date, sex and the encrypted NIK; what makes sixteen digits one. Not here: where the person is held.
+"""Rules of identities: name, register number, birth date, sex and the encrypted NIK.
 
-NIK: `PPKKCC DDMMYY SSSS`, women's day + 40, no checksum (source: Dukcapil Klaten, "Arti 16 digit NIK").
+NIK: `PPKKCC DDMMYY SSSS`, 40 added to a woman's day, no check digit (source: Dukcapil Klaten,
+"Arti 16 digit NIK"). Not here: where the person is held (participants).
 """
 
 from __future__ import annotations
@@ -16,6 +17,14 @@ from services.training.vault import EncryptedField
 
 _DIGITS = re.compile(r"[0-9]{16}")
 _WOMENS_DAY_OFFSET = 40
+_DAYS = range(1, 32)
+_MONTHS = range(1, 13)
+
+
+class NameLimitReached(Conflict):
+    """A purpose asks for more names than a day allows; `limit` is the number a day."""
+
+    title = "Batas permintaan identitas untuk keperluan ini hari ini sudah tercapai"
 
 
 class NikProblem(StrEnum):
@@ -28,39 +37,14 @@ class NikProblem(StrEnum):
 
 
 class NikWarning(StrEnum):
-    """What of a NIK differs from the record; it is stored all the same."""
+    """What of a NIK differs from the record; the NIK is stored nevertheless."""
 
     BIRTH_DATE = "NIK_BIRTH_DATE_DIFFERS"
     SEX = "NIK_SEX_DIFFERS"
 
 
-def check_nik(digits: str, birth_date: date | None, sex: str) -> NikProblem | list[NikWarning]:
-    """The reason to refuse these digits, or what differs from the birth date and the sex (`male`, `female`, empty = not known)."""
-    if not _DIGITS.fullmatch(digits):
-        return NikProblem.LENGTH
-    day, month, year = int(digits[6:8]), int(digits[8:10]), int(digits[10:12])
-    woman = day > _WOMENS_DAY_OFFSET
-    day -= _WOMENS_DAY_OFFSET if woman else 0
-    if not 1 <= day <= 31:  # noqa: PLR2004 - days of a month
-        return NikProblem.DAY
-    if not 1 <= month <= 12:  # noqa: PLR2004 - months of a year
-        return NikProblem.MONTH
-    if digits[12:] == "0000":
-        return NikProblem.SERIAL
-    warnings: list[NikWarning] = []
-    if birth_date is not None and (day, month, year) != (
-        birth_date.day,
-        birth_date.month,
-        birth_date.year % 100,
-    ):
-        warnings.append(NikWarning.BIRTH_DATE)
-    if sex and woman != (sex == "female"):
-        warnings.append(NikWarning.SEX)
-    return warnings
-
-
 class NikStatus(StrEnum):
-    """What is known of the number."""
+    """What is known of the NIK."""
 
     PRESENT = "present"
     MISSING = "missing"
@@ -70,7 +54,7 @@ class NikStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The one place where a name and a NIK are kept; `id` is the participant's reference."""
+    """The only place where a name and a NIK are kept; `id` is the participant's reference."""
 
     id: str
     version: int = 0
@@ -88,7 +72,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityFacts:
-    """What a row says of an identity. Empty means not said; `nik_given` says that something stood there, readable or not."""
+    """What a row says about an identity. Empty means that the row does not say it.
+
+    `nik_given` says that the NIK cell was not empty, readable or not.
+    """
 
     name: str
     register_no: str = ""
@@ -99,7 +86,7 @@ class IdentityFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptedNik:
-    """A readable NIK as it is kept, and the lookup values it has under every accepted key."""
+    """A readable NIK as it is stored: encrypted, with its lookup value and last four digits."""
 
     sealed: EncryptedField
     lookup: str
@@ -107,65 +94,9 @@ class EncryptedNik:
     last4: str
 
 
-def create_identity(
-    ref: str, facility_id: str, said: IdentityFacts, number: EncryptedNik | None
-) -> Identity:
-    """The identity of a person seen for the first time."""
-    blank = Identity(id=ref, facility_id=facility_id, name=said.name)
-    return update_identity(blank, said, number)[0]
-
-
-def update_identity(
-    before: Identity, said: IdentityFacts, number: EncryptedNik | None
-) -> tuple[Identity, tuple[str, ...]]:
-    """The identity with what the row says, and the names of the fields that differ. `number` is given when it is not the one stored."""
-    changed: list[str] = []
-    after = before
-    if _fold(said.name) != _fold(before.name):
-        after = replace(after, name=said.name)
-        changed.append("name")
-    if said.register_no and _fold(said.register_no) != _fold(before.register_no):
-        after = replace(after, register_no=said.register_no)
-        changed.append("register_no")
-    if said.birth_date is not None and said.birth_date != before.birth_date:
-        after = replace(after, birth_date=said.birth_date)
-        changed.append("birth_date")
-    if said.sex and said.sex != before.sex:
-        after = replace(after, sex=said.sex)
-        changed.append("sex")
-    if number is not None:
-        after = replace(
-            after,
-            nik=number.sealed,
-            nik_lookup=number.lookup,
-            nik_lookup_key=number.lookup_key,
-            nik_last4=number.last4,
-            nik_status=NikStatus.PRESENT,
-        )
-        changed.append("nik")
-    elif said.nik_given and before.nik is None and before.nik_status is NikStatus.MISSING:
-        after = replace(after, nik_status=NikStatus.UNVERIFIED)
-    return after, tuple(changed)
-
-
-def is_stored_nik(before: Identity, lookups: Collection[str]) -> bool:
-    """Whether the stored number is the one with these lookup values."""
-    return bool(before.nik_lookup) and before.nik_lookup in lookups
-
-
-def _fold(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip().casefold()
-
-
-class NameLimitReached(Conflict):
-    """A purpose asks for more names than a day allows; `limit` is the number a day."""
-
-    title = "Batas permintaan identitas untuk keperluan ini hari ini sudah tercapai"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameQuota:
-    """How many names one service has been told for one purpose on one day (UTC)."""
+    """The number of names that one service has read for one purpose on one day (UTC)."""
 
     id: str
     version: int = 0
@@ -175,13 +106,102 @@ class NameQuota:
     told: int = 0
 
 
+def check_nik(digits: str, birth_date: date | None, sex: str) -> NikProblem | list[NikWarning]:
+    """Return the reason to refuse these digits, else what differs from the record.
+
+    `sex` is `male`, `female` or empty (not known).
+    """
+    if not _DIGITS.fullmatch(digits):
+        return NikProblem.LENGTH
+    day = int(digits[6:8])
+    month = int(digits[8:10])
+    year = int(digits[10:12])
+    is_woman = day > _WOMENS_DAY_OFFSET
+    if is_woman:
+        day -= _WOMENS_DAY_OFFSET
+    if day not in _DAYS:
+        return NikProblem.DAY
+    if month not in _MONTHS:
+        return NikProblem.MONTH
+    if digits[12:] == "0000":
+        return NikProblem.SERIAL
+    warnings: list[NikWarning] = []
+    if birth_date is not None:
+        recorded = (birth_date.day, birth_date.month, birth_date.year % 100)
+        if (day, month, year) != recorded:
+            warnings.append(NikWarning.BIRTH_DATE)
+    if sex and is_woman != (sex == "female"):
+        warnings.append(NikWarning.SEX)
+    return warnings
+
+
+def create_identity(
+    ref: str, facility_id: str, facts: IdentityFacts, nik: EncryptedNik | None
+) -> Identity:
+    """Return the identity of a person seen for the first time."""
+    blank = Identity(id=ref, facility_id=facility_id, name=facts.name)
+    identity, _ = update_identity(blank, facts, nik)
+    return identity
+
+
+def update_identity(
+    before: Identity, facts: IdentityFacts, nik: EncryptedNik | None
+) -> tuple[Identity, tuple[str, ...]]:
+    """Return the identity with what the row says, and the names of the fields that differ.
+
+    `nik` is given only when it differs from the stored one.
+    """
+    changed: list[str] = []
+    after = before
+    if _fold(facts.name) != _fold(before.name):
+        after = replace(after, name=facts.name)
+        changed.append("name")
+    if facts.register_no and _fold(facts.register_no) != _fold(before.register_no):
+        after = replace(after, register_no=facts.register_no)
+        changed.append("register_no")
+    if facts.birth_date is not None and facts.birth_date != before.birth_date:
+        after = replace(after, birth_date=facts.birth_date)
+        changed.append("birth_date")
+    if facts.sex and facts.sex != before.sex:
+        after = replace(after, sex=facts.sex)
+        changed.append("sex")
+    if nik is not None:
+        changed.append("nik")
+    return _update_nik(after, facts, nik), tuple(changed)
+
+
+def _update_nik(identity: Identity, facts: IdentityFacts, nik: EncryptedNik | None) -> Identity:
+    if nik is not None:
+        return replace(
+            identity,
+            nik=nik.sealed,
+            nik_lookup=nik.lookup,
+            nik_lookup_key=nik.lookup_key,
+            nik_last4=nik.last4,
+            nik_status=NikStatus.PRESENT,
+        )
+    has_none = identity.nik is None and identity.nik_status is NikStatus.MISSING
+    if facts.nik_given and has_none:
+        return replace(identity, nik_status=NikStatus.UNVERIFIED)
+    return identity
+
+
+def is_stored_nik(identity: Identity, lookups: Collection[str]) -> bool:
+    """Return whether the stored NIK is the one with these lookup values."""
+    return bool(identity.nik_lookup) and identity.nik_lookup in lookups
+
+
 def spend_quota(quota: NameQuota, names: int, limit: int) -> NameQuota:
-    """The quota after so many more names; NameLimitReached when the day's limit would be passed."""
+    """Return the quota after these names were read. Raises NameLimitReached."""
     if quota.told + names > limit:
         raise NameLimitReached(limit=limit)
     return replace(quota, told=quota.told + names)
 
 
 def mask_nik(identity: Identity) -> str:
-    """The NIK as screens show it: the last four digits."""
+    """Return the NIK as screens show it: only the last four digits."""
     return f"************{identity.nik_last4}" if identity.nik_last4 else ""
+
+
+def _fold(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip().casefold()

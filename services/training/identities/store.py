@@ -1,4 +1,4 @@
-"""How identities are kept: the only collection with names and encrypted NIKs."""
+"""The stores of identities and of name quotas; no other collection has names or NIKs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class Identities(Store[Identity]):
     secret = _PERSONAL_FIELDS
 
     async def list_by_lookups(self, lookups: Collection[str]) -> list[Identity]:
-        """Everybody whose NIK has one of these lookup values. Unscoped: one person may be known to several facilities."""
+        """Return everybody whose NIK has one of these lookup values.
+
+        Unscoped: several facilities can know one person.
+        """
         return await self.find(
             {"nik_lookup": {"$in": sorted(lookups)}}, sort=[("_id", 1)], scoped=False
         )

@@ -1,4 +1,7 @@
-"""What happens: identities are told, for a stated purpose, counted and audited; a number is looked up."""
+"""Use cases of identities: read names for a purpose, match a NIK, show one to an officer.
+
+Every read is audited.
+"""
 
 from __future__ import annotations
 
@@ -8,61 +11,65 @@ from datetime import date
 from chassis.caller import CallingService
 from services.training.identities import rules
 from services.training.identities.rules import Identity, NameQuota
-from services.training.participants.rules import Custody
+from services.training.participants.rules import CustodyState
 from services.training.transaction import Transaction
-from services.training.vault import FieldCipher
 
 
-async def identities_for(
-    refs: Sequence[str], calling_service: CallingService, limit: int, tx: Transaction
+async def read_identities(
+    refs: Sequence[str], calling_service: CallingService, tx: Transaction
 ) -> dict[str, Identity]:
-    """Who these references are, by the reference asked for; unknown ones are left out. NameLimitReached when the purpose has had its names for today."""
-    day = tx.now.date()
-    name = f"{calling_service.service}/{calling_service.purpose}/{day.isoformat()}"
-    before = await tx.name_quotas.seek(name) or NameQuota(
-        id=name, asker=calling_service.service, purpose=calling_service.purpose, day=day
-    )
-    resolved = {ref: await tx.resolve(ref) for ref in refs}
-    found = await tx.identities.many(resolved.values())
-    told = {ref: found[into] for ref, into in resolved.items() if into in found}
-    after = rules.spend_quota(before, len(told), limit)
-    if before.version:
-        tx.name_quotas.save(before, after)
-    else:
-        tx.name_quotas.add(after)
-    for identity in {identity.id: identity for identity in told.values()}.values():
+    """Return the identities by the reference asked for; unknown references are left out.
+
+    Raises NameLimitReached when the purpose has read its names of the day.
+    """
+    survivors = {ref: await tx.resolve(ref) for ref in refs}
+    known = await tx.identities.many(survivors.values())
+    identities = {ref: known[into] for ref, into in survivors.items() if into in known}
+    await _spend_quota(calling_service, len(identities), tx)
+    for participant_ref in dict.fromkeys(identity.id for identity in identities.values()):
         tx.note(
             "identity.told",
-            identity.id,
+            participant_ref,
             asker=calling_service.service,
             purpose=calling_service.purpose,
         )
-    return told
+    return identities
 
 
 async def match_person(
     nik: str, birth_date: date, calling_service: CallingService, tx: Transaction
 ) -> str | None:
-    """The reference of the one person with this NIK and birth date; None when there is none or more than one."""
-    vault: FieldCipher = tx.cipher
-    found = [
-        identity
-        for identity in await tx.identities.list_by_lookups(vault.lookups(nik))
-        if identity.birth_date == birth_date
-    ]
-    people = await tx.participants.many(identity.id for identity in found)
-    living = [person.id for person in people.values() if person.state is not Custody.MERGED]
-    for ref in living:
+    """Return the reference of the one person with this NIK and birth date.
+
+    None when there is nobody, or more than one person.
+    """
+    same_nik = await tx.identities.list_by_lookups(tx.cipher.lookups(nik))
+    matching = [identity.id for identity in same_nik if identity.birth_date == birth_date]
+    people = await tx.participants.many(matching)
+    refs = [person.id for person in people.values() if person.state is not CustodyState.MERGED]
+    for ref in refs:
         tx.note(
             "identity.matched", ref, asker=calling_service.service, purpose=calling_service.purpose
         )
-    return living[0] if len(living) == 1 else None
+    return refs[0] if len(refs) == 1 else None
 
 
 async def show_identity(participant_ref: str, purpose: str, tx: Transaction) -> Identity:
-    """Who a participant of the caller's facility is; the purpose goes into the audit row."""
-    identity = await tx.identities.get(
-        (await tx.participants.get(await tx.resolve(participant_ref))).id
-    )
+    """Return the identity of a participant in the caller's scope; the purpose is audited."""
+    person = await tx.participants.get(await tx.resolve(participant_ref))
+    identity = await tx.identities.get(person.id)
     tx.note("identity.shown", identity.id, purpose=purpose)
     return identity
+
+
+async def _spend_quota(calling_service: CallingService, names: int, tx: Transaction) -> None:
+    day = tx.now.date()
+    quota_id = f"{calling_service.service}/{calling_service.purpose}/{day.isoformat()}"
+    before = await tx.name_quotas.seek(quota_id)
+    if before is None:
+        unspent = NameQuota(
+            id=quota_id, asker=calling_service.service, purpose=calling_service.purpose, day=day
+        )
+        tx.name_quotas.add(rules.spend_quota(unspent, names, tx.names_per_day))
+    else:
+        tx.name_quotas.save(before, rules.spend_quota(before, names, tx.names_per_day))

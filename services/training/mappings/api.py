@@ -1,4 +1,4 @@
-"""How words of a facility are taught."""
+"""Routes of mappings: set a facility's mapping, give a word of its lists a meaning."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ class FacilityFrom(BaseModel):
 
 
 class BlockFrom(BaseModel):
-    """The block is the sheet's name without this prefix."""
+    """The block is the name of the sheet without this prefix."""
 
     model_config = dependencies.STRICT
     sheet_prefix: Text
 
 
 class FacilityTable(BaseModel):
-    """Where a facility's file holds what: a table `facility` of mappings.toml; what the file says beside it is not needed here."""
+    """Where a facility's file has what: a table `facility` of mappings.toml.
+
+    Other keys that the table has in the file are ignored.
+    """
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
     format: Literal["csv", "xlsx"]
@@ -53,7 +56,7 @@ class FacilityTable(BaseModel):
 
 
 class CommonTable(BaseModel):
-    """What holds for all facilities: the table `common` of mappings.toml; spaces count."""
+    """What applies to all facilities: the table `common` of mappings.toml; spaces count."""
 
     model_config = ConfigDict(extra="forbid")
     empty_values: Annotated[list[Annotated[str, Field(max_length=20)]], Field(max_length=20)]
@@ -76,7 +79,7 @@ class NewMapping(BaseModel):
 
 
 class MappingBody(BaseModel):
-    """The mapping in force for a facility, as an officer set it."""
+    """The mapping of a facility, as an officer set it."""
 
     facility_id: str
     version: int
@@ -84,7 +87,7 @@ class MappingBody(BaseModel):
 
     @classmethod
     def of(cls, mapping: StoredMapping) -> MappingBody:
-        """The body of a stored mapping."""
+        """Return the body of a stored mapping."""
         return cls(
             facility_id=mapping.id,
             version=mapping.version,
@@ -93,7 +96,10 @@ class MappingBody(BaseModel):
 
 
 class NewMappedValue(BaseModel):
-    """A word as it stands in the facility's list, and what it means, e.g. release: `Bebas Demi Hukum` = `release_by_law`."""
+    """A word of the facility's list and its meaning.
+
+    For example the field `release`, the word `Bebas Demi Hukum` and the code `release_by_law`.
+    """
 
     model_config = dependencies.STRICT
     field: Text
@@ -102,7 +108,7 @@ class NewMappedValue(BaseModel):
 
 
 class MappedValueBody(BaseModel):
-    """A word that a facility has taught us."""
+    """A word of a facility's list with its meaning."""
 
     facility_id: str
     field: str
@@ -111,7 +117,7 @@ class MappedValueBody(BaseModel):
 
     @classmethod
     def of(cls, value: MappedValue) -> MappedValueBody:
-        """The body of a mapped value."""
+        """Return the body of a mapped value."""
         return cls(
             facility_id=value.facility_id, field=value.field, word=value.word, code=value.code
         )
@@ -125,10 +131,12 @@ class MappedValueBody(BaseModel):
 async def set_mapping(
     facility_id: str, body: NewMapping, version: dependencies.IfMatch, run: Run, response: Response
 ) -> MappingBody:
-    """A facility goes live by data: its files are read by these tables from now on."""
-    mapping = await run(
-        partial(usecases.set_mapping, facility_id, body.model_dump(exclude_none=True), version)
-    )
+    """Set the tables by which the facility's files are read; data alone makes it go live.
+
+    `If-Match` is required when the facility has a mapping of its own already.
+    """
+    tables = body.model_dump(exclude_none=True)
+    mapping = await run(partial(usecases.set_mapping, facility_id, tables, version))
     dependencies.set_etag(response, mapping)
     return MappingBody.of(mapping)
 
@@ -138,8 +146,15 @@ async def set_mapping(
     status_code=201,
     summary="Beri arti pada istilah daftar penghuni",
 )
-async def map_value(facility_id: str, body: NewMappedValue, run: Run) -> MappedValueBody:
-    """Rows stopped by the word are taken by `POST /v1/snapshots/{snapshot_id}/stopped-rows`, or by the next snapshot."""
-    return MappedValueBody.of(
-        await run(partial(usecases.map_value, facility_id, body.field, body.word, body.code))
-    )
+async def map_value(
+    facility_id: str, body: NewMappedValue, run: Run, response: Response
+) -> MappedValueBody:
+    """Give a word of the facility's lists a meaning.
+
+    Rows that the word stopped are applied by `POST /v1/snapshots/{snapshot_id}/stopped-rows`, or
+    by the next snapshot.
+    """
+    command = partial(usecases.map_value, facility_id, body.field, body.word, body.code)
+    value = await run(command)
+    dependencies.set_etag(response, value)
+    return MappedValueBody.of(value)

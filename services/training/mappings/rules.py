@@ -1,4 +1,8 @@
-"""Where each facility's snapshot holds what, and what its words mean: data read from mappings.toml. Not here: reading a file or judging a row."""
+"""Rules of mappings: where a facility's snapshot has what, and what its words mean.
+
+Mappings are data, from `mappings.toml` or set by an officer. Not here: reading a file (reader) or
+judging a row (snapshot_rows).
+"""
 
 from __future__ import annotations
 
@@ -11,23 +15,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chassis.errors import Refused
+from chassis.errors import Refused, VersionDiffers, VersionRequired
 from chassis.ids import named_id
-from services.training.snapshots.reader import ENCODINGS, Layout, fold
+from services.training.mappings.reader import ENCODINGS, Layout, fold
 
+_SEPARATORS = "/-."
 DATE_FORMATS = frozenset(
     {
         "excel_date",
         "d month yyyy",
-        *(f"dd{mark}mm{mark}{year}" for mark in "/-." for year in ("yyyy", "yy")),
+        *(f"dd{separator}mm{separator}yyyy" for separator in _SEPARATORS),
+        *(f"dd{separator}mm{separator}yy" for separator in _SEPARATORS),
     }
 )
-ALWAYS_REQUIRED = frozenset(
-    {"source_ref", "name", "admission_date"}
-)  # without these a row says nothing
-STATUS_NOTE = "status_note"  # one column for absence and release together; its values read "absence:<kind>" or "release:<kind>"
-
-
+# without these fields a row says nothing
+ALWAYS_REQUIRED = frozenset({"source_ref", "name", "admission_date"})
+# one column for absence and release together; its codes are "absence:<kind>" or "release:<kind>"
+STATUS_NOTE = "status_note"
 CODES: AnyMapping[str, frozenset[str]] = {
     "absence": frozenset({"leave", "court", "hospital", "investigator_loan", "outside_work"}),
     "release": frozenset(
@@ -69,14 +73,14 @@ class FieldUnknown(Refused):
 
 
 class MappingInvalid(Refused):
-    """`setting` says what does not fit."""
+    """`setting` is the setting at fault."""
 
     title = "Susunan kolom ini tidak dapat dipakai"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileMapping:
-    """How one facility's files are read. Words are kept folded, as they are compared."""
+    """How the files of one facility are read; words are kept folded, as they are compared."""
 
     facility_id: str
     version: int
@@ -95,20 +99,10 @@ class FileMapping:
         """Field -> heading, as the facility writes it."""
         return self.layout["columns"]
 
-    def with_values(self, added: AnyMapping[str, AnyMapping[str, str]]) -> FileMapping:
-        """The mapping with more words of a field known (field -> folded word -> code)."""
-        return replace(
-            self,
-            values={
-                field: {**self.values.get(field, {}), **added.get(field, {})}
-                for field in self.values.keys() | added.keys()
-            },
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedValue:
-    """A word of one facility's lists that was given a meaning after the mapping was written."""
+    """A word of one facility's lists that was given a meaning beside its mapping."""
 
     id: str
     version: int = 0
@@ -119,10 +113,41 @@ class MappedValue:
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMapping:
+    """The mapping that an officer set for a facility; it replaces that of the mapping file.
+
+    `tables` is the JSON of the tables `facility` and `common`, as in `mappings.toml`.
+    """
+
+    id: str
+    version: int = 0
+    tables: str
+    by: str
+
+
+def require_mapping(mapping: FileMapping | None) -> FileMapping:
+    """Return the mapping. Raises MappingUnknown when the facility has none."""
+    if mapping is None:
+        raise MappingUnknown
+    return mapping
+
+
+def require_version(mapping: StoredMapping, if_match: int | None) -> None:
+    """Check that a change names the version in force. Raises VersionRequired, VersionDiffers."""
+    if if_match is None:
+        raise VersionRequired
+    if if_match != mapping.version:
+        raise VersionDiffers(current_version=mapping.version)
+
+
 def map_value(
     mapping: FileMapping, facility_id: str, field: str, word: str, code: str, by: str
 ) -> MappedValue:
-    """A word given a meaning; FieldUnknown or CodeUnknown when the field takes no words, or not this code."""
+    """Return a word with its meaning.
+
+    Raises FieldUnknown for a field that takes no words, CodeUnknown for a code it does not take.
+    """
     if field not in mapping.columns:
         raise FieldUnknown(name=field)
     _check_code(field, code)
@@ -136,104 +161,116 @@ def map_value(
     )
 
 
-def add_mapped_values(mapping: FileMapping, values: Iterable[MappedValue]) -> FileMapping:
-    """The mapping with the words a facility has taught us."""
-    added: dict[str, dict[str, str]] = {}
-    for value in values:
-        added.setdefault(value.field, {})[value.word] = value.code
-    return mapping.with_values(added) if added else mapping
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMapping:
-    """A facility's mapping as an officer set it; it goes before the file's. `tables` is the JSON of the tables `facility` and `common`, as in mappings.toml."""
-
-    id: str
-    version: int = 0
-    tables: str
-    by: str
+def add_mapped_values(mapping: FileMapping, mapped: Iterable[MappedValue]) -> FileMapping:
+    """Return the mapping with these words added to the words of their fields."""
+    values = {field: dict(words) for field, words in mapping.values.items()}
+    for value in mapped:
+        values.setdefault(value.field, {})[value.word] = value.code
+    return replace(mapping, values=values)
 
 
 def load_mappings(path: Path) -> dict[str, FileMapping]:
-    """The mappings of a TOML file by facility code; MappingInvalid says what does not fit."""
+    """Return the mappings of a TOML file by facility code. Raises MappingInvalid."""
     with path.open("rb") as file:
         document = tomllib.load(file)
+    facilities: dict[str, dict[str, Any]] = document.get("facility", {})
+    version = int(document["version"])
     return {
-        code: parse(code, facility, document["common"], int(document["version"]))
-        for code, facility in document.get("facility", {}).items()
+        code: parse(code, facility, document["common"], version)
+        for code, facility in facilities.items()
     }
 
 
 def parse_stored(mapping: StoredMapping) -> FileMapping:
-    """The mapping that an officer set."""
+    """Return the mapping that an officer set. Raises MappingInvalid."""
     tables = json.loads(mapping.tables)
     return parse(mapping.id, tables["facility"], tables["common"], mapping.version)
 
 
 def parse(code: str, facility: dict[str, Any], common: dict[str, Any], version: int) -> FileMapping:
-    """The mapping in these tables; MappingInvalid when it cannot be used."""
-    encoding = str(facility.get("encoding", "utf-8"))
+    """Return the mapping in these tables. Raises MappingInvalid with the setting at fault."""
     try:
-        codecs.lookup(ENCODINGS.get(encoding, encoding))
-    except LookupError:
-        raise MappingInvalid(f"{code}: encoding", setting="encoding") from None
-    if unknown := sorted(set(facility["date_formats"]) - DATE_FORMATS):
-        raise MappingInvalid(f"{code}: date_formats", setting="date_formats", unknown=unknown)
-    if lacking := sorted(
-        ALWAYS_REQUIRED - set(common["required"])
-        | set(common["required"]) - set(facility["columns"])
-    ):
-        raise MappingInvalid(f"{code}: required, columns", setting="columns", lacking=lacking)
-    try:
-        source = facility["facility_from"]
-        block = facility.get("block_from", {})
+        _check_settings(code, facility, common)
+        values: dict[str, dict[str, str]] = facility["values"]
+        centuries: dict[str, str] = common["two_digit_years"]
         return FileMapping(
             facility_id=code,
             version=version,
-            layout={
-                "format": facility["format"],
-                "encoding": facility.get("encoding", "utf-8"),
-                "delimiter": facility.get("delimiter", ","),
-                "sheets": facility.get("sheets", "first"),
-                "ignore_sheets": list(facility.get("ignore_sheets", [])),
-                "sheet_prefix": block.get("sheet_prefix"),
-                "header_rows": list(facility["header_rows"]),
-                "facility_column": source.get("column"),
-                "facility_row": source.get("title_row"),
-                "facility_prefix": source.get("prefix", ""),
-                "columns": dict(facility["columns"]),
-                "total_markers": list(common["total_markers"]),
-            },
+            layout=_parse_layout(facility, common),
             date_formats=tuple(facility["date_formats"]),
             months={fold(name): number for name, number in common["months"].items()},
-            values={
-                field: {fold(word): meaning for word, meaning in words.items()}
-                for field, words in facility["values"].items()
-            },
+            values={field: _fold_words(words) for field, words in values.items()},
             required=frozenset(common["required"]),
             state_driving=frozenset(common["state_driving"]),
             empty_values=frozenset(fold(value) for value in common["empty_values"]),
             future_years=frozenset(
-                field for field, century in common["two_digit_years"].items() if century == "future"
+                field for field, century in centuries.items() if century == "future"
             ),
             nik_strip=tuple(common["nik_strip"]),
         )
     except KeyError as error:
-        raise MappingInvalid(f"{code}: {error.args[0]}", setting=str(error.args[0])) from error
+        setting = str(error.args[0])
+        raise MappingInvalid(f"{code}: {setting}", setting=setting) from error
 
 
 def check_codes(mapping: FileMapping) -> FileMapping:
-    """The mapping itself; CodeUnknown when a word means something that there is no code for."""
+    """Return the mapping unchanged. Raises FieldUnknown, CodeUnknown for a word of it."""
     for field, words in mapping.values.items():
         for meaning in words.values():
             _check_code(field, meaning)
     return mapping
 
 
+def _check_settings(code: str, facility: dict[str, Any], common: dict[str, Any]) -> None:
+    encoding = str(facility.get("encoding", "utf-8"))
+    try:
+        codecs.lookup(ENCODINGS.get(encoding, encoding))
+    except LookupError:
+        raise MappingInvalid(f"{code}: encoding", setting="encoding") from None
+    unknown = sorted(set(facility["date_formats"]) - DATE_FORMATS)
+    if unknown:
+        raise MappingInvalid(f"{code}: date_formats", setting="date_formats", unknown=unknown)
+    required = set(common["required"])
+    not_required = ALWAYS_REQUIRED - required
+    without_column = required - set(facility["columns"])
+    lacking = sorted(not_required | without_column)
+    if lacking:
+        raise MappingInvalid(f"{code}: required, columns", setting="columns", lacking=lacking)
+
+
+def _parse_layout(facility: dict[str, Any], common: dict[str, Any]) -> Layout:
+    source: dict[str, Any] = facility["facility_from"]
+    block: dict[str, Any] = facility.get("block_from", {})
+    return {
+        "format": facility["format"],
+        "encoding": facility.get("encoding", "utf-8"),
+        "delimiter": facility.get("delimiter", ","),
+        "sheets": facility.get("sheets", "first"),
+        "ignore_sheets": list(facility.get("ignore_sheets", [])),
+        "sheet_prefix": block.get("sheet_prefix"),
+        "header_rows": list(facility["header_rows"]),
+        "facility_column": source.get("column"),
+        "facility_row": source.get("title_row"),
+        "facility_prefix": source.get("prefix", ""),
+        "columns": dict(facility["columns"]),
+        "total_markers": list(common["total_markers"]),
+    }
+
+
+def _fold_words(words: AnyMapping[str, str]) -> dict[str, str]:
+    return {fold(word): meaning for word, meaning in words.items()}
+
+
 def _check_code(field: str, meaning: str) -> None:
-    """Return when the field takes this code; `status_note` takes `absence:<kind>` and `release:<kind>`. FieldUnknown or CodeUnknown otherwise."""
-    named, _, kind = meaning.partition(":") if field == STATUS_NOTE else (field, "", meaning)
-    if named not in CODES:
+    """Check that the field takes this code. Raises FieldUnknown, CodeUnknown.
+
+    The codes of `status_note` are `absence:<kind>` and `release:<kind>`.
+    """
+    code_field = field
+    code = meaning
+    if field == STATUS_NOTE:
+        code_field, _, code = meaning.partition(":")
+    if code_field not in CODES:
         raise FieldUnknown(name=field)
-    if kind not in CODES[named]:
-        raise CodeUnknown(known=sorted(CODES[named]))
+    if code not in CODES[code_field]:
+        raise CodeUnknown(known=sorted(CODES[code_field]))

@@ -1,4 +1,4 @@
-"""How words learnt after the mapping file was written are kept."""
+"""The stores of mappings that officers set, and of single words with a meaning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class MappedValues(Store[MappedValue]):
     indexes = (Index("facility_id"),)
 
     async def list_by_facility(self, facility_id: str) -> list[MappedValue]:
-        """All words a facility has taught us."""
+        """Return all words of a facility that were given a meaning."""
         return await self.find({"facility_id": facility_id}, sort=[("_id", 1)])
 
 

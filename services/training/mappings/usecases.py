@@ -1,4 +1,4 @@
-"""What happens: the mapping of a facility is looked up, and a word it uses is given a meaning."""
+"""Use cases of mappings: read the one in force, set one, give a word a meaning."""
 
 from __future__ import annotations
 
@@ -8,28 +8,34 @@ from typing import Any
 
 from services.training.facilities.rules import Facility
 from services.training.mappings import rules
-from services.training.mappings.rules import FileMapping, MappedValue, MappingUnknown, StoredMapping
+from services.training.mappings.rules import FileMapping, MappedValue, StoredMapping
 from services.training.transaction import Transaction
 
 
 async def read_mapping(facility: Facility, tx: Transaction) -> FileMapping:
-    """How the facility's files are read today; MappingUnknown when nobody has said."""
-    own = await tx.mappings.seek(facility.id)
-    of_the_file: AnyMapping[str, FileMapping] = tx.file_mappings
-    mapping = rules.parse_stored(own) if own else of_the_file.get(facility.mapping)
-    if mapping is None:
-        raise MappingUnknown
+    """Return the mapping in force for a facility. Raises MappingUnknown.
+
+    The mapping that an officer set replaces that of the mapping file.
+    """
+    stored = await tx.mappings.seek(facility.id)
+    if stored is not None:
+        mapping = rules.parse_stored(stored)
+    else:
+        mapping = rules.require_mapping(tx.file_mappings.get(facility.mapping))
     return rules.add_mapped_values(mapping, await tx.mapped_values.list_by_facility(facility.id))
 
 
 async def set_mapping(
     facility_id: str, tables: AnyMapping[str, Any], if_match: int | None, tx: Transaction
 ) -> StoredMapping:
-    """From now on the facility's files are read by these tables (MappingInvalid when they cannot be used); VersionDiffers when `if_match` is not the one in force."""
+    """Store the tables by which the facility's files are read from now on.
+
+    Raises MappingInvalid, and VersionRequired or VersionDiffers when it replaces a stored mapping.
+    """
     facility = await tx.facilities.get(facility_id)
     before = await tx.mappings.seek(facility.id)
-    if before is not None and if_match is not None:
-        await tx.mappings.get(facility.id, if_match=if_match)
+    if before is not None:
+        rules.require_version(before, if_match)
     after = StoredMapping(
         id=facility.id, tables=json.dumps(tables, ensure_ascii=False), by=tx.caller.subject
     )
@@ -40,11 +46,10 @@ async def set_mapping(
 async def map_value(
     facility_id: str, field: str, word: str, code: str, tx: Transaction
 ) -> MappedValue:
-    """From now on this word of this facility means that code. The same again changes nothing."""
+    """Store the meaning of a word of this facility; the same meaning again changes nothing."""
     facility = await tx.facilities.get(facility_id)
-    value = rules.map_value(
-        await read_mapping(facility, tx), facility.id, field, word, code, tx.caller.subject
-    )
+    mapping = await read_mapping(facility, tx)
+    value = rules.map_value(mapping, facility.id, field, word, code, tx.caller.subject)
     before = await tx.mapped_values.seek(value.id)
     if before is None:
         return tx.mapped_values.add(value)

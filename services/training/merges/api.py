@@ -1,4 +1,4 @@
-"""How a merge is asked for."""
+"""The route that merges two records of one person."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.training.transaction import Run
 router = APIRouter(tags=["Warga binaan"])
 
 
-class Merge(BaseModel):
+class MergeBody(BaseModel):
     """The reference that survives."""
 
     model_config = dependencies.STRICT
@@ -27,11 +27,14 @@ class Merge(BaseModel):
     "/v1/participants/{participant_ref}/merge", summary="Gabungkan dua data milik satu orang"
 )
 async def merge_participants(
-    participant_ref: str, body: Merge, version: dependencies.IfMatch, run: Run, response: Response
+    participant_ref: str,
+    body: MergeBody,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
 ) -> ParticipantBody:
-    """The record becomes another name of `into_ref`; everything recorded about it goes over."""
-    person = await run(
-        partial(usecases.merge_participants, participant_ref, body.into_ref, version)
-    )
+    """Merge a record into `into_ref`, with everything recorded about it; it becomes an alias."""
+    command = partial(usecases.merge_participants, participant_ref, body.into_ref, version)
+    person = await run(command)
     dependencies.set_etag(response, person)
     return ParticipantBody.of(person)

@@ -1,4 +1,4 @@
-"""What is allowed: two records that turn out to be one person. Not here: the records of other nouns that follow."""
+"""Rules that merge two records of one person. Not here: the records of other nouns."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime
 from chassis.errors import Conflict, Refused
 from chassis.ids import named_id
 from services.training.identities.rules import Identity, NikStatus
-from services.training.participants.rules import Custody, Movement, MovementKind, Participant
+from services.training.participants.rules import CustodyState, Movement, MovementKind, Participant
 from services.training.vault import EncryptedField
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class AlreadyMerged(Conflict):
@@ -23,7 +25,10 @@ class SameParticipant(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeCandidate:
-    """Two records that share a NIK and a birth date: merged after the day's imports, unless both are in custody by then."""
+    """Two records that share a NIK and a birth date.
+
+    They are merged after the day's imports, unless both are in custody by then.
+    """
 
     id: str
     version: int = 0
@@ -33,91 +38,120 @@ class MergeCandidate:
     seen_on: date
 
 
+def require_mergeable(old: Participant, into: Participant) -> None:
+    """Raise SameParticipant or AlreadyMerged unless `old` can become an alias of `into`."""
+    if old.id == into.id:
+        raise SameParticipant
+    if old.state is CustodyState.MERGED:
+        raise AlreadyMerged
+
+
 def merge(
     old: Participant, into: Participant, as_of: datetime, on: date, snapshot_id: str = ""
 ) -> tuple[Participant, Participant, Movement]:
-    """Both records after `old` has become another name of `into`. An open stay of the old one goes over unless the other has one."""
+    """Return both records after `old` became an alias of `into`, and the movement.
+
+    An open stay of `old` moves to `into` unless that one has an open stay.
+    """
+    return (
+        _close(old, into, as_of, on),
+        _join(old, into),
+        Movement(
+            id=named_id(old.id, MovementKind.MERGED, into.id),
+            participant_ref=old.id,
+            facility_id=old.facility_id,
+            kind=MovementKind.MERGED,
+            effective_on=on,
+            as_of=as_of,
+            snapshot_id=snapshot_id,
+            code=into.id,
+        ),
+    )
+
+
+def _join(old: Participant, into: Participant) -> Participant:
+    """Return the record that survives, with the stays and references of both."""
     current = _choose_current(old, into)
     carried = [stay for stay in old.stays if stay.ended_by or into.open_stay is None]
-    kept = replace(
+    numbers = range(len(into.stays) + 1, len(into.stays) + 1 + len(carried))
+    renumbered = [replace(stay, no=no) for stay, no in zip(carried, numbers, strict=True)]
+    return replace(
         current,
         id=into.id,
         version=into.version,
         source_ref=into.source_ref,
         listed_as=current.listed_as or current.source_ref,
         other_refs=tuple(dict.fromkeys((*into.other_refs, *old.other_refs, old.source_ref))),
-        stays=(
-            *into.stays,
-            *(replace(stay, no=no) for no, stay in enumerate(carried, start=len(into.stays) + 1)),
-        ),
+        stays=(*into.stays, *renumbered),
     )
-    gone = replace(
+
+
+def _close(old: Participant, into: Participant, as_of: datetime, on: date) -> Participant:
+    """Return the record that becomes an alias, its open stay ended."""
+    stays = [
+        stay if stay.ended_by else replace(stay, ended_by="merged", until=on, as_of=as_of)
+        for stay in old.stays
+    ]
+    return replace(
         old,
-        state=Custody.MERGED,
+        state=CustodyState.MERGED,
         merged_into=into.id,
         absence="",
         missing_snapshots=0,
-        stays=tuple(
-            stay if stay.ended_by else replace(stay, ended_by="merged", until=on, as_of=as_of)
-            for stay in old.stays
-        ),
+        stays=tuple(stays),
     )
-    movement = Movement(
-        id=named_id(old.id, MovementKind.MERGED, into.id),
-        participant_ref=old.id,
-        facility_id=old.facility_id,
-        kind=MovementKind.MERGED,
-        effective_on=on,
-        as_of=as_of,
-        snapshot_id=snapshot_id,
-        code=into.id,
-    )
-    return gone, kept, movement
 
 
 def _choose_current(old: Participant, into: Participant) -> Participant:
-    """The record that says where the person is now: the one in custody, else the one whose stay ended last."""
+    """Return the record that shows where the person is now.
+
+    The one in custody, else the one whose stay ended last.
+    """
     if into.open_stay is not None or old.last_stay is None:
         return into
     if old.open_stay is not None or into.last_stay is None:
         return old
-    return max(
-        into,
-        old,
-        key=lambda person: (
-            person.last_stay.as_of if person.last_stay else datetime.min.replace(tzinfo=UTC)
-        ),
-    )
+    return max(into, old, key=_last_known_at)
 
 
-def choose_survivor(one: Participant, other: Participant) -> tuple[Participant, Participant]:
-    """(old, into) of an automatic merge: the older first admission survives, whatever was imported first; the smaller reference when equal."""
-    into, old = sorted(
-        (one, other),
-        key=lambda person: (
-            min((stay.since for stay in person.stays), default=date.max),
-            person.source_ref,
-        ),
-    )
+def _last_known_at(person: Participant) -> datetime:
+    return person.last_stay.as_of if person.last_stay else _LONG_AGO
+
+
+def choose_survivor(first: Participant, second: Participant) -> tuple[Participant, Participant]:
+    """Return (old, into) of an automatic merge, whichever was imported first.
+
+    The older first admission survives; of equal ones the smaller source reference.
+    """
+    into, old = sorted((first, second), key=_first_admission)
     return old, into
 
 
+def _first_admission(person: Participant) -> tuple[date, str]:
+    first_day = min((stay.since for stay in person.stays), default=date.max)
+    return first_day, person.source_ref
+
+
 def merge_identities(
-    old: Identity, into: Identity, kept: Participant, resealed: EncryptedField | None
+    old: Identity, into: Identity, kept: Participant, reencrypted: EncryptedField | None
 ) -> Identity:
-    """Who the survivor is: what the record says that the stay was opened under; `resealed` is the other record's number, sealed for the survivor, if only that one has any."""
+    """Return the identity of the survivor: that of the record which the current stay belongs to.
+
+    `reencrypted` is the NIK of `old`, encrypted for the survivor, if only `old` has one.
+    """
     current = into if kept.listed_as == kept.source_ref else old
-    number = into if into.nik is not None else old
+    nik_source = into if into.nik is not None else old
+    nik_status = nik_source.nik_status
+    if nik_source.nik is None:
+        nik_status = max(old.nik_status, into.nik_status, key=list(NikStatus).index)
     return replace(
         current,
         id=into.id,
         version=into.version,
         facility_id=kept.facility_id,
-        nik=into.nik or resealed,
-        nik_lookup=number.nik_lookup,
-        nik_lookup_key=number.nik_lookup_key,
-        nik_last4=number.nik_last4,
-        nik_status=number.nik_status
-        if number.nik is not None
-        else max(old.nik_status, into.nik_status, key=list(NikStatus).index),
+        nik=into.nik or reencrypted,
+        nik_lookup=nik_source.nik_lookup,
+        nik_lookup_key=nik_source.nik_lookup_key,
+        nik_last4=nik_source.nik_last4,
+        nik_status=nik_status,
     )

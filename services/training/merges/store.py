@@ -1,4 +1,4 @@
-"""How pairs that wait to become one are kept."""
+"""The store of pairs of records that wait for an automatic merge."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class MergeCandidates(Store[MergeCandidate]):
     indexes = (Index("seen_on"),)
 
     async def list_seen_before(self, day: date, limit: int) -> list[MergeCandidate]:
-        """Pairs noticed before that day, in an order of their own."""
+        """Return up to `limit` pairs found before that day, by id."""
         return await self.find(
             {"seen_on": {"$lt": day.isoformat()}}, sort=[("_id", 1)], limit=limit
         )

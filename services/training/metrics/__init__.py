@@ -1,1 +1,1 @@
-"""Figures: what is measured now and then of what this service keeps, for those who watch it."""
+"""Scheduled gauges over the stored data of training. Not here: alerts (deploy/monitoring)."""

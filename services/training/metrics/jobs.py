@@ -1,4 +1,7 @@
-"""The leased job that measures lists, waiting and the staff inbox. Not here: what the figures mean for an alert (deploy/monitoring)."""
+"""The leased job that sets the gauges of snapshots, applications and tasks.
+
+Not here: what a value means for an alert (deploy/monitoring).
+"""
 
 from __future__ import annotations
 
@@ -9,35 +12,33 @@ from services.training.transaction import Transaction
 
 SNAPSHOT_AGE = ScheduledGauge(
     "training_snapshot_age_seconds",
-    "Since a facility last sent the list of its population",
+    "Seconds since a facility last sent its snapshot",
     "facility",
 )
 WAITING_APPLICATIONS = ScheduledGauge(
-    "training_waiting_applications", "Applications that may still lead to a seat"
+    "training_waiting_applications", "Applications that can still lead to a seat"
 )
 WAITING_DAYS = ScheduledGauge(
     "training_waiting_days",
-    "How long applications that may still lead to a seat have waited",
+    "Days that applications which can still lead to a seat have waited",
     "share",
 )
 OVERDUE_TASKS = ScheduledGauge(
-    "training_overdue_tasks", "Items of the staff inbox that should have been settled by now"
+    "training_overdue_tasks", "Tasks of officers that are not resolved and past their due date"
 )
 
 
 async def measure(run: Runner[Transaction]) -> bool:
-    """One round."""
+    """Set all gauges once."""
     await run(_measure)
     return False
 
 
 async def _measure(tx: Transaction) -> None:
-    waiting = await tx.applications.list_waiting_since()
-    SNAPSHOT_AGE.set_by_label(
-        rules.measure_snapshot_ages(
-            await tx.facilities.list_live(), await tx.rosters.read_last_seen(), tx.now
-        )
-    )
-    WAITING_APPLICATIONS.set(len(waiting))
-    WAITING_DAYS.set_by_label(rules.measure_waiting_days(waiting, tx.now))
+    live = await tx.facilities.list_live()
+    last_seen = await tx.rosters.read_last_seen()
+    SNAPSHOT_AGE.set_by_label(rules.measure_snapshot_ages(live, last_seen, tx.now))
+    waiting_since = await tx.applications.list_waiting_since()
+    WAITING_APPLICATIONS.set(len(waiting_since))
+    WAITING_DAYS.set_by_label(rules.measure_waiting_days(waiting_since, tx.now))
     OVERDUE_TASKS.set(await tx.tasks.count_overdue(tx.now.date()))

@@ -1,4 +1,4 @@
-"""How participants are asked for. Nothing here tells who they are; identities do."""
+"""Routes of participants and movements. Not here: names and numbers (identities)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic import BaseModel
 
 from chassis.http import dependencies, paging
 from services.training.participants import usecases
-from services.training.participants.rules import Custody, Movement, MovementKind, Participant
+from services.training.participants.rules import CustodyState, Movement, MovementKind, Participant
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Warga binaan"])
 
 
 class StayBody(BaseModel):
-    """One time in one facility, and as of when we know."""
+    """One time in one facility, and the moment of the snapshot that shows it."""
 
     no: int
     facility_id: str
@@ -28,13 +28,13 @@ class StayBody(BaseModel):
 
 
 class ParticipantBody(BaseModel):
-    """A person in custody by reference, and where the files say the person is."""
+    """A person in custody by reference, and where the snapshots place the person."""
 
     participant_ref: str
     version: int
     source_ref: str
     facility_id: str
-    state: Custody
+    state: CustodyState
     as_of: datetime | None
     stays: list[StayBody]
     absence: str
@@ -51,7 +51,7 @@ class ParticipantBody(BaseModel):
 
     @classmethod
     def of(cls, person: Participant) -> ParticipantBody:
-        """The body of a participant."""
+        """Return the body of a participant."""
         last = person.last_stay
         return cls(
             participant_ref=person.id,
@@ -86,7 +86,7 @@ class ParticipantBody(BaseModel):
 
 
 class MovementBody(BaseModel):
-    """What a snapshot did to one person's stay."""
+    """What a snapshot changed of one person's stay."""
 
     movement_id: str
     participant_ref: str
@@ -102,7 +102,7 @@ class MovementBody(BaseModel):
 
     @classmethod
     def of(cls, movement: Movement, source_ref: str) -> MovementBody:
-        """The body of a movement."""
+        """Return the body of a movement."""
         return cls(
             movement_id=movement.id,
             participant_ref=movement.participant_ref,
@@ -122,22 +122,22 @@ class MovementBody(BaseModel):
 async def list_participants(
     run: Run,
     facility_id: str | None = None,
-    state: Custody | None = None,
+    state: CustodyState | None = None,
     source_ref: str | None = None,
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[ParticipantBody]:
-    """The caller's people by their reference in the source."""
-    page = await run(partial(usecases.participants, facility_id, state, source_ref, cursor, limit))
-    return paging.PageBody(
-        items=[ParticipantBody.of(person) for person in page.items], next_cursor=page.next_cursor
-    )
+    """List the people in the caller's scope, by source reference."""
+    query = partial(usecases.list_participants, facility_id, state, source_ref, cursor, limit)
+    page = await run(query)
+    items = [ParticipantBody.of(person) for person in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/participants/{participant_ref}", summary="Lihat warga binaan")
 async def show_participant(participant_ref: str, run: Run, response: Response) -> ParticipantBody:
-    """One person; a merged reference shows the survivor."""
-    person = await run(partial(usecases.participant, participant_ref))
+    """Show one person; a merged reference shows the survivor."""
+    person = await run(partial(usecases.read_participant, participant_ref))
     dependencies.set_etag(response, person)
     return ParticipantBody.of(person)
 
@@ -152,13 +152,10 @@ async def list_movements(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[MovementBody]:
-    """What a snapshot changed, person by person."""
-    page, refs = await run(
-        partial(usecases.movements_of_snapshot, snapshot_id, kind, cursor, limit)
-    )
-    return paging.PageBody(
-        items=[
-            MovementBody.of(movement, refs[movement.participant_ref]) for movement in page.items
-        ],
-        next_cursor=page.next_cursor,
-    )
+    """List what a snapshot changed, person by person."""
+    query = partial(usecases.list_movements, snapshot_id, kind, cursor, limit)
+    page, source_refs = await run(query)
+    items = [
+        MovementBody.of(movement, source_refs[movement.participant_ref]) for movement in page.items
+    ]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)

@@ -1,4 +1,4 @@
-"""How participants and their movements are kept."""
+"""The stores of participants and of their movements."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Collection
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
 from services.training.participants.rules import (
-    Custody,
+    CustodyState,
     Movement,
     MovementKind,
     Participant,
     ParticipantUnknown,
 )
 
-_IN_CUSTODY = [Custody.HELD.value, Custody.ABSENT.value, Custody.MISSING.value]
+_IN_CUSTODY = [CustodyState.HELD.value, CustodyState.ABSENT.value, CustodyState.MISSING.value]
 
 
 class Participants(Store[Participant]):
@@ -30,35 +30,36 @@ class Participants(Store[Participant]):
     awaited = True
 
     async def find_by_source_refs(self, refs: Collection[str]) -> dict[str, Participant]:
-        """The people behind these source references, merged records too. Unscoped: a snapshot speaks of people wherever they are held."""
-        found = await self.find(
-            {"$or": [{"source_ref": {"$in": sorted(refs)}}, {"other_refs": {"$in": sorted(refs)}}]},
-            scoped=False,
+        """Return the people behind these source references, merged records included.
+
+        Unscoped: a snapshot can name people whom another facility holds.
+        """
+        wanted = {"$in": sorted(refs)}
+        people = await self.find(
+            {"$or": [{"source_ref": wanted}, {"other_refs": wanted}]}, scoped=False
         )
-        return {person.source_ref: person for person in found}
+        return {person.source_ref: person for person in people}
 
     async def list_in_custody(self, facility_id: str) -> list[Participant]:
-        """Everybody with an open stay in the facility."""
+        """Return everybody with an open stay in the facility."""
         return await self.find({"facility_id": facility_id, "state": {"$in": _IN_CUSTODY}})
 
     async def list_page(
         self,
         facility_id: str | None,
-        state: Custody | None,
+        state: CustodyState | None,
         source_ref: str | None,
         cursor: str | None,
         limit: int,
     ) -> Page[Participant]:
-        """The caller's people by reference in the source."""
-        where = {
-            name: value
-            for name, value in (
-                ("facility_id", facility_id),
-                ("state", state and state.value),
-                ("source_ref", source_ref),
-            )
-            if value
-        }
+        """Return a page of the people in the caller's scope, by source reference."""
+        where: dict[str, object] = {}
+        if facility_id:
+            where["facility_id"] = facility_id
+        if state is not None:
+            where["state"] = state.value
+        if source_ref:
+            where["source_ref"] = source_ref
         return await self.page(where, sort=("source_ref", 1), cursor=cursor, limit=limit)
 
 
@@ -72,6 +73,11 @@ class Movements(Store[Movement]):
     async def list_page(
         self, snapshot_id: str, kind: MovementKind | None, cursor: str | None, limit: int
     ) -> Page[Movement]:
-        """What a snapshot moved. Unscoped: whoever sees the snapshot sees its movements, also those that end a stay elsewhere."""
-        where = {"snapshot_id": snapshot_id} | ({"kind": kind.value} if kind else {})
+        """Return a page of a snapshot's movements.
+
+        Unscoped: who sees the snapshot sees all of them, also those that end a stay elsewhere.
+        """
+        where: dict[str, object] = {"snapshot_id": snapshot_id}
+        if kind is not None:
+            where["kind"] = kind.value
         return await self.page(where, cursor=cursor, limit=limit, scoped=False)

@@ -1,4 +1,4 @@
-"""How programmes are asked for."""
+"""Routes of programmes: publish one, publish an edition, show and list them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from services.training.programmes.rules import (
     Branch,
     CompletionRule,
     Edition,
+    EligibilityReason,
     EligibilityRule,
     Excused,
     Programme,
     Severity,
     TaughtUnit,
 )
-from services.training.texts import REASONS
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Program"])
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, Field(min_length=1, max_length=64)]
+ReasonCode = Annotated[str, Field(pattern=f"^({'|'.join(EligibilityReason)})$")]
 
 
 class UnitBody(BaseModel):
-    """A unit taught (kode unit SKKNI and its title)."""
+    """A unit that is taught: its SKKNI code and its title."""
 
     model_config = dependencies.STRICT
     code: Code
@@ -38,7 +39,7 @@ class UnitBody(BaseModel):
 
 
 class CompletionBody(BaseModel):
-    """What it takes to complete; 8000 of 10000 basis points are 80 %."""
+    """What completion demands; 8000 of 10000 basis points are 80 %."""
 
     model_config = dependencies.STRICT
     min_attended_bps: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 8_000
@@ -50,16 +51,16 @@ class CompletionBody(BaseModel):
 
 
 class EligibilityBody(BaseModel):
-    """Who may be enrolled; severities by reason code, BLOCK where nothing is said."""
+    """Who can be enrolled; severities by reason code, the default is BLOCK."""
 
     model_config = dependencies.STRICT
     tpp_required: bool = True
     application_required: bool = True
-    severities: dict[Annotated[str, Field(pattern=f"^({'|'.join(REASONS)})$")], Severity] = {}
+    severities: dict[ReasonCode, Severity] = {}
 
 
 class NewEdition(BaseModel):
-    """One form of a programme, published as it is and never changed."""
+    """One edition of a programme, which never changes once published."""
 
     model_config = dependencies.STRICT
     title: Text
@@ -72,7 +73,7 @@ class NewEdition(BaseModel):
     eligibility: EligibilityBody = EligibilityBody()
 
     def to_edition(self) -> Edition:
-        """The edition this describes."""
+        """Return the edition that this body describes; its number is set on publishing."""
         rule = self.completion
         return Edition(
             number=0,
@@ -112,8 +113,9 @@ class EditionBody(NewEdition):
 
     @classmethod
     def of(cls, edition: Edition) -> EditionBody:
-        """The body of an edition."""
-        rule, eligibility = edition.completion, edition.eligibility
+        """Return the body of an edition."""
+        rule = edition.completion
+        eligibility = edition.eligibility
         return cls(
             number=edition.number,
             published_at=edition.published_at,
@@ -150,7 +152,7 @@ class ProgrammeBody(BaseModel):
 
     @classmethod
     def of(cls, programme: Programme) -> ProgrammeBody:
-        """The body of a programme."""
+        """Return the body of a programme."""
         editions = [EditionBody.of(edition) for edition in programme.editions]
         return cls(
             programme_id=programme.id,
@@ -163,7 +165,7 @@ class ProgrammeBody(BaseModel):
 
 @router.post("/v1/programmes", status_code=201, summary="Terbitkan program pelatihan")
 async def publish_programme(body: NewProgramme, run: Run, response: Response) -> ProgrammeBody:
-    """A new programme with its first edition."""
+    """Publish a new programme with its first edition."""
     programme = await run(partial(usecases.publish_programme, body.branch, body.to_edition()))
     dependencies.set_etag(response, programme)
     return ProgrammeBody.of(programme)
@@ -175,12 +177,15 @@ async def publish_programme(body: NewProgramme, run: Run, response: Response) ->
     summary="Terbitkan edisi baru program",
 )
 async def publish_edition(
-    programme_id: str, body: NewEdition, version: dependencies.IfMatch, run: Run, response: Response
+    programme_id: str,
+    body: NewEdition,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
 ) -> ProgrammeBody:
-    """Classes of earlier editions go on as they are."""
-    programme = await run(
-        partial(usecases.publish_edition, programme_id, body.to_edition(), version)
-    )
+    """Publish a new edition; classes of earlier editions do not change."""
+    command = partial(usecases.publish_edition, programme_id, body.to_edition(), version)
+    programme = await run(command)
     dependencies.set_etag(response, programme)
     return ProgrammeBody.of(programme)
 
@@ -189,17 +194,15 @@ async def publish_edition(
 async def list_programmes(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[ProgrammeBody]:
-    """All programmes."""
-    page = await run(partial(usecases.programmes, cursor, limit))
-    return paging.PageBody(
-        items=[ProgrammeBody.of(programme) for programme in page.items],
-        next_cursor=page.next_cursor,
-    )
+    """List all programmes."""
+    page = await run(partial(usecases.list_programmes, cursor, limit))
+    items = [ProgrammeBody.of(programme) for programme in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/programmes/{programme_id}", summary="Lihat program pelatihan")
 async def show_programme(programme_id: str, run: Run, response: Response) -> ProgrammeBody:
-    """One programme."""
-    programme = await run(partial(usecases.programme, programme_id))
+    """Show one programme."""
+    programme = await run(partial(usecases.read_programme, programme_id))
     dependencies.set_etag(response, programme)
     return ProgrammeBody.of(programme)

@@ -1,4 +1,7 @@
-"""What is allowed: programmes and their editions. A published edition never changes; a class is bound to one."""
+"""Rules of programmes and their editions.
+
+A published edition never changes, and a class is bound to one edition. Not here: classes.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,29 @@ class UnitsRepeated(Refused):
 
 
 class Branch(StrEnum):
-    """The two branches of pembinaan: kemandirian and kepribadian."""
+    """The two branches of pembinaan: kemandirian (vocational) and kepribadian (personal)."""
 
     VOCATIONAL = "vocational"
     PERSONAL = "personal"
 
 
+class EligibilityReason(StrEnum):
+    """The reasons against an enrolment, to each of which a programme can give a severity."""
+
+    NOT_PRESENT = "NOT_PRESENT"
+    FACILITY_DIFFERS = "FACILITY_DIFFERS"
+    RELEASE_BEFORE_CLASS_END = "RELEASE_BEFORE_CLASS_END"
+    TPP_MISSING = "TPP_MISSING"
+    TPP_NOT_RECOMMENDED = "TPP_NOT_RECOMMENDED"
+    TPP_EXPIRED = "TPP_EXPIRED"
+    TPP_NOT_APPROVED = "TPP_NOT_APPROVED"
+    ALREADY_ENROLLED = "ALREADY_ENROLLED"
+    ALREADY_COMPLETED = "ALREADY_COMPLETED"
+    FACT_UNKNOWN = "FACT_UNKNOWN"
+
+
 class Severity(StrEnum):
-    """What a reason against enrolment does."""
+    """What a reason against an enrolment does."""
 
     BLOCK = "BLOCK"
     WARN = "WARN"
@@ -38,7 +56,7 @@ class Severity(StrEnum):
 
 
 class Excused(StrEnum):
-    """How an excused absence counts: left out of both sides, as absent, or as present."""
+    """How an excused absence counts: in no sum, as absent, or as present."""
 
     EXCLUDED = "excluded"
     ABSENT = "absent"
@@ -47,7 +65,7 @@ class Excused(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaughtUnit:
-    """A unit of the national standard that is taught."""
+    """A unit of the national standard (SKKNI) that is taught."""
 
     code: str
     title: str
@@ -55,7 +73,11 @@ class TaughtUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionRule:
-    """What it takes to complete. Basis points of the minutes held; a lesson hour (JP) has `lesson_minutes`."""
+    """What completion demands.
+
+    `min_attended_bps` is in basis points of the minutes held; a lesson hour (JP) has
+    `lesson_minutes` minutes.
+    """
 
     min_attended_bps: int = 8_000
     min_lesson_hours: int = 0
@@ -67,7 +89,7 @@ class CompletionRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EligibilityRule:
-    """Who may be enrolled: what is demanded, and the severity of each reason that differs from BLOCK."""
+    """Who can be enrolled: what is required, and each severity that is not BLOCK."""
 
     tpp_required: bool = True
     application_required: bool = True
@@ -76,7 +98,7 @@ class EligibilityRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
-    """One published form of a programme."""
+    """One published version of a programme."""
 
     number: int
     title: str
@@ -106,26 +128,22 @@ class Programme:
         return self.editions[-1]
 
     def get_edition(self, number: int) -> Edition:
-        """The edition of that number; EditionUnknown when there is none."""
+        """Return the edition with that number. Raises EditionUnknown."""
         if not 1 <= number <= len(self.editions):
             raise EditionUnknown
         return self.editions[number - 1]
 
 
 def publish(programme: Programme, edition: Edition, now: datetime, by: str) -> Programme:
-    """The programme with one more edition; its number is the next one."""
+    """Return the programme with one more edition, numbered next. Raises UnitsRepeated."""
     codes = [unit.code for unit in edition.units]
     if len(set(codes)) != len(codes):
         raise UnitsRepeated
-    return replace(
-        programme,
-        editions=(
-            *programme.editions,
-            replace(edition, number=len(programme.editions) + 1, published_at=now, published_by=by),
-        ),
-    )
+    number = len(programme.editions) + 1
+    published = replace(edition, number=number, published_at=now, published_by=by)
+    return replace(programme, editions=(*programme.editions, published))
 
 
 def severity_of(rule: EligibilityRule, code: str) -> Severity:
-    """What a reason does under this rule."""
+    """Return what a reason does under this rule; the default is BLOCK."""
     return rule.severities.get(code, Severity.BLOCK)

@@ -1,4 +1,4 @@
-"""How programmes are kept."""
+"""The store of programmes."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ class Programmes(Store[Programme]):
     scope = {"public": ""}
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Programme]:
-        """All programmes; what can be taught is no secret of one facility."""
+        """Return a page of all programmes; every caller can see them."""
         return await self.page({}, cursor=cursor, limit=limit)

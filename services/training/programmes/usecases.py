@@ -1,4 +1,4 @@
-"""What happens: programmes are published, edition after edition."""
+"""Use cases of programmes: publish a programme, publish a further edition, read and list."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from services.training.transaction import Transaction
 
 
 async def publish_programme(branch: Branch, edition: Edition, tx: Transaction) -> Programme:
-    """A new programme with its first edition."""
-    return tx.programmes.add(
-        rules.publish(Programme(id=new_id(), branch=branch), edition, tx.now, tx.caller.subject)
-    )
+    """Add a programme with its first edition. Raises UnitsRepeated."""
+    empty = Programme(id=new_id(), branch=branch)
+    return tx.programmes.add(rules.publish(empty, edition, tx.now, tx.caller.subject))
 
 
 async def publish_edition(
-    programme_id: str, edition: Edition, if_match: int | None, tx: Transaction
+    programme_id: str, edition: Edition, if_match: int, tx: Transaction
 ) -> Programme:
-    """One more edition; classes of the earlier ones go on as they are."""
+    """Add an edition to a programme; classes of earlier editions do not change."""
     before = await tx.programmes.get(programme_id, if_match=if_match)
     return tx.programmes.save(before, rules.publish(before, edition, tx.now, tx.caller.subject))
 
 
-async def programme(programme_id: str, tx: Transaction) -> Programme:
-    """One programme."""
+async def read_programme(programme_id: str, tx: Transaction) -> Programme:
+    """Return one programme."""
     return await tx.programmes.get(programme_id)
 
 
-async def programmes(cursor: str | None, limit: int, tx: Transaction) -> Page[Programme]:
-    """All programmes."""
+async def list_programmes(cursor: str | None, limit: int, tx: Transaction) -> Page[Programme]:
+    """Return a page of all programmes."""
     return await tx.programmes.list_page(cursor, limit)

@@ -1,4 +1,7 @@
-"""How sessions are asked for."""
+"""Routes that show sessions, and the bodies of sessions.
+
+Not here: planning and cancelling, which also change attendance (attendance).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ router = APIRouter(tags=["Sesi dan presensi"])
 
 
 class NewSession(BaseModel):
-    """A meeting at a clock time of the facility."""
+    """A meeting at a local clock time of the facility."""
 
     model_config = dependencies.STRICT
     held_on: date
@@ -29,7 +32,7 @@ class NewSession(BaseModel):
 
 
 class Cancellation(BaseModel):
-    """Why the session does not take place."""
+    """Why the session is cancelled."""
 
     model_config = dependencies.STRICT
     reason: Annotated[str, Field(min_length=3, max_length=500)]
@@ -50,7 +53,7 @@ class SessionBody(BaseModel):
 
     @classmethod
     def of(cls, session: Session) -> SessionBody:
-        """The body of a session."""
+        """Return the body of a session."""
         return cls(
             session_id=session.id,
             version=session.version,
@@ -64,42 +67,19 @@ class SessionBody(BaseModel):
         )
 
 
-@router.post("/v1/classes/{class_id}/sessions", status_code=201, summary="Jadwalkan sesi kelas")
-async def plan_session(
-    class_id: str, body: NewSession, run: Run, response: Response
-) -> SessionBody:
-    """Everybody enrolled is expected."""
-    session = await run(
-        partial(usecases.plan_session, class_id, body.held_on, body.starts_at, body.minutes)
-    )
-    dependencies.set_etag(response, session)
-    return SessionBody.of(session)
-
-
 @router.get("/v1/classes/{class_id}/sessions", summary="Daftar sesi kelas")
 async def list_sessions(
     class_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[SessionBody]:
-    """The sessions of a class in order."""
-    page = await run(partial(usecases.sessions, class_id, cursor, limit))
-    return paging.PageBody(
-        items=[SessionBody.of(session) for session in page.items], next_cursor=page.next_cursor
-    )
+    """List the sessions of a class, in order."""
+    page = await run(partial(usecases.list_sessions, class_id, cursor, limit))
+    items = [SessionBody.of(session) for session in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/sessions/{session_id}", summary="Lihat sesi")
 async def show_session(session_id: str, run: Run, response: Response) -> SessionBody:
-    """One session."""
-    session = await run(partial(usecases.session, session_id))
-    dependencies.set_etag(response, session)
-    return SessionBody.of(session)
-
-
-@router.post("/v1/sessions/{session_id}/cancellation", summary="Batalkan sesi")
-async def cancel_session(
-    session_id: str, body: Cancellation, version: dependencies.IfMatch, run: Run, response: Response
-) -> SessionBody:
-    """A cancelled session stays cancelled and counts for nobody."""
-    session = await run(partial(usecases.cancel_session, session_id, body.reason, version))
+    """Show one session."""
+    session = await run(partial(usecases.read_session, session_id))
     dependencies.set_etag(response, session)
     return SessionBody.of(session)

@@ -1,4 +1,4 @@
-"""What is allowed: the dated meetings of a class. Not here: who was there (attendance)."""
+"""Rules of sessions, the dated meetings of a class. Not here: who attended (attendance)."""
 
 from __future__ import annotations
 
@@ -62,25 +62,36 @@ class Session:
 
 
 def plan(
-    run: TrainingClass, held_on: date, clock: str, starts_at: datetime, minutes: int
+    training_class: TrainingClass, held_on: date, clock: str, starts_at: datetime, minutes: int
 ) -> Session:
-    """A session of a class; SessionOutsideClass when its day is not one of the class's."""
-    if not run.starts_on <= held_on <= run.ends_on:
+    """Return a session of a class. Raises SessionOutsideClass for a day outside its dates."""
+    if not training_class.starts_on <= held_on <= training_class.ends_on:
         raise SessionOutsideClass(
-            starts_on=run.starts_on.isoformat(), ends_on=run.ends_on.isoformat()
+            starts_on=training_class.starts_on.isoformat(),
+            ends_on=training_class.ends_on.isoformat(),
         )
     return Session(
-        id=named_id(run.id, held_on.isoformat(), clock),
-        class_id=run.id,
-        facility_id=run.facility_id,
+        id=named_id(training_class.id, held_on.isoformat(), clock),
+        class_id=training_class.id,
+        facility_id=training_class.facility_id,
         held_on=held_on,
         starts_at=starts_at,
         minutes=minutes,
     )
 
 
+def require_new(session: Session, existing: Session | None) -> Session:
+    """Return the session unchanged. Raises SessionExists when the class has one at that time."""
+    if existing is not None:
+        raise SessionExists
+    return session
+
+
 def mark_held(session: Session, now: datetime) -> tuple[Session, list[Event]]:
-    """The session as one that took place; no change when it already had. SessionCancelled or SessionNotBegun otherwise."""
+    """Return the session as held; a held one does not change.
+
+    Raises SessionCancelled, SessionNotBegun.
+    """
     if session.state is SessionState.CANCELLED:
         raise SessionCancelled
     if session.state is SessionState.HELD:
@@ -98,7 +109,7 @@ def mark_held(session: Session, now: datetime) -> tuple[Session, list[Event]]:
 
 
 def cancel(session: Session, reason: str) -> Session:
-    """The session given up; it stays so whatever happens to its enrolments."""
+    """Return the session cancelled, which is final. Raises SessionWasHeld."""
     if session.state is SessionState.HELD:
         raise SessionWasHeld
     return replace(session, state=SessionState.CANCELLED, reason=session.reason or reason)

@@ -1,4 +1,4 @@
-"""How sessions are kept."""
+"""The store of sessions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Sessions(Store[Session]):
     indexes = (Index("class_id", "starts_at"),)
 
     async def list_by_class(self, class_id: str) -> list[Session]:
-        """All sessions of a class in order. Unscoped: whoever sees the class sees its sessions."""
+        """Return all sessions of a class in order. Unscoped: they follow the class."""
         return await self.find({"class_id": class_id}, sort=[("starts_at", 1)], scoped=False)
 
     async def list_upcoming(self, class_id: str, now: datetime) -> list[Session]:
-        """Planned sessions that have not begun. Unscoped: they follow the class."""
+        """Return the planned sessions that have not begun. Unscoped: they follow the class."""
         return await self.find(
             {"class_id": class_id, "state": SessionState.PLANNED.value, "starts_at": {"$gt": now}},
             sort=[("starts_at", 1)],
@@ -29,7 +29,7 @@ class Sessions(Store[Session]):
         )
 
     async def list_page(self, class_id: str, cursor: str | None, limit: int) -> Page[Session]:
-        """The sessions of a class in order."""
+        """Return a page of the sessions of a class, in order."""
         return await self.page(
             {"class_id": class_id}, sort=("starts_at", 1), cursor=cursor, limit=limit
         )

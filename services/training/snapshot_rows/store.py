@@ -1,4 +1,4 @@
-"""How reports on bad rows are kept."""
+"""The store of reported row errors."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class RowErrors(Store[ReportedError]):
     async def list_page(
         self, snapshot_id: str, cursor: str | None, limit: int
     ) -> Page[ReportedError]:
-        """What was wrong with a snapshot's rows, in the order of the file."""
+        """Return a page of the errors of a snapshot's rows, in the order of the file."""
         return await self.page({"snapshot_id": snapshot_id}, cursor=cursor, limit=limit)

@@ -1,9 +1,7 @@
-"""How snapshots are brought and asked for."""
+"""Routes of snapshots: upload, list, show, release, retry stopped rows."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Annotated
@@ -11,24 +9,19 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from chassis.files import sandbox
-from chassis.files.sandbox import FileUnreadable, SandboxLimits
 from chassis.http import dependencies, paging
-from services.training import texts
-from services.training.snapshot_rows.rules import Effect, ReportedError, RowReason
-from services.training.snapshots import usecases
-from services.training.snapshots.reader import Layout, ParsedFile
+from services.training.settings import TEXTS
+from services.training.snapshot_rows.rules import ReportedError, RowErrorEffect, RowReason
+from services.training.snapshots import upload_process, usecases
 from services.training.snapshots.rules import Snapshot, SnapshotState
-from services.training.snapshots.usecases import Upload
-from services.training.transaction import Run, Transaction
+from services.training.transaction import Run
 
 router = APIRouter(tags=["Impor SDP"])
 MAX_FILE_BYTES = 20 * 1024 * 1024
-SANDBOX_LIMITS = SandboxLimits(seconds=20, memory_mib=512)
 
 
 class SnapshotBody(BaseModel):
-    """One file of a facility's population and what became of it."""
+    """One file of a facility's population and what it changed."""
 
     snapshot_id: str
     version: int
@@ -48,8 +41,9 @@ class SnapshotBody(BaseModel):
 
     @classmethod
     def of(cls, snapshot: Snapshot, *, duplicate: bool = False) -> SnapshotBody:
-        """The body of a snapshot."""
-        counts = snapshot.counts
+        """Return the body of a snapshot."""
+        counts = dict(sorted(snapshot.counts.items()))
+        message = TEXTS[f"guards.{snapshot.reason}"].id if snapshot.reason else None
         return cls(
             snapshot_id=snapshot.id,
             version=snapshot.version,
@@ -61,20 +55,23 @@ class SnapshotBody(BaseModel):
             state=snapshot.state,
             duplicate=duplicate,
             reason=snapshot.reason or None,
-            message=texts.GUARDS.get(snapshot.reason),
+            message=message,
             missing_columns=list(snapshot.also),
             row_count=snapshot.row_count,
-            counts={name: count for name, count in sorted(counts.items()) if "." not in name},
+            counts={name: count for name, count in counts.items() if "." not in name},
             released_by_kind={
-                name.partition(".")[2]: count
-                for name, count in sorted(counts.items())
+                name.removeprefix("released."): count
+                for name, count in counts.items()
                 if name.startswith("released.")
             },
         )
 
 
 class RowErrorBody(BaseModel):
-    """One thing wrong with one row. `effect`: the row changed nothing, the field kept its value, or it was taken all the same."""
+    """One error in one row.
+
+    `effect`: the row changed nothing, the field kept its value, or the value was accepted.
+    """
 
     sheet: str | None
     row: int
@@ -82,12 +79,12 @@ class RowErrorBody(BaseModel):
     field: str
     reason: RowReason
     message: str
-    effect: Effect
+    effect: RowErrorEffect
     raw: str | None
 
     @classmethod
     def of(cls, reported: ReportedError) -> RowErrorBody:
-        """The body of a row error."""
+        """Return the body of a row error."""
         error = reported.error
         return cls(
             sheet=error.sheet or None,
@@ -95,14 +92,14 @@ class RowErrorBody(BaseModel):
             column=error.column,
             field=error.field,
             reason=error.reason,
-            message=texts.ROWS[error.reason],
+            message=TEXTS[f"rows.{error.reason}"].id,
             effect=error.effect,
             raw=error.raw or None,
         )
 
 
-class Release(BaseModel):
-    """Why the quarantined list is right after all."""
+class ReleaseBody(BaseModel):
+    """Why the quarantined list is right nevertheless."""
 
     model_config = dependencies.STRICT
     reason: Annotated[str, Field(min_length=5, max_length=500)]
@@ -130,34 +127,12 @@ async def upload_snapshot(
     run: Run,
     response: Response,
 ) -> SnapshotBody:
-    """The raw bytes of the file are the body. The same bytes again change nothing (200)."""
+    """Upload a snapshot; the body is the raw bytes. The same bytes again change nothing (200)."""
     data = await dependencies.whole_body(request, limit=MAX_FILE_BYTES)
-    upload = Upload(
-        facility_id=facility_id, taken_at=taken_at, checksum=hashlib.sha256(data).hexdigest()
-    )
-    intake = await replace(run, key=None)(partial(usecases.intake, upload))
-    sheets = None if intake.is_known else await _parse(data, intake.mapping.layout)
-    duplicate = False
-
-    async def receive(tx: Transaction) -> Snapshot:
-        nonlocal duplicate
-        snapshot, duplicate = await usecases.receive_snapshot(upload, sheets, tx)
-        return snapshot
-
-    snapshot = await run(receive)
-    response.status_code = 200 if duplicate else 201
-    dependencies.set_etag(response, snapshot)
-    return SnapshotBody.of(snapshot, duplicate=duplicate)
-
-
-async def _parse(data: bytes, layout: Layout) -> ParsedFile | None:
-    """The file's cells, read in a child process; None when it cannot be read."""
-    try:
-        return await sandbox.call(
-            "services.training.snapshots.reader", "read", data, layout, limits=SANDBOX_LIMITS
-        )
-    except FileUnreadable:
-        return None
+    received = await upload_process.upload(facility_id, taken_at, data, run)
+    response.status_code = 200 if received.is_duplicate else 201
+    dependencies.set_etag(response, received.snapshot)
+    return SnapshotBody.of(received.snapshot, duplicate=received.is_duplicate)
 
 
 @router.get(
@@ -166,17 +141,16 @@ async def _parse(data: bytes, layout: Layout) -> ParsedFile | None:
 async def list_snapshots(
     facility_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[SnapshotBody]:
-    """A facility's snapshots, newest first."""
-    page = await run(partial(usecases.snapshots, facility_id, cursor, limit))
-    return paging.PageBody(
-        items=[SnapshotBody.of(snapshot) for snapshot in page.items], next_cursor=page.next_cursor
-    )
+    """List a facility's snapshots, newest first."""
+    page = await run(partial(usecases.list_snapshots, facility_id, cursor, limit))
+    items = [SnapshotBody.of(snapshot) for snapshot in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/snapshots/{snapshot_id}", summary="Lihat hasil impor satu berkas")
 async def show_snapshot(snapshot_id: str, run: Run, response: Response) -> SnapshotBody:
-    """One snapshot with its counts."""
-    snapshot = await run(partial(usecases.snapshot, snapshot_id))
+    """Show one snapshot with its counts."""
+    snapshot = await run(partial(usecases.read_snapshot, snapshot_id))
     dependencies.set_etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 
@@ -188,26 +162,32 @@ async def show_snapshot(snapshot_id: str, run: Run, response: Response) -> Snaps
 async def list_row_errors(
     snapshot_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[RowErrorBody]:
-    """What was wrong, by sheet and row."""
-    page = await run(partial(usecases.row_errors, snapshot_id, cursor, limit))
-    return paging.PageBody(
-        items=[RowErrorBody.of(error) for error in page.items], next_cursor=page.next_cursor
-    )
+    """List the errors of a snapshot's rows, by sheet and row."""
+    page = await run(partial(usecases.list_row_errors, snapshot_id, cursor, limit))
+    items = [RowErrorBody.of(error) for error in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.post("/v1/snapshots/{snapshot_id}/release", summary="Lepas berkas dari karantina")
 async def release_snapshot(
-    snapshot_id: str, body: Release, version: dependencies.IfMatch, run: Run, response: Response
+    snapshot_id: str,
+    body: ReleaseBody,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
 ) -> SnapshotBody:
-    """By a person other than the one who uploaded it, with a reason."""
-    snapshot = await run(partial(usecases.release_snapshot, snapshot_id, body.reason, version))
+    """Release a quarantined snapshot, as another person than the uploader, with a reason."""
+    command = partial(usecases.release_snapshot, snapshot_id, body.reason, version)
+    snapshot = await run(command)
     dependencies.set_etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 
 
 @router.post("/v1/snapshots/{snapshot_id}/stopped-rows", summary="Coba lagi baris yang tertahan")
-async def retry_stopped_rows(snapshot_id: str, run: Run, response: Response) -> SnapshotBody:
-    """After the mapping has learnt the words that stopped them."""
-    snapshot = await run(partial(usecases.retry_stopped_rows, snapshot_id))
+async def retry_stopped_rows(
+    snapshot_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
+) -> SnapshotBody:
+    """Retry stopped rows after the words that stopped them were given a meaning."""
+    snapshot = await run(partial(usecases.retry_stopped_rows, snapshot_id, version))
     dependencies.set_etag(response, snapshot)
     return SnapshotBody.of(snapshot)

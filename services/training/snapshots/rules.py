@@ -1,9 +1,12 @@
-"""What is allowed: which snapshots are taken, set aside and released. Not here: what their rows say or change (rows)."""
+"""Rules of snapshots: which are accepted, quarantined, released and applied.
+
+Not here: what their rows say or change (snapshot_rows).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -11,8 +14,9 @@ from enum import StrEnum
 from chassis.caller import Actor
 from chassis.errors import Conflict, NotFound, Refused
 from services.training.facilities.rules import RosterMode
+from services.training.mappings.reader import ParsedFile
+from services.training.participants.rules import Participant
 from services.training.snapshot_rows.rules import ListedRow
-from services.training.snapshots.reader import ParsedFile
 from services.training.vault import EncryptedField
 
 
@@ -25,7 +29,7 @@ class NotQuarantined(Conflict):
 
 
 class NotReleasable(Refused):
-    """Only what a person can vouch for may be released; a wrong or unreadable file is sent again."""
+    """An officer can release only what can be right; a wrong or unreadable file is sent again."""
 
     title = "Karantina dengan alasan ini tidak dapat dilepas; kirim berkas yang benar"
 
@@ -39,13 +43,13 @@ class SnapshotOutdated(Conflict):
 
 
 class GuardsRefuse(Refused):
-    """At its release the snapshot fails another guard, `reason`."""
+    """At its release another guard holds; `reason` is that guard."""
 
     title = "Berkas ini tidak dapat diterapkan lagi"
 
 
 class Guard(StrEnum):
-    """Why a whole snapshot is set aside; in the order in which they are asked."""
+    """Why a whole snapshot is quarantined, in the order in which the guards are checked."""
 
     UNREADABLE = "UNREADABLE"
     COLUMN_MISSING = "COLUMN_MISSING"
@@ -59,9 +63,33 @@ class Guard(StrEnum):
 WAIVABLE_GUARDS = frozenset({Guard.ROW_COUNT_DOWN, Guard.PEOPLE_GONE})
 
 
+class SnapshotState(StrEnum):
+    """Whether a snapshot is quarantined, being applied, or applied."""
+
+    QUARANTINED = "QUARANTINED"
+    APPLYING = "APPLYING"
+    APPLIED = "APPLIED"
+
+
+class ChunkKind(StrEnum):
+    """What a chunk has: rows to apply, people missing, all references listed, or raw rows.
+
+    HELD are the raw rows of a quarantined file, STOPPED the raw rows that stopped.
+    """
+
+    ROWS = "rows"
+    MISSING = "missing"
+    ROSTER = "roster"
+    HELD = "held"
+    STOPPED = "stopped"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roster:
-    """The last accepted snapshot of a facility: what the next one is compared with. Its id is the facility."""
+    """The last accepted snapshot of a facility, with which the next one is compared.
+
+    Its id is the facility. `seen_at` is the last contact, also by a file that changed nothing.
+    """
 
     id: str
     version: int = 0
@@ -72,57 +100,12 @@ class Roster:
     seen_at: datetime | None = None
 
 
-def find_failed_guard(
-    sheets: ParsedFile | None,
-    rows: Sequence[ListedRow],
-    facility_id: str,
-    taken_at: datetime,
-    last: Roster,
-    *,
-    limit_percent: int,
-    is_full_list: bool,
-    waived: frozenset[Guard] = frozenset(),
-) -> Guard | None:
-    """The first guard that holds against these rows, None when the snapshot may be applied. `sheets` is None when the file could not be read."""
-    if sheets is None:
-        return Guard.UNREADABLE
-    if sheets["missing"]:
-        return Guard.COLUMN_MISSING
-    if any(named.casefold() != facility_id.casefold() for named in sheets["facilities"]) or (
-        rows and not sheets["facilities"]
-    ):
-        return Guard.FACILITY_MISMATCH
-    if last.taken_at is not None and taken_at <= last.taken_at:
-        return Guard.TAKEN_AT_NOT_AFTER_LAST
-    refs = Counter(row.source_ref for row in rows if row.source_ref)
-    if any(count > 1 for count in refs.values()):
-        return Guard.SOURCE_REF_DUPLICATE
-    if (
-        is_full_list
-        and Guard.ROW_COUNT_DOWN not in waived
-        and (last.row_count - len(rows)) * 100 > limit_percent * last.row_count
-    ):
-        return Guard.ROW_COUNT_DOWN
-    if (
-        is_full_list
-        and Guard.PEOPLE_GONE not in waived
-        and len(last.refs - refs.keys()) * 100 > limit_percent * len(last.refs)
-    ):
-        return Guard.PEOPLE_GONE
-    return None
-
-
-class SnapshotState(StrEnum):
-    """How far a snapshot is."""
-
-    QUARANTINED = "QUARANTINED"
-    APPLYING = "APPLYING"
-    APPLIED = "APPLIED"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One file of a facility's whole population, as of `taken_at`. Counts say what it changed; rows are kept elsewhere, encrypted, until they are applied."""
+    """One file of a facility's whole population, as of `taken_at`.
+
+    `counts` say what it changed. Its rows lie in chunks, encrypted, until they are applied.
+    """
 
     id: str
     version: int = 0
@@ -145,35 +128,9 @@ class Snapshot:
     applied_at: datetime | None = None
 
 
-def release(snapshot: Snapshot, by: Actor, reason: str) -> Snapshot:
-    """The snapshot let out of quarantine by a second person; NotQuarantined, NotReleasable or SamePersonReleases otherwise."""
-    if snapshot.state is not SnapshotState.QUARANTINED:
-        raise NotQuarantined
-    if snapshot.reason not in WAIVABLE_GUARDS:
-        raise NotReleasable(reason=snapshot.reason)
-    if by.conflicts_with(Actor(snapshot.uploaded_by, snapshot.uploaded_for)):
-        raise SamePersonReleases
-    return replace(snapshot, state=SnapshotState.APPLYING, released_by=by.by, release_reason=reason)
-
-
-def add_counts(snapshot: Snapshot, more: Counter[str]) -> Snapshot:
-    """The snapshot with these counts added."""
-    return replace(snapshot, counts=dict(Counter(snapshot.counts) + more))
-
-
-class ChunkKind(StrEnum):
-    """What a chunk keeps: the rows to apply, the people to miss, all references listed, raw rows of a quarantined file, raw rows that stopped."""
-
-    ROWS = "rows"
-    MISSING = "missing"
-    ROSTER = "roster"
-    HELD = "held"
-    STOPPED = "stopped"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A part of a snapshot, encrypted; it is removed by the transaction that applies it."""
+    """A part of a snapshot, encrypted; the transaction that applies it removes it."""
 
     id: str
     version: int = 0
@@ -182,3 +139,102 @@ class Chunk:
     kind: ChunkKind
     number: int
     sealed: EncryptedField
+
+
+def find_failed_guard(
+    parsed: ParsedFile | None,
+    rows: Sequence[ListedRow],
+    facility_id: str,
+    taken_at: datetime,
+    last: Roster,
+    *,
+    limit_percent: int,
+    is_full_list: bool,
+    waived: frozenset[Guard] = frozenset(),
+) -> Guard | None:
+    """Return the first guard that holds, or None when the snapshot may be applied.
+
+    `parsed` is None for a file that is unreadable.
+    """
+    guard = _find_failed_file_guard(parsed, facility_id, has_rows=bool(rows))
+    if guard is not None:
+        return guard
+    if last.taken_at is not None and taken_at <= last.taken_at:
+        return Guard.TAKEN_AT_NOT_AFTER_LAST
+    counts = Counter(row.source_ref for row in rows if row.source_ref)
+    if any(count > 1 for count in counts.values()):
+        return Guard.SOURCE_REF_DUPLICATE
+    if not is_full_list:
+        return None
+    lost_rows = last.row_count - len(rows)
+    is_row_count_down = lost_rows * 100 > limit_percent * last.row_count
+    if is_row_count_down and Guard.ROW_COUNT_DOWN not in waived:
+        return Guard.ROW_COUNT_DOWN
+    lost_people = len(last.refs - counts.keys())
+    are_people_gone = lost_people * 100 > limit_percent * len(last.refs)
+    if are_people_gone and Guard.PEOPLE_GONE not in waived:
+        return Guard.PEOPLE_GONE
+    return None
+
+
+def _find_failed_file_guard(
+    parsed: ParsedFile | None, facility_id: str, *, has_rows: bool
+) -> Guard | None:
+    if parsed is None:
+        return Guard.UNREADABLE
+    if parsed["missing"]:
+        return Guard.COLUMN_MISSING
+    named = {name.casefold() for name in parsed["facilities"]}
+    if named - {facility_id.casefold()}:
+        return Guard.FACILITY_MISMATCH
+    if has_rows and not named:
+        return Guard.FACILITY_MISMATCH
+    return None
+
+
+def require_no_guard(guard: Guard | None) -> None:
+    """Raise GuardsRefuse when a guard holds at the release."""
+    if guard is not None:
+        raise GuardsRefuse(reason=guard)
+
+
+def require_newest(snapshot: Snapshot, roster: Roster) -> None:
+    """Raise SnapshotOutdated unless this is the facility's newest snapshot, and applied."""
+    if roster.snapshot_id != snapshot.id or snapshot.state is not SnapshotState.APPLIED:
+        raise SnapshotOutdated
+
+
+def release(snapshot: Snapshot, by: Actor, reason: str) -> Snapshot:
+    """Return the snapshot released from quarantine by a second person.
+
+    Raises NotQuarantined, NotReleasable, SamePersonReleases.
+    """
+    if snapshot.state is not SnapshotState.QUARANTINED:
+        raise NotQuarantined
+    if snapshot.reason not in WAIVABLE_GUARDS:
+        raise NotReleasable(reason=snapshot.reason)
+    uploader = Actor(snapshot.uploaded_by, snapshot.uploaded_for)
+    if by.conflicts_with(uploader):
+        raise SamePersonReleases
+    return replace(snapshot, state=SnapshotState.APPLYING, released_by=by.by, release_reason=reason)
+
+
+def add_counts(snapshot: Snapshot, more: Counter[str]) -> Snapshot:
+    """Return the snapshot with these counts added; counts of zero are left out."""
+    return replace(snapshot, counts=dict(Counter(snapshot.counts) + more))
+
+
+def find_missing(people: Sequence[Participant], listed_refs: Collection[str]) -> list[str]:
+    """Return the ids of people in custody whom the list names under none of their references."""
+    listed = frozenset(listed_refs)
+    return [person.id for person in people if not listed & {person.source_ref, *person.other_refs}]
+
+
+def must_list_missing(snapshot: Snapshot) -> bool:
+    """Return whether the people that a full list leaves out are still to be found."""
+    return snapshot.mode is RosterMode.FULL and not snapshot.missing_listed
+
+
+def finish(snapshot: Snapshot, now: datetime) -> Snapshot:
+    """Return the snapshot as applied."""
+    return replace(snapshot, state=SnapshotState.APPLIED, applied_at=now)

@@ -1,4 +1,4 @@
-"""How snapshots are kept: their story in plain, their rows encrypted and only until they are applied."""
+"""The stores of snapshots, of their encrypted chunks, and of rosters."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Snapshots(Store[Snapshot]):
     schema = 2
 
     async def find_by_checksum(self, facility_id: str, checksum: str) -> Snapshot | None:
-        """The snapshot that these bytes were."""
+        """Return the snapshot of the facility with this SHA-256 of its bytes."""
         return await self.first({"facility_id": facility_id, "checksum": checksum})
 
     async def find_next_to_apply(self) -> Snapshot | None:
-        """The one that was taken in first of those not applied yet."""
+        """Return the snapshot that was received first of those being applied."""
         return await self.first(
             {"state": SnapshotState.APPLYING.value}, sort=[("received_at", 1), ("_id", 1)]
         )
 
     async def list_page(self, facility_id: str, cursor: str | None, limit: int) -> Page[Snapshot]:
-        """A facility's snapshots, newest first."""
+        """Return a page of a facility's snapshots, newest first."""
         return await self.page(
             {"facility_id": facility_id}, sort=("taken_at", -1), cursor=cursor, limit=limit
         )
@@ -53,7 +53,7 @@ class Chunks(Store[Chunk]):
     audited = False
 
     async def find_next_to_apply(self, snapshot_id: str) -> Chunk | None:
-        """What is to be applied next."""
+        """Return the chunk of the snapshot that is applied next."""
         return await self.first(
             {
                 "snapshot_id": snapshot_id,
@@ -63,13 +63,13 @@ class Chunks(Store[Chunk]):
         )
 
     async def list_by_snapshot(self, snapshot_id: str, kind: ChunkKind) -> list[Chunk]:
-        """All chunks of one kind of a snapshot, in order."""
+        """Return all chunks of one kind of a snapshot, in order."""
         return await self.find(
             {"snapshot_id": snapshot_id, "kind": kind.value}, sort=[("number", 1)]
         )
 
     async def list_by_facility(self, facility_id: str, kind: ChunkKind) -> list[Chunk]:
-        """What a facility's snapshots still keep of one kind: rows that stopped in the last one, rows of quarantined ones."""
+        """Return all chunks of one kind of a facility: STOPPED rows, or HELD rows."""
         return await self.find({"facility_id": facility_id, "kind": kind.value})
 
 
@@ -80,7 +80,7 @@ class Rosters(Store[Roster]):
     audited = False
 
     async def read_last_seen(self) -> dict[str, datetime]:
-        """When each facility last sent a list, even one that changed nothing. Unscoped and without the references, for figures."""
+        """Return the last contact of each facility, for metrics. Unscoped."""
         rows = await self.tx.db.find(
             self.collection,
             {"seen_at": {"$ne": None}},

@@ -1,4 +1,4 @@
-"""How the suitability of a participant for a class is asked for."""
+"""The route that reports the suitability of a participant for a class."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import partial
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from services.training import texts
 from services.training.programmes.rules import Severity
+from services.training.settings import TEXTS
 from services.training.suitability import usecases
 from services.training.transaction import Run
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["Kelas"])
 
 
 class ReasonBody(BaseModel):
-    """One reason: what it does and the facts it rests on, as of when."""
+    """One reason: its severity and the facts behind it, with their source and moment."""
 
     code: str
     message: str
@@ -28,7 +28,7 @@ class ReasonBody(BaseModel):
 
 
 class SuitabilityBody(BaseModel):
-    """All reasons; none means that nothing stands against it."""
+    """All reasons against the enrolment; none means that nothing prevents it."""
 
     class_id: str
     participant_ref: str
@@ -40,17 +40,17 @@ class SuitabilityBody(BaseModel):
     summary="Kesesuaian warga binaan dengan kelas",
 )
 async def report(class_id: str, participant_ref: str, run: Run) -> SuitabilityBody:
-    """The same rules that the enrolment checks."""
-    reasons = await run(partial(usecases.report, class_id, participant_ref))
+    """Report every reason, by the same rules that the enrolment checks."""
+    reasons = await run(partial(usecases.read_suitability, class_id, participant_ref))
     bodies = [
         ReasonBody(
-            code=one.code,
-            message=texts.REASONS[one.code],
-            severity=one.severity,
-            facts=one.facts,
-            source=one.source,
-            as_of=one.as_of,
+            code=reason.code,
+            message=TEXTS[f"suitability.{reason.code}"].id,
+            severity=reason.severity,
+            facts=reason.facts,
+            source=reason.source,
+            as_of=reason.as_of,
         )
-        for one in reasons
+        for reason in reasons
     ]
     return SuitabilityBody(class_id=class_id, participant_ref=participant_ref, reasons=bodies)

@@ -1,10 +1,14 @@
-"""What is allowed: the reasons for and against a participant in a class. Reasons with their facts, never a bare yes or no; an unread fact never counts as met."""
+"""Rules of suitability: the reasons against a participant in a class, each with its facts.
+
+A fact that is not known never counts as met. Not here: the seat itself (enrolments).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TypeAlias
 
 from chassis.errors import Refused
 from services.training.classes.rules import TrainingClass
@@ -18,15 +22,17 @@ from services.training.programmes.rules import (
 )
 from services.training.tpp.rules import Standings, find_objection
 
+Facts: TypeAlias = Mapping[str, str]
+
 
 class NotSuitable(Refused):
-    """`reasons` are the codes that block."""
+    """`reasons` are the codes of the reasons that block."""
 
     title = "Belum memenuhi syarat"
 
 
 class OverrideNeeded(Refused):
-    """`reasons` are the codes that warn."""
+    """`reasons` are the codes of the reasons that warn."""
 
     title = "Ada peringatan; jelaskan mengapa peserta tetap diterima"
     field = "override"
@@ -34,7 +40,7 @@ class OverrideNeeded(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuitabilityReason:
-    """One reason: what it does, the facts it rests on, where they come from and as of when."""
+    """One reason: its severity, the facts behind it, their source and their moment."""
 
     code: str
     severity: Severity
@@ -45,7 +51,7 @@ class SuitabilityReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuitabilityCase:
-    """All that the rules look at for one person and one class."""
+    """Everything that the rules read about one person and one class."""
 
     person: Participant
     training_class: TrainingClass
@@ -56,59 +62,64 @@ class SuitabilityCase:
 
     @property
     def edition(self) -> Edition:
-        """What the class teaches."""
+        """The edition that the class is bound to."""
         return self.programme.get_edition(self.training_class.edition)
 
 
 def reasons_against_enrolment(
     case: SuitabilityCase, now: datetime, today: date
 ) -> list[SuitabilityReason]:
-    """Every reason, in a fixed order; pure, so that one candidate, a list and the enrolment itself get the same answer."""
+    """Return every reason against the enrolment, in a fixed order.
+
+    The report on one candidate, a list and the enrolment itself use this one function.
+    """
     rule = case.edition.eligibility
     last = case.person.last_stay
     custody_as_of = last.as_of if last else now
-    found = [
+    reasons = [
         _build_reason(code, rule, facts, "snapshot", custody_as_of)
         for code, facts in _custody_reasons(case)
     ]
-    found += [
-        _build_reason(code, rule, facts, "tpp", now) for code, facts in _tpp_reasons(case, today)
-    ]
+    objection = _find_tpp_objection(case, today)
+    if objection:
+        reasons.append(_build_reason(objection, rule, {}, "tpp", now))
     if case.is_enrolled:
-        found.append(_build_reason("ALREADY_ENROLLED", rule, {}, "enrolments", now))
+        reasons.append(_build_reason("ALREADY_ENROLLED", rule, {}, "enrolments", now))
     if case.has_completed:
-        found.append(_build_reason("ALREADY_COMPLETED", rule, {}, "enrolments", now))
-    return found
+        reasons.append(_build_reason("ALREADY_COMPLETED", rule, {}, "enrolments", now))
+    return reasons
 
 
 def require_suitable(reasons: Sequence[SuitabilityReason], override: str) -> None:
-    """Return when the person may be enrolled; NotSuitable on a block, OverrideNeeded on a warning without a text."""
-    if blocks := [reason.code for reason in reasons if reason.severity is Severity.BLOCK]:
+    """Raise NotSuitable on a block, OverrideNeeded on a warning without an override text."""
+    blocks = [reason.code for reason in reasons if reason.severity is Severity.BLOCK]
+    if blocks:
         raise NotSuitable(reasons=blocks)
-    if not override and (
-        warnings := [reason.code for reason in reasons if reason.severity is Severity.WARN]
-    ):
+    warnings = [reason.code for reason in reasons if reason.severity is Severity.WARN]
+    if warnings and not override:
         raise OverrideNeeded(reasons=warnings)
 
 
-def _custody_reasons(case: SuitabilityCase) -> list[tuple[str, Mapping[str, str]]]:
-    person, run = case.person, case.training_class
-    found: list[tuple[str, Mapping[str, str]]] = []
+def _custody_reasons(case: SuitabilityCase) -> list[tuple[str, Facts]]:
+    person = case.person
+    training_class = case.training_class
+    reasons: list[tuple[str, Facts]] = []
     if not person.is_present:
-        found.append(("NOT_PRESENT", {"state": person.state}))
-    if person.facility_id != run.facility_id:
-        found.append(("FACILITY_DIFFERS", {"facility_id": person.facility_id}))
+        reasons.append(("NOT_PRESENT", {"state": person.state}))
+    if person.facility_id != training_class.facility_id:
+        reasons.append(("FACILITY_DIFFERS", {"facility_id": person.facility_id}))
     if person.expected_release is None:
-        found.append(("FACT_UNKNOWN", {"rule": "RELEASE_BEFORE_CLASS_END"}))
-    elif person.expected_release < run.ends_on:
-        found.append(("RELEASE_BEFORE_CLASS_END", {"class_ends_on": run.ends_on.isoformat()}))
-    return found
+        reasons.append(("FACT_UNKNOWN", {"rule": "RELEASE_BEFORE_CLASS_END"}))
+    elif person.expected_release < training_class.ends_on:
+        facts = {"class_ends_on": training_class.ends_on.isoformat()}
+        reasons.append(("RELEASE_BEFORE_CLASS_END", facts))
+    return reasons
 
 
-def _tpp_reasons(case: SuitabilityCase, today: date) -> list[tuple[str, Mapping[str, str]]]:
+def _find_tpp_objection(case: SuitabilityCase, today: date) -> str:
     if not case.edition.eligibility.tpp_required:
-        return []
-    code = find_objection(
+        return ""
+    return find_objection(
         case.standings,
         facility_id=case.training_class.facility_id,
         programme_id=case.training_class.programme_id,
@@ -116,16 +127,19 @@ def _tpp_reasons(case: SuitabilityCase, today: date) -> list[tuple[str, Mapping[
         class_id=case.training_class.id,
         today=today,
     )
-    return [(code, {})] if code else []
 
 
 def _build_reason(
-    code: str, rule: EligibilityRule, facts: Mapping[str, str], source: str, as_of: datetime
+    code: str, rule: EligibilityRule, facts: Facts, source: str, as_of: datetime
 ) -> SuitabilityReason:
-    """A reason with the severity the rule gives it; a fact that is not known has that of the rule which wants it."""
+    """Return a reason with the severity that the programme gives it.
+
+    A fact that is not known has the severity of the reason that needs it.
+    """
+    severity_code = facts["rule"] if code == "FACT_UNKNOWN" else code
     return SuitabilityReason(
         code=code,
-        severity=severity_of(rule, facts["rule"] if code == "FACT_UNKNOWN" else code),
+        severity=severity_of(rule, severity_code),
         facts=dict(facts),
         source=source,
         as_of=as_of,

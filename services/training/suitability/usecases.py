@@ -1,4 +1,4 @@
-"""What happens: the facts about a person and a class are gathered, for a report or for the enrolment itself."""
+"""Use cases of suitability: gather the facts about a person and a class, report the reasons."""
 
 from __future__ import annotations
 
@@ -9,35 +9,41 @@ from services.training.suitability.rules import SuitabilityCase, SuitabilityReas
 from services.training.transaction import Transaction
 
 
-async def read_case(person: Participant, run: TrainingClass, tx: Transaction) -> SuitabilityCase:
-    """What the rules look at."""
-    mine = await tx.enrolments.list_by_participant(person.id)
+async def read_case(
+    person: Participant, training_class: TrainingClass, tx: Transaction
+) -> SuitabilityCase:
+    """Return everything that the rules read about a person and a class."""
+    enrolments = await tx.enrolments.list_by_participant(person.id)
     return SuitabilityCase(
         person=person,
-        training_class=run,
-        programme=await tx.programmes.get(run.programme_id),
+        training_class=training_class,
+        programme=await tx.programmes.get(training_class.programme_id),
         standings=await tx.tpp_standings.seek(person.id, scoped=False),
-        is_enrolled=any(enrolment.live and enrolment.class_id == run.id for enrolment in mine),
+        is_enrolled=any(
+            enrolment.live and enrolment.class_id == training_class.id for enrolment in enrolments
+        ),
         has_completed=any(
-            enrolment.completed_on is not None and enrolment.programme_id == run.programme_id
-            for enrolment in mine
+            enrolment.completed_on is not None
+            and enrolment.programme_id == training_class.programme_id
+            for enrolment in enrolments
         ),
     )
 
 
-async def report(class_id: str, participant_ref: str, tx: Transaction) -> list[SuitabilityReason]:
-    """Every reason for and against a person in a class, as of now."""
-    run = await tx.classes.get(class_id)
+async def read_suitability(
+    class_id: str, participant_ref: str, tx: Transaction
+) -> list[SuitabilityReason]:
+    """Return every reason against a person in a class as of now, noted as read."""
+    training_class = await tx.classes.get(class_id)
     person = await tx.participants.get(await tx.resolve(participant_ref))
-    facility = await tx.facilities.get(run.facility_id, scoped=False)
-    tx.note("suitability.shown", person.id, class_id=run.id)
-    return rules.reasons_against_enrolment(
-        await read_case(person, run, tx), tx.now, facility.local_date(tx.now)
-    )
+    facility = await tx.facilities.get(training_class.facility_id, scoped=False)
+    tx.note("suitability.shown", person.id, class_id=training_class.id)
+    case = await read_case(person, training_class, tx)
+    return rules.reasons_against_enrolment(case, tx.now, facility.local_date(tx.now))
 
 
 def hold_case(case: SuitabilityCase, tx: Transaction) -> None:
-    """Let every later change of what the rules looked at conflict with this transaction."""
+    """Make this transaction conflict with every later change of what the rules read."""
     tx.participants.hold(case.person)
     tx.classes.hold(case.training_class)
     if case.standings is not None:

@@ -1,4 +1,4 @@
-"""How the staff inbox is asked for."""
+"""Routes of tasks: list, show, acknowledge, resolve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
-from services.training import texts
+from services.training.settings import TEXTS
 from services.training.tasks import usecases
 from services.training.tasks.rules import Task, TaskKind, TaskState
 from services.training.transaction import Run
@@ -19,7 +19,7 @@ router = APIRouter(tags=["Kotak masuk petugas"])
 
 
 class Resolution(BaseModel):
-    """What was decided, in a word, and why."""
+    """The decision as a code, and the reason for it."""
 
     model_config = dependencies.STRICT
     resolution: Annotated[str, Field(min_length=2, max_length=40, pattern=r"^[a-z_]+$")]
@@ -27,7 +27,7 @@ class Resolution(BaseModel):
 
 
 class TaskBody(BaseModel):
-    """A change of circumstance that somebody must look at."""
+    """A matter that an officer must look at."""
 
     item_id: str
     version: int
@@ -44,22 +44,22 @@ class TaskBody(BaseModel):
     reason: str
 
     @classmethod
-    def of(cls, item: Task) -> TaskBody:
-        """The body of an item."""
+    def of(cls, task: Task) -> TaskBody:
+        """Return the body of a task."""
         return cls(
-            item_id=item.id,
-            version=item.version,
-            kind=item.kind,
-            title=texts.ITEMS[item.kind],
-            facility_id=item.facility_id,
-            participant_ref=item.participant_ref or None,
-            facts=item.facts,
-            role=item.role,
-            opened_at=item.opened_at,
-            due_on=item.due_on,
-            state=item.state,
-            resolution=item.resolution,
-            reason=item.reason,
+            item_id=task.id,
+            version=task.version,
+            kind=task.kind,
+            title=TEXTS[f"tasks.{task.kind}"].id,
+            facility_id=task.facility_id,
+            participant_ref=task.participant_ref or None,
+            facts=task.facts,
+            role=task.role,
+            opened_at=task.opened_at,
+            due_on=task.due_on,
+            state=task.state,
+            resolution=task.resolution,
+            reason=task.reason,
         )
 
 
@@ -71,36 +71,40 @@ async def list_items(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[TaskBody]:
-    """The caller's items, oldest first."""
-    page = await run(partial(usecases.items, state, kind, cursor, limit))
-    return paging.PageBody(
-        items=[TaskBody.of(item) for item in page.items], next_cursor=page.next_cursor
-    )
+    """List the tasks in the caller's scope, oldest first."""
+    page = await run(partial(usecases.list_tasks, state, kind, cursor, limit))
+    items = [TaskBody.of(task) for task in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/training-tasks/{item_id}", summary="Lihat butir kotak masuk")
 async def show_item(item_id: str, run: Run, response: Response) -> TaskBody:
-    """One item."""
-    item = await run(partial(usecases.item, item_id))
-    dependencies.set_etag(response, item)
-    return TaskBody.of(item)
+    """Show one task."""
+    task = await run(partial(usecases.read_task, item_id))
+    dependencies.set_etag(response, task)
+    return TaskBody.of(task)
 
 
 @router.post("/v1/training-tasks/{item_id}/acknowledgement", summary="Tandai butir sudah dibaca")
 async def acknowledge_item(
-    item_id: str, version: dependencies.IfMatch, run: Run, response: Response
+    item_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
 ) -> TaskBody:
-    """Seen; the same change opens a new item from now on."""
-    item = await run(partial(usecases.acknowledge_item, item_id, version))
-    dependencies.set_etag(response, item)
-    return TaskBody.of(item)
+    """Mark a task as seen; the same matter then opens a new task."""
+    task = await run(partial(usecases.acknowledge_task, item_id, version))
+    dependencies.set_etag(response, task)
+    return TaskBody.of(task)
 
 
 @router.post("/v1/training-tasks/{item_id}/resolution", summary="Selesaikan butir kotak masuk")
 async def resolve_item(
-    item_id: str, body: Resolution, version: dependencies.IfMatch, run: Run, response: Response
+    item_id: str,
+    body: Resolution,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
 ) -> TaskBody:
-    """The same resolution again succeeds, another one is a conflict."""
-    item = await run(partial(usecases.resolve_item, item_id, body.resolution, body.reason, version))
-    dependencies.set_etag(response, item)
-    return TaskBody.of(item)
+    """Resolve a task; the same resolution again succeeds, another one is a conflict."""
+    command = partial(usecases.resolve_task, item_id, body.resolution, body.reason, version)
+    task = await run(command)
+    dependencies.set_etag(response, task)
+    return TaskBody.of(task)

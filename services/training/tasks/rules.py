@@ -1,4 +1,4 @@
-"""What is allowed: what a change of circumstance asks of a person, and how it is settled. Not here: what opens it."""
+"""Rules of tasks: what officers must look at and decide. Not here: what opens a task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ResolvedOtherwise(Conflict):
 
 
 class TaskKind(StrEnum):
-    """What has to be looked at."""
+    """What an officer has to look at."""
 
     QUARANTINE = "QUARANTINE"
     ROW_STOPPED = "ROW_STOPPED"
@@ -51,7 +51,7 @@ ROLE_BY_KIND: Mapping[TaskKind, str] = {
 
 
 class TaskState(StrEnum):
-    """How far it is."""
+    """Open, seen by an officer, or resolved."""
 
     OPEN = "OPEN"
     ACKNOWLEDGED = "ACKNOWLEDGED"
@@ -60,7 +60,10 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One change that a person must look at. While it is open, the same again (`dedupe_key`) opens no second one."""
+    """One thing that an officer must look at.
+
+    While a task is open, the same matter (`dedupe_key`) opens no second one.
+    """
 
     id: str
     version: int = 0
@@ -91,7 +94,10 @@ def open_task(
     facts: Mapping[str, str] | None = None,
     other_facilities: frozenset[str] = frozenset(),
 ) -> Task:
-    """A new item, due in ten days. `subject` tells it from others of its kind about the same person; `also` are other facilities it concerns."""
+    """Return a new task, due in ten days.
+
+    `subject` distinguishes tasks of one kind about one person. `other_facilities` see it too.
+    """
     return Task(
         id=new_id(),
         kind=kind,
@@ -108,32 +114,37 @@ def open_task(
 
 
 def dedupe_key(kind: TaskKind, facility_id: str, participant_ref: str, subject: str) -> str:
-    """What makes two items the same: the person and the subject, else the facility and the subject; of two people the pair."""
+    """Return what makes two tasks the same: kind, person (else facility) and subject.
+
+    The subject of a merge proposal is the pair of people; their order and facility do not count.
+    """
     if kind is TaskKind.MERGE_PROPOSAL:
         return f"{kind}/{subject}"
     return f"{kind}/{participant_ref or facility_id}/{subject}"
 
 
-def acknowledge(item: Task) -> Task:
-    """Somebody has seen it; a new change opens a new one from now on."""
-    return replace(item, state=TaskState.ACKNOWLEDGED) if item.state is TaskState.OPEN else item
+def acknowledge(task: Task) -> Task:
+    """Return the task as seen by an officer; the same matter then opens a new one."""
+    if task.state is not TaskState.OPEN:
+        return task
+    return replace(task, state=TaskState.ACKNOWLEDGED)
 
 
-def resolve(item: Task, resolution: str, reason: str, by: str) -> Task:
-    """Settled. The same resolution again is no change; another one raises ResolvedOtherwise."""
-    if item.state is TaskState.RESOLVED:
-        if item.resolution != resolution:
-            raise ResolvedOtherwise
-        return item
-    return replace(
-        item, state=TaskState.RESOLVED, resolution=resolution, reason=reason, resolved_by=by
-    )
+def resolve(task: Task, resolution: str, reason: str, by: str) -> Task:
+    """Return the task resolved; the same resolution again changes nothing.
+
+    Raises ResolvedOtherwise when it has another resolution.
+    """
+    if task.state is not TaskState.RESOLVED:
+        return replace(
+            task, state=TaskState.RESOLVED, resolution=resolution, reason=reason, resolved_by=by
+        )
+    if task.resolution != resolution:
+        raise ResolvedOtherwise
+    return task
 
 
-def replace_participant_ref(item: Task, participant_ref: str) -> Task:
-    """The item after its person has another reference."""
-    return replace(
-        item,
-        participant_ref=participant_ref,
-        dedupe_key=dedupe_key(item.kind, item.facility_id, participant_ref, item.subject),
-    )
+def replace_participant_ref(task: Task, participant_ref: str) -> Task:
+    """Return the task about the person under another reference."""
+    key = dedupe_key(task.kind, task.facility_id, participant_ref, task.subject)
+    return replace(task, participant_ref=participant_ref, dedupe_key=key)

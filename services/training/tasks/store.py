@@ -1,4 +1,4 @@
-"""How the staff inbox is kept."""
+"""The store of tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNRESOLVED = [TaskState.OPEN.value, TaskState.ACKNOWLEDGED.value]
 
 class Tasks(Store[Task]):
     kind = Task
-    collection = "inbox_items"
+    collection = "tasks"
     person = "participant_ref"
     unknown = TaskUnknown
     scope = {"facility": "facilities"}
@@ -26,7 +26,7 @@ class Tasks(Store[Task]):
     )
 
     async def find_open(self, dedupe_key: str) -> Task | None:
-        """The open item that is the same. Unscoped: what concerns two facilities has one item."""
+        """Return the open task with this key. Unscoped: two facilities can share one task."""
         return await self.first(
             {"dedupe_key": dedupe_key, "state": TaskState.OPEN.value}, scoped=False
         )
@@ -34,20 +34,23 @@ class Tasks(Store[Task]):
     async def list_unresolved_by_participant(
         self, participant_ref: str, kind: TaskKind | None = None
     ) -> list[Task]:
-        """What is not resolved about a person. Unscoped: a person's items follow the person."""
-        where = {"participant_ref": participant_ref, "state": {"$in": _UNRESOLVED}} | (
-            {"kind": kind.value} if kind else {}
-        )
+        """Return a person's unresolved tasks. Unscoped: they follow the person."""
+        where: dict[str, object] = {
+            "participant_ref": participant_ref,
+            "state": {"$in": _UNRESOLVED},
+        }
+        if kind is not None:
+            where["kind"] = kind.value
         return await self.find(where, scoped=False)
 
     async def list_unresolved_by_facility(self, facility_id: str, kind: TaskKind) -> list[Task]:
-        """What is not resolved of one kind in a facility."""
+        """Return the unresolved tasks of one kind in a facility."""
         return await self.find(
             {"facilities": facility_id, "kind": kind.value, "state": {"$in": _UNRESOLVED}}
         )
 
     async def count_overdue(self, today: date) -> int:
-        """How many should have been settled before this day."""
+        """Return the number of unresolved tasks that were due before this day."""
         return await self.count(
             {"state": {"$in": _UNRESOLVED}, "due_on": {"$lt": today.isoformat()}}
         )
@@ -55,10 +58,10 @@ class Tasks(Store[Task]):
     async def list_page(
         self, state: TaskState | None, kind: TaskKind | None, cursor: str | None, limit: int
     ) -> Page[Task]:
-        """The caller's items, oldest first."""
-        where = {
-            name: value
-            for name, value in (("state", state and state.value), ("kind", kind and kind.value))
-            if value
-        }
+        """Return a page of the tasks in the caller's scope, oldest first."""
+        where: dict[str, object] = {}
+        if state is not None:
+            where["state"] = state.value
+        if kind is not None:
+            where["kind"] = kind.value
         return await self.page(where, sort=("opened_at", 1), cursor=cursor, limit=limit)

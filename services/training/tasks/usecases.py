@@ -1,4 +1,4 @@
-"""What happens: items are opened once, seen, settled by a person or by a later fact."""
+"""Use cases of tasks: open once, acknowledge, resolve by an officer or by a later fact."""
 
 from __future__ import annotations
 
@@ -9,100 +9,97 @@ from services.training.tasks.rules import Task, TaskKind, TaskState
 from services.training.transaction import Transaction
 
 
-async def open_task(item: Task, tx: Transaction) -> None:
-    """Open it unless the same is open."""
-    if await tx.tasks.find_open(item.dedupe_key) is None:
-        tx.tasks.add(item)
+async def open_task(task: Task, tx: Transaction) -> None:
+    """Add the task unless the same one is open."""
+    if await tx.tasks.find_open(task.dedupe_key) is None:
+        tx.tasks.add(task)
 
 
 async def resolve_for_participant(
     participant_ref: str, kind: TaskKind, resolution: str, tx: Transaction
 ) -> None:
-    """A later fact has answered what was asked about a person."""
-    for item in await tx.tasks.list_unresolved_by_participant(participant_ref, kind):
-        tx.tasks.save(item, rules.resolve(item, resolution, "", tx.caller.subject))
+    """Resolve the tasks of this kind about a person, because a later fact answered them."""
+    for task in await tx.tasks.list_unresolved_by_participant(participant_ref, kind):
+        _resolve_by_fact(task, resolution, tx)
 
 
-async def resolve_merge_proposal(one: str, other: str, tx: Transaction) -> None:
-    """Two records are one now: what was proposed about them is done."""
-    await resolve_open_task(
-        rules.dedupe_key(TaskKind.MERGE_PROPOSAL, "", "", named_id(*sorted((one, other)))),
-        "merged",
-        tx,
-    )
+async def resolve_merge_proposal(first_ref: str, second_ref: str, tx: Transaction) -> None:
+    """Resolve the proposal to merge these two records, because they were merged."""
+    pair = named_id(*sorted((first_ref, second_ref)))
+    key = rules.dedupe_key(TaskKind.MERGE_PROPOSAL, "", "", pair)
+    await resolve_open_task(key, "merged", tx)
 
 
 async def resolve_open_task(dedupe_key: str, resolution: str, tx: Transaction) -> None:
-    """What this item asked has been answered, if it is still open."""
-    item = await tx.tasks.find_open(dedupe_key)
-    if item is not None:
-        tx.tasks.save(item, rules.resolve(item, resolution, "", tx.caller.subject))
+    """Resolve the task with this key if it is still open."""
+    task = await tx.tasks.find_open(dedupe_key)
+    if task is not None:
+        _resolve_by_fact(task, resolution, tx)
 
 
 async def resolve_stopped_rows(facility_id: str, source_refs: set[str], tx: Transaction) -> None:
-    """Rows that had stopped were taken in the end."""
-    for item in await tx.tasks.list_unresolved_by_facility(facility_id, TaskKind.ROW_STOPPED):
-        if item.facts.get("source_ref") in source_refs:
-            tx.tasks.save(item, rules.resolve(item, "row_taken", "", tx.caller.subject))
+    """Resolve the tasks about stopped rows of these people, because the rows were applied."""
+    for task in await tx.tasks.list_unresolved_by_facility(facility_id, TaskKind.ROW_STOPPED):
+        if task.facts.get("source_ref") in source_refs:
+            _resolve_by_fact(task, "row_taken", tx)
 
 
 async def resolve_custody_conflicts(
     facility_id: str, listed: frozenset[str], tx: Transaction
 ) -> None:
-    """Two facilities listed a person; a full list of this one no longer does, so there is nothing left to decide."""
-    items = await tx.tasks.list_unresolved_by_facility(facility_id, TaskKind.CUSTODY_CONFLICT)
-    people = await tx.participants.many((item.participant_ref for item in items), scoped=False)
-    for item in items:
-        person = people.get(item.participant_ref)
+    """Resolve custody conflicts of people whom the full list of this facility no longer names."""
+    tasks = await tx.tasks.list_unresolved_by_facility(facility_id, TaskKind.CUSTODY_CONFLICT)
+    people = await tx.participants.many((task.participant_ref for task in tasks), scoped=False)
+    for task in tasks:
+        person = people.get(task.participant_ref)
         if person is None or not listed & {person.source_ref, *person.other_refs}:
-            tx.tasks.save(
-                item, rules.resolve(item, "no_longer_listed_twice", "", tx.caller.subject)
-            )
+            _resolve_by_fact(task, "no_longer_listed_twice", tx)
 
 
 async def replace_participant_ref(from_ref: str, into_ref: str, tx: Transaction) -> None:
-    """What was asked about one reference is asked about the other; what is asked there already is asked once."""
-    for item in await tx.tasks.list_unresolved_by_participant(from_ref):
-        moved = rules.replace_participant_ref(item, into_ref)
-        if item.state is TaskState.OPEN and await tx.tasks.find_open(moved.dedupe_key) is not None:
+    """Move the tasks of one reference to another; a task that is open there already is resolved."""
+    for task in await tx.tasks.list_unresolved_by_participant(from_ref):
+        moved = rules.replace_participant_ref(task, into_ref)
+        if task.state is TaskState.OPEN and await tx.tasks.find_open(moved.dedupe_key) is not None:
             moved = rules.resolve(moved, "merged", "", tx.caller.subject)
-        tx.tasks.save(item, moved)
+        tx.tasks.save(task, moved)
 
 
-async def acknowledge_item(item_id: str, if_match: int | None, tx: Transaction) -> Task:
-    """Somebody has seen it."""
-    before = await tx.tasks.get(item_id, if_match=if_match)
+async def acknowledge_task(task_id: str, if_match: int, tx: Transaction) -> Task:
+    """Record that an officer has seen the task."""
+    before = await tx.tasks.get(task_id, if_match=if_match)
     after = rules.acknowledge(before)
     return before if after == before else tx.tasks.save(before, after)
 
 
-async def resolve_item(
-    item_id: str, resolution: str, reason: str, if_match: int | None, tx: Transaction
+async def resolve_task(
+    task_id: str, resolution: str, reason: str, if_match: int, tx: Transaction
 ) -> Task:
-    """Settled by a person; the same again is no change."""
-    before = await tx.tasks.get(item_id)
+    """Resolve the task; the same resolution again succeeds at any version and changes nothing."""
+    before = await tx.tasks.get(task_id)
     after = rules.resolve(before, resolution, reason, tx.caller.subject)
     if after == before:
         return before
-    await tx.tasks.get(item_id, if_match=if_match)
+    await tx.tasks.get(task_id, if_match=if_match)
     return tx.tasks.save(before, after)
 
 
-async def item(item_id: str, tx: Transaction) -> Task:
-    """One item of the caller's."""
-    found = await tx.tasks.get(item_id)
-    tx.note("inbox_items.read", found.id, person=found.participant_ref)
-    return found
+async def read_task(task_id: str, tx: Transaction) -> Task:
+    """Return one task in the caller's scope, noted as read."""
+    task = await tx.tasks.get(task_id)
+    tx.note("inbox_items.read", task.id, person=task.participant_ref)
+    return task
 
 
-async def items(
+async def list_tasks(
     state: TaskState | None, kind: TaskKind | None, cursor: str | None, limit: int, tx: Transaction
 ) -> Page[Task]:
-    """The caller's items."""
+    """Return a page of the tasks in the caller's scope, noted as read."""
     page = await tx.tasks.list_page(state, kind, cursor, limit)
-    tx.note(
-        "inbox_items.listed",
-        "",
-        refs=sorted({found.participant_ref for found in page.items} - {""}),
-    )
+    people = {task.participant_ref for task in page.items} - {""}
+    tx.note("inbox_items.listed", "", refs=sorted(people))
     return page
+
+
+def _resolve_by_fact(task: Task, resolution: str, tx: Transaction) -> None:
+    tx.tasks.save(task, rules.resolve(task, resolution, "", tx.caller.subject))

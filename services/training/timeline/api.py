@@ -1,4 +1,4 @@
-"""How timelines are asked for."""
+"""Routes of the timelines of participants and classes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["Riwayat"])
 
 
 class EntryBody(BaseModel):
-    """One event in a life, by the stable name of its type."""
+    """One event, named by its type without the version."""
 
     entry_id: str
     kind: str
@@ -30,7 +30,7 @@ class EntryBody(BaseModel):
 
     @classmethod
     def of(cls, entry: Entry) -> EntryBody:
-        """The body of an entry."""
+        """Return the body of an entry."""
         return cls(
             entry_id=entry.id,
             kind=entry.kind,
@@ -47,19 +47,22 @@ class EntryBody(BaseModel):
 async def participant_timeline(
     participant_ref: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[EntryBody]:
-    """Movements, applications, decisions, enrolments, attendance, completion, certificates and placements, in the order they happened."""
-    page = await run(partial(usecases.of_participant, participant_ref, cursor, limit))
-    return paging.PageBody(
-        items=[EntryBody.of(entry) for entry in page.items], next_cursor=page.next_cursor
-    )
+    """List a participant's events in the order in which they happened.
+
+    Movements, applications, decisions, enrolments, attendance, completion, certificates and
+    placements.
+    """
+    query = partial(usecases.list_entries_of_participant, participant_ref, cursor, limit)
+    page = await run(query)
+    items = [EntryBody.of(entry) for entry in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/classes/{class_id}/timeline", summary="Riwayat kelas")
 async def class_timeline(
     class_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[EntryBody]:
-    """Its opening and the sessions held."""
-    page = await run(partial(usecases.of_class, class_id, cursor, limit))
-    return paging.PageBody(
-        items=[EntryBody.of(entry) for entry in page.items], next_cursor=page.next_cursor
-    )
+    """List the opening of a class and its sessions held."""
+    page = await run(partial(usecases.list_entries_of_class, class_id, cursor, limit))
+    items = [EntryBody.of(entry) for entry in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)

@@ -1,4 +1,7 @@
-"""What is allowed: a subject's story, built from events alone, in one order however the events arrive."""
+"""Timeline entries: one order, in whatever order the events arrive.
+
+Not here: which events become entries (inbound).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One event in the life of a participant or a class; its id is the event's. `order` sorts by moment, then by the event's place in its key's order."""
+    """One event about a participant or a class; its id is the event's.
+
+    `order` sorts by moment, then by the event's sequence within its key.
+    """
 
     id: str
     version: int = 0
@@ -25,5 +31,6 @@ class Entry:
 
 
 def sort_key(occurred_at: datetime, sequence: int) -> str:
-    """Text that sorts as (occurred_at, sequence)."""
-    return f"{occurred_at.astimezone(UTC).isoformat(timespec='milliseconds')}/{sequence:012d}"
+    """Return a text that sorts as (occurred_at, sequence)."""
+    moment = occurred_at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return f"{moment}/{sequence:012d}"

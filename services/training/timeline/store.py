@@ -1,4 +1,4 @@
-"""How timelines are kept."""
+"""The store of timeline entries."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ class Timeline(Store[Entry]):
     audited = False
 
     async def list_by_subject(self, subject_ref: str) -> list[Entry]:
-        """All entries of a subject. Unscoped: they follow it."""
+        """Return all entries of a subject. Unscoped: they follow the subject."""
         return await self.find({"subject_ref": subject_ref}, scoped=False)
 
     async def list_page(self, subject_ref: str, cursor: str | None, limit: int) -> Page[Entry]:
-        """The entries of a subject in order. Unscoped: whoever sees the participant or the class sees its story."""
+        """Return a page of a subject's entries, in order.
+
+        Unscoped: who sees the participant or the class sees its timeline.
+        """
         return await self.page(
             {"subject_ref": subject_ref},
             sort=("order", 1),

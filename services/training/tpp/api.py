@@ -1,4 +1,7 @@
-"""How decisions of the observation team are recorded and asked for."""
+"""Routes that show decisions of the TPP, and the bodies of decisions.
+
+Not here: recording and approving, which also decide applications (applications).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.training.tpp import usecases
-from services.training.tpp.rules import Decision, DecisionResult, Scope, Verdict
+from services.training.tpp.rules import Decision, DecisionResult, DecisionScope, Verdict
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Sidang TPP"])
@@ -20,7 +23,7 @@ Ref = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class ResultBody(BaseModel):
-    """The verdict on one person; a reason wherever it is not RECOMMENDED."""
+    """The verdict on one person; a reason unless it is RECOMMENDED."""
 
     model_config = dependencies.STRICT
     participant_ref: Ref
@@ -29,25 +32,25 @@ class ResultBody(BaseModel):
 
 
 class NewDecision(BaseModel):
-    """One hearing's decision on a programme, a branch, a class, or on work."""
+    """The decision of one hearing on a programme, a branch, a class, or on work."""
 
     model_config = dependencies.STRICT
     facility_id: Ref
     hearing_on: date
-    scope: Scope
+    scope: DecisionScope
     scope_ref: Annotated[str, Field(max_length=64)] = ""
     results: Annotated[list[ResultBody], Field(min_length=1, max_length=200)]
     valid_until: date | None = None
     document_ref: Annotated[str, Field(min_length=1, max_length=100)]
 
     def to_decision(self) -> Decision:
-        """The decision this describes."""
+        """Return the decision that this body describes; the use case says who records it."""
         return Decision(
             id=new_id(),
             facility_id=self.facility_id,
             hearing_on=self.hearing_on,
             scope=self.scope,
-            scope_ref="" if self.scope is Scope.WORK else self.scope_ref,
+            scope_ref="" if self.scope is DecisionScope.WORK else self.scope_ref,
             results=tuple(
                 DecisionResult(
                     participant_ref=result.participant_ref,
@@ -64,13 +67,13 @@ class NewDecision(BaseModel):
 
 
 class DecisionBody(BaseModel):
-    """A decision, whether it is in force, and whom it could not be applied to."""
+    """A decision, whether it is in force, and to whom it could not be applied."""
 
     decision_id: str
     version: int
     facility_id: str
     hearing_on: date
-    scope: Scope
+    scope: DecisionScope
     scope_ref: str
     results: list[ResultBody]
     valid_until: date | None
@@ -81,7 +84,7 @@ class DecisionBody(BaseModel):
 
     @classmethod
     def of(cls, decision: Decision) -> DecisionBody:
-        """The body of a decision."""
+        """Return the body of a decision."""
         return cls(
             decision_id=decision.id,
             version=decision.version,
@@ -105,41 +108,19 @@ class DecisionBody(BaseModel):
         )
 
 
-@router.post("/v1/tpp-decisions", status_code=201, summary="Catat keputusan sidang TPP")
-async def record_decision(body: NewDecision, run: Run, response: Response) -> DecisionBody:
-    """Waiting applications that it covers are approved, declined or deferred by it."""
-    decision = await run(partial(usecases.record_decision, body.to_decision()))
-    dependencies.set_etag(response, decision)
-    return DecisionBody.of(decision)
-
-
-@router.post(
-    "/v1/tpp-decisions/{decision_id}/head-approval",
-    summary="Setujui keputusan sidang TPP (Kalapas)",
-)
-async def approve_decision(
-    decision_id: str, version: dependencies.IfMatch, run: Run, response: Response
-) -> DecisionBody:
-    """Where the facility demands it, a decision is in force only from here on."""
-    decision = await run(partial(usecases.approve_decision, decision_id, version))
-    dependencies.set_etag(response, decision)
-    return DecisionBody.of(decision)
-
-
 @router.get("/v1/tpp-decisions", summary="Daftar keputusan sidang TPP")
 async def list_decisions(
     run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[DecisionBody]:
-    """The caller's decisions, the latest hearing first."""
-    page = await run(partial(usecases.decisions, cursor, limit))
-    return paging.PageBody(
-        items=[DecisionBody.of(decision) for decision in page.items], next_cursor=page.next_cursor
-    )
+    """List the decisions in the caller's scope, the latest hearing first."""
+    page = await run(partial(usecases.list_decisions, cursor, limit))
+    items = [DecisionBody.of(decision) for decision in page.items]
+    return paging.PageBody(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/tpp-decisions/{decision_id}", summary="Lihat keputusan sidang TPP")
 async def show_decision(decision_id: str, run: Run, response: Response) -> DecisionBody:
-    """One decision."""
-    decision = await run(partial(usecases.decision, decision_id))
+    """Show one decision."""
+    decision = await run(partial(usecases.read_decision, decision_id))
     dependencies.set_etag(response, decision)
     return DecisionBody.of(decision)

@@ -1,8 +1,11 @@
-"""What is allowed: decisions of the observation team (sidang TPP) and what they are worth. A decision never changes; a later hearing supersedes it."""
+"""Rules of decisions of the TPP (sidang TPP), and of the verdicts in force for a person.
+
+A decision never changes; a later hearing supersedes it. Not here: applications and work.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -28,7 +31,7 @@ class ParticipantRepeated(Refused):
 
 
 class ParticipantsUnknown(Refused):
-    """`refs` are the references that the facility does not have."""
+    """`refs` are the references of people whom the facility does not hold."""
 
     title = "Ada warga binaan yang tidak berada di UPT ini"
     field = "results"
@@ -47,8 +50,11 @@ class SamePersonApproves(Refused):
     title = "Keputusan harus disetujui oleh orang lain, bukan oleh yang mencatatnya"
 
 
-class Scope(StrEnum):
-    """What a decision speaks of; its `scope_ref` is the programme, the branch or the class, and empty for work."""
+class DecisionScope(StrEnum):
+    """What a decision is about.
+
+    Its `scope_ref` is the programme, the branch or the class; it is empty for work.
+    """
 
     PROGRAMME = "programme"
     BRANCH = "branch"
@@ -57,7 +63,7 @@ class Scope(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the team says of one person."""
+    """What the TPP says about one person."""
 
     RECOMMENDED = "RECOMMENDED"
     NOT_RECOMMENDED = "NOT_RECOMMENDED"
@@ -75,13 +81,16 @@ class DecisionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One hearing's decision. It is in force at once, or when the head has approved it where the facility demands that."""
+    """The decision of one hearing.
+
+    It is in force at once, or with the head's approval where the facility demands that.
+    """
 
     id: str
     version: int = 0
     facility_id: str
     hearing_on: date
-    scope: Scope
+    scope: DecisionScope
     scope_ref: str
     results: tuple[DecisionResult, ...]
     valid_until: date | None = None
@@ -95,17 +104,17 @@ class Decision:
 
     @property
     def is_in_force(self) -> bool:
-        """Whether it may be relied on."""
+        """Whether the decision counts."""
         return not self.head_needed or bool(self.head_approved_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One verdict of one decision, as it stands for a person."""
+    """One verdict of one decision, as it applies to a person."""
 
     decision_id: str
     facility_id: str
-    scope: Scope
+    scope: DecisionScope
     scope_ref: str
     verdict: Verdict
     hearing_on: date
@@ -115,7 +124,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standings:
-    """All that the teams have said of one person; its id is the person's reference, so that a rule can hold it."""
+    """All verdicts that apply to one person; the id is the person's reference.
+
+    It is a document of its own, so that a use case whose rule depends on it can hold it.
+    """
 
     id: str
     version: int = 0
@@ -124,31 +136,48 @@ class Standings:
 
 
 def record(decision: Decision, today: date) -> Decision:
-    """The decision as it may be recorded; HearingInFuture, ReasonNeeded or ParticipantRepeated otherwise."""
+    """Return the decision unchanged. Raises HearingInFuture, ReasonNeeded, ParticipantRepeated."""
     if decision.hearing_on > today:
         raise HearingInFuture
-    if any(
-        result.verdict is not Verdict.RECOMMENDED and not result.reason
-        for result in decision.results
-    ):
-        raise ReasonNeeded
+    for result in decision.results:
+        if result.verdict is not Verdict.RECOMMENDED and not result.reason:
+            raise ReasonNeeded
     refs = [result.participant_ref for result in decision.results]
     if len(set(refs)) != len(refs):
         raise ParticipantRepeated
     return decision
 
 
+def require_known_participants(
+    results: Sequence[DecisionResult], known_refs: Collection[str]
+) -> None:
+    """Raise ParticipantsUnknown unless the facility holds everybody whom the results name."""
+    unknown = [
+        result.participant_ref for result in results if result.participant_ref not in known_refs
+    ]
+    if unknown:
+        raise ParticipantsUnknown(refs=unknown)
+
+
 def approve(decision: Decision, by: Actor, now: datetime) -> Decision:
-    """The decision with the head's approval; ApprovalNotNeeded when it has none to wait for, SamePersonApproves where the hand that recorded it would approve it."""
+    """Return the decision with the head's approval.
+
+    Raises ApprovalNotNeeded when it is in force, SamePersonApproves when approver and recorder are
+    one person or act for each other.
+    """
     if decision.is_in_force:
         raise ApprovalNotNeeded
-    if by.conflicts_with(Actor(decision.recorded_by, decision.recorded_for)):
+    recorder = Actor(decision.recorded_by, decision.recorded_for)
+    if by.conflicts_with(recorder):
         raise SamePersonApproves
     return replace(decision, head_approved_by=by.by, head_approved_at=now)
 
 
 def add_verdict(standings: Standings, decision: Decision, result: DecisionResult) -> Standings:
-    """The standings with this verdict; of one scope only the latest hearing in force counts, and what waits for approval beside it."""
+    """Return the standings with this verdict.
+
+    Of each scope only the latest hearing in force is kept, and what waits for approval beside it.
+    """
     entry = Standing(
         decision_id=decision.id,
         facility_id=decision.facility_id,
@@ -159,17 +188,13 @@ def add_verdict(standings: Standings, decision: Decision, result: DecisionResult
         valid_until=decision.valid_until,
         in_force=decision.is_in_force,
     )
-    return replace(
-        standings,
-        entries=_keep_latest(
-            (*(known for known in standings.entries if known.decision_id != decision.id), entry)
-        ),
-    )
+    others = [known for known in standings.entries if known.decision_id != decision.id]
+    return replace(standings, entries=_keep_latest([*others, entry]))
 
 
-def merge_standings(one: Standings, other: Standings) -> Standings:
-    """The standings of two records that turned out to be one person."""
-    return replace(one, entries=_keep_latest((*one.entries, *other.entries)))
+def merge_standings(kept: Standings, other: Standings) -> Standings:
+    """Return the standings of two records that became one person."""
+    return replace(kept, entries=_keep_latest([*kept.entries, *other.entries]))
 
 
 def find_objection(
@@ -181,8 +206,12 @@ def find_objection(
     class_id: str,
     today: date,
 ) -> str:
-    """Why the team's word does not let the person into this class; empty when it does."""
-    covering = {(Scope.PROGRAMME, programme_id), (Scope.BRANCH, branch), (Scope.CLASS, class_id)}
+    """Return the code of the objection to this person in this class; empty for none."""
+    covering = {
+        (DecisionScope.PROGRAMME, programme_id),
+        (DecisionScope.BRANCH, branch),
+        (DecisionScope.CLASS, class_id),
+    }
     entries = [
         entry
         for entry in (standings.entries if standings else ())
@@ -191,7 +220,7 @@ def find_objection(
     in_force = [entry for entry in entries if entry.in_force]
     if not in_force:
         return "TPP_NOT_APPROVED" if entries else "TPP_MISSING"
-    latest = max(in_force, key=lambda entry: (entry.hearing_on, entry.decision_id))
+    latest = max(in_force, key=_hearing_order)
     if latest.verdict is not Verdict.RECOMMENDED:
         return "TPP_NOT_RECOMMENDED"
     if latest.valid_until is not None and latest.valid_until < today:
@@ -199,13 +228,9 @@ def find_objection(
     return ""
 
 
-def build_work_eligibility_events(decision: Decision, result: DecisionResult) -> list[Event]:
-    """What is told of a decision on work; a deferral decides nothing."""
-    if (
-        decision.scope is not Scope.WORK
-        or not decision.is_in_force
-        or result.verdict is Verdict.DEFERRED
-    ):
+def build_work_eligibility_events(decision: Decision) -> list[Event]:
+    """Return an event for each person whose work the decision decides; a deferral decides none."""
+    if decision.scope is not DecisionScope.WORK or not decision.is_in_force:
         return []
     return [
         WorkEligibilityDecided(
@@ -215,15 +240,21 @@ def build_work_eligibility_events(decision: Decision, result: DecisionResult) ->
             decided_on=decision.hearing_on,
             valid_until=decision.valid_until,
         )
+        for result in decision.results
+        if result.verdict is not Verdict.DEFERRED
     ]
 
 
 def _keep_latest(entries: Iterable[Standing]) -> tuple[Standing, ...]:
     newest: dict[tuple[str, str, str], Standing] = {}
     waiting: list[Standing] = []
-    for entry in sorted(entries, key=lambda entry: (entry.hearing_on, entry.decision_id)):
+    for entry in sorted(entries, key=_hearing_order):
         if entry.in_force:
             newest[entry.facility_id, entry.scope, entry.scope_ref] = entry
         else:
             waiting.append(entry)
     return (*newest.values(), *waiting)
+
+
+def _hearing_order(entry: Standing) -> tuple[date, str]:
+    return entry.hearing_on, entry.decision_id

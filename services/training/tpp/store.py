@@ -1,4 +1,4 @@
-"""How decisions and what they are worth are kept."""
+"""The stores of decisions and of the verdicts that apply to each person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Decisions(Store[Decision]):
     schema = 2
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Decision]:
-        """The caller's decisions, the latest hearing first."""
+        """Return a page of the decisions in the caller's scope, the latest hearing first."""
         return await self.page({}, sort=("hearing_on", -1), cursor=cursor, limit=limit)
 
 

@@ -1,4 +1,8 @@
-"""The audit over HTTP: searched and exported by auditors, each within his scope, texts hidden until a reason is given; an export proves itself, whatever is done to it is named."""
+"""The audit over HTTP.
+
+Searched and exported by auditors, each within his scope, texts hidden until a reason is given; an
+export proves itself, whatever is done to it is named.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +83,8 @@ async def searched(
 
 
 async def filled(client: AsgiClient, owner: str, room: str, label: str = "") -> str:
-    keeper, jar = client.as_("keeper", subject=f"keeper-{room}", facility=room), new_id()
+    keeper = client.as_("keeper", subject=f"keeper-{room}", facility=room)
+    jar = new_id()
     assert (
         await keeper.post(
             "/v1/jars", json={"id": jar, "owner_ref": owner, "room": room, "label": label}
@@ -92,8 +97,11 @@ async def filled(client: AsgiClient, owner: str, room: str, label: str = "") -> 
 async def test_a_search_finds_by_person_actor_and_time_page_by_page_and_is_noted(
     shop: AsgiClient,
 ) -> None:
-    before, owner, other = utc_now(), new_id(), new_id()
-    north, south = await filled(shop, owner, "north"), await filled(shop, other, "south")
+    before = utc_now()
+    owner = new_id()
+    other = new_id()
+    north = await filled(shop, owner, "north")
+    south = await filled(shop, other, "south")
     auditor = shop.as_("auditor", subject="auditor-1", facility="*")
     rows = await searched(auditor, person=owner)
     assert [
@@ -118,17 +126,18 @@ async def test_a_search_finds_by_person_actor_and_time_page_by_page_and_is_noted
     assert [row["rows"] for row in noted] == [2, 0]
 
 
-async def test_a_time_that_no_database_tells_is_refused(shop: AsgiClient) -> None:
+async def test_a_time_that_no_database_can_express_is_refused(shop: AsgiClient) -> None:
     auditor = shop.as_("auditor", facility="*")
     for name, moment in (("from", "0001-01-01T00:00+23:00"), ("to", "9999-12-31T23:59-23:00")):
         answer = await auditor.get("/v1/operations/shop/audit", params={name: moment})
         assert (answer.status_code, answer.json()["field"]) == (422, name)
 
 
-async def test_a_person_is_found_under_what_was_merged_and_in_what_was_the_persons(
+async def test_a_search_finds_merged_references_and_former_aggregates(
     shop: AsgiClient,
 ) -> None:
-    owner, old = new_id(), new_id()
+    owner = new_id()
+    old = new_id()
     jar = await filled(shop, old, "north")
     run: Runner[Any] = Runner(
         shop.app.state.life.engine, OperationContext(caller=system("shop"), correlation_id=new_id())
@@ -187,7 +196,8 @@ async def test_an_auditor_sees_the_rows_of_his_facilities_and_no_texts(shop: Asg
 
 
 async def test_an_auditor_reads_texts_for_a_reason_only_which_is_noted(shop: AsgiClient) -> None:
-    owner, auditor = new_id(), shop.as_("auditor", subject="auditor-2", facility="north")
+    owner = new_id()
+    auditor = shop.as_("auditor", subject="auditor-2", facility="north")
     await with_text(shop, owner, "north", "Budi Santoso")
     await with_text(shop, owner, "south", "Wati")
     for short in ("Budi", "", " " * 40, "x" * 501):
@@ -219,7 +229,7 @@ async def test_an_auditor_reads_texts_for_a_reason_only_which_is_noted(shop: Asg
 
 
 class Export:
-    """A ZIP as it came, what lies in it, and what its own verifier says of it, run where nothing of ours can be imported."""
+    """An exported ZIP, its content, and what its own verifier says, run without our code."""
 
     def __init__(self, place: Path, content: bytes) -> None:
         self._place = place
@@ -283,7 +293,7 @@ async def seal(client: AsgiClient) -> Mongo:
 
 
 async def with_text(client: AsgiClient, subject: str, facility: str, text: str) -> dict[str, Any]:
-    """A row in which a text stands, as an upgrade may have left it."""
+    """Insert a row that holds a text, as an upgrade may have left it."""
     row = {
         "_id": new_id(),
         "at": utc_now(),
@@ -308,10 +318,11 @@ async def exported(
     return Export(place, answer.content)
 
 
-async def test_an_export_gives_the_rows_that_the_search_shows_and_verifies_by_itself(
+async def test_an_export_gives_the_rows_of_the_search_and_verifies_alone(
     shop: AsgiClient, tmp_path: Path
 ) -> None:
-    owner, before = new_id(), utc_now()
+    owner = new_id()
+    before = utc_now()
     await filled(shop, owner, "north")
     await seal(shop)
     await filled(shop, new_id(), "north")
@@ -365,15 +376,13 @@ async def test_an_export_gives_the_rows_that_the_search_shows_and_verifies_by_it
     assert manifest["does_not_prove"]
 
 
-async def test_texts_stay_hidden_in_an_export_without_a_reason_and_no_hash_of_them_lets_anybody_try_words(
+async def test_an_export_without_a_reason_hides_texts_and_their_hashes(
     shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()
     await filled(shop, owner, "north")
-    north, south = (
-        await with_text(shop, owner, "north", "Budi"),
-        await with_text(shop, owner, "south", "Wati"),
-    )
+    north = await with_text(shop, owner, "north", "Budi")
+    south = await with_text(shop, owner, "south", "Wati")
     db = await seal(shop)
     plain = await db.find("audit", {"person": owner})
     export = await exported(shop.as_("auditor", facility="north"), tmp_path, None, person=owner)
@@ -406,7 +415,7 @@ async def test_texts_stay_hidden_in_an_export_without_a_reason_and_no_hash_of_th
     ), "two exports can be laid side by side"
 
 
-async def test_an_export_for_a_reason_holds_the_texts_of_the_auditors_own_rows_as_they_were_sealed(
+async def test_an_export_with_a_reason_holds_the_texts_as_they_were_sealed(
     shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()
@@ -478,7 +487,7 @@ async def test_whatever_is_done_to_an_export_is_named(shop: AsgiClient, tmp_path
     assert (code, "ditandatangani kunci lain / signed by another key" in told) == (1, True), told
 
 
-async def test_what_was_wrong_in_the_chain_when_it_was_exported_stands_in_the_export(
+async def test_an_export_names_what_was_wrong_in_the_chain_at_that_time(
     shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()
@@ -511,7 +520,7 @@ async def test_what_was_wrong_in_the_chain_when_it_was_exported_stands_in_the_ex
     assert "block missing" in what
 
 
-async def test_the_newest_block_cut_off_is_told_in_an_export_of_older_ones(
+async def test_the_newest_block_cut_off_is_named_in_an_export_of_older_ones(
     shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()
@@ -529,7 +538,7 @@ async def test_the_newest_block_cut_off_is_told_in_an_export_of_older_ones(
     assert export.part()["head"] == {"block": last["_id"], "digest": last["digest"]}
 
 
-async def test_an_export_needs_a_fit_reason_a_scope_and_a_question_that_makes_sense(
+async def test_an_export_needs_a_valid_reason_a_scope_and_a_valid_query(
     shop: AsgiClient, tmp_path: Path
 ) -> None:
     owner = new_id()
@@ -592,11 +601,12 @@ async def test_an_export_needs_a_fit_reason_a_scope_and_a_question_that_makes_se
     assert (await empty.checked())[0] == 0
 
 
-async def test_a_long_export_flows_in_pieces_and_one_that_is_broken_off_is_no_zip(
+async def test_a_long_export_is_streamed_and_an_aborted_one_is_no_zip(
     shop: AsgiClient,
 ) -> None:
     db: Mongo = shop.app.state.life.db
-    owner, at = new_id(), utc_now()
+    owner = new_id()
+    at = utc_now()
     for _ in range(6):
         await db.insert(
             "audit",
@@ -614,7 +624,8 @@ async def test_a_long_export_flows_in_pieces_and_one_that_is_broken_off_is_no_zi
             ],
         )
         await seal(shop)
-    found, pieces = await find_scope(db, {"subject": owner}), list[int]()
+    found = await find_scope(db, {"subject": owner})
+    pieces = list[int]()
     audit = ServiceAudit(service="shop", db=db, key=b"k" * 32, scope=found, has_hidden_texts=True)
     async for piece in write_export([audit], {}, Ed25519PrivateKey.generate()):
         pieces.append(len(piece))

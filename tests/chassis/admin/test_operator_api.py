@@ -1,4 +1,7 @@
-"""What an operator asks of a service over HTTP: parked sequences, lag, outbox, replay; on real MongoDB, with real Kafka and with the fake."""
+"""What an operator asks of a service over HTTP.
+
+Parked sequences, lag, outbox, replay; on real MongoDB, with real Kafka and with the fake.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from aiokafka import AIOKafkaProducer
 
 from chassis import telemetry
 from chassis.admin import operator_api, replay
-from chassis.admin.parked_event_admin import segment
+from chassis.admin.parked_event_admin import encode_segment
+from chassis.admin.projections import Projection
 from chassis.app.factory import create_app
 from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
@@ -27,6 +31,7 @@ from tests.chassis.sample_service import (
     HANDLERS,
     JarFilled,
     Note,
+    Notes,
     ShopSettings,
     TooFew,
     Transaction,
@@ -46,7 +51,7 @@ class FilledHeard(Inbound, type="shop.jar-filled.v1"):
 
 async def on_filled(event: FilledHeard, tx: Transaction) -> None:
     """What the shop itself remembers of its jars: a reader of its topic."""
-    if event.marbles == 1:  # what a note told, which these tests do not count
+    if event.marbles == 1:  # published by a note, which these tests do not count
         return
     if event.marbles == UNLUCKY:
         raise TooFew
@@ -56,14 +61,25 @@ async def on_filled(event: FilledHeard, tx: Transaction) -> None:
     tx.notes.save(note, replace(note, texts=(*note.texts, str(event.marbles))))
 
 
+# A note of an owner `own-...` is made of the shop's own events, any other of events from outside.
+NOTES = Projection(
+    name="notes",
+    store=Notes,
+    handlers={FilledHeard: on_filled},
+    own={"_id": {"$regex": "^own-"}},
+    recorded_at="recorded_at",
+)
+
+
 class Shop(Outside):
-    """The shop as its operator reaches it, and the outside that tells it things."""
+    """The shop as its operator reaches it, and the outside that sends it events."""
 
     def __init__(
         self, life: ServiceRuntime, send: Any, client: AsgiClient, fake: FakeKafka
     ) -> None:
         super().__init__(life, send)
-        self.client, self.fake = client, fake
+        self.client = client
+        self.fake = fake
         self.operator = client.as_("operator", subject="operator-1")
         self.officer = client.as_("officer", facility="room")
 
@@ -76,7 +92,7 @@ class Shop(Outside):
 
     async def waiting(self, key: str, count: int) -> str:
         marker = await eventually(lambda: self.db.find_one("parked", {"key": key, "count": count}))
-        return segment(marker["_id"])
+        return encode_segment(marker["_id"])
 
     async def measured_lag(self) -> dict[str, Any] | None:
         told = await self.get("/lag")
@@ -96,7 +112,10 @@ class Shop(Outside):
             ).status_code == 200
 
     async def sent(self, owner: str, count: int) -> None:
-        """Return when so many of this owner's events are marked as sent: a replay takes no others."""
+        """Return when that many of this owner's events are marked as sent.
+
+        A replay takes no others.
+        """
 
         async def marked() -> bool:
             return await self.db.count("outbox", {"key": owner, "sent": True}) == count
@@ -140,7 +159,8 @@ class Shop(Outside):
 async def opened(
     broker: str, driver: str, place: Path, mongo_url: str, kafka: str
 ) -> AsyncGenerator[Shop]:
-    keys, fake = Keys.make(place, ("gateway", "shop")), FakeKafka()
+    keys = Keys.make(place, ("gateway", "shop"))
+    fake = FakeKafka()
     settings = ShopSettings(
         **keys.settings(
             "shop",
@@ -164,7 +184,7 @@ async def opened(
             name="shop",
             settings=settings,
             transaction=Transaction,
-            routers=(router, operator_api.router("shop")),
+            routers=(router, operator_api.router("shop", [NOTES])),
             published=(JarFilled,),
             handlers=handlers,
         ),
@@ -205,7 +225,7 @@ async def shop(
 only_fake = pytest.mark.parametrize("shop", ["fake"], indirect=True)
 
 
-async def test_a_parked_sequence_says_in_words_what_failed_and_what_to_do_and_hides_what_could_be_a_name(
+async def test_a_parked_sequence_is_explained_in_words_and_redacted(
     shop: Shop,
 ) -> None:
     owner, sequence = await shop.stuck("poison of Budi Santoso", "b")
@@ -258,7 +278,7 @@ async def test_a_retry_that_fails_changes_nothing_and_says_so(shop: Shop) -> Non
     assert (await shop.post(f"/parked/{sequence}/retry", expect=428))["code"] == "version_required"
 
 
-async def test_after_a_discard_with_a_reason_the_rest_takes_effect_once_in_order_and_the_key_flows_again(
+async def test_after_a_discard_the_rest_takes_effect_once_in_order(
     shop: Shop,
 ) -> None:
     owner, sequence = await shop.stuck("poison", "a", "b")
@@ -278,7 +298,8 @@ async def test_after_a_discard_with_a_reason_the_rest_takes_effect_once_in_order
     [row] = await shop.audited("parked.discarded", bad["id"])
     assert row["reason"] == "salah kirim"
 
-    version, key = await shop.version(sequence), new_id()
+    version = await shop.version(sequence)
+    key = new_id()
     done = await shop.post(f"{path}/retry", if_match=version, idempotency_key=key)
     again = await shop.post(f"{path}/retry", if_match=version, idempotency_key=key)
     assert (done["took_effect"], done["count"], done["version"]) == (2, 0, 0)
@@ -293,7 +314,7 @@ async def test_after_a_discard_with_a_reason_the_rest_takes_effect_once_in_order
     ] == "parked_unknown"
 
 
-async def test_a_dry_run_tells_what_would_be_and_leaves_everything_as_it_was(shop: Shop) -> None:
+async def test_a_dry_run_shows_the_result_and_changes_nothing(shop: Shop) -> None:
     owner, sequence = await shop.stuck("poison", "a", "b")
     path = f"/parked/{sequence}"
     before = await shop.get(path)
@@ -316,7 +337,7 @@ async def test_a_dry_run_tells_what_would_be_and_leaves_everything_as_it_was(sho
     assert (await shop.post(f"{path}/retry", if_match=f'"{after["version"]}"'))["took_effect"] == 2
 
 
-async def test_a_long_sequence_is_retried_in_parts_and_each_tells_whether_to_go_on(
+async def test_a_long_sequence_is_retried_in_parts_that_say_if_more_follows(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner, sequence = await shop.stuck("poison", "a", "b")
@@ -360,8 +381,8 @@ async def test_a_record_without_an_id_is_named_by_its_place_and_can_be_discarded
     await shop.heard(owner, "flows")
 
 
-@pytest.mark.parametrize("sequence", [segment("outside.events/nobody"), "_", "%C3%A9"])
-async def test_a_sequence_that_does_not_wait_is_404_to_see_to_retry_and_to_discard(
+@pytest.mark.parametrize("sequence", [encode_segment("outside.events/nobody"), "_", "%C3%A9"])
+async def test_an_unknown_sequence_is_404_to_show_retry_and_discard(
     shop: Shop, sequence: str
 ) -> None:
     assert (await shop.operator.get(f"{ROOT}/parked/{sequence}")).status_code == 404
@@ -374,13 +395,12 @@ async def test_a_sequence_that_does_not_wait_is_404_to_see_to_retry_and_to_disca
 
 
 async def test_no_route_of_operations_is_open_without_a_token_or_a_permission(shop: Shop) -> None:
-    walked = [
-        (method, route.path.format(sequence="x"))
-        for route in routes(shop.client.app)
-        if route.path.startswith(ROOT)
-        for method in route.methods or ()
-    ]
-    assert len(walked) == 9
+    walked: list[tuple[str, str]] = []
+    for route in routes(shop.client.app):
+        if route.path.startswith(ROOT):
+            path = route.path.format(sequence="x", projection="x")
+            walked += [(method, path) for method in route.methods or ()]
+    assert len(walked) == 10
     nobody = shop.client.as_("officer", permissions=())
     for method, path in walked:
         assert (await nobody.request(method, path, token="")).status_code == 401, path
@@ -389,7 +409,7 @@ async def test_no_route_of_operations_is_open_without_a_token_or_a_permission(sh
         ).status_code == 403, path
 
 
-async def test_the_lag_tells_each_partition_where_this_reader_stands(shop: Shop) -> None:
+async def test_the_lag_shows_the_position_in_each_partition(shop: Shop) -> None:
     owner = await shop.admitted()
     await shop.heard(owner)
     told = await eventually(shop.measured_lag)
@@ -408,10 +428,11 @@ async def test_the_lag_tells_each_partition_where_this_reader_stands(shop: Shop)
     assert told["behind"] == sum(one["behind"] for one in told["partitions"])
 
 
-async def test_a_replay_publishes_archived_events_again_and_readers_take_only_what_is_new_to_them(
+async def test_readers_of_a_replay_apply_only_what_is_new_to_them(
     shop: Shop,
 ) -> None:
-    owner, began = new_id(), utc_now()
+    owner = new_id()
+    began = utc_now()
     await shop.filled(owner, 2, 3)
     await shop.heard(owner, "2", "3")
     await shop.sent(owner, 2)
@@ -451,7 +472,8 @@ async def test_a_replay_publishes_archived_events_again_and_readers_take_only_wh
 async def test_a_replay_goes_on_page_by_page_in_the_order_of_the_key(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner, began = new_id(), utc_now()
+    owner = new_id()
+    began = utc_now()
     await shop.filled(owner, 2, 3, 2, 3)
     await shop.heard(owner, "2", "3", "2", "3")
     await shop.sent(owner, 4)
@@ -473,7 +495,8 @@ async def test_a_replay_goes_on_page_by_page_in_the_order_of_the_key(
 
 
 async def test_a_replay_leaves_a_parked_event_parked(shop: Shop) -> None:
-    owner, began = new_id(), utc_now()
+    owner = new_id()
+    began = utc_now()
     await shop.filled(owner, UNLUCKY, 2)
     sequence = await shop.waiting(owner, 2)
     await shop.sent(owner, 2)
@@ -499,17 +522,18 @@ async def test_a_replay_reaches_no_further_back_than_readers_remember(shop: Shop
     ] == 0
 
 
-async def test_whoever_looks_into_a_topic_is_noted(shop: Shop) -> None:
+async def test_following_a_topic_is_audited(shop: Shop) -> None:
     told = await shop.get("/topic")
     assert told == {"topic": shop.life.relay.topic}
     assert await shop.audited("events.followed", told["topic"])
 
 
 @only_fake
-async def test_while_the_broker_is_away_the_outbox_shows_what_waits_page_by_page_and_a_replay_is_refused(
+async def test_without_a_broker_the_outbox_is_listed_and_a_replay_refused(
     shop: Shop,
 ) -> None:
-    owner, began = new_id(), utc_now()
+    owner = new_id()
+    began = utc_now()
     await shop.filled(owner, 2)
     await eventually(lambda: all_sent(shop))
     shop.fake.away = True
@@ -535,7 +559,7 @@ async def all_sent(shop: Shop) -> bool:
 
 
 @only_fake
-async def test_a_key_that_the_broker_refused_is_shown_as_parked_and_a_retry_sends_it(
+async def test_a_blocked_key_is_shown_as_parked_and_a_retry_sends_it(
     shop: Shop,
 ) -> None:
     owner = new_id()

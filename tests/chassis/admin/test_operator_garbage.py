@@ -1,4 +1,7 @@
-"""What an operator asks by mistake over HTTP: garbage, times that are none, letters that do not wait. Refused in words, and nothing is changed."""
+"""What an operator asks by mistake over HTTP.
+
+Garbage, times that are none, letters that do not wait. Refused in words, and nothing is changed.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chassis.admin.parked_event_admin import segment
+from chassis.admin.parked_event_admin import encode_segment
 from chassis.ids import utc_now
 from tests.chassis.admin.test_operator_api import ROOT, Shop, opened
 
@@ -21,7 +24,7 @@ async def shop(
         yield one
 
 
-async def test_a_letter_behind_the_first_can_be_given_up_and_one_that_does_not_wait_cannot(
+async def test_only_a_parked_event_can_be_discarded_also_behind_the_first(
     shop: Shop,
 ) -> None:
     owner, sequence = await shop.stuck("poison", "a", "b")
@@ -79,7 +82,7 @@ async def test_a_replay_of_no_time_is_refused_and_not_taken_for_one_of_nothing(
     assert refused["detail"].startswith("Waktunya kosong")
 
 
-async def test_a_cursor_that_is_none_of_ours_is_400(shop: Shop) -> None:
+async def test_a_foreign_cursor_is_400(shop: Shop) -> None:
     for path in ("/parked?cursor=%C3%A9", "/outbox?cursor=x"):
         answer = await shop.operator.get(ROOT + path)
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
@@ -96,7 +99,7 @@ GARBAGE: list[tuple[str, str, Told, int]] = [
     ("GET", "/outbox?cursor=%00%F0%9F%98%80", None, 400),
     ("GET", "/parked/%00", None, 404),
     ("GET", "/parked/..%2Flag", None, 404),
-    ("GET", f"/parked/{segment('a/kunci/é%2F?#')}", None, 404),
+    ("GET", f"/parked/{encode_segment('a/kunci/é%2F?#')}", None, 404),
     ("POST", "/parked/x/retry", {"if-match": '"a"'}, 400),
     ("POST", "/parked/x/retry", {"if-match": '"' + "9" * 4_000 + '"'}, 404),
     ("POST", "/parked/x/retry?dry_run=perhaps", {"if-match": '"1"'}, 422),

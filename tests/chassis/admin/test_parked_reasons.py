@@ -1,4 +1,7 @@
-"""An operator reads why an event is parked: every reason has its words, and no fault looks like another."""
+"""An operator reads why an event is parked.
+
+Every reason has its words, and no fault looks like another.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ RULES = sample_service.JarFull.code
         (failure_reason(DocumentRefused("jars: [121]")), "Basis data menolak"),
         (
             failure_reason(EventTooLarge("shop.jar-filled.v1")),
-            "Layanan gagal memprosesnya (TooBigAnEvent)",
+            "Layanan gagal memprosesnya (EventTooLarge)",
         ),
         ("header missing: ce_id", "Kepala (header)"),
         (
@@ -54,7 +57,10 @@ def test_each_reason_has_its_words(reason: str, what: str) -> None:
 
 
 def test_every_reason_that_the_code_gives_has_words_of_its_own() -> None:
-    """An operator who is told that a header is broken discards the event: no other fault may look so."""
+    """An operator who reads that a header is broken discards the event.
+
+    No other fault may look so.
+    """
     literal = re.compile(
         r'Unreadable\(\s*f?"([^"{]+)|^(?:NOT_UTF8|UNKNOWN_SUBJECT) = "([^"\n]+)"$', re.MULTILINE
     )

@@ -1,4 +1,4 @@
-"""What a parser of foreign files may do at its worst: the child's work in the tests of `chassis.files.sandbox`. Not here: any test."""
+"""Parsers that misbehave in the sandbox. Not here: any test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def turned(text: str, data: bytes) -> list[Any]:
-    """What a good parser does."""
+    """Parse as a good parser does."""
     return [text[::-1], len(data)]
 
 
@@ -20,24 +20,24 @@ def greedy() -> int:
 
 
 def endless() -> None:
-    """Work for ever."""
+    """Work without end."""
     while True:
         pass
 
 
 def idle() -> None:
-    """Wait for ever, which costs no processor time."""
+    """Wait without end, which costs no processor time."""
     signal.pause()
 
 
 def crash() -> None:
-    """Die as a parser in C does."""
+    """End by a signal, as a parser in C may."""
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def broken(said: str) -> None:
+def broken(message: str) -> None:
     """Raise."""
-    raise ValueError(said)
+    raise ValueError(message)
 
 
 def chatty(mebibytes: int) -> str:
@@ -46,7 +46,7 @@ def chatty(mebibytes: int) -> str:
 
 
 def phone() -> None:
-    """Reach for the network."""
+    """Open a socket."""
     socket.socket()
 
 
@@ -56,5 +56,5 @@ def keep(path: str) -> None:
 
 
 def environment() -> list[str]:
-    """The names it sees in the environment."""
+    """Return the names of the environment's variables."""
     return sorted(os.environ)

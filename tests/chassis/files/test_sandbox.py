@@ -1,4 +1,4 @@
-"""What comes from outside is parsed by a child within limits: whatever it does, the answer is 422 and the service goes on."""
+"""A child parses a foreign file within limits; whatever it does, the answer is 422."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ async def test_the_child_gives_what_the_function_gives() -> None:
         ("nothing_of_this_name", (), SandboxLimits()),
     ],
 )
-async def test_one_that_takes_too_much_or_dies_is_an_unreadable_file_that_tells_nothing_of_it(
+async def test_a_child_that_exceeds_a_limit_or_dies_is_an_unreadable_file(
     function: str, arguments: tuple[Any, ...], limits: SandboxLimits
 ) -> None:
-    with pytest.raises(FileUnreadable) as told:
+    with pytest.raises(FileUnreadable) as caught:
         await call(HOSTILE, function, *arguments, limits=limits)
-    assert (told.value.status, told.value.code) == (422, "unreadable")
-    assert "Siti" not in f"{told.value!r} {told.value.__cause__!r}"
+    assert (caught.value.status, caught.value.code) == (422, "unreadable")
+    assert "Siti" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
-async def test_one_that_waits_for_ever_is_ended_at_the_limit_of_wall_time() -> None:
+async def test_a_child_that_waits_is_ended_at_the_limit_of_wall_time() -> None:
     began = time.monotonic()
     with pytest.raises(FileUnreadable):
         await call(HOSTILE, "idle", limits=SandboxLimits(seconds=1))

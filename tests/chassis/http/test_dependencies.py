@@ -73,11 +73,12 @@ async def test_a_refused_command_leaves_nothing(shop: AsgiClient) -> None:
     assert await shop.app.state.life.db.find("outbox", {"aggregate_id": jar_id}) == []
 
 
-async def test_twenty_parallel_repeats_of_one_key_take_effect_once_and_answer_alike(
+async def test_twenty_parallel_requests_of_one_key_take_effect_once(
     shop: AsgiClient,
 ) -> None:
     jar_id = await make(shop)
-    path, headers = f"/v1/jars/{jar_id}/fillings", {"idempotency-key": new_id()}
+    path = f"/v1/jars/{jar_id}/fillings"
+    headers = {"idempotency-key": new_id()}
     answers = await asyncio.gather(
         *(shop.post(path, json={"marbles": 2}, headers=headers) for _ in range(20))
     )
@@ -90,7 +91,8 @@ async def test_twenty_parallel_repeats_of_one_key_take_effect_once_and_answer_al
 
 async def test_a_failed_command_is_not_remembered_under_its_key(shop: AsgiClient) -> None:
     jar_id = await make(shop)
-    path, headers = f"/v1/jars/{jar_id}/fillings", {"idempotency-key": new_id()}
+    path = f"/v1/jars/{jar_id}/fillings"
+    headers = {"idempotency-key": new_id()}
     assert (await shop.post(path, json={"marbles": 0}, headers=headers)).status_code == 422
     assert (await shop.post(path, json={"marbles": 1}, headers=headers)).status_code == 200
 
@@ -118,15 +120,11 @@ async def test_if_match_of_another_version_is_412_and_of_this_one_is_taken(
 
 async def test_other_rooms_are_as_unknown_as_what_does_not_exist(shop: AsgiClient) -> None:
     jar_id = await make(shop)
-    stranger, nobody, all_seeing = (
-        shop.as_("keeper", facility="south"),
-        shop.as_("keeper"),
-        shop.as_("keeper", facility="*"),
-    )
-    foreign, unknown = (
-        await stranger.get(f"/v1/jars/{jar_id}"),
-        await stranger.get(f"/v1/jars/{new_id()}"),
-    )
+    stranger = shop.as_("keeper", facility="south")
+    nobody = shop.as_("keeper")
+    all_seeing = shop.as_("keeper", facility="*")
+    foreign = await stranger.get(f"/v1/jars/{jar_id}")
+    unknown = await stranger.get(f"/v1/jars/{new_id()}")
     assert (foreign.status_code, unknown.status_code) == (404, 404)
     assert {**foreign.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
     assert (
@@ -141,7 +139,7 @@ async def test_other_rooms_are_as_unknown_as_what_does_not_exist(shop: AsgiClien
     ).status_code == 404
 
 
-async def test_no_token_is_401_no_permission_403_and_internal_routes_take_only_their_askers(
+async def test_missing_tokens_permissions_and_purposes_are_refused(
     shop: AsgiClient,
 ) -> None:
     jar_id = await make(shop)

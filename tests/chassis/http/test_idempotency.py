@@ -7,7 +7,7 @@ from tests.chassis.harness import added, runner
 from tests.chassis.sample_service import Jar, fill_jar
 
 
-async def test_the_second_transaction_of_a_request_is_not_taken_for_a_repeat_of_its_first(
+async def test_the_second_transaction_of_a_request_is_no_repeat_of_its_first(
     db: Mongo,
 ) -> None:
     jar = await runner(db)(lambda tx: added(tx, Jar(id=new_id(), owner_ref="x", room="north")))

@@ -1,4 +1,7 @@
-"""Internal tokens: what is not exactly meant for this service, this question and this moment is refused, and so is what a peer refuses."""
+"""Internal tokens and the client of internal queries.
+
+A token of another issuer, audience, query or time is refused.
+"""
 
 from __future__ import annotations
 
@@ -124,10 +127,8 @@ def test_a_token_with_one_fault_names_no_caller(keys: Keys, name: str) -> None:
 
 
 async def test_a_token_that_was_believed_is_refused_once_it_has_expired(keys: Keys) -> None:
-    verifier, token = (
-        InternalTokenVerifier("shop", keys.directory),
-        signed(keys, CALLER, issuer="gateway", lasts=2),
-    )
+    verifier = InternalTokenVerifier("shop", keys.directory)
+    token = signed(keys, CALLER, issuer="gateway", lasts=2)
     assert verifier.caller(token).subject == "tester"
 
     async def refused() -> bool:
@@ -178,12 +179,10 @@ class Answers:
     """A peer that checks what it is asked as every service does, and then answers as told."""
 
     def __init__(self, keys: Keys) -> None:
-        self.verifier, self.asked, self.status, self.failing = (
-            InternalTokenVerifier("shop", keys.directory),
-            list[str](),
-            200,
-            0,
-        )
+        self.verifier = InternalTokenVerifier("shop", keys.directory)
+        self.asked = list[str]()
+        self.status = 200
+        self.failing = 0
 
     async def answer(self, request: web.Request) -> web.Response:
         try:
@@ -205,7 +204,8 @@ class Answers:
 
 @pytest.fixture
 async def answers(keys: Keys) -> AsyncIterator[tuple[Answers, str]]:
-    peer, app = Answers(keys), web.Application()
+    peer = Answers(keys)
+    app = web.Application()
     app.router.add_route("*", "/{tail:.*}", peer.answer)
     server = TestServer(app)
     await server.start_server()
@@ -222,7 +222,7 @@ async def peer(keys: Keys, answers: tuple[Answers, str]) -> AsyncIterator[Servic
     await one.close()
 
 
-async def test_a_question_comes_with_a_token_for_it_alone_and_its_answer_is_given(
+async def test_a_query_carries_a_token_for_this_query_only(
     peer: ServiceClient, answers: tuple[Answers, str]
 ) -> None:
     assert await peer.request(
@@ -235,7 +235,7 @@ async def test_a_question_comes_with_a_token_for_it_alone_and_its_answer_is_give
 
 
 @pytest.mark.scenario("T16/lookup-retried")
-async def test_a_peer_that_stumbles_is_asked_again_and_one_that_does_not_recover_is_away(
+async def test_a_failing_service_is_asked_again_and_then_unavailable(
     peer: ServiceClient, answers: tuple[Answers, str]
 ) -> None:
     answers[0].failing = 2

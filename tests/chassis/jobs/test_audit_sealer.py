@@ -1,4 +1,7 @@
-"""The audit's chain: whatever is done to its rows and blocks behind its back is found and named."""
+"""The audit's chain.
+
+Whatever is done to its rows and blocks behind its back is found and named.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,7 @@ async def test_reordered_blocks_are_named(chain: Chain) -> None:
     }
 
 
-async def test_the_newest_rows_cut_off_with_their_blocks_are_known_by_their_anchors(
+async def test_the_newest_blocks_cut_off_are_found_by_their_anchors(
     chain: Chain,
 ) -> None:
     await chain.db.delete("seals", {"_id": {"$gte": 2}})

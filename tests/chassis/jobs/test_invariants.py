@@ -1,4 +1,7 @@
-"""What must always be true of the stored events is looked for: each invariant is broken here by hand, in MongoDB, and named; what is right is never named."""
+"""What must always be true of the stored events is looked for.
+
+Each invariant is broken here by hand, in MongoDB, and named; what is right is never named.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +36,13 @@ class Watch:
     """The shop's stored events, and the job that looks at them turn by turn. Nothing else runs."""
 
     def __init__(self, db: Mongo) -> None:
-        self.db, self.engine = db, TransactionManager(db, Transaction)
+        self.db = db
+        self.engine = TransactionManager(db, Transaction)
         self.inbox: Inbox[Transaction] = Inbox(
             "shop", HANDLERS | {"outside.events": {**HANDLERS["outside.events"], Asked: on_asked}}
         )
-        self.job, self.sequence = Invariants(), 0
+        self.job = Invariants()
+        self.sequence = 0
 
     def run(self) -> Runner[Transaction]:
         return Runner(self.engine, OperationContext(caller=system("shop"), correlation_id=new_id()))
@@ -94,13 +99,14 @@ def gauges() -> dict[str, float]:
 
 @pytest.fixture
 async def watch(db: Mongo) -> Watch:
-    """Two owners' jars filled three times each, a poison event parked with one behind it, and an early fact."""
+    """Two jars filled three times each, a parked sequence of two, and an early event."""
     here = Watch(db)
     for owner in (new_id(), new_id()):
         jar = await here.run()(partial(make_jar, Jar(id=new_id(), owner_ref=owner, room="north")))
         for _ in range(3):
             await here.run()(partial(fill_jar, jar.id, 1))
-    key, other = new_id(), new_id()
+    key = new_id()
+    other = new_id()
     poison = [("asked", key, {"owner_ref": key, "what": what}) for what in ("refuse", "behind")]
     await here.hear(*poison, ("note-told", other, {"owner_ref": other, "text": "early"}))
     await AuditSealer("shop", b"key")(here.run())
@@ -219,7 +225,7 @@ async def test_what_is_broken_by_hand_is_named_in_every_look(
         assert await watch.look() == {invariant: broken if isinstance(broken, list) else [broken]}
 
 
-async def test_a_fact_whose_subject_is_here_is_named_when_it_still_waits_ten_minutes_later(
+async def test_an_early_event_with_a_known_subject_is_named_after_ten_minutes(
     watch: Watch,
 ) -> None:
     fact = await first(watch, "early")
@@ -252,7 +258,7 @@ async def test_what_waits_behind_a_stopped_key_is_not_late(watch: Watch) -> None
     assert await watch.look() == {}
 
 
-async def test_a_walk_goes_on_page_by_page_and_comes_back_to_what_it_found_until_it_is_mended(
+async def test_a_scan_pages_on_and_checks_violations_until_they_are_repaired(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invariants, "PAGE", 1)
@@ -273,7 +279,7 @@ async def test_a_key_of_many_rows_is_whole_though_only_its_newest_are_looked_at(
     assert await watch.look() == {"key_counters_match_rows": [key]}
 
 
-async def test_a_service_looks_as_soon_as_it_runs_and_its_status_names_what_is_broken(
+async def test_a_service_checks_at_its_start_and_its_status_names_violations(
     scene: Harness,
 ) -> None:
     life = scene.life

@@ -1,4 +1,4 @@
-"""Figures are shown while they are fresh, and connections to MongoDB are counted as they are."""
+"""Gauges are shown while they are fresh; connections to MongoDB are counted."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def test_what_is_no_longer_measured_is_no_longer_shown() -> None:
     assert registry.get_sample_value("shop_list_age_seconds", {"facility": "LP-DUA"}) == 5.0
 
 
-def test_a_figure_has_at_most_as_many_series_as_it_may_and_keeps_the_largest(
+def test_a_gauge_keeps_the_largest_series_up_to_its_maximum(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scheduled_gauges, "MOST", 2)
+    monkeypatch.setattr(scheduled_gauges, "MAX_SERIES", 2)
     registry = CollectorRegistry()
     ScheduledGauge(
         "shop_list_age_seconds", "Age of a list", "facility", registry=registry
@@ -59,7 +59,8 @@ async def test_connections_are_counted_while_they_are_open_in_use_and_wanted(
     client = Mongo(mongo_url, "admin", "pymongo")
     try:
         await client.ping()
-        most, asked = before, [asyncio.create_task(client.db.command("ping")) for _ in range(100)]
+        most = before
+        asked = [asyncio.create_task(client.db.command("ping")) for _ in range(100)]
         while (await asyncio.wait(asked, timeout=0.0005))[1]:
             most = tuple(map(max, most, seen()))
         opened, used, waited = (now - then for now, then in zip(most, before, strict=True))

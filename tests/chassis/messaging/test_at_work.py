@@ -1,4 +1,7 @@
-"""Relay, consumer, leases and gauges at work: what a refused row stops, what goes back down, who leaves when two are one."""
+"""Relay, consumer, leases and gauges at work.
+
+What a refused row stops, what goes back down, who leaves when two are one.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +45,11 @@ async def _added(tx: Transaction, jar: Jar) -> Jar:
     return tx.jars.add(jar)
 
 
-async def test_a_row_that_the_broker_refuses_stops_its_key_alone_until_an_operator_lets_it_go_on_in_order(
+async def test_a_refused_row_blocks_only_its_key_until_an_operator_retries(
     scene: Harness,
 ) -> None:
-    stuck, free = new_id(), new_id()
+    stuck = new_id()
+    free = new_id()
     scene.fake.refuses = lambda value: stuck.encode() in value
     await jar_of(scene, stuck, 1, 2)
     await jar_of(scene, free, 3, 4)
@@ -87,7 +91,7 @@ async def test_a_row_that_the_broker_refuses_stops_its_key_alone_until_an_operat
     ] == [b"1", b"2"]
 
 
-async def test_the_first_batch_of_a_partition_that_is_lost_on_the_way_is_read_again(
+async def test_a_lost_first_fetch_of_a_partition_is_read_again(
     scene: Harness,
 ) -> None:
     owner = new_id()
@@ -99,10 +103,11 @@ async def test_the_first_batch_of_a_partition_that_is_lost_on_the_way_is_read_ag
     await scene.becomes(lambda: scene.texts(owner), ["first", "second"])
 
 
-async def test_a_batch_that_is_lost_on_the_way_again_and_again_is_read_until_it_comes(
+async def test_a_fetch_that_is_lost_repeatedly_is_read_until_it_comes(
     scene: Harness,
 ) -> None:
-    owner, fake = new_id(), scene.fake
+    owner = new_id()
+    fake = scene.fake
     fake.losing = [
         True,
         False,
@@ -122,7 +127,7 @@ async def test_a_batch_that_is_lost_on_the_way_again_and_again_is_read_until_it_
 
 
 @pytest.mark.parametrize("hole", ["forgotten before it was read", "in the middle"])
-async def test_what_the_broker_has_lost_is_told_and_what_follows_takes_effect(
+async def test_lost_records_are_logged_and_later_ones_take_effect(
     scene: Harness, monkeypatch: pytest.MonkeyPatch, hole: str
 ) -> None:
     monkeypatch.setattr(consumer, "STALL_SECONDS", 0.2)
@@ -144,7 +149,7 @@ async def test_what_the_broker_has_lost_is_told_and_what_follows_takes_effect(
     ] == [(1, 2)]
 
 
-async def test_what_the_broker_has_lost_at_the_end_of_a_partition_is_told_and_not_waited_for(
+async def test_records_lost_at_the_end_of_a_partition_are_logged_and_skipped(
     scene: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer, "STALL_SECONDS", 0.3)
@@ -178,7 +183,7 @@ def shown(gauge: Any) -> float:
     return sum(sample.value for family in gauge.collect() for sample in family.samples)
 
 
-async def test_what_waits_in_the_outbox_is_shown_and_shown_no_longer_once_it_is_sent(
+async def test_the_outbox_gauges_show_rows_until_they_are_sent(
     scene: Harness,
 ) -> None:
     scene.fake.away = True
@@ -197,10 +202,11 @@ async def test_what_waits_in_the_outbox_is_shown_and_shown_no_longer_once_it_is_
     await eventually(waits_no_longer, seconds=3 * LOOK_SECONDS + 6)
 
 
-async def test_parked_and_early_events_are_shown_and_shown_no_longer_once_they_are_settled(
+async def test_the_gauges_show_parked_and_early_events_until_they_are_settled(
     scene: Harness,
 ) -> None:
-    key, subject = new_id(), new_id()
+    key = new_id()
+    subject = new_id()
     bad = await scene.tell("asked", key, owner_ref=key, what="refuse")
     await scene.tell("asked", key, owner_ref=key, what="plain")
     early = await scene.tell("note-told", new_id(), owner_ref=subject, text="early")
@@ -224,7 +230,7 @@ async def test_parked_and_early_events_are_shown_and_shown_no_longer_once_they_a
     ] == [0, 0, 0, 0]
 
 
-async def test_the_lag_of_a_partition_goes_down_when_it_is_read_and_to_nothing_when_it_is_taken_away(
+async def test_the_lag_falls_with_reading_and_is_zero_after_a_revocation(
     scene: Harness,
 ) -> None:
     topic = scene.life.inbox.topics[0]
@@ -273,10 +279,11 @@ def lives(
     service = Service(
         name="shop", settings=settings, transaction=Transaction, routers=(), published=(JarFilled,)
     )
-    monkeypatch.setattr("chassis.app.lifespan.IDENTITY_SECONDS", 0.3)
+    monkeypatch.setattr("chassis.app.lifespan.REPLICA_LEASE_RENEWAL_SECONDS", 0.3)
+    monkeypatch.setattr("chassis.app.lifespan.REPLICA_LEASE_SECONDS", 1.2)
     made = [ServiceRuntime(service), ServiceRuntime(service)]
     for life, process in zip(made, ("1", "2"), strict=True):
-        life._identity.process = process  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - one interpreter plays both
+        life._replica_lease.process = process  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - one interpreter plays both
     return made
 
 
@@ -301,7 +308,8 @@ async def test_of_two_processes_with_one_replica_id_the_older_ends_and_says_why(
 
 
 async def test_a_relay_and_a_job_that_end_give_their_leases_back_at_once(db: Mongo) -> None:
-    fake, worked = FakeKafka(), asyncio.Event()
+    fake = FakeKafka()
+    worked = asyncio.Event()
 
     async def work(_run: Runner[Any]) -> bool:
         worked.set()

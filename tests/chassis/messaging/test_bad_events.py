@@ -1,4 +1,8 @@
-"""Bad events through the whole consumer on a real broker: each is parked with its reason, or ignored and counted; every record is accounted for and no partition stands still."""
+"""Bad events through the whole consumer on a real broker.
+
+Each is parked with its reason, or ignored and counted; every record is accounted for, and no
+partition stops.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,8 @@ from tests.chassis.harness import Asked, on_asked
 from tests.chassis.sample_service import HANDLERS, ShopSettings, Transaction
 from tests.fakes import Keys, eventually, running
 
-KIND, BIG = "outside.note-told.v1", 1_000_000
+KIND = "outside.note-told.v1"
+BIG = 1_000_000
 NEEDED = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_sequence")
 METRICS = {
     "applied": telemetry.EVENTS_APPLIED,
@@ -39,7 +44,10 @@ class Street:
     """What comes in from outside, good and bad, and what became of it."""
 
     def __init__(self, life: ServiceRuntime, producer: Any) -> None:
-        self.life, self.db, self.producer, self.sent = life, life.db, producer, 0
+        self.life = life
+        self.db = life.db
+        self.producer = producer
+        self.sent = 0
         self.topic = life.inbox.topics[0]
         self.before = self._counted()
 
@@ -69,7 +77,7 @@ class Street:
         time: datetime | None = None,
         **headers: bytes | None,
     ) -> str:
-        """One record whose envelope is right but for what is told otherwise."""
+        """Send a record whose envelope is right except for these arguments."""
         envelope = Envelope(
             id=id_ or new_id(),
             type=kind,
@@ -99,13 +107,14 @@ class Street:
         )
 
     async def accounted(self) -> dict[str, float]:
-        """What became of the records, once each of them is accounted for; the positions stand behind the last."""
+        """What became of the records, once each of them is accounted for.
+
+        The positions stand behind the last.
+        """
 
         async def all_of_them() -> bool:
-            counted, stand = (
-                self.counted(),
-                sum(row["next"] for row in await self.db.find("offsets", {})),
-            )
+            counted = self.counted()
+            stand = sum(row["next"] for row in await self.db.find("offsets", {}))
             return (
                 sum(counted.values()) == self.sent
                 and self.sent - counted["ignored"] <= stand <= self.sent
@@ -165,7 +174,7 @@ async def street(
 
 @pytest.mark.scenario("T16/parked")
 @pytest.mark.scenario("T16/ignored")
-async def test_every_kind_of_bad_record_is_parked_for_its_own_reason_and_what_follows_in_its_partition_flows(
+async def test_each_kind_of_bad_record_is_parked_for_its_own_reason(
     street: Street,
 ) -> None:
     async def bad(reason: str, value: bytes | None = b"{}", **how: Any) -> None:
@@ -223,7 +232,7 @@ async def test_every_kind_of_bad_record_is_parked_for_its_own_reason_and_what_fo
         assert await street.texts(owner) == ["flows"]
 
 
-async def test_a_body_of_a_megabyte_and_a_clock_that_runs_late_or_early_take_effect_like_any_other(
+async def test_a_body_of_a_megabyte_and_a_wrong_clock_take_effect(
     street: Street,
 ) -> None:
     owner = await street.owner()
@@ -234,7 +243,7 @@ async def test_a_body_of_a_megabyte_and_a_clock_that_runs_late_or_early_take_eff
     assert [text[:7] for text in await street.texts(owner)] == ["x" * 7, "old", "to come"]
 
 
-async def test_a_megabyte_that_cannot_be_read_is_parked_and_shown_without_its_words(
+async def test_an_unreadable_megabyte_is_parked_and_shown_without_its_texts(
     street: Street,
 ) -> None:
     owner = await street.owner()
@@ -245,7 +254,7 @@ async def test_a_megabyte_that_cannot_be_read_is_parked_and_shown_without_its_wo
     assert await street.reasons() == {"the body is not JSON": 1, BEHIND: 1}
 
 
-async def test_with_one_in_a_hundred_handlers_raising_every_event_is_accounted_for_and_keys_keep_their_order(
+async def test_with_failing_handlers_each_event_is_counted_and_keys_keep_order(
     street: Street,
 ) -> None:
     owners = [await street.owner() for _ in range(40)]

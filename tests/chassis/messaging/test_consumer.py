@@ -1,4 +1,7 @@
-"""How what a poll gave is dealt out to lanes: nothing left out or twice, a partition in one hand at a time. Pure, generated."""
+"""How polled records are distributed to parallel transactions (generated cases).
+
+None is left out or taken twice, and a partition is in one transaction at a time.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ QUEUES = st.dictionaries(
 
 
 @given(queues=QUEUES, lanes=LANES, most=st.integers(1, 7))
-def test_lanes_take_everything_once_in_each_partitions_order_and_no_partition_is_in_two_of_them(
+def test_batches_take_each_record_once_and_a_partition_is_in_one_only(
     queues: dict[int, list[int]], lanes: list[int], most: int
 ) -> None:
     told = {
@@ -31,10 +34,8 @@ def test_lanes_take_everything_once_in_each_partitions_order_and_no_partition_is
         ]
         for number, sizes in queues.items()
     }
-    waiting, taken = (
-        {number: list(records) for number, records in told.items()},
-        dict[int, list[Record]](),
-    )
+    waiting = {number: list(records) for number, records in told.items()}
+    taken = dict[int, list[Record]]()
     hands: dict[int, dict[int, list[Record]]] = {}
     for lane in [*lanes, *[0, 1, 2] * sum(map(len, told.values()))]:
         waiting |= hands.pop(lane, {})

@@ -1,4 +1,8 @@
-"""What is lost beside the facts heals: the change stream, a position, the end of a topic, the memory of what was done. Each alone; real MongoDB."""
+"""What is lost beside the facts heals.
+
+The change stream, a position, the end of a topic, the memory of what was done. Each alone; real
+MongoDB.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,8 @@ class Deaf(Mongo):
 async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(
     db: Mongo, mongo_url: str
 ) -> None:
-    deaf, fake = Deaf(mongo_url, db.name), FakeKafka()
+    deaf = Deaf(mongo_url, db.name)
+    fake = FakeKafka()
     relay = OutboxRelay(deaf, "shop", "0", fake.producer)
 
     async def told() -> bool:
@@ -63,7 +68,7 @@ async def heard(scene: Harness) -> tuple[str, float]:
     return key, await scene.db.count("inbox", {"state": "done"})
 
 
-async def test_after_a_lost_position_all_is_read_again_and_nothing_takes_effect_twice(
+async def test_after_a_lost_position_nothing_takes_effect_twice(
     scene: Harness,
 ) -> None:
     key, done = await heard(scene)
@@ -76,7 +81,7 @@ async def test_after_a_lost_position_all_is_read_again_and_nothing_takes_effect_
     assert position == 4
 
 
-async def test_a_topic_that_was_cut_is_read_from_its_beginning_and_nothing_takes_effect_twice(
+async def test_after_a_truncated_topic_nothing_takes_effect_twice(
     scene: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer, "LOOK_SECONDS", 0)
@@ -95,7 +100,7 @@ async def test_a_topic_that_was_cut_is_read_from_its_beginning_and_nothing_takes
     assert position == 3
 
 
-async def test_without_the_memory_of_what_was_done_the_position_keeps_it_from_taking_effect_again(
+async def test_after_lost_inbox_rows_the_position_prevents_second_effects(
     scene: Harness,
 ) -> None:
     key, done = await heard(scene)

@@ -1,4 +1,7 @@
-"""Events beside the plain path: each test shows one way in which something could be stuck, lost, blamed or overtaken."""
+"""Events beside the plain path.
+
+Each test shows one way in which something could be stuck, lost, blamed or overtaken.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +32,11 @@ async def test_a_fact_and_its_subject_in_one_batch_meet_whichever_comes_first(
     await scene.becomes(lambda: scene.texts(owner), ["early"])
 
 
-async def test_an_early_fact_of_one_who_is_merged_into_somebody_known_takes_effect_there(
+async def test_an_early_event_of_a_merged_subject_reaches_the_survivor(
     scene: Harness,
 ) -> None:
-    old, new = new_id(), new_id()
+    old = new_id()
+    new = new_id()
     await scene.tell("owner-admitted", new, owner_ref=new)
     await scene.tell("note-told", new_id(), owner_ref=old, text="early")
     await scene.becomes(lambda: scene.db.count("early", {}), 1)
@@ -40,11 +44,12 @@ async def test_an_early_fact_of_one_who_is_merged_into_somebody_known_takes_effe
     await scene.becomes(lambda: scene.texts(new), ["early"])
 
 
-async def test_a_fact_that_misses_its_subject_in_a_transaction_at_the_same_time_meets_it_soon(
+async def test_an_early_event_beside_a_concurrent_subject_is_applied_soon(
     scene: Harness,
 ) -> None:
     owner = new_id()
-    begun, kept = asyncio.Event(), asyncio.Event()
+    begun = asyncio.Event()
+    kept = asyncio.Event()
 
     async def admit(tx: Transaction) -> None:
         await tx.notes.seek(owner)
@@ -61,17 +66,19 @@ async def test_a_fact_that_misses_its_subject_in_a_transaction_at_the_same_time_
     await scene.becomes(lambda: scene.texts(owner), ["early"], seconds=14)
 
 
-async def test_not_known_yet_behind_a_query_that_flushed_others_writes_is_early_and_not_parked(
+async def test_an_unknown_subject_after_a_flush_is_early_and_not_parked(
     scene: Harness,
 ) -> None:
-    one, two, subject = new_id(), new_id(), new_id()
+    one = new_id()
+    two = new_id()
+    subject = new_id()
     async with scene.one_batch():
         await scene.tell("asked", one, owner_ref=one, what="plain")
         fact = await scene.tell("asked", one, owner_ref=two, what="query and wait", about=subject)
     await scene.becomes(lambda: scene.state(fact), "early")
 
 
-async def test_a_poisonous_early_fact_does_not_stop_the_command_that_adds_its_subject(
+async def test_a_failing_early_event_does_not_stop_the_command_of_its_subject(
     scene: Harness,
 ) -> None:
     await scene.jar(label="taken")
@@ -92,11 +99,12 @@ async def test_a_poisonous_early_fact_does_not_stop_the_command_that_adds_its_su
 
 
 @pytest.mark.parametrize("what", ["too big", "label taken"])
-async def test_an_event_whose_write_is_refused_at_the_flush_is_parked_and_the_others_flow(
+async def test_an_event_whose_write_is_refused_at_the_flush_is_parked_alone(
     scene: Harness, what: str
 ) -> None:
     await scene.jar(label="taken")
-    key, about = new_id(), new_id()
+    key = new_id()
+    about = new_id()
     async with scene.one_batch():
         bad = await scene.tell("asked", key, owner_ref=key, what=what, about=about)
         good = await scene.tell("asked", key + "x", owner_ref=key, what="plain")
@@ -104,7 +112,7 @@ async def test_an_event_whose_write_is_refused_at_the_flush_is_parked_and_the_ot
     await scene.becomes(lambda: scene.state(bad), "parked", seconds=10)
 
 
-async def test_the_event_whose_query_flushed_anothers_refused_write_is_not_blamed(
+async def test_an_event_that_flushed_a_refused_write_of_another_is_not_blamed(
     scene: Harness,
 ) -> None:
     await scene.jar(label="taken")
@@ -143,7 +151,7 @@ async def test_a_letter_that_a_unique_index_refuses_leaves_those_before_it_done(
     assert [await scene.state(letter) for letter in letters[1:]] == ["done", "parked"]
 
 
-async def test_a_large_batch_sees_parked_keys_early_facts_and_merged_people_as_a_small_one_does(
+async def test_a_large_batch_sees_parked_early_and_merged_like_a_small_one(
     scene: Harness,
 ) -> None:
     parked, early, subject, gone, survivor = (new_id() for _ in range(5))

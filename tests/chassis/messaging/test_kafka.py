@@ -1,4 +1,9 @@
-"""The conformance suite of the Kafka ports: the fake that other tests stand on does what the real producer and consumer do. Not here: what services do with them."""
+"""The conformance suite of the Kafka ports.
+
+The fake that other tests stand on does what the real producer and consumer do.
+
+Not here: what services do with them.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +58,8 @@ class Broker(Protocol):
 
 class Fake:
     def __init__(self) -> None:
-        self.broker, self.away = FakeKafka(partitions=PARTITIONS), FakeKafka(away=True)
+        self.broker = FakeKafka(partitions=PARTITIONS)
+        self.away = FakeKafka(away=True)
 
     def producer(self) -> Producer:
         return self.broker.producer()
@@ -82,7 +88,9 @@ class Fake:
 
 class Real:
     def __init__(self, bootstrap: str, raw: Any, admin: Any) -> None:
-        self.bootstrap, self.raw, self.admin = bootstrap, raw, admin
+        self.bootstrap = bootstrap
+        self.raw = raw
+        self.admin = admin
 
     def producer(self) -> Producer:
         return KafkaProducer(self.bootstrap, "conformance")
@@ -124,10 +132,8 @@ async def broker(request: pytest.FixtureRequest, kafka: str) -> AsyncIterator[Br
     if request.param == "fake":
         yield Fake()
         return
-    raw, admin = (
-        AIOKafkaProducer(bootstrap_servers=kafka),
-        AIOKafkaAdminClient(bootstrap_servers=kafka),
-    )
+    raw = AIOKafkaProducer(bootstrap_servers=kafka)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     async with AsyncExitStack() as ends:
         await raw.start()
         ends.push_async_callback(raw.stop)
@@ -153,10 +159,11 @@ def outgoing(key: str, *values: bytes) -> list[Outgoing]:
 
 
 class Reader:
-    """One member of a group, what it was told of partitions, and the positions that its owner keeps."""
+    """One member of a group, its rebalances, and the positions that its owner keeps."""
 
     def __init__(self, consumer: Consumer, positions: Mapping[int, int] | None = None) -> None:
-        self.consumer, self.positions = consumer, positions or {}
+        self.consumer = consumer
+        self.positions = positions or {}
         self.told: list[tuple[str, frozenset[int]]] = []
         self.has: set[Partition] = set()
 
@@ -166,12 +173,12 @@ class Reader:
         return {partition: self.positions.get(partition.number) for partition in partitions}
 
     async def revoked(self, partitions: set[Partition]) -> None:
-        if partitions:  # a member that had none may be told so, or not
+        if partitions:  # a member without partitions may be notified or not
             self.told.append(("revoked", frozenset(partition.number for partition in partitions)))
         self.has -= partitions
 
     async def read(self, count: int, most: int = 100) -> list[Record]:
-        """Exactly so many records, by polls of at most `most`."""
+        """Read exactly that many records, by polls of at most `most`."""
         found: list[Record] = []
 
         async def enough() -> bool:
@@ -209,7 +216,7 @@ async def values(broker: Broker, topic: str, count: int) -> list[bytes | None]:
         return [record.value for record in await reader.read(count)]
 
 
-async def test_records_of_a_key_lie_in_one_partition_in_the_order_in_which_they_were_handed_over(
+async def test_records_of_a_key_are_in_one_partition_in_order(
     broker: Broker,
 ) -> None:
     topic = await broker.topic()
@@ -236,7 +243,10 @@ async def test_records_of_a_key_lie_in_one_partition_in_the_order_in_which_they_
 
 
 async def beside(broker: Broker, topic: str, key: str) -> tuple[str, str]:
-    """Another key of the same partition and one of another partition, after a record of each of 21 keys."""
+    """Return another key of the same partition and a key of another partition.
+
+    A record of each of 21 keys is sent.
+    """
     keys = [key, *(f"{key}{number}" for number in range(20))]
     for one in keys:
         await broker.put(topic, one.encode(), b"place")
@@ -249,7 +259,7 @@ async def beside(broker: Broker, topic: str, key: str) -> tuple[str, str]:
     return same, other
 
 
-async def test_behind_a_record_that_is_too_big_nothing_of_its_partition_is_sent_and_other_partitions_are(
+async def test_nothing_of_a_partition_is_sent_after_a_record_that_is_too_big(
     broker: Broker,
 ) -> None:
     topic = await broker.topic()
@@ -271,7 +281,7 @@ async def test_behind_a_record_that_is_too_big_nothing_of_its_partition_is_sent_
     )
 
 
-async def test_after_a_refusal_a_producer_is_of_no_more_use_and_a_new_one_goes_on(
+async def test_a_producer_is_spent_after_a_refusal_and_a_new_one_sends(
     broker: Broker,
 ) -> None:
     topic = await broker.topic()
@@ -296,7 +306,7 @@ async def test_a_producer_that_was_stopped_says_that_it_sends_nothing(broker: Br
     assert (sent.acknowledged, type(sent.failure)) == ([], SendFailed)
 
 
-async def test_where_no_broker_answers_a_start_fails_and_the_producer_can_be_stopped(
+async def test_a_start_without_a_broker_fails_and_the_producer_can_be_stopped(
     broker: Broker,
 ) -> None:
     producer = broker.lost_producer()
@@ -309,7 +319,7 @@ async def test_where_no_broker_answers_a_start_fails_and_the_producer_can_be_sto
 
 
 async def fill(broker: Broker, topic: str, keys: Iterable[str], count: int) -> dict[int, list[int]]:
-    """So many records of each key; the offsets in each partition."""
+    """Send that many records of each key; return the offsets in each partition."""
     for key in keys:
         for number in range(count):
             await broker.put(topic, key.encode(), f"{key}{number}".encode())
@@ -321,7 +331,7 @@ async def fill(broker: Broker, topic: str, keys: Iterable[str], count: int) -> d
     return places
 
 
-async def test_a_member_reads_from_the_positions_that_its_owner_gives_and_from_the_beginning_without(
+async def test_a_member_reads_from_given_positions_or_from_the_beginning(
     broker: Broker,
 ) -> None:
     topic = await broker.topic()
@@ -338,7 +348,7 @@ async def test_a_member_reads_from_the_positions_that_its_owner_gives_and_from_t
 
 
 @pytest.mark.parametrize(("key", "value"), [(b"k", None), (None, b"v"), (b"", b"")])
-async def test_a_record_comes_as_it_was_sent_also_without_key_body_or_a_headers_value(
+async def test_a_record_without_key_body_or_header_value_is_read_as_sent(
     broker: Broker, key: bytes | None, value: bytes | None
 ) -> None:
     topic = await broker.topic()
@@ -360,7 +370,7 @@ async def test_a_record_comes_as_it_was_sent_also_without_key_body_or_a_headers_
     )
 
 
-async def test_a_seek_reads_again_or_leaps_and_one_in_a_partition_of_others_does_nothing(
+async def test_a_seek_moves_in_own_partitions_only(
     broker: Broker,
 ) -> None:
     topic = await broker.topic()
@@ -375,7 +385,7 @@ async def test_a_seek_reads_again_or_leaps_and_one_in_a_partition_of_others_does
         await reader.consumer.seek(Partition(topic, 99), 0)
 
 
-async def test_what_follows_is_asked_anew_and_reading_goes_on_from_there(broker: Broker) -> None:
+async def test_following_asks_the_broker_again_and_reads_on_from_there(broker: Broker) -> None:
     topic = await broker.topic()
     [(number, offsets)] = (await fill(broker, topic, "a", 3)).items()
     ours = Partition(topic, number)
@@ -389,7 +399,7 @@ async def test_what_follows_is_asked_anew_and_reading_goes_on_from_there(broker:
         assert [record.offset for record in await reader.read(1)] == offsets[2:]
 
 
-async def test_what_retention_has_taken_is_gone_and_reading_begins_at_the_oldest_that_is_left(
+async def test_reading_begins_at_the_oldest_record_that_retention_left(
     broker: Broker,
 ) -> None:
     topic = await broker.topic()
@@ -417,10 +427,11 @@ async def test_a_member_knows_where_its_partitions_end_once_it_has_read_them(
     assert ends.keys() <= {Partition(topic, number) for number in range(PARTITIONS)}
 
 
-async def test_a_commit_tells_the_broker_of_our_partitions_only_and_moves_no_position(
+async def test_a_commit_covers_own_partitions_only_and_moves_no_position(
     broker: Broker,
 ) -> None:
-    topic, group = await broker.topic(), new_id()
+    topic = await broker.topic()
+    group = new_id()
     [(number, _)] = (await fill(broker, topic, "a", 3)).items()
     ours = Partition(topic, number)
     async with reading(broker, topic, group=group) as reader:
@@ -432,10 +443,12 @@ async def test_a_commit_tells_the_broker_of_our_partitions_only_and_moves_no_pos
         assert len(await reader.read(3)) == 3
 
 
-async def test_when_a_second_member_comes_and_goes_each_partition_has_one_owner_and_is_taken_away_before_it_is_given(
+async def test_a_rebalance_revokes_each_partition_before_it_assigns_it(
     broker: Broker,
 ) -> None:
-    topic, group, everything = await broker.topic(), new_id(), set(range(PARTITIONS))
+    topic = await broker.topic()
+    group = new_id()
+    everything = set(range(PARTITIONS))
 
     def dealt(*readers: Reader) -> Callable[[], Any]:
         async def probe() -> bool:

@@ -1,4 +1,9 @@
-"""What the real Kafka client does that the fake need not: it fetches ahead, and a member that comes back may listen to other topics. Not here: what both do (test_kafka_ports)."""
+"""What the real Kafka client does that the fake need not.
+
+It fetches ahead, and a member that comes back may listen to other topics.
+
+Not here: what both do (test_kafka_ports).
+"""
 
 from __future__ import annotations
 
@@ -62,7 +67,8 @@ async def test_a_start_that_is_cancelled_at_whatever_moment_leaves_no_connection
 
 @pytest.mark.parametrize("kind", ["producer", "consumer"])
 async def test_an_end_that_is_cancelled_leaves_no_connection_either(kafka: str, kind: str) -> None:
-    before, topic = connections(kafka), new_id()
+    before = connections(kafka)
+    topic = new_id()
     await ensure_topic(kafka, topic, partitions=PARTITIONS)
     if kind == "producer":
         client = KafkaProducer(kafka, "conformance")
@@ -77,7 +83,7 @@ async def test_an_end_that_is_cancelled_leaves_no_connection_either(kafka: str, 
     await eventually(lambda: asyncio.sleep(0, connections(kafka) <= before))
 
 
-async def test_a_member_that_was_busy_is_given_at_once_also_what_came_after_what_its_client_had_fetched(
+async def test_a_poll_after_a_pause_returns_records_that_came_later_at_once(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chassis.messaging.kafka.MORE_SECONDS", 5.0)
@@ -109,10 +115,12 @@ async def test_a_member_that_was_busy_is_given_at_once_also_what_came_after_what
         await reader.consumer.stop()
 
 
-async def test_a_member_that_comes_back_and_listens_to_other_topics_is_given_those(
+async def test_a_member_that_returns_with_other_topics_is_assigned_those(
     kafka: str,
 ) -> None:
-    group, first, second = new_id(), new_id(), new_id()
+    group = new_id()
+    first = new_id()
+    second = new_id()
     for topic in (first, second):
         await ensure_topic(kafka, topic, partitions=PARTITIONS)
     for topics in ({first}, {first, second}, {second}):

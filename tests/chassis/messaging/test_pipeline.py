@@ -1,4 +1,7 @@
-"""Events between services on real MongoDB, with real Kafka and with the fake: once, in order, parked, early, merged."""
+"""Events between services on real MongoDB, with real Kafka and with the fake.
+
+Once, in order, parked, early, merged.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ class Outside:
     """Another service, as far as the shop hears of it; and the shop as its operator sees it."""
 
     def __init__(self, life: ServiceRuntime, send: Callable[..., Any]) -> None:
-        self.life, self._send, self._seq = life, send, 0
+        self.life = life
+        self._send = send
+        self._seq = 0
         self.db = life.db
         self.parked = ParkedSequences(life.inbox)
 
@@ -150,7 +155,7 @@ async def outside(
         yield one
 
 
-async def test_events_of_a_key_take_effect_once_and_in_order_though_told_twice(
+async def test_events_of_a_key_sent_twice_take_effect_once_and_in_order(
     outside: Outside,
 ) -> None:
     owner = await outside.admitted()
@@ -178,7 +183,8 @@ async def test_an_unknown_type_is_ignored_and_the_key_goes_on(outside: Outside) 
 async def test_a_poison_event_is_parked_with_all_behind_it_while_other_keys_flow(
     outside: Outside, poison: str
 ) -> None:
-    owner, other = await outside.admitted(), await outside.admitted()
+    owner = await outside.admitted()
+    other = await outside.admitted()
     await outside.note(owner, "a")
     bad = await outside.note(owner, poison)
     after = await outside.note(owner, "b")
@@ -196,7 +202,7 @@ async def test_a_poison_event_is_parked_with_all_behind_it_while_other_keys_flow
     assert letters[0].body == {"owner_ref": owner, "text": "…"}
 
 
-async def test_a_retry_that_fails_changes_nothing_and_a_discard_lets_the_rest_go_on_in_order(
+async def test_after_a_failed_retry_a_discard_lets_the_rest_take_effect(
     outside: Outside,
 ) -> None:
     owner = await outside.admitted()
@@ -248,10 +254,11 @@ async def test_an_older_version_is_lifted_by_its_upcaster(outside: Outside) -> N
     await outside.heard(owner, "old")
 
 
-async def test_an_early_fact_takes_effect_when_its_subject_is_added_with_all_behind_it_in_order(
+async def test_early_events_take_effect_in_order_when_their_subject_is_added(
     outside: Outside,
 ) -> None:
-    owner, elsewhere = new_id(), new_id()
+    owner = new_id()
+    elsewhere = new_id()
     await outside.note(owner, "a", key=elsewhere)
     await outside.note(owner, "b", key=elsewhere)
     await eventually(lambda: outside.db.find("early", {"waits_for": owner}))
@@ -263,10 +270,11 @@ async def test_an_early_fact_takes_effect_when_its_subject_is_added_with_all_beh
     assert await outside.db.count("early", {}) == 0
 
 
-async def test_a_merge_before_or_after_gives_one_state_and_late_events_reach_the_survivor(
+async def test_a_merge_before_or_after_other_events_gives_one_state(
     outside: Outside,
 ) -> None:
-    old, new = await outside.admitted(), await outside.admitted()
+    old = await outside.admitted()
+    new = await outside.admitted()
     await outside.note(new, "n")
     await outside.note(old, "o")
     await outside.heard(old, "o")
@@ -283,7 +291,8 @@ async def test_a_merge_before_or_after_gives_one_state_and_late_events_reach_the
 
 
 async def test_an_early_fact_of_a_merged_subject_waits_for_the_survivor(outside: Outside) -> None:
-    old, new = new_id(), new_id()
+    old = new_id()
+    new = new_id()
     await outside.note(old, "early", key=new_id())
     await eventually(lambda: outside.db.find("early", {"waits_for": old}))
     await outside.tell("outside.owner-merged.v1", old, owner_ref=old, from_ref=old, into_ref=new)

@@ -1,4 +1,8 @@
-"""Records as no producer of ours makes them, on a real broker: packed, in transactions, with what the client cannot read. None may stop a partition, none is dropped in silence."""
+"""Records as no producer of ours makes them, on a real broker.
+
+Packed, in transactions, with what the client cannot read. None may stop a partition, none is
+dropped in silence.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +32,11 @@ from tests.chassis.messaging.test_pipeline import Outside
 from tests.chassis.sample_service import Transaction
 from tests.fakes import eventually
 
-CRC_AT, CRC_FROM = 17, 21  # where a record batch keeps its checksum, and from where it is reckoned
-NAME, NO_TEXT = b"NAME-OF-A-HEADER", b"\xff\xfe\xfd\xfc" * 4
+# where a record batch keeps its checksum, and from where it is reckoned
+CRC_AT = 17
+CRC_FROM = 21
+NAME = b"NAME-OF-A-HEADER"
+NO_TEXT = b"\xff\xfe\xfd\xfc" * 4
 DEEP = b'{"owner_ref": ' + b"[" * 500_000
 
 
@@ -80,7 +87,10 @@ async def partition_of(street: Street, key: str) -> int:
 
 
 async def nameless(street: Street, *owners: str) -> None:
-    """One batch with a note of each owner (all of one partition), in whose middle one record has a header whose name is no text."""
+    """Send one batch with a note of each owner (all of one partition).
+
+    The record in its middle has a header whose name is not UTF-8.
+    """
     batch = street.producer.create_batch()
     for place, owner in enumerate(owners):
         envelope = Envelope(
@@ -125,7 +135,7 @@ async def test_a_record_is_read_however_its_producer_or_the_broker_packs_it(
     await heard(street, owner, "x" * 1_000)
 
 
-async def test_what_was_told_in_a_transaction_takes_effect_when_it_is_committed_and_never_when_it_was_given_up(
+async def test_records_of_a_kafka_transaction_take_effect_only_if_committed(
     street: Street, kafka: str
 ) -> None:
     owner = await street.owner()
@@ -142,7 +152,7 @@ async def test_what_was_told_in_a_transaction_takes_effect_when_it_is_committed_
     await heard(street, owner, "one", "two", "three")
 
 
-async def test_the_end_of_a_transaction_at_the_end_of_a_partition_is_not_waited_for(
+async def test_a_transaction_marker_at_the_end_of_a_partition_is_no_stall(
     street: Street, kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer, "STALL_SECONDS", 1.0)
@@ -211,7 +221,7 @@ async def test_a_retry_of_an_undecodable_record_keeps_its_reason(street: Street)
     assert await street.reasons() == {"key or headers are not UTF-8": 1}
 
 
-async def test_bodies_of_every_strange_kind_are_parked_or_take_effect_and_all_of_them_can_be_shown(
+async def test_strange_bodies_are_parked_or_take_effect_and_can_be_shown(
     street: Street,
 ) -> None:
     owner = await street.owner()
@@ -261,7 +271,7 @@ async def letters(street: Street, marker: str) -> list[ParkedEvent]:
     return await outside.run(lambda tx: parked.events(tx, marker))
 
 
-async def test_what_has_an_id_or_a_key_too_long_to_be_named_is_named_by_its_place_and_can_be_given_up(
+async def test_an_event_with_a_too_long_id_or_key_is_named_by_its_offset(
     street: Street,
 ) -> None:
     owner = await street.owner()
@@ -271,10 +281,8 @@ async def test_what_has_an_id_or_a_key_too_long_to_be_named_is_named_by_its_plac
     await street.note(owner, "b", id_="y" * MAX_NAME)
     assert (await street.accounted())["parked"] == 3
     assert await street.reasons() == {"an id or a key is too long": 2, BEHIND: 1}
-    outside, parked = (
-        Outside(street.life, street.put),
-        ParkedSequences[Transaction](street.life.inbox),
-    )
+    outside = Outside(street.life, street.put)
+    parked = ParkedSequences[Transaction](street.life.inbox)
     for marker in await street.db.find("parked", {}):
         assert len(marker["_id"]) < MAX_NAME
         bad, *_ = await letters(street, marker["_id"])
@@ -288,7 +296,9 @@ async def test_what_has_an_id_or_a_key_too_long_to_be_named_is_named_by_its_plac
 
 
 async def test_of_a_header_that_comes_twice_the_last_counts(street: Street) -> None:
-    owner, first, last = await street.owner(), new_id(), new_id()
+    owner = await street.owner()
+    first = new_id()
+    last = new_id()
     headers = Envelope(
         id=last, type=KIND, source="bina/outside", key=owner, time=utc_now(), sequence=1
     ).headers()

@@ -1,4 +1,4 @@
-"""The seam to MongoDB: what each driver is asked for at once, and how its refusals are named. Real MongoDB, both drivers."""
+"""The seam to MongoDB by both drivers: queries, pages and refusals, on a real server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def seam(request: pytest.FixtureRequest, db: Mongo, mongo_url: str) -> Asy
     await one.close()
 
 
-async def test_several_collections_are_asked_at_once_as_each_query_says_and_see_what_their_transaction_wrote(
+async def test_find_in_each_follows_each_query_and_sees_its_transactions_writes(
     seam: Mongo,
 ) -> None:
     await seam.insert("boxes", [{"_id": name, "label": name} for name in "abc"])
@@ -69,7 +69,7 @@ async def test_a_query_in_a_transaction_gives_all_pages_in_its_order(
     assert none == []
 
 
-async def test_writes_of_several_collections_go_together_and_a_refusal_names_its_collection_and_undoes_all(
+async def test_a_refused_write_names_its_collection_and_undoes_all(
     seam: Mongo,
 ) -> None:
     await seam.insert("boxes", [{"_id": "a", "label": "red"}, {"_id": "b", "label": "blue"}])

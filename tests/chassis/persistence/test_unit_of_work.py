@@ -1,24 +1,22 @@
-"""The unit of work on real MongoDB: savepoints, write skew, retries, batches, leases."""
+"""The unit of work on real MongoDB: savepoints, write skew, retries, locks, leases."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import cast
 
 import pytest
 
 from chassis.app import database_setup
-from chassis.app.database_setup import Migration
 from chassis.caller import system
 from chassis.errors import Busy
 from chassis.ids import new_id
 from chassis.messaging.events import Event
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import DocumentRefused, Driver, Mongo
-from chassis.persistence.store import Store
 from chassis.persistence.transactions import KeyedLocks, Runner, TransactionManager
 from chassis.persistence.unit_of_work import EventTooLarge, OperationContext
 from tests.chassis.sample_service import Jar, JarFilled, JarFull, Transaction, fill_jar, make_jar
@@ -55,10 +53,11 @@ def jar(**more: object) -> Jar:
     return replace(Jar(id=new_id(), owner_ref=new_id(), room="north"), **more)  # pyright: ignore[reportArgumentType]
 
 
-async def test_a_rollback_to_a_savepoint_undoes_writes_events_and_audit_rows_since(
+async def test_a_rollback_undoes_writes_events_and_audit_rows_since(
     db: Mongo, run: Runner[Transaction]
 ) -> None:
-    kept, lost = jar(), jar()
+    kept = jar()
+    lost = jar()
 
     async def work(tx: Transaction) -> None:
         tx.jars.add(kept)
@@ -113,9 +112,11 @@ async def test_an_insert_and_its_changes_in_one_transaction_are_one_insert(
 
 async def test_held_documents_stop_write_skew_and_without_hold_it_would_happen(db: Mongo) -> None:
     async def outcome(*, hold: bool) -> int:
-        switch, target = jar(marbles=1), jar()
+        switch = jar(marbles=1)
+        target = jar()
         await runner(db)(lambda tx: _add(tx, switch, target))
-        read, changed = asyncio.Event(), asyncio.Event()
+        read = asyncio.Event()
+        changed = asyncio.Event()
 
         async def depends(tx: Transaction) -> None:
             seen = await tx.jars.get(switch.id)
@@ -152,7 +153,7 @@ async def _set(tx: Transaction, jar_id: str, marbles: int) -> None:
     tx.jars.save(before, replace(before, marbles=marbles))
 
 
-async def test_fifty_fillings_at_once_add_up_without_and_with_declared_contention(
+async def test_fifty_fillings_at_once_add_up(
     db: Mongo,
 ) -> None:
     for contended in ([], ["jar"]):
@@ -185,7 +186,8 @@ async def test_at_the_deadline_a_conflict_without_end_is_busy(db: Mongo) -> None
 
 
 async def test_a_lock_is_fair_and_busy_at_the_deadline() -> None:
-    locks, order = KeyedLocks(), list[int]()
+    locks = KeyedLocks()
+    order = list[int]()
     loop = asyncio.get_running_loop()
 
     async def one(number: int) -> None:
@@ -236,7 +238,8 @@ async def test_a_document_of_the_wrong_shape_is_refused_by_the_collection(db: Mo
 
 
 async def test_a_lease_has_one_holder_and_its_token_grows_with_each_change(db: Mongo) -> None:
-    first, second = Lease(db, "work", "a", 0.3), Lease(db, "work", "b", 30)
+    first = Lease(db, "work", "a", 0.3)
+    second = Lease(db, "work", "b", 30)
     assert await first.take()
     assert not await second.take()
     assert (await first.take(), first.token) == (True, 1)
@@ -247,38 +250,16 @@ async def test_a_lease_has_one_holder_and_its_token_grows_with_each_change(db: M
     assert (await first.take(), first.token) == (True, 3)
 
 
-async def test_a_migration_goes_on_behind_its_last_page_after_a_crash_and_runs_once(
-    db: Mongo,
+async def test_a_rollback_over_a_flush_of_nothing_needs_an_abort(
+    run: Runner[Transaction],
 ) -> None:
-    await db.insert("pages", [{"_id": f"{number:02}"} for number in range(10)])
-    crash = True
+    """An aggregate that is added and removed leaves nothing to flush, but its buffer is gone."""
 
-    async def step(mongo: Mongo, after: str) -> str | None:
-        page = await mongo.find("pages", {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=3)
-        if crash and after == "02":
-            raise ConnectionError
-        for row in page:
-            await mongo.update("pages", {"_id": row["_id"]}, {"$inc": {"times": 1}})
-        return page[-1]["_id"] if page else None
+    async def work(tx: Transaction) -> bool:
+        added = tx.jars.add(jar())
+        before = tx.savepoint()
+        tx.jars.remove(added)
+        await tx.jars.find({"room": "north"})
+        return tx.rollback(before)
 
-    with pytest.raises(ConnectionError):
-        await database_setup.migrate(db, [Migration("pages", step)], "a")
-    crash = False
-    for _ in range(2):
-        await database_setup.migrate(db, [Migration("pages", step)], "a")
-    assert {row["times"] for row in await db.find("pages", {})} == {1}
-
-
-def test_a_kind_with_a_field_that_the_chassis_uses_in_documents_is_refused() -> None:
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class Box:
-        id: str
-        held: int = 0
-        version: int = 0
-
-    with pytest.raises(TypeError, match="held"):
-
-        class Boxes(Store[Box]):  # pyright: ignore[reportUnusedClass]
-            kind = Box
-            collection = "boxes"
-            scope: ClassVar = {"public": ""}
+    assert await run(work) is False

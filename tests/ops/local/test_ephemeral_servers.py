@@ -36,7 +36,7 @@ def test_mongod_commits_transactions(mongo_url: str, database: str) -> None:
         assert things.count_documents({}) == 1
 
 
-async def test_mongod_keeps_its_data_when_it_is_killed_and_started_on_another_port(
+async def test_a_killed_mongod_keeps_its_data_on_another_port(
     tmp_path: Path,
 ) -> None:
     first = await mongod.start(
@@ -67,7 +67,7 @@ async def test_a_port_that_is_taken_is_named_with_who_holds_it(tmp_path: Path) -
             await mongod.start(tmp_path, port, "secret", tmp_path / "log")
 
 
-async def test_kafka_keeps_its_records_when_it_is_killed_and_started_on_other_ports(
+async def test_a_killed_kafka_keeps_its_records_on_other_ports(
     tmp_path: Path,
 ) -> None:
     async def offset_of_one_more(bootstrap: str) -> int:

@@ -14,7 +14,10 @@ from ops.local.state_dir import ROOT
 FAKE_UV = """#!/bin/sh
 echo "$1 $2" >>"$UV_CALLS"
 case "$1" in
-venv) mkdir -p .venv/bin && printf '#!/bin/sh\\necho ran "$@"\\n' >.venv/bin/python && chmod +x .venv/bin/python ;;
+venv)
+    mkdir -p .venv/bin
+    printf '#!/bin/sh\\necho ran "$@"\\n' >.venv/bin/python
+    chmod +x .venv/bin/python ;;
 esac
 """
 
@@ -53,7 +56,7 @@ def launch(checkout: Path, env: dict[str, str]) -> "subprocess.Popen[str]":
 SHELL_TOOLS = ("sh", "dirname", "readlink", "cksum", "tr")
 
 
-def test_calls_at_the_same_time_install_once_and_a_later_call_installs_nothing(
+def test_simultaneous_calls_install_once_and_later_ones_not_at_all(
     checkout: Path, tmp_path: Path
 ) -> None:
     tools = tmp_path / "tools"

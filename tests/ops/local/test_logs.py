@@ -1,4 +1,4 @@
-"""Every part's log reads the same, whatever wrote it."""
+"""The log of every process reads the same."""
 
 import pytest
 
@@ -9,7 +9,10 @@ from ops.local import logs
     ("text", "expected"),
     [
         (
-            '{"t":{"$date":"2026-11-24T12:00:00.000+00:00"},"s":"W","c":"REPL","id":1,"ctx":"main","msg":"slow","attr":{"ms":5}}',
+            (
+                '{"t":{"$date":"2026-11-24T12:00:00.000+00:00"},"s":"W","c":"REPL","id":1,'
+                '"ctx":"main","msg":"slow","attr":{"ms":5}}'
+            ),
             {
                 "time": "2026-11-24T12:00:00.000+00:00",
                 "part": "p",
@@ -19,7 +22,10 @@ from ops.local import logs
             },
         ),
         (
-            '{"event": "prepared", "service": "training", "level": "info", "timestamp": "2026-11-24T12:00:00Z"}',
+            (
+                '{"event": "prepared", "service": "training", "level": "info",'
+                ' "timestamp": "2026-11-24T12:00:00Z"}'
+            ),
             {
                 "time": "2026-11-24T12:00:00Z",
                 "part": "p",

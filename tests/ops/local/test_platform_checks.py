@@ -1,4 +1,4 @@
-"""What is wrong with this machine is said in one sentence that tells what to do."""
+"""What is wrong with this machine is said in one sentence with what to do."""
 
 import hashlib
 import itertools
@@ -14,7 +14,18 @@ from ops.errors import OperatorError
 from ops.local import kafka_jars, mongod, platform_checks
 
 
-def test_a_full_disk_is_told_before_anything_is_written(
+def dependency(artifact: str, digest: str) -> str:
+    return (
+        f'[[dependencies]]\ngroupId = "g"\nartifactId = "{artifact}"\nversion = "1"\n'
+        f'sha256 = "{digest}"\n'
+    )
+
+
+def lock_of(*dependencies: str) -> str:
+    return "[metadata]\n" + "".join(dependencies)
+
+
+def test_a_full_disk_is_reported_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nearly_full(_path: Path) -> SimpleNamespace:
@@ -25,7 +36,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
         platform_checks.require_space(tmp_path / "not" / "there", 1024)
 
 
-def test_another_platform_is_told_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_platform_is_refused_with_alternatives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     with pytest.raises(OperatorError, match=r"Linux aarch64: .*BINA_MONGO_URL.*docker compose up"):
         platform_checks.require_linux_x86_64()
@@ -39,7 +50,9 @@ def test_a_missing_library_is_named_with_the_package_that_brings_it(
     (tmp_path / "fiftyone" / "__init__.py").touch()
     (wheel / "__init__.py").touch()
     (wheel / "bin" / "mongod").write_text(
-        "#!/bin/sh\necho 'mongod: error while loading shared libraries: libcrypto.so.3: cannot open' >&2; exit 127\n"
+        "#!/bin/sh\n"
+        "echo 'mongod: error while loading shared libraries: libcrypto.so.3: cannot open' >&2\n"
+        "exit 127\n"
     )
     monkeypatch.setattr(mongod, "_find_wheel", lambda: wheel)
     with pytest.raises(OperatorError, match=r"libcrypto\.so\.3.*apt-get install libssl3 libcurl4"):
@@ -51,13 +64,7 @@ def test_a_download_that_is_given_up_stops_and_leaves_nothing(
 ) -> None:
     lock = tmp_path / "jgo.lock.toml"
     digest = hashlib.sha256(b"bytes").hexdigest()
-    lock.write_text(
-        "[metadata]\n"
-        + "".join(
-            f'[[dependencies]]\ngroupId = "g"\nartifactId = "a{n}"\nversion = "1"\nsha256 = "{digest}"\n'
-            for n in range(500)
-        )
-    )
+    lock.write_text(lock_of(*(dependency(f"a{number}", digest) for number in range(500))))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(kafka_jars, "LOCK", lock)
     made = itertools.count()
@@ -86,9 +93,7 @@ def test_a_jar_that_is_not_the_pinned_one_is_refused_and_nothing_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = tmp_path / "jgo.lock.toml"
-    lock.write_text(
-        '[metadata]\n[[dependencies]]\ngroupId = "g"\nartifactId = "a"\nversion = "1"\nsha256 = "00"\n'
-    )
+    lock.write_text(lock_of(dependency("a", "00")))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(kafka_jars, "LOCK", lock)
 

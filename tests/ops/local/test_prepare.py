@@ -1,4 +1,7 @@
-"""`python -m <part> prepare`, what a Job does before a rollout: the database is as the code says, Kafka is not needed, and the process ends."""
+"""`python -m <service> prepare`, as a Job runs it before a rollout.
+
+The database fits the code, Kafka is not needed, and the process ends.
+"""
 
 from __future__ import annotations
 

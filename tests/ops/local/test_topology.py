@@ -1,4 +1,4 @@
-"""What ops tells each part is what the part asks for; secrets are made once and shown to nobody else."""
+"""Variables of `build_environment` are what the settings read; secrets are private."""
 
 import importlib
 import os
@@ -20,7 +20,7 @@ SETTINGS = {service.name: f"{service.module}.settings" for service in topology.P
 def settings_of(
     service: topology.Service, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
-    """What the service makes of what it is told."""
+    """Return the settings that a service loads from its variables."""
     secrets.make_secrets(place / "secrets")
     secrets.write_mongo_url(place / "secrets", service.name, "mongodb://127.0.0.1/")
     for name, value in topology.build_environment(service, place, "127.0.0.1:9092").items():
@@ -39,7 +39,7 @@ def settings_of(
 def life_of(
     service: topology.Service, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> ServiceRuntime:
-    """The life of the service's app, its servers out of reach."""
+    """Return the runtime of the service's app; its servers are out of reach."""
     return (
         importlib.import_module(f"{service.module}.app")
         .create_app(settings_of(service, place, monkeypatch))
@@ -48,7 +48,7 @@ def life_of(
 
 
 @pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
-def test_a_service_can_start_on_what_it_is_told(
+def test_a_service_can_start_with_its_variables(
     service: topology.Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert settings_of(service, tmp_path, monkeypatch).port == service.listener.port
@@ -127,7 +127,7 @@ def test_every_part_listens_on_ports_of_its_own(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("nonsense", ["http", "80", "70000", "-1"])
-def test_a_port_that_is_none_is_refused_by_the_name_of_its_variable(
+def test_an_invalid_port_is_refused_by_the_name_of_its_variable(
     nonsense: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BINA_PORT", nonsense)

@@ -1,0 +1,247 @@
+"""Rebuild of a projection from the archive: beside the live one, then swapped.
+
+Not here: the routes (operator_api), how a projection is kept up to date (the service's handlers).
+
+A rebuild walks the outbox of its own service page by page, so that an operator sees its progress.
+Each page is one transaction, in which the live handlers write to a collection beside the live one.
+The archives of other services lie in other databases: what came from them is carried over from the
+live projection. So is what the live handlers write while the rebuild is under way. A merge of two
+references may change any document, so a rebuild with a merge under way is refused at its end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from chassis.admin import replay
+from chassis.admin.parked_event_admin import decode_segment, encode_segment
+from chassis.app import database_setup
+from chassis.app.lifespan import ServiceRuntime
+from chassis.errors import Busy, Conflict, NotFound
+from chassis.messaging.inbox import InboxTransaction
+from chassis.messaging.kafka_ports import Record
+from chassis.messaging.outbox_relay import record
+from chassis.messaging.received_events import Handler, Inbox
+from chassis.persistence import mongo
+from chassis.persistence.mongo import Document, Filter
+from chassis.persistence.store import CursorInvalid, Store
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import StoreOf, Transaction
+
+PAGE = 500
+SWAP_ATTEMPTS = 5
+# A row may be committed that long after the time it carries (a transaction lasts at most 15 s).
+COMMIT_MARGIN = timedelta(minutes=1)
+
+
+class ProjectionUnknown(NotFound):
+    """The service has no projection of this name."""
+
+    title = "Layanan ini tidak memiliki proyeksi dengan nama ini"
+
+
+class RebuildSuperseded(Conflict):
+    """Another rebuild of this projection began after this one."""
+
+    title = "Pembangunan ulang lain untuk proyeksi ini dimulai setelah yang ini"
+
+
+class MergedMeanwhile(Conflict):
+    """References were merged during the rebuild, so the live projection stays as it is."""
+
+    title = "Ada rujukan yang digabung selama pembangunan ulang; mulai lagi dari awal"
+
+
+class EventNotApplied(Conflict):
+    """A handler refused an archived event, so the live projection stays as it is."""
+
+    title = "Satu peristiwa dari arsip tidak dapat diterapkan; proyeksi yang ada tidak diubah"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """A view that a service makes from events.
+
+    `name` is the attribute of its store in the service's transaction. `handlers` are those of the
+    service's own events; an event that comes twice must change nothing. `own` matches the
+    documents that were made from own events. `recorded_at` is the field with an event's time.
+    """
+
+    name: str
+    store: type[Store[Any]]
+    handlers: Mapping[Any, Handler]
+    own: Filter
+    recorded_at: str
+
+    @property
+    def collection(self) -> str:
+        """The collection of the live projection."""
+        return self.store.collection
+
+    def carried_over(self, since: datetime) -> Document:
+        """Match what a rebuild cannot make from the archive as it was at that moment."""
+        written_meanwhile = {self.recorded_at: {"$gte": since - COMMIT_MARGIN}}
+        return {"$or": [{"$nor": [dict(self.own)]}, written_meanwhile]}
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildPage:
+    """What one request did: events read and applied of `total`, and how to continue.
+
+    Without `next_cursor` the projection is swapped and has that many `documents`.
+    """
+
+    total: int | None
+    read: int
+    applied: int
+    next_cursor: str | None
+    documents: int | None = None
+
+
+class Rebuild:
+    """One rebuild of one projection; its moment of beginning identifies it."""
+
+    def __init__(
+        self,
+        life: ServiceRuntime,
+        projection: Projection,
+        started_at: datetime,
+        aliases: int = 0,
+        after: str = "",
+    ) -> None:
+        self.life = life
+        self.db = life.db
+        self.projection = projection
+        self.started_at = started_at
+        self.aliases = aliases  # how many there were at the beginning
+        self.after = after  # id of the last outbox row that was read
+        milliseconds = int(started_at.timestamp() * 1000)
+        self.collection = f"{projection.collection}.rebuilt.{milliseconds}"
+
+    @classmethod
+    def of_cursor(cls, life: ServiceRuntime, projection: Projection, cursor: str) -> Rebuild:
+        """Return the rebuild that a cursor continues. Raises CursorInvalid."""
+        try:
+            started_at, aliases, after = json.loads(decode_segment(cursor, CursorInvalid))
+            moment = datetime.fromisoformat(started_at)
+            return cls(life, projection, moment, int(aliases), str(after))
+        except (TypeError, ValueError):
+            raise CursorInvalid from None
+
+    def cursor(self, after: str) -> str:
+        """Return the cursor that continues behind this outbox row."""
+        return encode_segment(json.dumps([self.started_at.isoformat(), self.aliases, after]))
+
+    async def begin(self) -> None:
+        """Create the collection beside the live one; drop those of unfinished rebuilds."""
+        self.aliases = await self.db.count("aliases", {})
+        existing = await self.db.collections()
+        for name in existing:
+            if name.startswith(f"{self.projection.collection}.rebuilt."):
+                await self.db.drop_collection(name)
+        store = self.projection.store
+        validator = database_setup.validator(store)
+        await self.db.ensure_collection(self.collection, validator, store.indexes, existing)
+        for name in (self.projection.collection, *self._former_names(existing)):
+            await self._carry_over(name, self.collection)
+
+    async def read_page(self, run: Runner[Any]) -> RebuildPage:
+        """Apply the next page of the archive; swap the projection after the last one.
+
+        Raises RebuildSuperseded, EventNotApplied, MergedMeanwhile.
+        """
+        if self.collection not in await self.db.collections():
+            raise RebuildSuperseded
+        total = None if self.after else await self.db.count("outbox", {})
+        rows, following = await replay.page(self.db, {}, self.after or None, PAGE)
+        applied: int = await run(partial(self._apply, rows))
+        if following is not None:
+            return RebuildPage(total, len(rows), applied, self.cursor(following))
+        if await self.db.count("aliases", {}) != self.aliases:
+            raise MergedMeanwhile
+        documents = await self._swap()
+        return RebuildPage(total, len(rows), applied, None, documents)
+
+    async def _apply(self, rows: list[Document], tx: Transaction) -> int:
+        """Let the handlers of the projection handle these outbox rows; return how many."""
+        topic = self.life.relay.topic
+        inbox: Inbox[Any] = Inbox(self.life.service.name, {topic: self.projection.handlers})
+        waiting_ids = await self._waiting_ids([row["_id"] for row in rows], tx)
+        received = [
+            inbox.receive(_archived_record(row, topic, inbox.service))
+            for row in rows
+            if row["_id"] not in waiting_ids
+        ]
+        read = [event for event in received if not event.is_ignored]
+        events = [event.event for event in read if event.event]
+        await tx.resolve_many({reference for event in events for reference in event.references})
+        inbox_transaction = InboxTransaction(inbox, tx)
+        for event in read:
+            problem = await inbox_transaction.attempt(event)
+            if problem:
+                raise EventNotApplied(f"{event.id}: {problem}")
+        return len(read)
+
+    async def _waiting_ids(self, ids: list[str], tx: Transaction) -> set[str]:
+        """Return which events the live projection does not show either."""
+        where = {"_id": {"$in": ids}, "state": {"$in": ["parked", "early", "discarded"]}}
+        rows = await self.db.find("inbox", where, fields={"_id": 1}, session=tx.session)
+        return {row["_id"] for row in rows}
+
+    async def _swap(self) -> int:
+        """Put the rebuilt collection in the place of the live one; return its documents.
+
+        The live collection is renamed first, not dropped: transactions may have written to it
+        since it was carried over. Between the two renames a transaction may create the live
+        collection again; it is then renamed, too. Readers find no document for that moment.
+        """
+        live = self.projection.collection
+        for _ in range(SWAP_ATTEMPTS):
+            existing = await self.db.collections()
+            if live in existing:
+                await self.db.rename(live, f"{live}.former.{len(self._former_names(existing))}")
+            try:
+                await self.db.rename(self.collection, live, replaces=False)
+                break
+            except mongo.MongoError:
+                if self.collection not in await self.db.collections():
+                    raise
+        else:
+            raise Busy
+        for name in self._former_names(await self.db.collections()):
+            await self._carry_over(name, live)
+            await self.db.drop_collection(name)
+        return await self.db.count(live, {})
+
+    def _former_names(self, existing: Mapping[str, Any]) -> list[str]:
+        """Return the collections that a swap took out of service and has not dropped yet."""
+        return [
+            name for name in existing if name.startswith(f"{self.projection.collection}.former.")
+        ]
+
+    async def _carry_over(self, source: str, target: str) -> None:
+        """Copy what the archive does not give; the source has the newer version of it."""
+        match = {"$match": self.projection.carried_over(self.started_at)}
+        merge = {"$merge": {"into": target, "whenMatched": "replace"}}
+        await self.db.aggregate(source, [match, merge])
+
+
+def rebuild_engine(
+    life: ServiceRuntime, projection: Projection, collection: str
+) -> TransactionManager[Any]:
+    """Return a transaction manager whose transactions keep the projection in that collection."""
+    store = type(projection.store.__name__, (projection.store,), {"collection": collection})
+    live_transaction: type[Transaction] = life.engine.transaction
+    members: dict[str, Any] = {projection.name: StoreOf(store)}
+    transaction: Any = type("RebuildTransaction", (live_transaction,), members)
+    return TransactionManager(life.db, transaction, life.engine.ports)
+
+
+def _archived_record(row: Document, topic: str, service: str) -> Record:
+    key, body, headers = record(row, service)
+    return Record(topic, 0, row["seq"], key, body, tuple(headers), 0)

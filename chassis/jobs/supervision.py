@@ -1,0 +1,33 @@
+"""A worker that must not end: it is started again after each failure.
+
+Not here: work under a lease (runner), what a worker does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from chassis import telemetry
+from chassis.persistence import mongo
+
+RETRY_SECONDS = 1.0
+log = telemetry.log(__name__)
+
+
+async def run_supervised(
+    run: Callable[[], Awaitable[None]], *, is_ended: Callable[[], bool] = lambda: False
+) -> None:
+    """Run a worker again and again until `is_ended` says so; ends at once when cancelled.
+
+    After a failure it waits 1 s. An unexpected failure is logged with its stack.
+    """
+    while not is_ended():
+        try:
+            await run()
+        except mongo.MongoError as error:
+            log.warning("worker_interrupted", error=type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+        except Exception:
+            log.exception("worker_failed")
+            await asyncio.sleep(RETRY_SECONDS)

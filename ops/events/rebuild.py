@@ -1,0 +1,73 @@
+"""The command `events rebuild`: rebuilds a projection from the archive and shows the progress.
+
+Not here: how a service rebuilds and swaps it (chassis.admin.projections).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.progress import Progress
+
+from ops.errors import OperatorError
+from ops.json_output import print_json
+from ops.local.operator_client import (
+    NOT_FOUND,
+    OperationRefused,
+    Operator,
+    run_as_operator,
+    select_services,
+)
+
+
+def rebuild_projection(projection: str, service: str | None, *, as_json: bool) -> int:
+    """Rebuild a projection of the service that has it; return 0 once it is swapped.
+
+    Raises OperatorError if no service has it.
+    """
+    console = Console(stderr=True)
+
+    async def rebuild(operator: Operator) -> dict[str, Any]:
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            for name in select_services(service):
+                try:
+                    return await _rebuild_in(operator, name, projection, progress)
+                except OperationRefused as refusal:
+                    if refusal.status != NOT_FOUND:
+                        raise
+        raise OperatorError(
+            f"Tidak ada layanan dengan proyeksi {projection}.",
+            f"No service has a projection {projection}.",
+        )
+
+    report = run_as_operator(rebuild)
+    if as_json:
+        print_json(report)
+        return 0
+    Console(highlight=False).print(
+        f"[bold]{report['service']}[/] {report['projection']}: {report['read']} peristiwa dibaca, "
+        f"{report['applied']} diterapkan, {report['documents']} dokumen"
+    )
+    return 0
+
+
+async def _rebuild_in(
+    operator: Operator, service: str, projection: str, progress: Progress
+) -> dict[str, Any]:
+    """Ask for one page after the other until the projection is swapped."""
+    path = f"/projections/{quote(projection, safe='')}/rebuild"
+    report = {"service": service, "projection": projection, "read": 0, "applied": 0}
+    bar = progress.add_task(f"{service}: {projection}", total=None)
+    cursor: str | None = None
+    while True:
+        page = await operator.request(service, "POST", path, {"cursor": cursor})
+        report["read"] += page["read"]
+        report["applied"] += page["applied"]
+        if page["total"] is not None:
+            progress.update(bar, total=page["total"])
+        progress.update(bar, advance=page["read"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return report | {"documents": page["documents"]}

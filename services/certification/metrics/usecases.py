@@ -1,0 +1,28 @@
+"""Use cases of the metrics: what the gauges measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.certification.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """The measured values. `status_list_age_seconds` is 0 without any published list."""
+
+    certificates_by_queue_state: Mapping[str, int]
+    certificates_in_force: int
+    status_list_age_seconds: float
+
+
+async def measure(tx: Transaction) -> Measurement:
+    """Measure the signing queue, the certificates in force and the age of the oldest list."""
+    ticks = (await tx.publications.read_ticks()).values()
+    age_seconds = (tx.now - min(ticks)).total_seconds() if ticks else 0.0
+    return Measurement(
+        certificates_by_queue_state=await tx.certificates.count_by_queue_state(),
+        certificates_in_force=await tx.certificates.count_in_force(),
+        status_list_age_seconds=age_seconds,
+    )

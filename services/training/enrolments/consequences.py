@@ -1,0 +1,203 @@
+"""What other facts do to enrolments: movements, the end of a class, merges, changed details.
+
+Closing and cancelling a class lie here because they also end enrolments. Not here: what staff do
+to a single enrolment (usecases).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chassis.messaging.events import Event
+from services.training.applications import usecases as applications
+from services.training.attendance import usecases as attendance
+from services.training.classes import rules as class_rules
+from services.training.classes.rules import ClassState, TrainingClass
+from services.training.enrolments import rules, usecases
+from services.training.enrolments.rules import EndReason, Enrolment, SuspensionCause
+from services.training.facilities.rules import Facility, TransferPolicy
+from services.training.participants.rules import Movement, MovementKind, Participant
+from services.training.programmes.rules import Severity
+from services.training.suitability import rules as suitability_rules
+from services.training.suitability import usecases as suitability
+from services.training.suitability.rules import SuitabilityReason
+from services.training.tasks import rules as task_rules
+from services.training.tasks import usecases as tasks
+from services.training.tasks.rules import TaskKind
+from services.training.transaction import Transaction
+
+# reasons that always apply to somebody who is enrolled
+_REASONS_OF_THE_ENROLLED = frozenset({"ALREADY_ENROLLED", "ALREADY_COMPLETED"})
+
+
+async def apply_movement(movement: Movement, person: Participant, tx: Transaction) -> None:
+    """Apply a movement to the person's enrolments and applications, in its own transaction."""
+    match movement.kind:
+        case MovementKind.RELEASED:
+            await _end_all_of_person(movement, person, tx)
+        case MovementKind.TRANSFERRED:
+            await _apply_transfer(movement, person, tx)
+        case MovementKind.ABSENT:
+            # outside work is no absence from a class that takes place outside
+            includes_outside = movement.code != rules.OUTSIDE_WORK
+            await _suspend_all(
+                person, SuspensionCause.ABSENCE, tx, includes_outside=includes_outside
+            )
+        case MovementKind.MISSING:
+            await _suspend_all(person, SuspensionCause.MISSING, tx, includes_outside=True)
+        case MovementKind.RETURNED:
+            await _resume_all(person, SuspensionCause.ABSENCE, tx)
+        case MovementKind.RESTORED:
+            await _resume_all(person, SuspensionCause.MISSING, tx)
+        case MovementKind.ADMITTED | MovementKind.DETAILS_CHANGED | MovementKind.MERGED:
+            return
+
+
+async def report_new_blocks(person: Participant, tx: Transaction) -> None:
+    """Open a task for each enrolment that changed details of the person would now block.
+
+    Nobody loses a seat by it.
+    """
+    for enrolment in await tx.enrolments.list_live_by_participant(person.id):
+        training_class = await tx.classes.get(enrolment.class_id, scoped=False)
+        facility = await tx.facilities.get(enrolment.facility_id, scoped=False)
+        case = await suitability.read_case(person, training_class, tx)
+        today = facility.local_date(tx.now)
+        for reason in suitability_rules.reasons_against_enrolment(case, tx.now, today):
+            is_new_block = reason.severity is Severity.BLOCK
+            if is_new_block and reason.code not in _REASONS_OF_THE_ENROLLED:
+                await _open_block_task(enrolment, reason, facility, tx)
+
+
+async def close_class(class_id: str, if_match: int, tx: Transaction) -> TrainingClass:
+    """Close a class: the enrolments that are still live end as not completed."""
+    before = await tx.classes.get(class_id, if_match=if_match)
+    after = class_rules.advance(before, ClassState.CLOSED)
+    await _end_all_of_class(before, EndReason.NOT_COMPLETED, tx)
+    return tx.classes.save(before, after)
+
+
+async def cancel_class(
+    class_id: str, because: str, if_match: int, tx: Transaction
+) -> TrainingClass:
+    """Cancel a class: its enrolments end, its seats are free, its live applications go."""
+    before = await tx.classes.get(class_id, if_match=if_match)
+    after = class_rules.cancel(before, because)
+    await _end_all_of_class(before, EndReason.CLASS_CANCELLED, tx)
+    await applications.remove_for_class(class_id, "CLASS_CANCELLED", tx)
+    return tx.classes.save(before, after)
+
+
+async def replace_participant_ref(from_ref: str, into_ref: str, tx: Transaction) -> None:
+    """Move the enrolments of one reference to another.
+
+    Of two live ones in a class the older stays; the other ends, and their marks are joined.
+    """
+    own = await tx.enrolments.list_live_by_participant(into_ref)
+    own_by_class = {enrolment.class_id: enrolment for enrolment in own}
+    for enrolment in await tx.enrolments.list_by_participant(from_ref):
+        twin = own_by_class.get(enrolment.class_id) if enrolment.live else None
+        if twin is not None:
+            await _merge_twins(twin, enrolment, into_ref, tx)
+            continue
+        moved = tx.enrolments.save(enrolment, replace(enrolment, participant_ref=into_ref))
+        await attendance.replace_participant_ref(moved.id, into_ref, tx)
+
+
+async def _merge_twins(
+    twin: Enrolment, enrolment: Enrolment, participant_ref: str, tx: Transaction
+) -> None:
+    """End the younger of two live enrolments of one person in one class."""
+    kept, surplus = sorted((twin, enrolment), key=lambda each: (each.enrolled_at, each.id))
+    facility = await tx.facilities.get(kept.facility_id, scoped=False)
+    ended = await usecases.end(
+        replace(surplus, participant_ref=participant_ref),
+        EndReason.MERGED,
+        facility.local_date(tx.now),
+        tx,
+        removes_unmarked=False,
+    )
+    # the unique index on live enrolments must see the end before the other reference changes
+    await tx.flush()
+    if kept.participant_ref != participant_ref:
+        kept = tx.enrolments.save(kept, replace(kept, participant_ref=participant_ref))
+    await attendance.merge_records(kept.id, participant_ref, ended.id, tx.now, tx)
+    await attendance.replace_participant_ref(kept.id, participant_ref, tx)
+
+
+async def _end_all_of_person(movement: Movement, person: Participant, tx: Transaction) -> None:
+    reason = rules.choose_end_reason(movement.code)
+    for enrolment in await tx.enrolments.list_live_by_participant(person.id):
+        await usecases.end(enrolment, reason, movement.effective_on, tx)
+    await applications.remove_for_person(person.id, None, reason, tx)
+
+
+async def _end_all_of_class(
+    training_class: TrainingClass, reason: EndReason, tx: Transaction
+) -> None:
+    facility = await tx.facilities.get(training_class.facility_id, scoped=False)
+    for enrolment in await tx.enrolments.list_live_by_class(training_class.id):
+        await usecases.end(enrolment, reason, facility.local_date(tx.now), tx)
+
+
+async def _apply_transfer(movement: Movement, person: Participant, tx: Transaction) -> None:
+    """Apply a transfer by the policy of the facility that the person leaves.
+
+    An enrolment kept in the facility that receives the person resumes.
+    """
+    left = await tx.facilities.get(movement.from_facility_id, scoped=False)
+    for enrolment in await tx.enrolments.list_live_by_participant(person.id):
+        if enrolment.facility_id == movement.facility_id:
+            after, events = rules.resume(enrolment, SuspensionCause.TRANSFER)
+            await _save_suspension(enrolment, after, events, tx)
+        elif enrolment.facility_id == left.id and left.transfer_policy is TransferPolicy.END:
+            await usecases.end(enrolment, EndReason.TRANSFERRED, movement.effective_on, tx)
+        elif enrolment.facility_id == left.id:
+            after, events = rules.suspend_for_transfer(enrolment)
+            await _save_suspension(enrolment, after, events, tx)
+    if left.transfer_policy is TransferPolicy.END:
+        await applications.remove_for_person(person.id, left.id, EndReason.TRANSFERRED, tx)
+
+
+async def _suspend_all(
+    person: Participant, cause: SuspensionCause, tx: Transaction, *, includes_outside: bool
+) -> None:
+    for enrolment in await tx.enrolments.list_live_by_participant(person.id):
+        if includes_outside or not enrolment.outside:
+            after, events = rules.suspend(enrolment, cause)
+            await _save_suspension(enrolment, after, events, tx)
+
+
+async def _resume_all(person: Participant, cause: SuspensionCause, tx: Transaction) -> None:
+    for enrolment in await tx.enrolments.list_live_by_participant(person.id):
+        after, events = rules.resume(enrolment, cause)
+        await _save_suspension(enrolment, after, events, tx)
+
+
+async def _save_suspension(
+    before: Enrolment, after: Enrolment, events: Sequence[Event], tx: Transaction
+) -> None:
+    """Store an automatic suspension or its end, with the attendance that is expected."""
+    if after == before:
+        return
+    saved = tx.enrolments.save(before, after, events)
+    if saved.automatic and not before.automatic:
+        await attendance.suspend(saved.id, tx)
+    elif before.automatic and not saved.automatic:
+        await attendance.resume(saved.id, tx)
+
+
+async def _open_block_task(
+    enrolment: Enrolment, reason: SuitabilityReason, facility: Facility, tx: Transaction
+) -> None:
+    task = task_rules.open_task(
+        TaskKind.NEW_BLOCK,
+        facility.id,
+        tx.now,
+        facility.local_date(tx.now),
+        participant_ref=enrolment.participant_ref,
+        subject=f"{enrolment.id}/{reason.code}",
+        facts={"code": reason.code} | reason.facts,
+    )
+    await tasks.open_task(task, tx)

@@ -1,0 +1,66 @@
+"""The route of monthly production: splits add up once, and an office reads its prisons."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chassis.ids import new_id
+from tests.manpower.harness import Json, Region, done
+
+SOLD_AT = datetime(2026, 11, 30, 17, 30, tzinfo=UTC)
+"""In December for people in WIB."""
+
+AMOUNTS_IDR = {"premi": 50_000, "pnbp": 15_000, "modal": 35_001}
+PATH = "/v1/production-statistics"
+
+
+async def publish_split(
+    region: Region, *, order_id: str = "", product_class: str = "mebel", event_id: str = ""
+) -> str:
+    body: Json = {
+        "order_id": order_id or new_id(),
+        "workshop_id": f"w-{region.tag}",
+        "product_class": product_class,
+        "amounts_idr": AMOUNTS_IDR,
+    }
+    return await region.publish(
+        "marketplace.proceeds-split.v1",
+        body["order_id"],
+        body,
+        facility=region.facility,
+        at=SOLD_AT,
+        event_id=event_id,
+    )
+
+
+async def test_a_split_adds_once_to_the_month_that_the_kukm_office_reads(region: Region) -> None:
+    kukm_id = f"kukm-{region.tag}"
+    await region.agency(kukm_id, "dinas_kukm", facility_ids=[region.facility])
+    order_id = new_id()
+    event_id = await publish_split(region, order_id=order_id)
+    await region.handled(event_id)
+    await region.handled(await publish_split(region))
+    await publish_split(region, order_id=order_id, event_id=event_id)
+    await region.handled(await publish_split(region, order_id=order_id, product_class="roti"))
+    kukm = region.dinas("dinas_kukm", agency=kukm_id)
+    rows = (await done(kukm.get(f"{PATH}?month=2026-12")))["items"]
+    [row] = [row for row in rows if row["product_class"] == "mebel"]
+    assert (row["workshop_id"], row["orders"]) == (f"w-{region.tag}", 2)
+    assert row["amounts_idr"] == {"premi": 100_000, "pnbp": 30_000, "modal": 70_002}
+
+
+async def test_an_officer_reads_only_the_production_of_the_own_facility(region: Region) -> None:
+    await region.handled(await publish_split(region))
+    officer = region.officer("workshop_officer")
+    rows = (await done(officer.get(f"{PATH}?month=2026-12")))["items"]
+    assert [row["facility_id"] for row in rows] == [region.facility]
+    stranger = region.officer("workshop_officer", facility="LP-LAIN")
+    assert (await done(stranger.get(PATH)))["items"] == []
+
+
+@pytest.mark.parametrize("month", ["2026-13", "2026-00", "december"])
+async def test_a_month_that_does_not_exist_is_refused(region: Region, month: str) -> None:
+    officer = region.officer("workshop_officer")
+    assert (await officer.get(f"{PATH}?month={month}")).status_code == 422

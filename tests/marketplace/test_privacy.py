@@ -1,0 +1,76 @@
+"""Public pages, events, logs and audit rows name no person and no buyer."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+
+import pytest
+
+from chassis import telemetry
+from tests.marketplace.harness import CONTACT, Lapas
+
+BUYER_DATA = ("Pembeli Contoh", "0812-0000-0000", "Jalan Contoh")
+EVENT_FIELDS = {
+    "participant_ref",
+    "workshop_id",
+    "month",
+    "unit_kind",
+    "units_total",
+    "order_id",
+    "product_class",
+    "amounts_idr",
+}
+
+
+@pytest.mark.scenario("M20/public")
+@pytest.mark.scenario("INV-15/public")
+@pytest.mark.scenario("INV-15/events")
+async def test_public_pages_and_events_name_no_person_and_no_buyer(lapas: Lapas) -> None:
+    await lapas.produce(3, 120_000, 2, 1)
+    order = await lapas.paid_order(1)
+    cart_id = await lapas.cart(1)
+    pages = [
+        await lapas.public.get("/v1/products?limit=500"),
+        await lapas.public.get(f"/v1/products/{lapas.product['id']}"),
+        await lapas.public.get(f"/v1/products/{lapas.product['id']}/provenance"),
+        await lapas.public.get(f"/v1/orders/{order['id']}?token={order['token']}"),
+        await lapas.split(order),
+        await lapas.public.get(f"/v1/carts/{cart_id}"),
+        await lapas.check_out(await lapas.cart(3)),
+    ]
+    assert [page.status_code for page in pages] == [200] * 6 + [409]
+    events = [row["body"] for row in await lapas.stored("outbox", facility_id=lapas.facility)]
+    for text in [page.text for page in pages]:
+        assert not any(person in text for person in lapas.people)
+    for text in [page.text for page in pages] + events:
+        assert not any(secret in text for secret in (*BUYER_DATA, order["token"]))
+        assert not re.search(r"\d{16}", text)
+    assert any(lapas.people[0] in text for text in events)
+    for text in events:
+        assert json.loads(text).keys() <= EVENT_FIELDS
+
+
+async def test_provenance_names_workshop_programmes_and_batches_only(lapas: Lapas) -> None:
+    await lapas.produce(3, 120_000, 2, 1)
+    page = await lapas.public.get(f"/v1/products/{lapas.product['id']}/provenance")
+    provenance = page.json()
+    assert provenance["workshop_name"] == "Bengkel Kayu"
+    assert provenance["programmes"] == ["Pertukangan kayu"]
+    assert re.fullmatch(r"KAYU-\d{4}-0001", provenance["batches"][0]["number"])
+    assert set(provenance) == {"workshop_name", "programmes", "batches"}
+
+
+@pytest.mark.scenario("INV-15/logs")
+async def test_logs_and_audit_rows_contain_no_buyer_data(lapas: Lapas) -> None:
+    lines = io.StringIO()
+    telemetry.configure("marketplace", "debug", stream=lines)
+    await lapas.produce(1, 40_000, 1)
+    order = await lapas.paid_order(1)
+    await lapas.command(order, "wrong_signature")
+    await lapas.public.post("/v1/checkout", json={"cart_id": "none", "contact": CONTACT})
+    audit = json.dumps(await lapas.stored("audit"), default=str)
+    for secret in (*BUYER_DATA, order["token"]):
+        assert secret not in lines.getvalue()
+        assert secret not in audit

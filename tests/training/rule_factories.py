@@ -1,0 +1,38 @@
+"""A session and an attendance record for tests of rules alone. Not here: expectations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from services.training.attendance import rules as attendance
+from services.training.attendance.rules import Attendance, AttendanceReason, MarkState
+from services.training.sessions.rules import Session, SessionState
+
+DAY = date(2026, 11, 16)
+NOW = datetime(2026, 11, 16, 7, tzinfo=UTC)
+
+
+def build_session(
+    number: int = 1, *, minutes: int = 100, state: SessionState = SessionState.HELD
+) -> Session:
+    """Return a session of DAY, with the id `s<number>`."""
+    return Session(
+        id=f"s{number}",
+        class_id="c",
+        facility_id="f",
+        held_on=DAY,
+        starts_at=NOW + timedelta(hours=number),
+        minutes=minutes,
+        state=state,
+    )
+
+
+def build_record(
+    number: int = 1, reason: AttendanceReason | None = None, minutes: int = 0
+) -> Attendance:
+    """Return the record of a session: marked with this reason, or waiting."""
+    waiting = attendance.expect("e", "p", build_session(number), is_suspended=False)
+    if reason is None:
+        return waiting
+    return replace(waiting, state=MarkState.MARKED, reason=reason.value, minutes=minutes)

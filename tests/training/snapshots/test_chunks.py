@@ -1,0 +1,159 @@
+"""Applying snapshots chunk by chunk: killed imports, faulty and stopped rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chassis.ids import new_id
+from services.training.snapshots import chunks
+from services.training.transaction import Transaction
+from tests.fakes import AsgiClient, eventually
+from tests.training import factories
+from tests.training.snapshot_files import snapshot_file
+
+
+class _Killed(Exception):
+    """The process ends before the commit."""
+
+
+async def set_job(service: AsgiClient, *, stop: bool) -> None:
+    """Stop the import job by giving its lease to another replica, or let it work again."""
+    database = factories.database(service)
+    lease = {"_id": f"job/{chunks.APPLY_JOB}"}
+    if stop:
+        loop = service.app.state.life.jobs[chunks.APPLY_JOB]
+        await eventually(lambda: is_leading(loop))
+        # as after a pause longer than the lease
+        loop._lease._until = 0.0  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        await database.update(
+            "leases",
+            lease,
+            [{"$set": {"holder": "another", "until": {"$add": ["$$NOW", 600_000]}}}],
+            upsert=True,
+        )
+    else:
+        await database.update("leases", lease, [{"$set": {"holder": "", "until": "$$NOW"}}])
+        service.app.state.life.jobs[chunks.APPLY_JOB].wake()
+
+
+async def is_leading(loop: Any) -> bool:
+    return bool(loop._lease.held)  # noqa: SLF001
+
+
+@pytest.mark.scenario("T25/resume")
+async def test_a_killed_import_continues_and_moves_everybody_once(
+    service: AsgiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "ROWS_PER_CHUNK", 5)
+    await set_job(service, stop=True)
+    facility_id = await factories.create_facility(service, factories.new_facility_id())
+    refs = [f"{facility_id}-{number}" for number in range(30)]
+    registry = factories.officer(service, facility_id, "registry_operator")
+    answer = await registry.post(
+        f"/v1/facilities/{facility_id}/snapshots",
+        params={"taken_at": "2026-11-16T14:00:00+07:00"},
+        content=snapshot_file(facility_id, {ref: {} for ref in refs}),
+    )
+    assert answer.json()["state"] == "APPLYING"
+    database = factories.database(service)
+    for _ in range(2):
+        await factories.runner(service)(chunks.apply_next_chunk)
+    assert await database.count("movements", {"facility_id": facility_id}) == 10
+
+    async def killed(tx: Transaction) -> None:
+        await chunks.apply_next_chunk(tx)
+        await tx.flush()
+        raise _Killed
+
+    with pytest.raises(_Killed):
+        await factories.runner(service)(killed)
+    assert await database.count("movements", {"facility_id": facility_id}) == 10
+    await set_job(service, stop=False)
+    done = await factories.wait_until_applied(registry, answer.json()["snapshot_id"])
+    assert done["counts"]["admitted"] == 30
+    assert await database.count("movements", {"facility_id": facility_id}) == 30
+    assert (
+        await database.count(
+            "outbox", {"facility_id": facility_id, "type": "training.participant-admitted.v1"}
+        )
+        == 30
+    )
+
+
+async def test_a_row_that_cannot_be_applied_is_reported_alone(
+    service: AsgiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facility = await factories.create_harness(service, [new_id() for _ in range(6)])
+    broken = list(facility.people)[3]
+    applied = chunks.rows.apply_rows
+
+    async def failing(rows: Any, *arguments: Any) -> Any:
+        if any(row.source_ref == broken for row in rows):
+            raise RuntimeError("a fault nobody expected")
+        return await applied(rows, *arguments)
+
+    monkeypatch.setattr(chunks.rows, "apply_rows", failing)
+    done = await facility.list_again(**{ref: {"Kamar": "Z9"} for ref in facility.people})
+    assert done["counts"] == {"details_changed": 5}
+    registry = factories.officer(service, facility.facility_id, "registry_operator")
+    errors = await factories.list_all(registry, f"/v1/snapshots/{done['snapshot_id']}/row-errors")
+    assert [(error["reason"], error["row"], error["effect"]) for error in errors] == [
+        ("ROW_FAILED", 5, "row")
+    ]
+
+
+@pytest.mark.scenario("T2/rerun")
+async def test_a_stopped_row_is_applied_after_its_word_is_mapped(
+    service: AsgiClient,
+) -> None:
+    ref = new_id()
+    other = new_id()
+    facility = await factories.create_harness(service, [ref, other])
+    class_id = await factories.open_class(facility)
+    enrolment_id = await factories.enrol(facility, class_id, ref)
+    before = await factories.list_event_types(service, facility.refs[ref])
+    done = await facility.list_again(
+        **{ref: {"Ket. Keluar": "XYZ", "Tanggal Keluar": "10/11/2026"}}
+    )
+    assert done["counts"] == {}
+    assert await factories.list_event_types(service, facility.refs[ref]) == before
+    registry = factories.officer(service, facility.facility_id, "registry_operator")
+    (task,) = await factories.list_all(registry, "/v1/training-tasks", kind="ROW_STOPPED")
+    assert (task["facts"]["raw"], task["facts"]["field"], task["facts"]["source_ref"]) == (
+        "XYZ",
+        "release",
+        ref,
+    )
+    path = f"/v1/facilities/{facility.facility_id}/mapped-values"
+    assert (
+        await registry.post(path, json={"field": "release", "word": "XYZ", "code": "gone"})
+    ).json()["field"] == "code"
+    assert (
+        await registry.post(path, json={"field": "name", "word": "XYZ", "code": "free"})
+    ).json()["field"] == "field"
+    assert (
+        await registry.post(path, json={"field": "release", "word": "XYZ", "code": "free"})
+    ).status_code == 201
+    again = await factories.change(registry, f"/v1/snapshots/{done['snapshot_id']}/stopped-rows")
+    assert again.json()["released_by_kind"] == {"free": 1}
+    assert (await factories.read_person(facility, ref))["state"] == "released"
+    ended = (await facility.officer.get(f"/v1/enrolments/{enrolment_id}")).json()
+    assert (ended["state"], ended["end_reason"]) == ("ENDED", "RELEASED")
+    assert (await factories.list_all(registry, "/v1/training-tasks", kind="ROW_STOPPED"))[0][
+        "state"
+    ] == "RESOLVED"
+    repeated = await factories.change(registry, f"/v1/snapshots/{done['snapshot_id']}/stopped-rows")
+    assert repeated.json()["version"] == again.json()["version"]
+
+
+async def test_stopped_rows_of_an_older_snapshot_are_not_retried(
+    service: AsgiClient,
+) -> None:
+    facility = await factories.create_harness(service, [new_id(), new_id()])
+    first = await facility.list_again(**{next(iter(facility.people)): {"Keberadaan": "Dititip"}})
+    await facility.list_again(**{next(iter(facility.people)): {"Keberadaan": "", "Kamar": "Z9"}})
+    registry = factories.officer(service, facility.facility_id, "registry_operator")
+    answer = await factories.change(registry, f"/v1/snapshots/{first['snapshot_id']}/stopped-rows")
+    assert (answer.status_code, answer.json()["code"]) == (409, "snapshot_outdated")

@@ -1,0 +1,55 @@
+"""Documents that older versions of training stored reach the schema of today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chassis.app import migrations as chassis_migrations
+from chassis.app.migrations import migrate
+from services.training.migrations import MIGRATIONS
+from services.training.snapshots.store import Snapshots
+from services.training.tasks.store import Tasks
+from services.training.tpp.store import Decisions
+from tests import old_documents
+
+DUMPS = Path(__file__).with_name("old_documents")
+
+
+async def test_snapshots_of_schema_1_were_uploaded_for_nobody_else(mongo_url: str) -> None:
+    path = DUMPS / "snapshots-1.json"
+    snapshots = await old_documents.check_upgrade(mongo_url, Snapshots, MIGRATIONS, path)
+    assert [snapshot.uploaded_for for snapshot in snapshots] == ["", ""]
+
+
+async def test_decisions_of_schema_1_were_recorded_for_nobody_else(mongo_url: str) -> None:
+    path = DUMPS / "tpp_decisions-1.json"
+    decisions = await old_documents.check_upgrade(mongo_url, Decisions, MIGRATIONS, path)
+    assert [decision.recorded_for for decision in decisions] == [""]
+
+
+async def test_inbox_items_become_tasks(mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chassis_migrations, "PAGE_DOCUMENTS", 2)
+    items = old_documents.load(DUMPS / "inbox_items.json")
+    [move] = [migration for migration in MIGRATIONS if migration.name == "inbox_items-to-tasks"]
+    async with old_documents.database_with(mongo_url, "inbox_items", items) as db:
+        repeated = {"_id": "key", "collection": "inbox_items", "resource": items[0]["_id"]}
+        await db.insert("idempotency", [repeated])
+        await old_documents.start(db, old_documents.transaction_of(Tasks), [move])
+        assert await db.find("tasks", {}, sort=[("_id", 1)]) == items
+        assert await db.count("inbox_items", {}) == 0
+        assert await db.find("idempotency", {}) == [repeated | {"collection": "tasks"}]
+
+
+async def test_a_move_that_was_interrupted_goes_on(
+    mongo_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chassis_migrations, "PAGE_DOCUMENTS", 2)
+    items = old_documents.load(DUMPS / "inbox_items.json")
+    [move] = [migration for migration in MIGRATIONS if migration.name == "inbox_items-to-tasks"]
+    async with old_documents.database_with(mongo_url, "inbox_items", items) as db:
+        assert await move.step(db, "") == items[1]["_id"]
+        assert await db.count("inbox_items", {}) == 3
+        await migrate(db, [move], "test")
+        assert await db.find("tasks", {}, sort=[("_id", 1)]) == items
