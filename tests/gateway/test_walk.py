@@ -152,7 +152,7 @@ def test_the_authorisation_comes_before_anything_that_reaches_a_service(
 
     names = asyncio.run(chain())
     assert names[0] == "HostGroups"
-    assert names[-1] == "Upstream"
+    assert names[-1] == "UpstreamClient"
     assert (
         names.index("Authentication")
         < names.index(Authorisation.__name__)
