@@ -13,6 +13,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from chassis.app.lifespan import STOP_SECONDS
+from chassis.app.server import SHUTDOWN_SECONDS
 from chassis.messaging.kafka import PARTITIONS
 from ops.local.state_dir import ROOT
 from tests.deploy.k8s import (
@@ -260,19 +262,16 @@ def test_ports_and_probes_are_those_where_the_part_answers(overlay: str) -> None
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_pod_has_the_time_that_its_end_takes(overlay: str) -> None:
-    draining = 10  # seconds of uvicorn, as chassis/app/server.py sets it
-    workers = 8  # seconds that chassis/app/lifespan.py waits for the workers
-    serving = (ROOT / "chassis/app/server.py").read_text() + (
-        ROOT / "chassis/app/lifespan.py"
-    ).read_text()
-    assert f'"timeout_graceful_shutdown": {draining},' in serving
-    assert f"timeout={workers})" in serving
     for deployment in of_ours(overlay, "Deployment"):
         pod = deployment["spec"]["template"]["spec"]
-        drain = int(environment_of(overlay, deployment).get("GATEWAY_DRAIN_SECONDS", draining))
+        drain = int(
+            environment_of(overlay, deployment).get("GATEWAY_DRAIN_SECONDS", SHUTDOWN_SECONDS)
+        )
         assert (
             pod["terminationGracePeriodSeconds"]
-            > container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + workers
+            > container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"]
+            + drain
+            + STOP_SECONDS
         )
         assert deployment["spec"]["strategy"]["rollingUpdate"] == {
             "maxSurge": 1,
