@@ -46,6 +46,10 @@ class Server(uvicorn.Server):
         self._app.drain()
         super().handle_exit(sig, frame)
 
+    async def on_tick(self, counter: int) -> bool:
+        """End also when the gateway's own database cannot be used."""
+        return await super().on_tick(counter) or bool(self._app.internal_api.state.life.fatal)
+
 
 def open_sockets(settings: GatewaySettings) -> list[socket.socket]:
     """Return listening sockets at the public ports and the internal port.
@@ -93,6 +97,9 @@ def main(
         return
     tune_gc()
     Server(_configure_server(settings, app), app).run(open_sockets(settings))
+    fatal = app.internal_api.state.life.fatal
+    if fatal:
+        raise SystemExit(fatal)
 
 
 def _load_app(settings: GatewaySettings, role_permissions: RolePermissions) -> GatewayApp:

@@ -21,6 +21,7 @@ from gateway.access.hashing import Passwords
 from gateway.access.interface import QuotaCounter
 from gateway.access.issuer_dependencies import IssuerDependencies
 from gateway.access.jwk import public_jwk
+from gateway.access.migrations import MIGRATIONS
 from gateway.access.oauth import api as oauth
 from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
 from gateway.access.revocations import api as revocations
@@ -173,7 +174,12 @@ def _create_internal_api(
         "find_routes": routes.match,
     }
     definition = service.Service(
-        name="gateway", settings=settings, transaction=Transaction, routers=ROUTERS, ports=ports
+        name="gateway",
+        settings=settings,
+        transaction=Transaction,
+        routers=ROUTERS,
+        migrations=MIGRATIONS,
+        ports=ports,
     )
     return factory.create_app(definition, lifetime=GatewayRuntime)
 

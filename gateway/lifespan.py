@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chassis.app import database_setup
 from chassis.app.lifespan import ServiceRuntime
 from chassis.messaging import kafka
 from gateway.access.interface import QuotaCounter
@@ -33,8 +32,7 @@ class GatewayRuntime(ServiceRuntime):
 
     async def prepare(self) -> None:
         """Create collections and indexes, and start to create the topic."""
-        await self.db.ping()
-        await database_setup.prepare(self.db, self.service.transaction)
+        await super().prepare()
         collections = await self.db.collections()
         await self.db.ensure_collection(
             rate_windows.COLLECTION, None, rate_windows.INDEXES, collections

@@ -74,7 +74,7 @@ def parse_firing(posted: Mapping[str, Any]) -> Firing:
     texts: dict[str, str] = {}
     runbooks: set[str] = set()
     for alert in firing:
-        annotations = alert.get("annotations") or {}
+        annotations: dict[str, str] = alert.get("annotations") or {}
         texts[str(alert["fingerprint"])] = _describe_alert(alert["labels"], annotations)
         if "runbook" in annotations:
             runbooks.add(str(annotations["runbook"]))

@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from chassis.caller import system
+from chassis.ids import new_id
+from chassis.persistence.transactions import Runner, TransactionManager
+from chassis.persistence.unit_of_work import OperationContext
 from gateway.access.accounts.rules import SignInRefused
 from gateway.access.jwk import public_jwk
 from gateway.access.login_throttling.rules import FREE_ATTEMPTS
@@ -73,7 +77,9 @@ async def test_a_password_that_changes_while_it_is_judged_begins_nothing(
         code_challenge="x",
         now=NOW,
     )
-    runner: Any = place.stage.gateway.caller_directory._runner()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the moment between two transactions has no other handle
+    engine: TransactionManager[Any] = place.stage.gateway.internal_api.state.engine
+    context = OperationContext(caller=system("gateway"), correlation_id=new_id())
+    runner = Runner(engine, context)
 
     async def begun(judged: str) -> str:
         return (await runner(partial(usecases.begin, fresh, judged))).id

@@ -22,7 +22,7 @@ import pymongo
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from chassis.admin.parked_event_admin import segment
+from chassis.admin.parked_event_admin import encode_segment
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
 from ops import cli
@@ -203,7 +203,7 @@ def test_a_poison_event_is_found_and_discarded_and_its_key_continues(
         "events", "parked", "show", f"{TOPIC}/{key}"
     ).replace("training, manpower", "manpower, training")
     sequence = found["sequence"]
-    assert sequence == segment(f"{TOPIC}/{key}")
+    assert sequence == encode_segment(f"{TOPIC}/{key}")
     shown = operator.bina("events", "parked", "show", sequence, "--service", "manpower")
     poison, behind = shown["letters"]
     assert (poison["body"]["participant_ref"], poison["body"]["expected_on"]) == (key, "…")
@@ -354,12 +354,9 @@ def opened_class(operator: Operator) -> str:
     }
     status, planned = operator.ask("training_officer", "POST", "/v1/classes", run, facility="*")
     assert status == 201, planned
-    assert (
-        operator.ask(
-            "training_officer", "POST", f"/v1/classes/{planned['class_id']}/opening", facility="*"
-        )[0]
-        == 200
-    )
+    path = f"/v1/classes/{planned['class_id']}/opening"
+    status, opened = operator.ask("training_officer", "POST", path, facility="*")
+    assert status == 200, opened
     return planned["class_id"]
 
 

@@ -89,9 +89,7 @@ async def test_a_system_over_its_daily_quota_is_429_and_others_are_not(
     ] == [3]
     await place.admin("PUT", "clients/sistem-dinas/quota", {"calls_per_day": 100})
     more = await token_of(place, secret)
-    assert (await place.stage.ask("GET", "/v1/me/quota", headers=more)).content[
-        "calls_today"
-    ] == 3
+    assert (await place.stage.ask("GET", "/v1/me/quota", headers=more)).content["calls_today"] == 3
     assert user_id not in str(answers[2].content)
 
 

@@ -51,7 +51,7 @@ async def test_an_unforeseen_facility_goes_live_by_data_alone(service: AsgiClien
         columns["release_date"]: "10/11/2026",
         "Kode UPT": facility_id,
     }
-    row = ",".join(value.get(path, "") for name in heading.split(","))
+    row = ",".join(value.get(name, "") for name in heading.split(","))
     data = f"{heading}\r\n{row}\r\n".encode("utf-8-sig")
     done = await factories.upload(service, facility_id, data, "2026-11-16T14:00:00+07:00")
     assert (done["state"], done["released_by_kind"]) == ("APPLIED", {"free": 1})
