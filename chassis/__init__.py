@@ -1,1 +1,1 @@
-"""The microservice chassis: what every service needs. No business word belongs here."""
+"""The microservice chassis: what every service needs. Not here: words of a business area."""

@@ -23,7 +23,7 @@ def mongod() -> Generator[str]:
         )
         .with_exposed_ports(27017)
     )
-    with mongo.waiting_for(_told("Waiting for connections")) as container:
+    with mongo.waiting_for(_log_line("Waiting for connections")) as container:
         url = f"mongodb://{container.get_container_host_ip()}:{container.get_exposed_port(27017)}/?directConnection=true"
         with pymongo.MongoClient[dict[str, object]](url) as client:
             client.admin.command(
@@ -44,11 +44,11 @@ def kafka() -> Generator[str]:
     container = DockerContainer(KAFKA).with_bind_ports(9092, port)
     for name, value in _kafka_settings(port).items():
         container = container.with_env(name, value)
-    with container.waiting_for(_told("Kafka Server started")):
+    with container.waiting_for(_log_line("Kafka Server started")):
         yield f"127.0.0.1:{port}"
 
 
-def _told(message: str) -> LogMessageWaitStrategy:
+def _log_line(message: str) -> LogMessageWaitStrategy:
     return LogMessageWaitStrategy(message).with_startup_timeout(120)
 
 

@@ -59,7 +59,7 @@ class DatabasePool:
 
 
 def databases_of(transaction: type[Transaction]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return the fixtures `databases` (of the session) and `database` (the name of an empty one).
+    """Return the fixtures `databases` (of the session) and `database` (an empty one's name).
 
     Topics at a real broker are not emptied; they need a namespace of their own.
     """

@@ -1,8 +1,9 @@
-"""A Kafka in memory; it passes the conformance suite of tests/chassis/messaging/test_kafka.py."""
+"""A Kafka in memory; it passes the conformance suite tests/chassis/messaging/test_kafka.py."""
 
 from __future__ import annotations
 
 import asyncio
+import operator
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,12 +76,11 @@ class FakeKafka:
 
     def records(self, topic: str) -> list[Record]:
         """Return all records of a topic, partition by partition."""
-        return [
-            record
-            for where, log in sorted(self.logs.items(), key=lambda item: item[0].number)
-            if where.topic == topic
-            for record in log
-        ]
+        partitions = sorted(
+            (where for where in self.logs if where.topic == topic),
+            key=operator.attrgetter("number"),
+        )
+        return [record for where in partitions for record in self.logs[where]]
 
     def producer(self) -> FakeProducer:
         """Return a new producer."""

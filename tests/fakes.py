@@ -120,7 +120,9 @@ class AsgiClient:
     def __init__(
         self, app: FastAPI, keys: Keys, service: str, caller: Caller | None = None
     ) -> None:
-        self.app, self.keys, self.service = app, keys, service
+        self.app = app
+        self.keys = keys
+        self.service = service
         everything = frozenset(
             f"{method} {route.path}" for route in routes(app) for method in route.methods or ()
         )

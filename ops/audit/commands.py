@@ -63,7 +63,7 @@ def export(
 
 @audit.command()
 def fingerprints(*, json: Json = False) -> None:
-    """Tunjukkan sidik jari kunci yang menandatangani ekspor tiap bagian, untuk diberikan di atas kertas."""
+    """Tunjukkan sidik jari kunci penanda tangan ekspor tiap bagian, untuk ditulis di kertas."""
     from ops.audit.fingerprints import print_fingerprints as run
 
     raise typer.Exit(run(as_json=json))

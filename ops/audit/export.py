@@ -1,4 +1,4 @@
-"""The command `audit export`: a signed ZIP for an inspector, with all texts and topic anchors.
+"""The command `audit export`: a signed ZIP for an inspector, with texts and topic anchors.
 
 Not here: how the ZIP is made (chassis.admin.audit_export).
 """

@@ -1,4 +1,4 @@
-"""The commands `events lag` and `events outbox`: published but unread, committed but unpublished.
+"""The commands `events lag` (published, unread) and `events outbox` (committed, not sent).
 
 Not here: parked events.
 """

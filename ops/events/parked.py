@@ -1,4 +1,4 @@
-"""The commands `events parked ...`: list parked sequences, show, retry and discard their events.
+"""The commands `events parked ...`: list parked sequences, show, retry and discard events.
 
 Not here: how a service does it (chassis.admin).
 """

@@ -1,4 +1,7 @@
-"""Reading topics from outside, as nobody's consumer: the last records, or all, and what follows. Not here: what a record means, and who may look."""
+"""Read topics of the running system without joining a service's consumer group.
+
+Not here: what a record means, and who may look.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _PAGE_SIZE = 1_000
 
 
 class TopicReader:
-    """Some topics, from their beginnings to where they ended when they were opened, then on."""
+    """Some topics: from their beginnings to their ends at opening, then what follows."""
 
     def __init__(
         self,
@@ -21,10 +24,16 @@ class TopicReader:
         positions: Mapping[Partition, int],
         ends: Mapping[Partition, int],
     ) -> None:
-        self._consumer, self._positions, self._ends = consumer, dict(positions), ends
+        self._consumer = consumer
+        self._positions = dict(positions)
+        self._ends = ends
 
     async def read_to_end(self, last: int | None = None) -> AsyncIterator[list[Record]]:
-        """What lies before the ends, page by page: the last so many records of each partition, None = all. The ends of transactions are none of them."""
+        """Yield the records before the ends, page by page.
+
+        `last` is how many records of each partition, None = all. The markers that end
+        transactions are not yielded.
+        """
         for partition, end in self._ends.items():
             beginning = await self._consumer.beginning(partition)
             self._positions[partition] = beginning if last is None else max(beginning, end - last)
@@ -39,7 +48,7 @@ class TopicReader:
                 )
 
     async def read_next(self) -> list[Record]:
-        """What comes next; nothing after a second without any."""
+        """Return the next records; an empty list when a second passes without one."""
         found: list[Record] = []
         for partition, records in (await self._consumer.poll(_PAGE_SIZE, 1.0)).items():
             self._positions[partition] = records[-1].offset + 1
@@ -49,8 +58,12 @@ class TopicReader:
 
 @asynccontextmanager
 async def open_topics(*topics: str) -> AsyncGenerator[TopicReader]:
-    """Open topics of the running system, as a group of its own that leaves no trace. OperatorError when Kafka does not answer or let us in."""
-    where, name = kafka_login.running_access(), f"bina-look-{uuid.uuid4().hex[:12]}"
+    """Open topics of the running system with a group of its own that commits nothing.
+
+    OperatorError when Kafka does not answer or refuses the login.
+    """
+    where = kafka_login.running_access()
+    name = f"bina-look-{uuid.uuid4().hex[:12]}"
     consumer = KafkaConsumer(where, name, name, topics)
     at: dict[Partition, int] = {}
 

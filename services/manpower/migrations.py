@@ -1,4 +1,7 @@
-"""Migrations of manpower's stored documents. Not here: how they run (chassis.app.migrations)."""
+"""Migrations of manpower's stored documents.
+
+Not here: how they run (chassis.app.migrations).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Migrations of marketplace's stored documents. Not here: how they run (chassis.app.migrations)."""
+"""Migrations of marketplace's stored documents.
+
+Not here: how they run (chassis.app.migrations).
+"""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Harness:
 
     @asynccontextmanager
     async def one_batch(self) -> AsyncGenerator[None]:
-        """What is told inside is fetched at once."""
+        """Make the consumer fetch all that is published inside in one batch."""
         self.fake.away = True
         yield
         self.fake.away = False
@@ -124,7 +124,7 @@ class Harness:
             self.fake.changed.notify_all()
 
     def beside(self, key: str) -> str:
-        """Another key of the same partition, so that what is told of both comes in one order."""
+        """Another key of the same partition, so that the events of both come in one order."""
         return next(
             other
             for other in iter(new_id, "")

@@ -134,7 +134,7 @@ class OwnerMerged(Inbound, type="outside.owner-merged.v1"):
     into_ref: str
 
 
-async def on_note_told(event: NoteTold, tx: Transaction) -> None:
+async def on_note_written(event: NoteTold, tx: Transaction) -> None:
     note = await tx.notes.seek(event.owner_ref)
     if note is None:
         raise SubjectNotKnownYet(event.owner_ref)
@@ -174,7 +174,7 @@ async def on_owner_merged(event: OwnerMerged, tx: Transaction) -> None:
 
 HANDLERS = {
     "outside.events": {
-        NoteTold: on_note_told,
+        NoteTold: on_note_written,
         OwnerAdmitted: on_owner_admitted,
         OwnerMerged: on_owner_merged,
     }

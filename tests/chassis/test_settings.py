@@ -21,9 +21,9 @@ def test_settings_name_a_missing_directory_of_keys_and_a_short_audit_key(
         "PORT": "x",
     }.items():
         monkeypatch.setenv(f"SHOP_{name}", value)
-    with pytest.raises(SettingsInvalid) as told:
+    with pytest.raises(SettingsInvalid) as values:
         ShopSettings.load()
     assert all(
-        name in str(told.value) for name in ("SHOP_TRUSTED_KEYS", "SHOP_AUDIT_KEY", "SHOP_PORT")
+        name in str(values.value) for name in ("SHOP_TRUSTED_KEYS", "SHOP_AUDIT_KEY", "SHOP_PORT")
     )
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(values.value)

@@ -22,7 +22,7 @@ def of_trace(spans: InMemorySpanExporter) -> list[str]:
     ]
 
 
-async def told(scene: Harness) -> str:
+async def first_traceparent(scene: Harness) -> str:
     """The traceparent of the first record on the shop's own topic."""
     topic = f"{scene.life.service.settings.namespace}shop.events"
 
@@ -43,7 +43,7 @@ async def test_one_trace_leads_from_a_request_to_its_effect(
         headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"},
     )
     assert answer.status_code == 200
-    passed_on = await told(scene)
+    passed_on = await first_traceparent(scene)
     assert passed_on.split("-")[1] == TRACE
     owner = new_id()
     await scene.tell("asked", owner, owner_ref=owner, what="hello", traceparent=passed_on)

@@ -169,7 +169,7 @@ class Cluster:
 
     # Asking
 
-    def told(self) -> str:
+    def log_tails(self) -> str:
         """The last lines of every log."""
         return "\n".join(
             f"{log.name}: {processes.tail(log)}" for log in sorted(self.place.glob("*.log"))
@@ -321,7 +321,7 @@ async def running(place: Path) -> AsyncGenerator[Cluster]:
         try:
             await cluster.start()
         except (TimeoutError, AssertionError, MongoError) as error:
-            raise AssertionError(f"the cluster did not start\n{cluster.told()}") from error
+            raise AssertionError(f"the cluster did not start\n{cluster.log_tails()}") from error
         yield cluster
     finally:
         cluster.end()

@@ -57,16 +57,16 @@ class Load:
         """
         self._last = asyncio.get_running_loop().time()
         try:
-            async with asyncio.TaskGroup() as lanes:
+            async with asyncio.TaskGroup() as group:
                 for owner in self._owners:
                     for port in self._ports:
-                        lanes.create_task(self._lane(owner, port))
+                        group.create_task(self._client(owner, port))
                 yield self
                 self._ending.set()
         finally:
             await self._http.aclose()
 
-    async def _lane(self, owner: str, port: int) -> None:
+    async def _client(self, owner: str, port: int) -> None:
         while not self._ending.is_set():
             port = await self._command(owner, port)
             await asyncio.sleep(PAUSE_SECONDS)

@@ -51,7 +51,8 @@ def test_the_main_job_has_at_least_twenty_types() -> None:
 @pytest.mark.parametrize("type_name", sorted(PUBLISHED))
 def test_a_golden_sample_is_kept_and_the_schema_stays_compatible_with_it(type_name: str) -> None:
     assert (GOLDEN / f"{type_name}.json").exists(), (
-        f"{type_name}: write its golden sample with `python -m tests.contracts.golden` and commit it"
+        f"{type_name}: write its golden sample with"
+        " `python -m tests.contracts.golden` and commit it"
     )
     refused = explain_breaking_changes(
         type_name, golden(type_name)["schema"], PUBLISHED[type_name].model_json_schema()
@@ -181,12 +182,12 @@ def test_a_readers_own_copy_reads_whatever_its_producer_may_tell(
     envelope = Envelope(
         id=service, type=type_name, source="bina/golden", key="k", time=utc_now(), sequence=1
     )
-    told = 0
+    report = 0
     for body in variants((event := PUBLISHED[type_name]).model_json_schema()):
         with suppress(ValidationError):
             kind.read(event.model_validate(body).model_dump_json().encode(), envelope)
-            told += 1
-    assert told >= len(event.model_fields)
+            report += 1
+    assert report >= len(event.model_fields)
 
 
 @pytest.mark.parametrize("type_name", sorted(PUBLISHED))

@@ -86,7 +86,7 @@ def schema(**changed: Any) -> dict[str, Any]:
         for name, kind in (FIELDS | changed).items()
         if kind is not None
     }
-    return create_model("Told", __base__=Event, **fields).model_json_schema()
+    return create_model("Sample", __base__=Event, **fields).model_json_schema()
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def schema(**changed: Any) -> dict[str, Any]:
 def test_a_breaking_change_is_refused_in_a_sentence_that_says_what_to_do(
     changed: dict[str, Any], problem: str
 ) -> None:
-    told = explain_breaking_changes("training.course-completed.v1", schema(), schema(**changed))
-    assert told.startswith(f"training.course-completed.v1: {problem}. ")
-    assert "publish training.course-completed.v2 with an upcaster at each reader" in told
+    report = explain_breaking_changes("training.course-completed.v1", schema(), schema(**changed))
+    assert report.startswith(f"training.course-completed.v1: {problem}. ")
+    assert "publish training.course-completed.v2 with an upcaster at each reader" in report
 
 
 @pytest.mark.parametrize(

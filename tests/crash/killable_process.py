@@ -262,21 +262,21 @@ class Load:
         )(work)
 
 
-async def live(told: Mapping[str, Any]) -> None:
+async def live(report: Mapping[str, Any]) -> None:
     """One life, at most LIFE_SECONDS long.
 
     TimeoutError when its point was never passed so often.
     """
     telemetry.configure("shop", "warning")
-    trigger = Trigger(told["point"], told["nth"], told["backlog"])
+    trigger = Trigger(report["point"], report["nth"], report["backlog"])
     async with (
         asyncio.timeout(LIFE_SECONDS),
-        alive(ShopSettings(**told["settings"]), trigger) as life,
+        alive(ShopSettings(**report["settings"]), trigger) as life,
     ):
         if trigger.point:
             answered = os.open(
-                Path(told["answered"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+                Path(report["answered"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
             )
-            await Load(life, told["owners"], answered).run()
+            await Load(life, report["owners"], answered).run()
         else:
             await asyncio.Event().wait()

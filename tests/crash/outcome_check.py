@@ -58,12 +58,8 @@ class Evidence:
     @property
     def doubled(self) -> list[str]:
         """What took effect more than once."""
-        return [
-            f"{key}/{seq} x{times}"
-            for key, seqs in self.effects.items()
-            for seq, times in Counter(seqs).items()
-            if times > 1
-        ]
+        counted = Counter((key, seq) for key, seqs in self.effects.items() for seq in seqs)
+        return [f"{key}/{seq} x{times}" for (key, seq), times in counted.items() if times > 1]
 
     @property
     def disordered(self) -> list[str]:
@@ -92,7 +88,8 @@ class Evidence:
             "published_out_of_order",
             "gaps",
         )
-        return {kind: found for kind in kinds if (found := getattr(self, kind))}
+        found = {kind: getattr(self, kind) for kind in kinds}
+        return {kind: cases for kind, cases in found.items() if cases}
 
     def figures(self) -> dict[str, int]:
         """Events, lost, doubled, disordered, and duplicates in the topic."""
@@ -125,7 +122,11 @@ def _unordered(seqs: Mapping[str, list[int]]) -> list[str]:
 async def gathered(
     db: Mongo, kafka: str, topic: str, service: str = "shop", type_name: str = Heard.type
 ) -> Evidence:
-    """The evidence about events of this type, once all is sent and the service has read the topic to its last one; AssertionError when it does not come to that."""
+    """Return the evidence about events of this type.
+
+    Waits until all is sent and the service has read the topic to its last record.
+    AssertionError when that does not happen.
+    """
 
     async def sent() -> bool:
         return not await db.count("outbox", {"sent": False})

@@ -1,6 +1,9 @@
-"""A process that has the packages loaded and forks a victim for every line it reads: a life begins in a fifth of the time. Not here: what a life does.
+"""A process with the packages loaded that forks a victim for every line it reads.
 
-`python -m tests.crash.process_forker LOG` reads one JSON a line and answers each with the exit code of that life (negative: the signal that ended it).
+A life then begins in a fifth of the time. Not here: what a life does.
+
+`python -m tests.crash.process_forker LOG` reads one JSON a line. It answers each with the exit
+code of that life (negative: the signal that ended it).
 """
 
 from __future__ import annotations
@@ -31,14 +34,14 @@ PACKAGES = (
 )
 
 
-def begin(told: dict[str, Any], log: Path) -> None:
+def begin(report: dict[str, Any], log: Path) -> None:
     """In the forked process: live, with all output in the log."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
         os.dup2(output, stream)
     from tests.crash.killable_process import live  # noqa: PLC0415 - after the fork
 
-    uvloop.run(live(told))
+    uvloop.run(live(report))
 
 
 def main(log: Path) -> None:

@@ -41,7 +41,8 @@ DEADLINE_SECONDS = 10.0
 ROWS = 5_000
 SECONDS = 90
 SOAK_SECONDS = 600
-# what memory may grow by: while rows wait it must not follow their number; draining takes whole pages, fetches and batches of 500
+# What memory may grow by. While rows wait it must not follow their number; draining takes
+# whole pages, fetches and batches of 500.
 AWAY_MIB = 48
 DRAIN_MIB = 128
 SHARED = {
@@ -66,7 +67,8 @@ class Kafka:
     """A broker of this test's own, which goes and comes back on its data."""
 
     def __init__(self, place: Path) -> None:
-        self.place, (self.port, self.controller) = place, platform_checks.find_free_ports(2)
+        self.place = place
+        self.port, self.controller = platform_checks.find_free_ports(2)
         self.server: kafka_broker.Broker | None = None
 
     @property
@@ -162,7 +164,8 @@ class Shop:
 
 @asynccontextmanager
 async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncGenerator[Shop]:
-    keys, (port,) = Keys.make(place, ("gateway", "shop")), platform_checks.find_free_ports(1)
+    keys = Keys.make(place, ("gateway", "shop"))
+    [port] = platform_checks.find_free_ports(1)
     settings = keys.settings(
         "shop", mongo_url=mongo_url, database=database, kafka=kafka, port=port, log_level="error"
     )

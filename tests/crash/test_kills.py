@@ -61,10 +61,10 @@ class Slot:
         self._process = process
         self.log = log
 
-    async def begin(self, told: dict[str, Any]) -> None:
+    async def begin(self, report: dict[str, Any]) -> None:
         """Begin a life."""
         assert self._process.stdin
-        self._process.stdin.write(json.dumps(told).encode() + b"\n")
+        self._process.stdin.write(json.dumps(report).encode() + b"\n")
         await self._process.stdin.drain()
 
     async def end(self) -> int:
@@ -154,10 +154,10 @@ async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
         plan(rounds, random.Random(seed), [new_id() for _ in range(kills * NEW_OWNERS + OWNERS)])  # noqa: S311 - when a kill comes
     )
 
-    async def deaths(place: Slot, told: dict[str, Any]) -> None:
+    async def deaths(place: Slot, report: dict[str, Any]) -> None:
         while waiting:
             life = waiting.popleft()
-            await place.begin(told | life)
+            await place.begin(report | life)
             assert await place.end() == -signal.SIGKILL, (
                 f"seed {seed}, {life['point']}: {processes.tail(place.log, 20)}"
             )
@@ -177,23 +177,23 @@ async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
                 for number, place in enumerate((first, second))
             ]
             async with asyncio.TaskGroup() as dying:
-                for place, told in replicas:
-                    dying.create_task(deaths(place, told))
+                for place, report in replicas:
+                    dying.create_task(deaths(place, report))
             killing = time.monotonic() - began
-            for place, told in replicas:
-                await place.begin(told | {"point": "", "nth": 0, "backlog": 0, "owners": []})
+            for place, report in replicas:
+                await place.begin(report | {"point": "", "nth": 0, "backlog": 0, "owners": []})
             evidence = await gathered(db, kafka, topic)
         jars = {jar["_id"]: jar["marbles"] for jar in await db.find("jars", {})}
     finally:
         await db.close()
-    told = [
+    report = [
         (owner, int(marbles))
         for owner, marbles in (line.split() for line in answered.read_text().splitlines())
     ]
     figures = {
         "kills": kills,
         **evidence.figures(),
-        "commands_answered": len(told),
+        "commands_answered": len(report),
         "seconds": round(time.monotonic() - began),
         "killing_seconds": round(killing),
         "seed": seed,
@@ -205,7 +205,7 @@ async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
         owner: len(seqs) for owner, seqs in evidence.committed.items()
     }  # state and events of a command are one
     assert [
-        f"{owner}/{marbles}" for owner, marbles in told if marbles > jars.get(owner, 0)
+        f"{owner}/{marbles}" for owner, marbles in report if marbles > jars.get(owner, 0)
     ] == []  # what was answered is committed
-    assert len(set(told)) == len(told)
-    assert len(told) > kills * 5  # there was a load
+    assert len(set(report)) == len(report)
+    assert len(report) > kills * 5  # there was a load

@@ -46,12 +46,12 @@ async def test_a_service_started_before_kafka_publishes_when_kafka_comes(
         )
         try:
 
-            async def told() -> bool:
+            async def report() -> bool:
                 return (
                     not await life.db.count("outbox", {"sent": False})
                     and (await client.get("/readyz")).status_code == 200
                 )
 
-            await eventually(told, seconds=40)
+            await eventually(report, seconds=40)
         finally:
             processes.end(server.process)

@@ -307,11 +307,11 @@ def test_a_process_scales_on_cpu_and_lag_up_to_the_number_of_partitions(
             "each apply would undo what the scaler has done"
         )
         metrics = {metric["type"]: metric for metric in spec["metrics"]}
-        told_lag = bool(service.consumes and of(overlay, "PodMonitor"))
-        assert metrics.keys() == ({"Resource", "External"} if told_lag else {"Resource"}), (
+        has_lag = bool(service.consumes and of(overlay, "PodMonitor"))
+        assert metrics.keys() == ({"Resource", "External"} if has_lag else {"Resource"}), (
             "a metric that nobody tells keeps the scaler from scaling down"
         )
-        if told_lag:
+        if has_lag:
             metric = metrics["External"]["external"]["metric"]
             assert metric == {
                 "name": "bina_consumer_lag_events",

@@ -114,9 +114,9 @@ async def seen() -> list[str]:
 
 
 async def refused() -> str:
-    with pytest.raises(OperatorError) as told:
+    with pytest.raises(OperatorError) as report:
         await seen()
-    return str(told.value)
+    return str(report.value)
 
 
 async def test_an_operator_reads_topics_and_anchors_and_deletes_nothing(
@@ -255,8 +255,8 @@ async def test_a_file_that_cannot_be_used_is_named_by_its_variable(
         (tmp_path / "file").write_bytes(content)
     come.setenv("BINA_FROM", str(tmp_path))
     come.setenv(name, "file")
-    told = await refused()
-    assert (name in told, words in told) == (True, True), told
+    report = await refused()
+    assert (name in report, words in report) == (True, True), report
 
 
 async def test_an_encrypted_operator_trusts_only_a_broker_of_its_ca(

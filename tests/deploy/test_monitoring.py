@@ -164,13 +164,13 @@ def test_a_label_that_a_metric_has_not_is_found() -> None:
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
 def test_a_panel_has_its_own_title_unit_and_indonesian_description(board: Path) -> None:
-    told = [
+    report = [
         (panel["title"], panel["description"], panel["fieldConfig"]["defaults"]["unit"])
         for panel in panels(board)
     ]
-    assert [one for one in told if not all(one)] == []
-    assert len({title for title, *_ in told}) == len(told)
-    assert {unit for *_, unit in told} <= GRAFANA_UNITS
+    assert [one for one in report if not all(one)] == []
+    assert len({title for title, *_ in report}) == len(report)
+    assert {unit for *_, unit in report} <= GRAFANA_UNITS
     for panel in panels(board):
         assert {unit_of(target["expr"]) for target in panel["targets"]} == {
             panel["fieldConfig"]["defaults"]["unit"]

@@ -54,10 +54,10 @@ def test_sizes_are_given_for_1_to_500_prisons() -> None:
 
 
 def test_readers_of_a_service_are_those_that_listen_to_it() -> None:
-    told = {
+    answer = {
         service: set(readers.split(", ")) for service, readers in table("events of | are read by")
     }
-    assert told == {
+    assert answer == {
         service.name: {
             reader.name for reader in topology.PROCESSES if service.name in reader.consumes
         }

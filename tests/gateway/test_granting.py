@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import Response
 
 from chassis.caller import system
 from chassis.http.internal_tokens import InternalTokenSigner, InternalTokenVerifier
@@ -49,6 +50,16 @@ class Partnership:
             "administrator", subject=subject, facility="*"
         )
 
+    async def change(
+        self, path: str, body: dict[str, Any] | None = None, *, subject: str = "admin-1"
+    ) -> Response:
+        """Post a change of an agency or consumer with If-Match of its present version."""
+        hand = self.hand(subject)
+        noun, aggregate_id, _ = path.removeprefix("/v1/").split("/")
+        shown = (await hand.get(f"/v1/{noun}/{aggregate_id}")).json()
+        headers = {"if-match": f'"{shown["version"]}"'}
+        return await hand.post(path, json=body, headers=headers)
+
     def run(self) -> Runner[Any]:
         """A runner as jobs get it."""
         return Runner(
@@ -77,7 +88,7 @@ class Partnership:
             }
             assert (await self.hand().post("/v1/agencies", json=form)).status_code == 201
             assert (
-                await self.hand("admin-2").post("/v1/agencies/dinas-belitung/approve")
+                await self.change("/v1/agencies/dinas-belitung/approve", subject="admin-2")
             ).status_code == 200
         first, last = ((NOW + timedelta(days=day)).isoformat() for day in (-1, 30))
         grant = {
@@ -92,12 +103,12 @@ class Partnership:
             )
         ).json()["id"]
         assert (
-            await self.hand().post(
-                f"/v1/consumers/{consumer}/credentials", json={"credential_ref": credential}
+            await self.change(
+                f"/v1/consumers/{consumer}/credentials", {"credential_ref": credential}
             )
         ).status_code == 200
         assert (
-            await self.hand("admin-2").post(f"/v1/consumers/{consumer}/approve")
+            await self.change(f"/v1/consumers/{consumer}/approve", subject="admin-2")
         ).status_code == 200
         return consumer
 
@@ -170,16 +181,16 @@ async def test_an_approved_consumer_has_access_until_it_or_its_agency_ends(
     )
     for noun in (f"consumers/{consumer}", "agencies/dinas-belitung"):
         assert (
-            await partnership.hand().post(f"/v1/{noun}/suspend", json={"reason": "insiden"})
+            await partnership.change(f"/v1/{noun}/suspend", {"reason": "insiden"})
         ).status_code == 200
         await partnership.turn()
         assert await partnership.comes_in(f"{noun}-1") == 403
-        assert (await partnership.hand().post(f"/v1/{noun}/resume")).status_code == 200
+        assert (await partnership.change(f"/v1/{noun}/resume")).status_code == 200
         await partnership.turn()
         assert await partnership.comes_in(f"{noun}-2") == 200
     assert (
-        await partnership.hand().post(
-            f"/v1/consumers/{consumer}/close", json={"reason": "perjanjian berakhir"}
+        await partnership.change(
+            f"/v1/consumers/{consumer}/close", {"reason": "perjanjian berakhir"}
         )
     ).status_code == 200
     await partnership.turn()
@@ -200,16 +211,14 @@ async def test_grant_orders_wait_while_the_gateway_is_away(
         await partnership.turn(nowhere)
     assert await partnership.states() == ["wanted"]
     assert (
-        await partnership.hand().post(
-            f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"}
-        )
+        await partnership.change(f"/v1/consumers/{consumer}/suspend", {"reason": "insiden"})
     ).status_code == 200
     with pytest.raises(ServiceUnavailable):
         await partnership.turn(nowhere)
     assert await partnership.states() == ["unwanted"]
     await partnership.turn()
     assert await partnership.states() == ["gone"]
-    assert (await partnership.hand().post(f"/v1/consumers/{consumer}/resume")).status_code == 200
+    assert (await partnership.change(f"/v1/consumers/{consumer}/resume")).status_code == 200
     await partnership.turn()
     assert await partnership.comes_in("t-1") == 200
     await nowhere.close()
@@ -221,7 +230,7 @@ async def test_a_lost_response_is_requested_again_and_a_suspension_wins(
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
 
     class Crashing(ServiceClient):
-        async def ask(self, method: str, path: str, **response: Any) -> Any:
+        async def request(self, method: str, path: str, **response: Any) -> Any:
             await partnership.gateway.request(method, path, **response)
             raise ConnectionAbortedError
 
@@ -234,9 +243,7 @@ async def test_a_lost_response_is_requested_again_and_a_suspension_wins(
         await partnership.turn(crashing)
     assert (await partnership.comes_in("t-1"), await partnership.states()) == (200, ["wanted"])
     assert (
-        await partnership.hand().post(
-            f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"}
-        )
+        await partnership.change(f"/v1/consumers/{consumer}/suspend", {"reason": "insiden"})
     ).status_code == 200
     await partnership.turn()
     assert (await partnership.comes_in("t-2"), await partnership.states()) == (403, ["gone"])
@@ -248,11 +255,9 @@ async def test_a_suspension_while_the_gateway_answers_is_sent_afterwards(
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
 
     class Slow(ServiceClient):
-        async def ask(self, method: str, path: str, **response: Any) -> Any:
+        async def request(self, method: str, path: str, **response: Any) -> Any:
             answer = await partnership.gateway.request(method, path, **response)
-            await partnership.hand().post(
-                f"/v1/consumers/{consumer}/suspend", json={"reason": "insiden"}
-            )
+            await partnership.change(f"/v1/consumers/{consumer}/suspend", {"reason": "insiden"})
             await partnership.run()(reconcile_orders)
             return answer
 
@@ -282,7 +287,7 @@ async def test_a_credential_unknown_to_the_gateway_is_shown_and_retried(
     await partnership.run()(reconcile_orders)
     assert await partnership.states() == ["wanted"]
     assert (
-        await partnership.hand().post(f"/v1/consumers/{consumer}/close", json={"reason": "keliru"})
+        await partnership.change(f"/v1/consumers/{consumer}/close", {"reason": "keliru"})
     ).status_code == 200
     await partnership.turn()
     assert await partnership.states() == ["gone"]

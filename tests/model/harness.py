@@ -35,7 +35,7 @@ from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OperationContext
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 from tests.fakes import FakeKafka
-from tests.model.sample_service import BROKEN, HANDLERS, Admitted, Merged, Told, Transaction
+from tests.model.sample_service import BROKEN, HANDLERS, Admitted, Merged, Noted, Transaction
 
 SENDING = (
     "dies before a send",
@@ -361,6 +361,6 @@ def service_of(settings: Any) -> Service[Any]:
         settings=settings,
         transaction=Transaction,
         routers=(),
-        published=(Admitted, Told, Merged),
+        published=(Admitted, Noted, Merged),
         handlers=HANDLERS,
     )

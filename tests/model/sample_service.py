@@ -45,7 +45,7 @@ class Admitted(Event, type="shop.admitted.v1", key="subject"):
     subject: str
 
 
-class Told(Event, type="shop.told.v1", key="under"):
+class Noted(Event, type="shop.told.v1", key="under"):
     """A fact about a subject."""
 
     under: str
@@ -64,7 +64,7 @@ class AdmittedHeard(Inbound, type="shop.admitted.v1"):
     subject: Reference
 
 
-class ToldHeard(Inbound, type="shop.told.v1"):
+class NotedCopy(Inbound, type="shop.told.v1"):
     subject: Reference
 
 
@@ -84,8 +84,8 @@ class Fact(NamedTuple):
     @property
     def event(self) -> Event:
         """Return the event to publish."""
-        if self.kind == Told.type:
-            return Told(under=self.key, subject=self.subject)
+        if self.kind == Noted.type:
+            return Noted(under=self.key, subject=self.subject)
         if self.kind == Merged.type:
             return Merged(under=self.key, subject=self.subject, into=self.into)
         return Admitted(subject=self.subject)
@@ -122,7 +122,7 @@ async def on_admitted(event: AdmittedHeard, tx: Transaction) -> None:
     await _trace(event, tx)
 
 
-async def on_told(event: ToldHeard, tx: Transaction) -> None:
+async def on_noted(event: NotedCopy, tx: Transaction) -> None:
     note = await tx.notes.seek(event.subject)
     if note is None:
         raise SubjectNotKnownYet(event.subject)
@@ -158,4 +158,6 @@ async def _trace(event: Inbound, tx: Transaction) -> None:
         tx.traces.save(trace, replace(trace, seqs=(*trace.seqs, event.meta.sequence)))
 
 
-HANDLERS = {"shop.events": {AdmittedHeard: on_admitted, ToldHeard: on_told, MergedHeard: on_merged}}
+HANDLERS = {
+    "shop.events": {AdmittedHeard: on_admitted, NotedCopy: on_noted, MergedHeard: on_merged}
+}

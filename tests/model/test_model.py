@@ -34,7 +34,7 @@ from chassis.persistence.mongo import Document, Mongo
 from tests.chassis.sample_service import JarFull, ShopSettings
 from tests.fakes import Keys
 from tests.model.harness import TRAPS, Broker, Died, Harness, InMemory, OnKafka, Process, service_of
-from tests.model.sample_service import Admitted, Fact, Merged, Told, Transaction, commit
+from tests.model.sample_service import Admitted, Fact, Merged, Noted, Transaction, commit
 
 R = TypeVar("R")
 KEYS = ("k0", "k1")
@@ -57,7 +57,7 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[Fact] = []
+        self.published: list[Fact] = []
         self.discarded: set[tuple[str, int]] = set()
         self.known: set[str] = set()
         self.into: dict[str, str] = {}
@@ -96,7 +96,7 @@ class Model(RuleBasedStateMachine):
 
     def _facts(self, drawn: list[tuple[str, str]]) -> list[Fact]:
         """Return events; a subject that is not admitted yet has none under its own key."""
-        return [Fact(self._key(key, subject), Told.type, subject) for key, subject in drawn]
+        return [Fact(self._key(key, subject), Noted.type, subject) for key, subject in drawn]
 
     def _key(self, key: str, subject: str) -> str:
         if key != OWN:
@@ -105,9 +105,11 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=names, drawn=facts)
     def commit(self, name: str, drawn: list[tuple[str, str]]) -> None:
-        told = self._facts(drawn)
-        self.do(self.process(name).run(lambda tx: commit(told, tx)))
-        self.told += sorted(told, key=lambda fact: [one.key for one in told].index(fact.key))
+        answer = self._facts(drawn)
+        self.do(self.process(name).run(lambda tx: commit(answer, tx)))
+        self.published += sorted(
+            answer, key=lambda fact: [one.key for one in answer].index(fact.key)
+        )
 
     @rule(name=names, drawn=facts)
     def commit_in_vain(self, name: str, drawn: list[tuple[str, str]]) -> None:
@@ -118,13 +120,13 @@ class Model(RuleBasedStateMachine):
     def admit(self, name: str, subject: str, *, by_event: bool) -> None:
         if subject in self.known:
             return
-        told = [Fact(subject, Admitted.type, subject)] if by_event else []
+        answer = [Fact(subject, Admitted.type, subject)] if by_event else []
         self.do(
             self.process(name).run(
-                lambda tx: commit(told, tx, admitting="" if by_event else subject)
+                lambda tx: commit(answer, tx, admitting="" if by_event else subject)
             )
         )
-        self.told += told
+        self.published += answer
         self.known.add(subject)
 
     @rule(name=names, one=st.sampled_from(SUBJECTS), other=st.sampled_from(SUBJECTS))
@@ -132,9 +134,9 @@ class Model(RuleBasedStateMachine):
         one, other = self.survivor(one), self.survivor(other)
         if one == other:
             return
-        told = [Fact(key, Merged.type, one, other) for key in (one, other)]
-        self.do(self.process(name).run(lambda tx: commit(told, tx)))
-        self.told += told
+        answer = [Fact(key, Merged.type, one, other) for key in (one, other)]
+        self.do(self.process(name).run(lambda tx: commit(answer, tx)))
+        self.published += answer
         self.into[one] = other
 
     @rule(name=names, drawn=facts)
@@ -277,7 +279,7 @@ class Model(RuleBasedStateMachine):
         for key in (*KEYS, *SUBJECTS):
             committed = [
                 fact.event.model_dump_json(exclude_none=True)
-                for fact in self.told
+                for fact in self.published
                 if fact.key == key
             ]
             assert [row["body"] for row in rows.get(key, [])] == committed, (
@@ -345,7 +347,7 @@ class Model(RuleBasedStateMachine):
                 await self._retry(process)
                 await process.overdue()
             now = await self._standing()
-            if now == before and not now["unsent"] and now["heard"] == len(self.told):
+            if now == before and not now["unsent"] and now["heard"] == len(self.published):
                 break
             # after a lost batch that nothing follows, a consumer joins again within a minute
             if now == before:
@@ -378,18 +380,18 @@ class Model(RuleBasedStateMachine):
         notes: dict[str, list[str]] = {subject: [] for subject in known}
         waiting: set[str] = set()
         for key, stored in rows.items():
-            told = [fact for fact in self.told if fact.key == key]
+            answer = [fact for fact in self.published if fact.key == key]
             stuck = False
-            for row, fact in zip(stored, told, strict=True):
+            for row, fact in zip(stored, answer, strict=True):
                 whom = self.survivor(fact.subject, without=unmerged)
                 if (key, row["seq"]) in self.discarded:
                     continue
-                stuck = stuck or (fact.kind == Told.type and whom not in known)
+                stuck = stuck or (fact.kind == Noted.type and whom not in known)
                 if stuck:
                     waiting.add(row["_id"])
                     continue
                 effects.setdefault(key, []).append(row["seq"])
-                if fact.kind == Told.type:
+                if fact.kind == Noted.type:
                     notes[whom].append(f"{key}/{row['seq']}")
         db = self.world.db
         assert await self._effects() == effects
@@ -406,7 +408,7 @@ class Model(RuleBasedStateMachine):
 
     def _kept(self) -> Iterator[Fact]:
         counts: Counter[str] = Counter()
-        for fact in self.told:
+        for fact in self.published:
             counts[fact.key] += 1
             if (fact.key, counts[fact.key]) not in self.discarded:
                 yield fact

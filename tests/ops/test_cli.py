@@ -36,11 +36,11 @@ def test_the_whole_system_starts_shows_its_status_and_ends_with_ctrl_c(
         [BINA, "up"], env=place.env, stderr=subprocess.PIPE, text=True
     ) as running:
         assert running.stderr is not None
-        told = ""
-        while "Bina siap" not in told:
+        report = ""
+        while "Bina siap" not in report:
             line = running.stderr.readline()
-            assert line, told
-            told += line
+            assert line, report
+            report += line
 
         del place.env["BINA_PORT"]  # what runs is found where it runs
         status = place.status()
@@ -137,8 +137,8 @@ def test_long_proofs_run_alone(
     place: Installation, switches: tuple[str, ...], places: set[str]
 ) -> None:
     place.env["PYTEST_ADDOPTS"] = "--collect-only tests/crash tests/contracts"
-    told = place.bina("test", *switches)
-    assert (told.returncode, _collected(told.stdout)) == (0, places)
+    report = place.bina("test", *switches)
+    assert (report.returncode, _collected(report.stdout)) == (0, places)
 
 
 def test_clusters_are_tested_on_demand_only(place: Installation) -> None:
@@ -162,6 +162,6 @@ def test_no_kill_at_all_is_no_crash_matrix(place: Installation) -> None:
     assert (refused.returncode, "--crash" in refused.stderr) == (2, True)
 
 
-def _collected(told: str) -> set[str]:
+def _collected(report: str) -> set[str]:
     """The files whose tests pytest lists."""
-    return {line.partition("::")[0] for line in told.splitlines() if "::" in line}
+    return {line.partition("::")[0] for line in report.splitlines() if "::" in line}

@@ -41,7 +41,7 @@ def operator(system: Installation) -> Operator:
 
 
 def looks(operator: Operator) -> list[dict[str, Any]]:
-    told = operator.bina(
+    report = operator.bina(
         "audit",
         "search",
         "--service",
@@ -53,14 +53,14 @@ def looks(operator: Operator) -> list[dict[str, Any]]:
         "--limit",
         "5000",
     )
-    return [row for row in told["rows"] if row["action"] == "parked.listed"]
+    return [row for row in report["rows"] if row["action"] == "parked.listed"]
 
 
 @pytest.fixture(scope="module")
 def exported(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An export of training's and the gateway's audit."""
     file = tmp_path_factory.mktemp("export") / "audit.zip"
-    told = operator.bina(
+    report = operator.bina(
         "audit",
         "export",
         "--out",
@@ -70,9 +70,9 @@ def exported(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Pa
         "--service",
         "training",
     )
-    assert (told["whole"], told["services"]["training"]["findings"]) == (True, 0)
-    assert told["services"]["training"]["rows"] >= LOOKS
-    assert checked(file, told["fingerprint"])[0] == 0
+    assert (report["whole"], report["services"]["training"]["findings"]) == (True, 0)
+    assert report["services"]["training"]["rows"] >= LOOKS
+    assert checked(file, report["fingerprint"])[0] == 0
     return file
 
 
@@ -133,15 +133,15 @@ def test_the_verifier_of_an_export_names_each_changed_row(exported: Path, tmp_pa
         "cut": (f"baris {id_of(exported, -1)} dihapus / row removed", lambda lines: lines[:-1]),
     }
     for name, (words, change) in changes.items():
-        code, told = checked(tampered(exported, tmp_path / f"{name}.zip", rows, change))
-        assert (code, words in told) == (1, True), (name, told)
-        assert "training/rows.jsonl: berkas diubah / file changed" in told
+        code, report = checked(tampered(exported, tmp_path / f"{name}.zip", rows, change))
+        assert (code, words in report) == (1, True), (name, report)
+        assert "training/rows.jsonl: berkas diubah / file changed" in report
 
 
 def test_a_changed_block_anchor_or_manifest_breaks_the_proof(
     exported: Path, tmp_path: Path
 ) -> None:
-    code, told = checked(
+    code, report = checked(
         tampered(
             exported,
             tmp_path / "blocks.zip",
@@ -149,8 +149,8 @@ def test_a_changed_block_anchor_or_manifest_breaks_the_proof(
             lambda lines: lines[:1] + lines[2:],
         )
     )
-    assert (code, "tidak menyambung / block" in told) == (1, True), told
-    code, told = checked(
+    assert (code, "tidak menyambung / block" in report) == (1, True), report
+    code, report = checked(
         tampered(
             exported,
             tmp_path / "anchors.zip",
@@ -158,8 +158,8 @@ def test_a_changed_block_anchor_or_manifest_breaks_the_proof(
             lambda lines: [lines[0].replace('"rows": ', '"rows": 1'), *lines[1:]],
         )
     )
-    assert (code, "berbeda dari jangkarnya" in told) == (1, True), told
-    code, told = checked(
+    assert (code, "berbeda dari jangkarnya" in report) == (1, True), report
+    code, report = checked(
         tampered(
             exported,
             tmp_path / "manifest.zip",
@@ -167,9 +167,9 @@ def test_a_changed_block_anchor_or_manifest_breaks_the_proof(
             lambda lines: [line.replace("12/2026", "13/2026") for line in lines],
         )
     )
-    assert (code, "tanda tangan tidak cocok" in told) == (1, True), told
-    code, told = checked(exported, "00" * 32)
-    assert (code, "ditandatangani kunci lain" in told) == (1, True), told
+    assert (code, "tanda tangan tidak cocok" in report) == (1, True), report
+    code, report = checked(exported, "00" * 32)
+    assert (code, "ditandatangani kunci lain" in report) == (1, True), report
 
 
 def test_an_export_holds_no_key_and_states_its_purpose(exported: Path, operator: Operator) -> None:
@@ -192,11 +192,11 @@ def test_an_export_holds_no_key_and_states_its_purpose(exported: Path, operator:
 
 def test_a_search_covers_all_services_by_actor_and_time(operator: Operator) -> None:
     [actor] = {row["actor"] for row in looks(operator)}
-    told = operator.bina("audit", "search", "--actor", actor, "--reason", "uji", "--limit", "5000")[
-        "rows"
-    ]
-    assert len([row for row in told if row["action"] == "parked.listed"]) >= LOOKS
-    assert {row["actor"] for row in told} == {actor}
+    report = operator.bina(
+        "audit", "search", "--actor", actor, "--reason", "uji", "--limit", "5000"
+    )["rows"]
+    assert len([row for row in report if row["action"] == "parked.listed"]) >= LOOKS
+    assert {row["actor"] for row in report} == {actor}
     assert operator.bina(
         "audit", "search", "--actor", actor, "--to", "2026-01-01T00:00+07:00", "--reason", "uji"
     ) == {"rows": [], "more": False}
@@ -213,12 +213,12 @@ def test_an_auditor_searches_through_the_gateway_and_nobody_else(operator: Opera
         path = f"/v1/operations/{service.name}/audit"
         assert operator.ask("auditor", "GET", path, facility="*")[0] == 200
         assert operator.ask("operator", "GET", path)[0] == 403
-    status, told = operator.ask(
+    status, report = operator.ask(
         "auditor", "GET", "/v1/operations/training/audit?limit=500", facility="*"
     )
     assert (
         status,
-        [row["action"] for row in told["items"] if row["action"] == "parked.listed"] != [],
+        [row["action"] for row in report["items"] if row["action"] == "parked.listed"] != [],
     ) == (200, True)
     assert (
         operator.ask("auditor", "GET", "/v1/operations/training/audit", facility="LP-XXX")[1][
@@ -240,13 +240,13 @@ def test_an_export_through_the_gateway_verifies_by_itself(
         (file := tmp_path / f"{service.name}.zip").write_bytes(content)
         assert checked(file, paper[service.name])[0] == 0
         assert checked(file, paper["gateway" if service.name == "training" else "training"])[0] == 1
-    told = {
+    report = {
         service.name: operator.bina(
             "audit", "search", "--service", service.name, "--reason", "uji", "--limit", "5000"
         )["rows"]
         for service in PROCESSES
     }
-    for rows in told.values():
+    for rows in report.values():
         assert [
             row["purpose"]
             for row in rows

@@ -111,18 +111,18 @@ class Disaster:
 def upload(day: str) -> None:
     """A day's file of the prison, until it is applied."""
 
-    async def told() -> None:
-        async with GatewayClient() as door:
-            story = DemoContext(door)
+    async def report() -> None:
+        async with GatewayClient() as client:
+            story = DemoContext(client)
             if day == "2026-11-16":
                 await prison.open_facility(story)
             with (
                 patch.object(prison, "SNAPSHOT", SNAPSHOT.with_name(f"{day}.csv")),
-                patch.object(prison, "TAKEN_AT", f"{day}T14:00:00+07:00"),
+                patch.object(prison, "SNAPSHOT_TAKEN_AT", f"{day}T14:00:00+07:00"),
             ):
                 await prison.import_snapshot(story)
 
-    asyncio.run(told())
+    asyncio.run(report())
 
 
 class Commands(threading.Thread):
@@ -137,10 +137,10 @@ class Commands(threading.Thread):
         asyncio.run(self._ask())
 
     async def _ask(self) -> None:
-        async with GatewayClient() as door:
+        async with GatewayClient() as client:
             while not self.enough.is_set():
                 title = f"Pelatihan {len(self.titles)}"
-                officer = door.caller(
+                officer = client.caller(
                     "training_officer", subject=title, facility=FACILITY
                 )  # each another one: nobody may ask so often
                 await officer.post(
@@ -209,9 +209,9 @@ def restored(disaster: Disaster, tmp_path_factory: pytest.TempPathFactory) -> Ge
     """Another place, with everything put back, running."""
     shutil.rmtree(disaster.old.system.home / "mongod")
     new = Sealed(Installation(tmp_path_factory.mktemp("found") / "bina"), disaster.old.shelf)
-    told = new.bina(*new.opening(disaster.made))
-    assert told["documents"] == disaster.made["documents"]
-    assert told["published"] > 300
+    report = new.bina(*new.opening(disaster.made))
+    assert report["documents"] == disaster.made["documents"]
+    assert report["published"] > 300
     up = new.system.bina("up", "--detach")
     assert up.returncode == 0, up.stderr
     with new.database() as client:
@@ -221,7 +221,7 @@ def restored(disaster: Disaster, tmp_path_factory: pytest.TempPathFactory) -> Ge
     assert new.system.processes() == []
 
 
-def told_by(client: pymongo.MongoClient[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def events_in(client: pymongo.MongoClient[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Every archived event by id."""
     return {
         row["_id"]: row
@@ -253,7 +253,7 @@ def test_events_unsent_or_unread_at_the_backup_take_effect_afterwards(
     assert disaster.unsent
     assert len(disaster.unread) > 300
     with restored.database() as client:
-        assert disaster.unsent | disaster.unread <= told_by(client).keys()
+        assert disaster.unsent | disaster.unread <= events_in(client).keys()
         eventually(lambda: client["training"]["outbox"].count_documents({"sent": False}) == 0)
         refs = {
             row["key"]
@@ -266,7 +266,7 @@ def test_events_unsent_or_unread_at_the_backup_take_effect_afterwards(
 
 def test_every_effect_is_there_once_in_order_and_has_its_cause(restored: Sealed) -> None:
     with restored.database() as client:
-        events = told_by(client)
+        events = events_in(client)
         for service in ("training", *READERS):
             effects = list(
                 client[service]["audit"].find(
@@ -384,12 +384,12 @@ def test_a_manifest_that_is_cut_changed_or_signed_by_nobody_is_refused(
     place = copied(disaster, tmp_path)
     manifest = place / "manifest.json"
     whole = manifest.read_text()
-    told = json.loads(whole)
-    told["pieces"].pop()
+    report = json.loads(whole)
+    report["pieces"].pop()
     for content in (
         whole[: len(whole) // 2],
         whole[:-1],
-        json.dumps(told | {"count": told["count"] - 1}),
+        json.dumps(report | {"count": report["count"] - 1}),
         whole.replace('"format": 1', '"format": 2'),
     ):
         manifest.write_text(content)

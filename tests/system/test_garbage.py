@@ -47,10 +47,10 @@ async def service(
     kind: Any = next(
         found for name, found in vars(module).items() if name.lower() == f"{part.name}settings"
     )
-    told: dict[str, Any] = dict.fromkeys(part.keys, "22" * 32) | dict.fromkeys(
+    report: dict[str, Any] = dict.fromkeys(part.keys, "22" * 32) | dict.fromkeys(
         part.directories, place
     )
-    told |= {
+    report |= {
         name: "http://127.0.0.1:9"
         for name in kind.model_fields
         if name.endswith("_url") and name != "mongo_url"
@@ -59,7 +59,7 @@ async def service(
         **keys.settings(
             part.name, mongo_url=mongo_url, database=f"test_{uuid.uuid4().hex[:20]}", kafka=kafka
         ),
-        **told,
+        **report,
     )
     app = importlib.import_module(f"{part.module}.app").create_app(values)
     async with running(app, keys, part.name) as client:

@@ -170,8 +170,8 @@ def installation(here: Servers, tmp_path_factory: pytest.TempPathFactory) -> Fil
     (home / ISSUER).parent.mkdir(parents=True)
     secret_files.write_private(home / ISSUER, "-----BEGIN PRIVATE KEY-----")
     filled(here)
-    told = here.everything()
-    return FilledInstallation(operator, here, told, operator.backup())
+    report = here.everything()
+    return FilledInstallation(operator, here, report, operator.backup())
 
 
 def filled(here: Servers) -> None:
@@ -241,8 +241,8 @@ def test_every_document_and_every_key_is_restored_unchanged(
 ) -> None:
     installation.servers.emptied()
     target = installation.target(tmp_path / "new")
-    told = target.bina(*installation.operator.opening(installation.made))
-    assert told["documents"] == sum(
+    report = target.bina(*installation.operator.opening(installation.made))
+    assert report["documents"] == sum(
         len(rows) for collections in installation.told.values() for rows in collections.values()
     )
     now = installation.servers.everything()

@@ -32,7 +32,7 @@ NAMES = {service.name for service in PROCESSES}
 
 
 def nobody(*_: object) -> None:
-    """Stands in for chown, which only root may call."""
+    """Replaces chown, which only root may call."""
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_the_compose_jobs_restore_every_document_and_key_elsewhere(
 ) -> None:
     filled(composed.servers)
     issued(composed, "-----BEGIN PRIVATE KEY-----")
-    told = composed.servers.everything()
+    report = composed.servers.everything()
     keys = composed.keys()
     operator = Sealed(Installation(tmp_path / "bina"), tmp_path)
     backup = composed.run(*operator.backing_up())
@@ -143,7 +143,7 @@ def test_the_compose_jobs_restore_every_document_and_key_elsewhere(
     restored = composed.run(*command)
     assert restored.returncode == 0, restored.stderr
     container_setup.require_finished_restore()
-    assert kept(composed.servers.everything()) == kept(told)
+    assert kept(composed.servers.everything()) == kept(report)
     assert composed.keys() == keys
     assert servers_own.keys() == {name for name in keys if "kafka" in name or "mongo" in name}
     [aside] = composed.volumes["restorer-secrets"].glob("replaced-*")

@@ -114,9 +114,9 @@ class Ground:
         with pymongo.MongoClient[dict[str, object]](self.administrator) as client:
 
             def done() -> int:
-                told = client["training"]["outbox"].distinct("_id", {"type": kind})
+                report = client["training"]["outbox"].distinct("_id", {"type": kind})
                 return client[reader]["inbox"].count_documents(
-                    {"_id": {"$in": told}, "state": "done"}
+                    {"_id": {"$in": report}, "state": "done"}
                 )
 
             async def so() -> bool:
@@ -146,8 +146,8 @@ async def test_any_process_may_start_first_stop_and_return(ground: Ground) -> No
     await ground.start("kafka")
     await ground.start("mongod")
     await ground.until(ready=True)
-    async with GatewayClient() as door:
-        story = DemoContext(door)
+    async with GatewayClient() as client:
+        story = DemoContext(client)
         await prison.open_facility(story)
         assert (await prison.import_snapshot(story))["admitted"] == ADMITTED
         for reader in ("marketplace", "manpower"):

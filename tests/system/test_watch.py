@@ -84,15 +84,19 @@ class Watch:
 
     def configure(self) -> None:
         """Write all three configurations."""
-        told: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
-        told["global"] = {
+        report: dict[str, Any] = yaml.safe_load(
+            (ROOT / "deploy/compose/prometheus.yml").read_text()
+        )
+        report["global"] = {
             "scrape_interval": "1s",
             "scrape_timeout": "1s",
             "evaluation_interval": "1s",
         }
-        told["rule_files"] = [str(self.place / "rules/*.yml")]
-        told["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [self.alertmanager]}]}]
-        [scrape] = told["scrape_configs"]
+        report["rule_files"] = [str(self.place / "rules/*.yml")]
+        report["alerting"]["alertmanagers"] = [
+            {"static_configs": [{"targets": [self.alertmanager]}]}
+        ]
+        [scrape] = report["scrape_configs"]
         del scrape["relabel_configs"]
         scrape["static_configs"] = [
             {
@@ -101,7 +105,7 @@ class Watch:
             }
             for part in topology.PROCESSES
         ]
-        (self.place / "prometheus.yml").write_text(yaml.safe_dump(told))
+        (self.place / "prometheus.yml").write_text(yaml.safe_dump(report))
         (self.place / "rules").mkdir()
         for file in (MONITORING / "rules").glob("*.yml"):
             (self.place / "rules" / file.name).write_text(
@@ -283,8 +287,7 @@ def test_prometheus_understands_every_panel_and_keeps_its_labels(
         kept.setdefault(series["__name__"], set()).update(series.keys() - {"__name__"})
     assert len(kept) > 30
     declared = {
-        name: labels_in_prometheus(by_sample[name])
-        | ({"le"} if name.endswith("_bucket") else set[str]())
+        name: labels_in_prometheus(by_sample[name]) | bucket_labels(name)
         for name in kept
         if name in by_sample
     }

@@ -77,11 +77,11 @@ class ExplanationBody(BaseModel):
     @classmethod
     def of(cls, steps: list[ExplanationStep]) -> ExplanationBody:
         """Return what is shown."""
-        told = [
+        answer = [
             StepBody(asks=step.question, passes=step.passes, words=step.words, english=step.english)
             for step in steps
         ]
-        return cls(allowed=all(step.passes for step in steps), steps=told)
+        return cls(allowed=all(step.passes for step in steps), steps=answer)
 
 
 class RoleBody(BaseModel):

@@ -294,13 +294,15 @@ def _explain_rows(
             )
         ]
     if not resource:
-        told = "; ".join(f"{name}: {', '.join(values)}" for name, values in sorted(claims.items()))
+        answer = "; ".join(
+            f"{name}: {', '.join(values)}" for name, values in sorted(claims.items())
+        )
         return [
             ExplanationStep(
                 question="rows",
                 passes=True,
-                words=f"Melihat baris dengan {told}.",
-                english=f"Sees rows with {told}.",
+                words=f"Melihat baris dengan {answer}.",
+                english=f"Sees rows with {answer}.",
             )
         ]
     return [

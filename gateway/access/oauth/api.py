@@ -67,7 +67,7 @@ def with_oauth_errors(
     """Return the route with its refusals in the standard's form."""
 
     @wraps(route)
-    async def told(*args: Any, **kwargs: Any) -> Response:
+    async def answer(*args: Any, **kwargs: Any) -> Response:
         try:
             return await route(*args, **kwargs)
         except OAuthError as error:
@@ -97,7 +97,7 @@ def with_oauth_errors(
                 NO_STORE,
             )
 
-    return told
+    return answer
 
 
 @router.post("/v1/oauth/token")
@@ -112,14 +112,14 @@ async def token(
 
     The body is application/x-www-form-urlencoded.
     """
-    told = await read_form(request)
-    match told.get("grant_type"):
+    answer = await read_form(request)
+    match answer.get("grant_type"):
         case "authorization_code":
-            return await _exchange_code(told, deps.issuer, run)
+            return await _exchange_code(answer, deps.issuer, run)
         case "refresh_token":
-            return await _refresh_tokens(told, deps.issuer, run, idempotency_key)
+            return await _refresh_tokens(answer, deps.issuer, run, idempotency_key)
         case "client_credentials":
-            client = await _authenticate_client(told, deps, run)
+            client = await _authenticate_client(answer, deps, run)
             return _token_response(
                 {
                     "access_token": deps.issuer.issue_token(

@@ -92,7 +92,9 @@ class Passed(BaseModel):
 @router.post("/v1/sign-in", status_code=201)
 async def begin(body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun) -> Begun:
     """Begin with the password; wrong, unknown and disabled get one answer, after the same work."""
-    account, door = await run(partial(usecases.count_password_try, body.login, body.familiar))
+    account, attempts_id = await run(
+        partial(usecases.count_password_try, body.login, body.familiar)
+    )
     right = await deps.password_hasher.verify_password(
         body.password, account.password if account else ""
     )
@@ -103,7 +105,7 @@ async def begin(body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun) -> 
         id=new_id(),
         user_id=account.id,
         home=account.home,
-        attempts_id=door,
+        attempts_id=attempts_id,
         challenge=challenge,
         code_challenge=body.code_challenge,
         now=utc_now(),

@@ -24,11 +24,11 @@ async def count_password_try(
     """
     _, account = await account_usecases.find_account(login, tx)
     place = hash_token(familiar) if familiar else ""
-    door = hash_token(login) + (
+    attempts_id = hash_token(login) + (
         f"/{place}" if account is not None and place in account.familiar else ""
     )
-    await attempts.count_attempt(door, tx)
-    return account, door
+    await attempts.count_attempt(attempts_id, tx)
+    return account, attempts_id
 
 
 async def begin(signin: SignIn, verified_password_hash: str, tx: Transaction) -> SignIn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pypdfium2
 import pytest
@@ -26,7 +26,8 @@ async def test_text_and_qr_of_the_paper_and_the_page_behind_it_agree(
     document = pypdfium2.PdfDocument(first.content)
     text = document[0].get_textpage().get_text_range()
     # pypdfium2 ships only half of its types.
-    image: Any = document[0].render(scale=2).to_pil()  # pyright: ignore[reportUnknownMemberType]
+    page = cast("Any", document[0])
+    image: Any = page.render(scale=2).to_pil()
     codes = zxingcpp.read_barcodes(image)
     assert [code.text for code in codes] == [certificate["check_url"]]
     assert certificate["check_url"] in text

@@ -187,9 +187,9 @@ async def test_an_auditor_sees_the_rows_of_his_facilities_and_no_texts(shop: Asg
             }
         ],
     )
-    told = await searched(shop.as_("auditor", facility="north"), person=owner)
-    assert "Budi" not in str(told)
-    assert [row["values"] for row in told if row["action"] == "x"] == [{"label": ["…", "…"]}]
+    answer = await searched(shop.as_("auditor", facility="north"), person=owner)
+    assert "Budi" not in str(answer)
+    assert [row["values"] for row in answer if row["action"] == "x"] == [{"label": ["…", "…"]}]
     assert (
         await shop.as_("auditor", permissions=()).get("/v1/operations/shop/audit")
     ).status_code == 403
@@ -352,12 +352,16 @@ async def test_an_export_gives_the_rows_of_the_search_and_verifies_alone(
     ]
     key = load_pem_private_key(shop.keys.private["shop"].encode(), None)
     assert isinstance(key, Ed25519PrivateKey)
-    code, told = await export.checked(fingerprint(key.public_key()))
-    assert (code, "utuh: tidak ada temuan / whole: nothing found" in told, "4 baris" in told) == (
+    code, answer = await export.checked(fingerprint(key.public_key()))
+    assert (
+        code,
+        "utuh: tidak ada temuan / whole: nothing found" in answer,
+        "4 baris" in answer,
+    ) == (
         0,
         True,
         True,
-    ), told
+    ), answer
     [noted] = await db.find("audit", {"action": "audit.exported"})
     assert (noted["actor"], noted["purpose"], noted["subject"], noted["rows"]) == (
         "auditor-1",
@@ -429,12 +433,8 @@ async def test_an_export_with_a_reason_holds_the_texts_as_they_were_sealed(
         1,
         "whole",
     )
-    assert [
-        hash_
-        for block in export.lines("shop/blocks.jsonl")
-        for id_, _, hash_, _ in block["rows"]
-        if id_
-    ] == [row_hash(north)]
+    block_rows = [row for block in export.lines("shop/blocks.jsonl") for row in block["rows"]]
+    assert [hash_ for id_, _, hash_, _ in block_rows if id_] == [row_hash(north)]
     with zipfile.ZipFile(export.file) as archive:
         assert b"Wati" not in b"".join(archive.read(name) for name in archive.namelist())
     assert (await export.checked())[0] == 0
@@ -447,7 +447,8 @@ async def test_whatever_is_done_to_an_export_is_named(shop: AsgiClient, tmp_path
     await filled(shop, owner, "north")
     await seal(shop)
     export = await exported(shop.as_("auditor", facility="*"), tmp_path, person=owner)
-    rows, ids = "shop/rows.jsonl", [row["_id"] for row in export.lines("shop/rows.jsonl")]
+    rows = "shop/rows.jsonl"
+    ids = [row["_id"] for row in export.lines(rows)]
     changes: dict[str, tuple[str, Callable[[list[str]], list[str]]]] = {
         f"baris {ids[0]} diubah / row altered": (
             rows,
@@ -478,13 +479,15 @@ async def test_whatever_is_done_to_an_export_is_named(shop: AsgiClient, tmp_path
         ),
     }
     for words, (name, change) in changes.items():
-        code, told = await export.with_(name, change).checked()
-        assert (code, words in told) == (1, True), (words, told)
+        code, answer = await export.with_(name, change).checked()
+        assert (code, words in answer) == (1, True), (words, answer)
     cut = Export(tmp_path, export.file.read_bytes()[:-400])
-    code, told = await cut.checked()
-    assert (code, "rusak atau tidak lengkap / damaged or incomplete" in told) == (1, True), told
-    code, told = await export.checked("00" * 32)
-    assert (code, "ditandatangani kunci lain / signed by another key" in told) == (1, True), told
+    code, answer = await cut.checked()
+    assert (code, "rusak atau tidak lengkap / damaged or incomplete" in answer) == (1, True), answer
+    code, answer = await export.checked("00" * 32)
+    assert (code, "ditandatangani kunci lain / signed by another key" in answer) == (1, True), (
+        answer
+    )
 
 
 async def test_an_export_names_what_was_wrong_in_the_chain_at_that_time(
@@ -502,12 +505,12 @@ async def test_an_export_names_what_was_wrong_in_the_chain_at_that_time(
     assert export.part()["findings"] == [
         {"block": row["block"], "row": row["_id"], "what": "row altered"}
     ]
-    code, told = await export.checked()
+    code, answer = await export.checked()
     assert (
         code,
-        f"baris {row['_id']} diubah / row altered" in told,
-        "saat ekspor / when exported" in told,
-    ) == (1, True, True), told
+        f"baris {row['_id']} diubah / row altered" in answer,
+        "saat ekspor / when exported" in answer,
+    ) == (1, True, True), answer
     await db.update("audit", {"_id": row["_id"]}, {"$set": {"actor": row["actor"]}})
     await db.insert("audit", [row | {"_id": new_id()}])
     assert [
@@ -567,7 +570,7 @@ async def test_an_export_needs_a_valid_reason_a_scope_and_a_valid_query(
             "application/problem+json",
             field,
         ), answer.text
-    told = [
+    response = [
         await client.get(EXPORT, params={"person": who}, headers=WHY)
         for client, who in (
             (shop.as_("auditor", facility="south"), owner),
@@ -575,12 +578,12 @@ async def test_an_export_needs_a_valid_reason_a_scope_and_a_valid_query(
             (shop.as_("x"), owner),
         )
     ]
-    assert [answer.status_code for answer in told] == [404] * 3
+    assert [answer.status_code for answer in response] == [404] * 3
     assert (
         len(
             {
                 str({name: value for name, value in answer.json().items() if name != "request_id"})
-                for answer in told
+                for answer in response
             }
         )
         == 1

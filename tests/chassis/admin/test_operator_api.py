@@ -95,8 +95,10 @@ class Shop(Outside):
         return encode_segment(marker["_id"])
 
     async def measured_lag(self) -> dict[str, Any] | None:
-        told = await self.get("/lag")
-        return told if all(isinstance(one["behind"], int) for one in told["partitions"]) else None
+        answer = await self.get("/lag")
+        return (
+            answer if all(isinstance(one["behind"], int) for one in answer["partitions"]) else None
+        )
 
     async def filled(self, owner: str, *marbles: int) -> None:
         """A jar of this owner into which these marbles go, one event each."""
@@ -349,11 +351,11 @@ async def test_a_long_sequence_is_retried_in_parts_that_say_if_more_follows(
         if_match=f'"{seen["version"]}"',
     )
     monkeypatch.setattr(parked_events, "MAX_RETRIES", 1)
-    told: list[tuple[int, bool]] = []
+    answer: list[tuple[int, bool]] = []
     while after["count"]:
         after = await shop.post(f"{path}/retry", if_match=f'"{after["version"]}"')
-        told.append((after["took_effect"], after["more"]))
-    assert told == [(1, True), (1, False)]
+        answer.append((after["took_effect"], after["more"]))
+    assert answer == [(1, True), (1, False)]
     assert await shop.texts(owner) == ["a", "b"]
 
 
@@ -412,12 +414,12 @@ async def test_no_route_of_operations_is_open_without_a_token_or_a_permission(sh
 async def test_the_lag_shows_the_position_in_each_partition(shop: Shop) -> None:
     owner = await shop.admitted()
     await shop.heard(owner)
-    told = await eventually(shop.measured_lag)
-    assert {one["topic"] for one in told["partitions"]} == set(shop.life.inbox.topics)
+    answer = await eventually(shop.measured_lag)
+    assert {one["topic"] for one in answer["partitions"]} == set(shop.life.inbox.topics)
     assert (
         stored := {
             f"shop/{one['topic']}/{one['partition']}": one["next"]
-            for one in told["partitions"]
+            for one in answer["partitions"]
             if one["next"] is not None
         }
     )
@@ -425,7 +427,7 @@ async def test_the_lag_shows_the_position_in_each_partition(shop: Shop) -> None:
         stored.items()
         <= {row["_id"]: row["next"] for row in await shop.db.find("offsets", {})}.items()
     )
-    assert told["behind"] == sum(one["behind"] for one in told["partitions"])
+    assert answer["behind"] == sum(one["behind"] for one in answer["partitions"])
 
 
 async def test_readers_of_a_replay_apply_only_what_is_new_to_them(
@@ -523,9 +525,9 @@ async def test_a_replay_reaches_no_further_back_than_readers_remember(shop: Shop
 
 
 async def test_following_a_topic_is_audited(shop: Shop) -> None:
-    told = await shop.get("/topic")
-    assert told == {"topic": shop.life.relay.topic}
-    assert await shop.audited("events.followed", told["topic"])
+    answer = await shop.get("/topic")
+    assert answer == {"topic": shop.life.relay.topic}
+    assert await shop.audited("events.followed", answer["topic"])
 
 
 @only_fake

@@ -72,10 +72,13 @@ async def test_a_replay_of_no_time_is_refused_and_not_taken_for_one_of_nothing(
     shop: Shop, since: int, until: int
 ) -> None:
     """Hours from now: what ends before it begins or as it begins, and what lies ahead."""
-    told = {"from": (now := utc_now()) + timedelta(hours=since), "to": now + timedelta(hours=until)}
+    answer = {
+        "from": (now := utc_now()) + timedelta(hours=since),
+        "to": now + timedelta(hours=until),
+    }
     refused = await shop.post(
         "/replay",
-        {name: moment.isoformat() for name, moment in told.items()} | {"dry_run": True},
+        {name: moment.isoformat() for name, moment in answer.items()} | {"dry_run": True},
         expect=400,
     )
     assert (refused["code"], refused["field"]) == ("malformed", "to")
@@ -89,8 +92,8 @@ async def test_a_foreign_cursor_is_400(shop: Shop) -> None:
 
 
 DEEP = "[" * 100_000
-Told = dict[str, str] | bytes | None
-GARBAGE: list[tuple[str, str, Told, int]] = [
+GarbageBody = dict[str, str] | bytes | None
+GARBAGE: list[tuple[str, str, GarbageBody, int]] = [
     ("GET", "/parked?limit=0", None, 422),
     ("GET", "/parked?limit=501", None, 422),
     ("GET", f"/parked?limit={'9' * 5_000}", None, 422),
@@ -152,14 +155,24 @@ GARBAGE: list[tuple[str, str, Told, int]] = [
     ids=[f"{one[1][:40]}-{place}" for place, one in enumerate(GARBAGE)],
 )
 async def test_garbage_is_refused_in_words(
-    shop: Shop, method: str, path: str, told: Told, status: int, monkeypatch: pytest.MonkeyPatch
+    shop: Shop,
+    method: str,
+    path: str,
+    response: GarbageBody,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shop.life.engine, "clock", lambda: datetime(2026, 11, 20, tzinfo=UTC))
     headers = (
-        told if isinstance(told, dict) else {"content-type": "application/json", "if-match": '"1"'}
+        response
+        if isinstance(response, dict)
+        else {"content-type": "application/json", "if-match": '"1"'}
     )
     answer = await shop.operator.request(
-        method, ROOT + path, headers=headers, content=told if isinstance(told, bytes) else None
+        method,
+        ROOT + path,
+        headers=headers,
+        content=response if isinstance(response, bytes) else None,
     )
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"

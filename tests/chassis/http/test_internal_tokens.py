@@ -176,7 +176,7 @@ def test_a_service_is_believed_only_for_the_very_question_that_it_signed(
 
 
 class Answers:
-    """A peer that checks what it is asked as every service does, and then answers as told."""
+    """A peer that checks tokens as every service does, and then gives the prepared answer."""
 
     def __init__(self, keys: Keys) -> None:
         self.verifier = InternalTokenVerifier("shop", keys.directory)
@@ -186,14 +186,14 @@ class Answers:
 
     async def answer(self, request: web.Request) -> web.Response:
         try:
-            asker = self.verifier.calling_service(
+            calling = self.verifier.calling_service(
                 request.headers["authorization"].removeprefix("Bearer "),
                 request.method,
                 request.path,
             )
         except Unauthenticated as error:
             return web.json_response({"code": error.code}, status=error.status)
-        self.asked.append(f"{asker.purpose} for {asker.on_behalf_of}")
+        self.asked.append(f"{calling.purpose} for {calling.on_behalf_of}")
         if self.failing:
             self.failing -= 1
             return web.Response(status=503)
@@ -247,13 +247,13 @@ async def test_a_failing_service_is_asked_again_and_then_unavailable(
         await peer.request("GET", PATH, purpose="count", on_behalf_of="officer-1")
 
 
-async def test_a_refusal_is_not_asked_again_and_tells_who_refused_and_why(
+async def test_a_refusal_is_not_repeated_and_names_who_refused_and_why(
     peer: ServiceClient, answers: tuple[Answers, str]
 ) -> None:
     answers[0].status = 404
-    with pytest.raises(ServiceRefused) as told:
+    with pytest.raises(ServiceRefused) as answer:
         await peer.request("GET", PATH, purpose="count", on_behalf_of="officer-1")
-    assert told.value.facts == {"peer": "shop", "peer_status": 404, "peer_code": "jar_full"}
+    assert answer.value.facts == {"peer": "shop", "peer_status": 404, "peer_code": "jar_full"}
     assert len(answers[0].asked) == 1
 
 
@@ -263,9 +263,9 @@ async def test_a_peer_that_is_asked_with_a_token_for_another_refuses(
     lost = ServiceClient(
         "manpower", answers[1], InternalTokenSigner("training", keys.private["training"])
     )
-    with pytest.raises(ServiceRefused) as told:
+    with pytest.raises(ServiceRefused) as answer:
         await lost.request("GET", PATH, purpose="count", on_behalf_of="officer-1")
-    assert told.value.facts["peer_status"] == 401
+    assert answer.value.facts["peer_status"] == 401
     await lost.close()
 
 

@@ -47,10 +47,10 @@ class Watch:
     def run(self) -> Runner[Transaction]:
         return Runner(self.engine, OperationContext(caller=system("shop"), correlation_id=new_id()))
 
-    async def hear(self, *told: tuple[str, str, dict[str, Any]]) -> None:
+    async def hear(self, *answer: tuple[str, str, dict[str, Any]]) -> None:
         """Events of these types, keys and bodies arrive in one partition."""
         arrivals: list[ReceivedEvent] = []
-        for name, key, data in told:
+        for name, key, data in answer:
             self.sequence += 1
             envelope = Envelope(
                 id=new_id(),
@@ -182,7 +182,7 @@ async def a_fact_is_a_day_old(watch: Watch) -> str:
     return (await first(watch, "early"))["_id"]
 
 
-async def a_row_is_kept_for_ever(watch: Watch) -> str:
+async def a_row_never_expires(watch: Watch) -> str:
     id_ = new_id()
     await watch.db.insert(
         "inbox", [{"_id": id_, "state": "done", "done_at": utc_now() - timedelta(days=47)}]
@@ -211,7 +211,7 @@ BROKEN: list[tuple[str, Callable[[Watch], Awaitable[Any]]]] = [
     ("parked_heads_match_events", the_marker_names_another_first),
     ("parked_events_have_head", the_marker_is_gone),
     ("early_events_are_recent", a_fact_is_a_day_old),
-    ("inbox_rows_expire", a_row_is_kept_for_ever),
+    ("inbox_rows_expire", a_row_never_expires),
     ("audit_is_sealed", an_audit_row_is_not_sealed),
 ]
 

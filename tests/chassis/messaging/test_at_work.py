@@ -56,12 +56,12 @@ async def test_a_refused_row_blocks_only_its_key_until_an_operator_retries(
     topic = scene.life.relay.topic
 
     async def published() -> list[tuple[str, bytes]]:
-        told = [
+        answer = [
             ((record.key or b"").decode(), dict(record.headers)["ce_sequence"])
             for record in scene.fake.records(topic)
         ]
         return sorted(
-            one for one in told if one[0] in {stuck, free}
+            one for one in answer if one[0] in {stuck, free}
         )  # the audit's anchor is beside them
 
     await scene.becomes(published, sorted((free, number) for number in (b"1", b"2")), seconds=10)
@@ -159,7 +159,7 @@ async def test_records_lost_at_the_end_of_a_partition_are_logged_and_skipped(
     await scene.tell("asked", owner, owner_ref=owner, what="one")
     await scene.becomes(lambda: scene.texts(owner), ["one"])
 
-    async def told() -> list[tuple[str, int | None, int | None]]:
+    async def answer() -> list[tuple[str, int | None, int | None]]:
         return [
             (line["event"], line.get("first"), line.get("before"))
             for line in lines
@@ -170,10 +170,10 @@ async def test_records_lost_at_the_end_of_a_partition_are_logged_and_skipped(
         async with scene.one_batch():
             await scene.tell("asked", owner, owner_ref=owner, what="two")
             scene.fake.forget(where, 2)
-        await scene.becomes(told, [("records_gone", 1, 2)], seconds=10)
+        await scene.becomes(answer, [("records_gone", 1, 2)], seconds=10)
         await scene.tell("asked", owner, owner_ref=owner, what="three")
         await scene.becomes(lambda: scene.texts(owner), ["one", "three"])
-    assert await told() == [("records_gone", 1, 2)]
+    assert await answer() == [("records_gone", 1, 2)]
 
 
 # Gauges

@@ -40,6 +40,12 @@ METRICS = {
 }
 
 
+def counter_value(metric: Any) -> float:
+    """Return the sum of a counter over all its labels."""
+    samples = [one for family in metric.collect() for one in family.samples]
+    return sum(one.value for one in samples if one.name.endswith("_total"))
+
+
 class Street:
     """What comes in from outside, good and bad, and what became of it."""
 
@@ -52,15 +58,7 @@ class Street:
         self.before = self._counted()
 
     def _counted(self) -> dict[str, float]:
-        return {
-            name: sum(
-                one.value
-                for family in metric.collect()
-                for one in family.samples
-                if one.name.endswith("_total")
-            )
-            for name, metric in METRICS.items()
-        }
+        return {name: counter_value(metric) for name, metric in METRICS.items()}
 
     def counted(self) -> dict[str, float]:
         """What has become of records since this street was opened."""

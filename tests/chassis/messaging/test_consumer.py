@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chassis.messaging import consumer
 from chassis.messaging.kafka import Record
 
-LANES = st.lists(st.integers(0, 2), max_size=400)
+TRANSACTIONS = st.lists(st.integers(0, 2), max_size=400)
 QUEUES = st.dictionaries(
     st.integers(0, 11),
     st.lists(
@@ -23,22 +23,22 @@ QUEUES = st.dictionaries(
 )
 
 
-@given(queues=QUEUES, lanes=LANES, most=st.integers(1, 7))
+@given(queues=QUEUES, transactions=TRANSACTIONS, most=st.integers(1, 7))
 def test_batches_take_each_record_once_and_a_partition_is_in_one_only(
-    queues: dict[int, list[int]], lanes: list[int], most: int
+    queues: dict[int, list[int]], orders: list[int], most: int
 ) -> None:
-    told = {
+    answer = {
         number: [
             Record("t", number, offset, b"k", b"x" * size, (), 0)
             for offset, size in enumerate(sizes)
         ]
         for number, sizes in queues.items()
     }
-    waiting = {number: list(records) for number, records in told.items()}
+    waiting = {number: list(records) for number, records in answer.items()}
     taken = dict[int, list[Record]]()
     hands: dict[int, dict[int, list[Record]]] = {}
-    for lane in [*lanes, *[0, 1, 2] * sum(map(len, told.values()))]:
-        waiting |= hands.pop(lane, {})
+    for transaction in [*orders, *[0, 1, 2] * sum(map(len, answer.values()))]:
+        waiting |= hands.pop(transaction, {})
         before = set(waiting)
         part, rest = consumer._take_batch(waiting, most) if waiting else ([], {})  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - its whole work
         assert bool(part) == bool(before)
@@ -49,5 +49,5 @@ def test_batches_take_each_record_once_and_a_partition_is_in_one_only(
         for record in part:
             taken.setdefault(record.partition, []).append(record)
         assert {record.partition for record in part} | set(rest) == before - set(waiting)
-        hands[lane] = rest
-    assert taken == told
+        hands[transaction] = rest
+    assert taken == answer

@@ -38,7 +38,7 @@ async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(
     fake = FakeKafka()
     relay = OutboxRelay(deaf, "shop", "0", fake.producer)
 
-    async def told() -> bool:
+    async def answer() -> bool:
         return [dict(record.headers)["ce_sequence"] for record in fake.records("shop.events")] == [
             b"1",
             b"2",
@@ -52,7 +52,7 @@ async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(
         )
         for _ in range(3):
             await runner(db)(partial(fill_jar, jar.id, 1))
-        await eventually(told)
+        await eventually(answer)
     finally:
         relay.stop()
         await running

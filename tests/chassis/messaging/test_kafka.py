@@ -164,17 +164,21 @@ class Reader:
     def __init__(self, consumer: Consumer, positions: Mapping[int, int] | None = None) -> None:
         self.consumer = consumer
         self.positions = positions or {}
-        self.told: list[tuple[str, frozenset[int]]] = []
+        self.rebalances: list[tuple[str, frozenset[int]]] = []
         self.has: set[Partition] = set()
 
     async def assigned(self, partitions: set[Partition]) -> Mapping[Partition, int | None]:
-        self.told.append(("assigned", frozenset(partition.number for partition in partitions)))
+        self.rebalances.append(
+            ("assigned", frozenset(partition.number for partition in partitions))
+        )
         self.has |= partitions
         return {partition: self.positions.get(partition.number) for partition in partitions}
 
     async def revoked(self, partitions: set[Partition]) -> None:
         if partitions:  # a member without partitions may be notified or not
-            self.told.append(("revoked", frozenset(partition.number for partition in partitions)))
+            self.rebalances.append(
+                ("revoked", frozenset(partition.number for partition in partitions))
+            )
         self.has -= partitions
 
     async def read(self, count: int, most: int = 100) -> list[Record]:
@@ -340,7 +344,7 @@ async def test_a_member_reads_from_given_positions_or_from_the_beginning(
     first = min(places)
     async with reading(broker, topic, positions={first: 2}) as reader:
         found = await reader.read(24 - 2, most=5)
-    assert reader.told[0] == ("assigned", frozenset(range(PARTITIONS)))
+    assert reader.rebalances[0] == ("assigned", frozenset(range(PARTITIONS)))
     for number, offsets in places.items():
         assert [record.offset for record in found if record.partition == number] == (
             offsets[2:] if number == first else offsets
@@ -467,7 +471,7 @@ async def test_a_rebalance_revokes_each_partition_before_it_assigns_it(
         await eventually(dealt(first))
         async with reading(broker, topic, group=group, member="1") as second:
             await eventually(dealt(first, second))
-            assert first.told[:3] == [
+            assert first.rebalances[:3] == [
                 ("assigned", everything),
                 ("revoked", everything),
                 ("assigned", frozenset(partition.number for partition in first.has)),
@@ -478,7 +482,7 @@ async def test_a_rebalance_revokes_each_partition_before_it_assigns_it(
             assert sum(map(len, theirs)) == 8
             shared = frozenset(partition.number for partition in first.has)
         await eventually(dealt(first), seconds=30)
-        assert first.told[3:] == [("revoked", shared), ("assigned", everything)]
+        assert first.rebalances[3:] == [("revoked", shared), ("assigned", everything)]
 
 
 async def _polled(reader: Reader) -> list[Record]:

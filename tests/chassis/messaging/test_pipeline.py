@@ -239,8 +239,8 @@ async def test_what_cannot_be_read_is_parked_at_once_with_its_reason(
     outside: Outside, what: dict[str, Any], reason: str
 ) -> None:
     owner = await outside.admitted()
-    told: dict[str, Any] = {"type_name": "outside.note-told.v1", "key": owner} | what
-    await outside.tell(**told)
+    answer: dict[str, Any] = {"type_name": "outside.note-told.v1", "key": owner} | what
+    await outside.tell(**answer)
     await outside.note(owner, "behind")
     [sequence] = await eventually(lambda: outside.db.find("parked", {"key": owner, "count": 2}))
     letters = await outside.run(lambda tx: outside.parked.events(tx, sequence["_id"]))

@@ -58,7 +58,7 @@ async def transactional(kafka: str) -> AsyncGenerator[Any]:
         await producer.stop()
 
 
-async def told(street: Street, producer: Any, owner: str, text: str) -> None:
+async def write_note(street: Street, producer: Any, owner: str, text: str) -> None:
     envelope = Envelope(
         id=new_id(), type=KIND, source="bina/outside", key=owner, time=utc_now(), sequence=1
     )
@@ -142,7 +142,7 @@ async def test_records_of_a_kafka_transaction_take_effect_only_if_committed(
     for text in ("one", "given up", "two"):
         async with transactional(kafka) as producer:
             await producer.begin_transaction()
-            await told(street, producer, owner, text)
+            await write_note(street, producer, owner, text)
             await (
                 producer.abort_transaction()
                 if text == "given up"
@@ -162,7 +162,7 @@ async def test_a_transaction_marker_at_the_end_of_a_partition_is_no_stall(
     with capture_logs() as lines:
         async with transactional(kafka) as producer:
             await producer.begin_transaction()
-            await told(street, producer, owner, "last")
+            await write_note(street, producer, owner, "last")
             await producer.commit_transaction()
         await heard(street, owner, "last")
         await eventually(lambda: behind(street, 1))
@@ -173,12 +173,8 @@ async def test_a_transaction_marker_at_the_end_of_a_partition_is_no_stall(
 
 
 async def behind(street: Street, events: int) -> bool:
-    known = [
-        sample.value
-        for metric in telemetry.CONSUMER_LAG.collect()
-        for sample in metric.samples
-        if sample.labels["topic"] == street.topic
-    ]
+    [metric] = telemetry.CONSUMER_LAG.collect()
+    known = [one.value for one in metric.samples if one.labels["topic"] == street.topic]
     return sum(known) == events
 
 

@@ -49,12 +49,8 @@ SECONDS = 30.0
 
 
 def shown(metric: Any, suffix: str = "_total") -> float:
-    return sum(
-        sample.value
-        for family in metric.collect()
-        for sample in family.samples
-        if sample.name.endswith(suffix)
-    )
+    [family] = metric.collect()
+    return sum(one.value for one in family.samples if one.name.endswith(suffix))
 
 
 def percentile(values: list[float], share: float) -> float:

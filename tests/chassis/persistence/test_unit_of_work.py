@@ -221,7 +221,7 @@ async def test_an_event_over_256_kib_is_refused_and_nothing_of_its_command_stays
     assert await db.find("jars", {}) == []
 
 
-async def test_the_same_fact_has_the_same_event_id_for_ever(
+async def test_the_same_fact_always_has_the_same_event_id(
     db: Mongo, run: Runner[Transaction]
 ) -> None:
     one = jar(id="01a20d00-0000-7000-8000-000000000001")

@@ -1,4 +1,4 @@
-"""What is mended in a restored database, and what is left as it was."""
+"""What a restore corrects in the restored database, and what it leaves as it was."""
 
 from __future__ import annotations
 

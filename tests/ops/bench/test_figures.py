@@ -90,10 +90,12 @@ async def test_the_measured_relay_sends_every_row_in_the_order_of_its_key(applie
     records = await _read(
         applied.kafka, f"{applied.namespace}certification.events", EVENTS - applied.parked
     )
-    told_by_key: dict[bytes | None, list[int]] = {}
+    sequences_by_key: dict[bytes | None, list[int]] = {}
     for record in records:
-        told_by_key.setdefault(record.key, []).append(int(dict(record.headers)["ce_sequence"]))
-    assert all(sequence == list(range(1, len(sequence) + 1)) for sequence in told_by_key.values())
+        sequences_by_key.setdefault(record.key, []).append(int(dict(record.headers)["ce_sequence"]))
+    assert all(
+        sequence == list(range(1, len(sequence) + 1)) for sequence in sequences_by_key.values()
+    )
     assert applied.figures["events_per_s"] > 0
     assert applied.figures["rows_per_s"] > 0
 
@@ -203,7 +205,7 @@ async def test_a_failing_program_is_reported_with_its_last_lines(tmp_path: Path)
 
 
 async def _read(kafka: str, topic: str, count: int) -> list[Record]:
-    """So many records of a topic, from its beginning."""
+    """Return the first `count` records of a topic."""
 
     async def assigned(partitions: set[Partition]) -> Mapping[Partition, int | None]:
         return dict.fromkeys(partitions)

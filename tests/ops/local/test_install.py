@@ -79,9 +79,9 @@ def test_simultaneous_calls_install_once_and_later_ones_not_at_all(
 def test_without_a_python_that_is_new_enough_it_says_what_to_install(
     checkout: Path, tmp_path: Path
 ) -> None:
-    told = launch(checkout, {"PATH": path_with(tmp_path / "tools", *SHELL_TOOLS)})
-    out, err = told.communicate()
-    assert (told.returncode, out) == (1, "")
+    report = launch(checkout, {"PATH": path_with(tmp_path / "tools", *SHELL_TOOLS)})
+    out, err = report.communicate()
+    assert (report.returncode, out) == (1, "")
     assert "Python 3.11" in err
     assert "docker compose up" in err
 
@@ -97,8 +97,8 @@ def test_without_a_network_it_says_so_and_leaves_no_mark_of_success(
         "PIP_RETRIES": "0",
         "PIP_CONFIG_FILE": os.devnull,
     }
-    told = launch(checkout, {"PATH": path, **nowhere})
-    out, err = told.communicate()
-    assert (told.returncode, out) == (1, "")
+    report = launch(checkout, {"PATH": path, **nowhere})
+    out, err = report.communicate()
+    assert (report.returncode, out) == (1, "")
     assert "periksa jaringan" in err
     assert list((checkout / ".venv").glob(".installed-*")) == []
