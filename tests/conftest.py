@@ -50,6 +50,7 @@ _ALONE = {
 }
 _ONLY_ALONE = tuple(Path(__file__).parent / _ALONE[option] for option in ("--cluster", "--compose"))
 _CI_INSTALLS = {
+    "curl",
     "promtool",
     "prometheus",
     "amtool",

@@ -28,6 +28,7 @@ LONG = (
         "training/test_kill.py",
         "system",
         "ops/test_cli.py",
+        "ops/test_three_steps.py",
         "ops/bench/test_figures.py",
     ),
     *("chassis/messaging/test_kafka_client.py", "chassis/messaging/test_outbox_relay.py"),
@@ -35,6 +36,7 @@ LONG = (
 APART = (
     "crash",
     "ops/test_cli.py",
+    "ops/test_three_steps.py",
 )  # each test has servers of its own: workers take them one by one
 TOGETHER = tuple(
     f"system/test_{name}.py" for name in ("auditing", "main_job", "operating", "watch")

@@ -80,10 +80,9 @@ def packages() -> list[Path]:
 
 def description(package: Path) -> str:
     """What a package says of itself: its docstring, or its README."""
+    said = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
     readme = package / "README.md"
-    if readme.exists():
-        return readme.read_text()
-    return ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    return said + (readme.read_text() if readme.exists() else "")
 
 
 def is_noun(package: Path) -> bool:
