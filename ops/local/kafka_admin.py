@@ -141,7 +141,9 @@ async def ensure_topics(
     ]
     if not wanted:
         return
-    created = _admin_client(where).create_topics(wanted, request_timeout=_TIMEOUT_SECONDS)
+    # A client that nothing refers to is closed, and its requests fail: keep it until the outcome.
+    admin = _admin_client(where)
+    created = admin.create_topics(wanted, request_timeout=_TIMEOUT_SECONDS)
     await _await_all(created, ignored={KafkaError.TOPIC_ALREADY_EXISTS})
 
 
