@@ -24,13 +24,14 @@ import pytest
 
 from ops.backup import encryption, key_custody
 from ops.demo import DemoContext, prison
-from ops.demo.context import FACILITY, SNAPSHOT, UNITS
+from ops.demo.context import FACILITY, UNITS
 from ops.local import mongo_users, platform_checks, secrets
 from ops.local.gateway_client import GatewayClient
 from ops.local.topology import MONGOD, PROCESSES
 from tests.installation import Installation, eventually
 from tests.system.test_operating import Operator
 
+SNAPSHOTS = Path(__file__).parents[1] / "training/snapshots/LP-TJP"
 pytestmark = [pytest.mark.timeout(400)]
 READERS = {"certification": 1, "marketplace": 1, "manpower": 2}
 
@@ -117,7 +118,7 @@ def upload(day: str) -> None:
             if day == "2026-11-16":
                 await prison.open_facility(story)
             with (
-                patch.object(prison, "SNAPSHOT", SNAPSHOT.with_name(f"{day}.csv")),
+                patch.object(prison, "SNAPSHOT", SNAPSHOTS / f"{day}.csv"),
                 patch.object(prison, "SNAPSHOT_TAKEN_AT", f"{day}T14:00:00+07:00"),
             ):
                 await prison.import_snapshot(story)
