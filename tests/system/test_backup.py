@@ -391,7 +391,7 @@ def test_a_manifest_that_is_cut_changed_or_signed_by_nobody_is_refused(
         whole[: len(whole) // 2],
         whole[:-1],
         json.dumps(report | {"count": report["count"] - 1}),
-        whole.replace('"format": 1', '"format": 2'),
+        whole.replace(f'"format": {report["format"]}', '"format": 99'),
     ):
         manifest.write_text(content)
         assert "rusak, terpotong, diubah" in refused(disaster, tmp_path, place=place)
