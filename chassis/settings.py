@@ -76,7 +76,8 @@ class Settings(BaseSettings):
             message = f"{cls.prefix}SECRETS_DIR: no such directory"
             raise SettingsInvalid(message)
         try:
-            return cls(_secrets_dir=secrets)  # pyright: ignore[reportCallIssue]  # pydantic-settings' own constructor argument
+            # A constructor argument of pydantic-settings.
+            return cls(_secrets_dir=secrets)  # pyright: ignore[reportCallIssue]
         except ValidationError as error:
             lines = [
                 f"{_variable(cls, problem['loc'])}: {problem['msg']}"

@@ -57,7 +57,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
 
     # uvicorn types the transport more narrowly than asyncio.
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def connection_made(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        transport: asyncio.Transport,
+    ) -> None:
         super().connection_made(transport)
         self._start_head_timer()
 

@@ -41,7 +41,8 @@ def run_tests(*, quick: bool, containers: bool, only: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def _options(quick: bool, containers: bool, only: Sequence[str]) -> Sequence[str]:  # noqa: FBT001 - as the command has them
+# The parameters of the command.
+def _options(quick: bool, containers: bool, only: Sequence[str]) -> Sequence[str]:  # noqa: FBT001
     if only:
         return only
     if containers:

@@ -24,7 +24,9 @@ def mongod() -> Generator[str]:
         .with_exposed_ports(27017)
     )
     with mongo.waiting_for(_log_line("Waiting for connections")) as container:
-        url = f"mongodb://{container.get_container_host_ip()}:{container.get_exposed_port(27017)}/?directConnection=true"
+        host = container.get_container_host_ip()
+        port = container.get_exposed_port(27017)
+        url = f"mongodb://{host}:{port}/?directConnection=true"
         with pymongo.MongoClient[dict[str, object]](url) as client:
             client.admin.command(
                 "replSetInitiate",

@@ -189,7 +189,8 @@ class ServiceRuntime:
             await self._retry_until_ready(self.prepare)
         except DocumentsUnreadable as error:
             self.fatal = f"{self.service.name}: {error}"
-            log.error("documents_unreadable", reason=self.fatal)  # noqa: TRY400 - the reason says all
+            # No stack: the reason names the document.
+            log.error("documents_unreadable", reason=self.fatal)  # noqa: TRY400
             return
         self._start_worker("replica_lease", self._hold_replica_lease)
         for name, job_loop in self.jobs.items():

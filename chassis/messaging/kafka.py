@@ -367,10 +367,16 @@ class _Listener(ConsumerRebalanceListener):
         self._revoked = revoked
 
     # aiokafka's annotations do not say that both methods may be coroutines.
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        revoked: Iterable[TopicPartition],
+    ) -> None:
         await self._revoked({Partition(tp.topic, tp.partition) for tp in revoked})
 
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        assigned: Iterable[TopicPartition],
+    ) -> None:
         partitions = {Partition(tp.topic, tp.partition) for tp in assigned}
         for partition, position in (await self._assigned(partitions)).items():
             tp = _tp(partition)

@@ -135,7 +135,8 @@ class Inbox(Generic[Tx]):
             envelope = Envelope.of(headers, key)
             inbound, handler = self._reader(record, key, envelope)
             event = inbound.read(record.value or b"", envelope)
-        except Exception as error:  # noqa: BLE001 - an upcaster may raise anything; the record is parked
+        # An upcaster may raise anything; the record is parked.
+        except Exception as error:  # noqa: BLE001
             return _unreadable(record, key, type_name, envelope, failure_reason(error))
         return ReceivedEvent(
             record,

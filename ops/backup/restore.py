@@ -269,7 +269,8 @@ async def delete_existing_data(databases: dict[str, Mongo], broker_access: Broke
                 raise _topics_not_deleted(old)
         try:
             async with asyncio.timeout(TOPIC_DELETION_SECONDS):
-                while _expected_topics() & set(await admin.list_topics()):  # noqa: ASYNC110 - polls the broker
+                # The broker has no notice of a deleted topic; it is asked again.
+                while _expected_topics() & set(await admin.list_topics()):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise _topics_not_deleted(old) from None

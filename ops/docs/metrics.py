@@ -56,7 +56,8 @@ def list_metrics() -> list[MetricDescription]:
     for process in topology.PROCESSES:
         importlib.import_module(f"{process.module}.app")
     # The registry has no public list of its collectors.
-    collectors: Any = REGISTRY._collector_to_names  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    registry: Any = REGISTRY
+    collectors: Any = registry._collector_to_names  # noqa: SLF001
     descriptions: list[MetricDescription] = []
     for collector in collectors:
         descriptions += _describe(collector)

@@ -56,7 +56,8 @@ def main() -> None:
     """
     namespace = sys.argv[1]
     with tempfile.TemporaryDirectory() as fresh:
-        directory = Path(sys.argv[2] if len(sys.argv) > 2 else fresh)  # noqa: PLR2004 - its position
+        # The second argument.
+        directory = Path(sys.argv[2] if len(sys.argv) > 2 else fresh)  # noqa: PLR2004
         items = build_secrets(directory, namespace)
     json.dump({"apiVersion": "v1", "kind": "List", "items": items}, sys.stdout)
 

@@ -39,7 +39,8 @@ def read_schedule(file: Path) -> OnCallSchedule:
     ]
     if (
         not turns
-        or min(turn.first_day for turn in turns) > date.today()  # noqa: DTZ011 - a day, wherever this runs
+        # The day where this runs.
+        or min(turn.first_day for turn in turns) > date.today()  # noqa: DTZ011
         or not all(turn.order for turn in turns)
     ):
         wrong.append("turn")

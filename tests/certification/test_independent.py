@@ -117,7 +117,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Json:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not (FOLDER / "node_modules" / ".package-lock.json").exists():
             subprocess.run(
-                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],  # noqa: S607 - found in PATH
+                # Found in PATH.
+                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],  # noqa: S607
                 cwd=FOLDER,
                 check=True,
                 capture_output=True,

@@ -39,7 +39,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> None:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not (PLACE / "node_modules" / ".package-lock.json").exists():
             subprocess.run(
-                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],  # noqa: S607 - found in PATH
+                # Found in PATH.
+                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],  # noqa: S607
                 cwd=PLACE,
                 check=True,
                 capture_output=True,

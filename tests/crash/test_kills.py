@@ -150,9 +150,9 @@ async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
     ) | {"trusted_keys": str(tmp_path)}
     topic = settings["namespace"] + TOPIC
     await ensure_topic(kafka, topic, partitions=4)
-    waiting = deque(
-        plan(rounds, random.Random(seed), [new_id() for _ in range(kills * NEW_OWNERS + OWNERS)])  # noqa: S311 - when a kill comes
-    )
+    owners = [new_id() for _ in range(kills * NEW_OWNERS + OWNERS)]
+    # The seed decides when a kill comes.
+    waiting = deque(plan(rounds, random.Random(seed), owners))  # noqa: S311
 
     async def deaths(place: Slot, report: dict[str, Any]) -> None:
         while waiting:

@@ -204,7 +204,8 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     try:
         yield here
     finally:
-        subprocess.run(["docker", "rm", "--force", ON_DUTY], capture_output=True, check=False)  # noqa: S607 - found in PATH
+        remove = ["docker", "rm", "--force", ON_DUTY]
+        subprocess.run(remove, capture_output=True, check=False)
         here.compose("down", "--volumes", "--timeout", "10")
 
 

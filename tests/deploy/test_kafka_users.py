@@ -231,13 +231,9 @@ def self_signed(place: Path) -> tuple[Path, str]:
         f"listener.name.services.ssl.keystore.{name}={text.strip()}".replace("\n", "\\n")
         for name, text in {"type": "PEM", **pem}.items()
     ]
-    return place / "ca.crt", "\n".join(
-        [
-            "listener.security.protocol.map=SERVICES:SASL_SSL,ADMINISTRATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
-            *lines,
-            "",
-        ]
-    )
+    protocols = "SERVICES:SASL_SSL,ADMINISTRATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
+    settings = [f"listener.security.protocol.map={protocols}", *lines, ""]
+    return place / "ca.crt", "\n".join(settings)
 
 
 async def test_an_encrypted_client_trusts_only_a_broker_of_its_ca(

@@ -34,5 +34,6 @@ def listening() -> Generator[Commands]:
     try:
         yield listener
     finally:
-        heard: Any = monitoring._LISTENERS  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - there is no other way back
+        # There is no other way back.
+        heard: Any = monitoring._LISTENERS  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         heard.command_listeners.remove(listener)

@@ -106,7 +106,8 @@ def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        # The base class names it so.
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Nothing to standard error."""
 
     with HTTPServer(("127.0.0.1", 0), Taking) as server:

@@ -81,7 +81,8 @@ def share(**changed: object) -> ConsentShare:
         "given_at": NOW - timedelta(days=1),
         "expires_at": NOW + timedelta(days=30),
     } | changed
-    return ConsentShare(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+    # A builder's values are untyped.
+    return ConsentShare(**values)  # pyright: ignore[reportArgumentType]
 
 
 def employer_share(**changed: object) -> ConsentShare:
@@ -106,7 +107,8 @@ def candidate(**changed: object) -> Candidate:
         "stay": stay(),
         "visibility": visibility(),
     } | changed
-    return Candidate(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+    # A builder's values are untyped.
+    return Candidate(**values)  # pyright: ignore[reportArgumentType]
 
 
 def text_hash(purpose: Purpose) -> str:
@@ -127,7 +129,8 @@ def consent(**changed: object) -> Consent:
         "expires_at": NOW + timedelta(days=365),
         "recorded_by": "user-8",
     } | changed
-    return Consent(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+    # A builder's values are untyped.
+    return Consent(**values)  # pyright: ignore[reportArgumentType]
 
 
 def vacancy(**changed: object) -> Vacancy:
@@ -146,7 +149,8 @@ def vacancy(**changed: object) -> Vacancy:
     } | changed
     last_day = cast("date", values["valid_until"])
     values.setdefault("closes_at", end_of_day(last_day, str(values["regency_code"])))
-    return Vacancy(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+    # A builder's values are untyped.
+    return Vacancy(**values)  # pyright: ignore[reportArgumentType]
 
 
 def application(**changed: object) -> Application:
@@ -160,4 +164,5 @@ def application(**changed: object) -> Application:
         "consent_id": "consent-2",
         "state": ApplicationState.ACCEPTED,
     } | changed
-    return Application(**values)  # pyright: ignore[reportArgumentType]  # a builder's values are untyped
+    # A builder's values are untyped.
+    return Application(**values)  # pyright: ignore[reportArgumentType]

@@ -105,7 +105,8 @@ class OnKafka:
         )
         await reader.start()
         try:
-            numbers = sorted((await reader._client._wait_on_metadata(topic)) or ())  # noqa: SLF001 - no public way without a group
+            # No public way without a group.
+            numbers = sorted((await reader._client._wait_on_metadata(topic)) or ())  # noqa: SLF001
             places = [TopicPartition(topic, number) for number in numbers]
             reader.assign(places)
             ends = await reader.end_offsets(places)

@@ -80,7 +80,8 @@ def test_it_can_be_played_again_on_the_same_data(
 def test_the_public_page_of_the_certificate_names_no_prison(
     system: Installation, report: dict[str, Any]
 ) -> None:
-    with urllib.request.urlopen(report["certificate_url"]) as answer:  # noqa: S310 - our own address
+    # Our own address.
+    with urllib.request.urlopen(report["certificate_url"]) as answer:  # noqa: S310
         page = answer.read().decode()
         headers = str(answer.headers)
     assert report["certificate"]["scheme_title"] in page

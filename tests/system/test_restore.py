@@ -111,7 +111,9 @@ def _names() -> list[str]:
 @contextmanager
 def serving(place: Path) -> Generator[Servers]:
     """Such servers, as long as the block."""
-    flags = (*mongod._FLAGS, "--setParameter=enableTestCommands=1")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what no installation has
+    # No installation has the last flag.
+    usual = mongod._FLAGS  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    flags = (*usual, "--setParameter=enableTestCommands=1")
     with asyncio.Runner() as runner, patch.object(mongod, "_FLAGS", flags):
         stack = AsyncExitStack()
         url = runner.run(
@@ -458,7 +460,8 @@ def test_no_database_is_touched_when_kafka_keeps_its_topics(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
     filled(installation.servers)
-    keeping = kafka_broker._SETTINGS + "delete.topic.enable=false\n"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    usual = kafka_broker._SETTINGS  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    keeping = usual + "delete.topic.enable=false\n"
 
     async def tried() -> str:
         with patch.object(kafka_broker, "_SETTINGS", keeping):

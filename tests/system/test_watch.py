@@ -37,7 +37,9 @@ TYPE = re.compile(r"^# TYPE (\S+) (\w+)$", re.MULTILINE)
 
 
 def asked(url: str, **parameters: str) -> Any:
-    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(parameters)}") as answer:  # noqa: S310 - our own address
+    # Our own address.
+    query = urllib.parse.urlencode(parameters)
+    with urllib.request.urlopen(f"{url}?{query}") as answer:  # noqa: S310
         return json.load(answer)["data"]
 
 
@@ -58,7 +60,8 @@ class OnDuty(ThreadingHTTPServer):
                 self.send_response(202)
                 self.end_headers()
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+            # The base class names it so.
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Nothing to standard error."""
 
         super().__init__(("127.0.0.1", 0), Taking)

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import segno
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.units import mm
-from reportlab.lib.utils import simpleSplit  # pyright: ignore[reportUnknownVariableType]  # half a stub
+
+# Its types are partial.
+from reportlab.lib.utils import simpleSplit  # pyright: ignore[reportUnknownVariableType]
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -47,7 +49,9 @@ _MAX_CELL_LINES = 2
 _GROUP_LENGTH = 4
 
 for _name in (_REGULAR, _BOLD):
-    pdfmetrics.registerFont(TTFont(_name, _FONTS / f"{_name}.ttf"))  # pyright: ignore[reportUnknownMemberType]  # half a stub
+    # Its types are partial.
+    _font: Any = TTFont(_name, _FONTS / f"{_name}.ttf")
+    cast("Any", pdfmetrics).registerFont(_font)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

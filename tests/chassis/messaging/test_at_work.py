@@ -283,7 +283,8 @@ def lives(
     monkeypatch.setattr("chassis.app.lifespan.REPLICA_LEASE_SECONDS", 1.2)
     made = [ServiceRuntime(service), ServiceRuntime(service)]
     for life, process in zip(made, ("1", "2"), strict=True):
-        life._replica_lease.process = process  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - one interpreter plays both
+        # One interpreter plays both replicas.
+        life._replica_lease.process = process  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return made
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from chassis.messaging import consumer
 from chassis.messaging.kafka import Record
 
+take_batch = consumer._take_batch  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
 TRANSACTIONS = st.lists(st.integers(0, 2), max_size=400)
 QUEUES = st.dictionaries(
     st.integers(0, 11),
@@ -25,7 +27,7 @@ QUEUES = st.dictionaries(
 
 @given(queues=QUEUES, transactions=TRANSACTIONS, most=st.integers(1, 7))
 def test_batches_take_each_record_once_and_a_partition_is_in_one_only(
-    queues: dict[int, list[int]], orders: list[int], most: int
+    queues: dict[int, list[int]], transactions: list[int], most: int
 ) -> None:
     answer = {
         number: [
@@ -37,10 +39,10 @@ def test_batches_take_each_record_once_and_a_partition_is_in_one_only(
     waiting = {number: list(records) for number, records in answer.items()}
     taken = dict[int, list[Record]]()
     hands: dict[int, dict[int, list[Record]]] = {}
-    for transaction in [*orders, *[0, 1, 2] * sum(map(len, answer.values()))]:
+    for transaction in [*transactions, *[0, 1, 2] * sum(map(len, answer.values()))]:
         waiting |= hands.pop(transaction, {})
         before = set(waiting)
-        part, rest = consumer._take_batch(waiting, most) if waiting else ([], {})  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - its whole work
+        part, rest = take_batch(waiting, most) if waiting else ([], {})
         assert bool(part) == bool(before)
         assert len(part) <= most
         assert (

@@ -286,7 +286,8 @@ def test_a_busy_relay_remembers_a_bounded_number_of_keys(
     relay._named_keys = set()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for number in range(40):
         relay.wake([f"key-{number}"])
-        assert len(relay._named_keys or ()) <= 3  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        named = relay._named_keys  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        assert len(named or ()) <= 3
 
 
 async def test_a_refused_row_blocks_its_key_until_it_is_released(
@@ -314,7 +315,8 @@ async def test_a_refused_row_blocks_its_key_until_it_is_released(
     is_refusing = False
     await shop.db.delete("parked", {"key": "a"})
     monkeypatch.setattr(outbox_relay, "LOOK_SECONDS", 0)
-    await shop.relay._refresh_gauges()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as it does every five seconds
+    # As it does every five seconds.
+    await shop.relay._refresh_gauges()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     await shop.commit("a")
     await shop.receives(5)
     assert sequences(shop.fake) == {"a": [1, 2, 3, 4], "b": [1]}

@@ -103,7 +103,8 @@ async def nameless(street: Street, *owners: str) -> None:
             timestamp=None,
             headers=[*envelope.headers(), *strange],
         )
-    made = bytearray(batch._build()).replace(NAME, NO_TEXT)  # noqa: SLF001 - no client makes such a record
+    # No client makes such a record.
+    made = bytearray(batch._build()).replace(NAME, NO_TEXT)  # noqa: SLF001
     struct.pack_into(">I", made, CRC_AT, calc_crc32c(bytes(made[CRC_FROM:])))
     batch._buffer = made  # noqa: SLF001
     await (

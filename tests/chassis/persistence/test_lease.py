@@ -42,7 +42,8 @@ async def test_a_job_that_outlasts_its_lease_is_not_done_by_two(db: Mongo) -> No
 
     loops = [JobLoop(engine, Job("long", work, every=1), "shop", replica) for replica in ("a", "b")]
     for loop, replica in zip(loops, "ab", strict=True):
-        loop._lease = Counted(db, "job/long", f"shop/{replica}", 0.5)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        lease = Counted(db, "job/long", f"shop/{replica}", 0.5)
+        loop._lease = lease  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     tasks = [asyncio.create_task(loop.run()) for loop in loops]
 
     async def asked_often() -> bool:

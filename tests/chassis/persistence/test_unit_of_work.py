@@ -50,7 +50,8 @@ def runner(db: Mongo, seconds: float = 10) -> Runner[Transaction]:
 
 
 def jar(**more: object) -> Jar:
-    return replace(Jar(id=new_id(), owner_ref=new_id(), room="north"), **more)  # pyright: ignore[reportArgumentType]
+    made = Jar(id=new_id(), owner_ref=new_id(), room="north")
+    return replace(made, **more)  # pyright: ignore[reportArgumentType]
 
 
 async def test_a_rollback_undoes_writes_events_and_audit_rows_since(

@@ -15,7 +15,8 @@ from tests.training.rule_factories import NOW, build_record, build_session
 
 @pytest.mark.scenario("T28")
 @pytest.mark.parametrize(("minutes", "complete"), [(79, False), (80, True)])
-def test_7999_of_10000_fails_and_8000_passes(minutes: int, complete: bool) -> None:  # noqa: FBT001 - the expectation
+# `complete` is the expectation.
+def test_7999_of_10000_fails_and_8000_passes(minutes: int, complete: bool) -> None:  # noqa: FBT001
     sessions = [build_session(1, minutes=9_900), build_session(2)]
     marks = {
         "s1": build_record(1, AttendanceReason.ATTENDED, 7_920),
