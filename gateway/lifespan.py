@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from chassis.app.lifespan import ServiceRuntime
-from chassis.messaging import kafka
+from chassis.messaging import kafka_topics
 from gateway.access.interface import QuotaCounter
 from gateway.authn.revocation_cache import RevocationCache
 from gateway.middleware import rate_windows
@@ -61,8 +61,8 @@ class GatewayRuntime(ServiceRuntime):
     async def _create_topic(self) -> None:
         while True:
             try:
-                await kafka.ensure_topic(self.broker(), self.relay.topic)
-            except kafka.KafkaUnavailable:
+                await kafka_topics.ensure_topic(self.broker(), self.relay.topic)
+            except kafka_topics.KafkaUnavailable:
                 await asyncio.sleep(TOPIC_RETRY_SECONDS)
             else:
                 return

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chassis.messaging.kafka import (
+from chassis.messaging.kafka_ports import (
     Assigned,
     Outgoing,
     Partition,

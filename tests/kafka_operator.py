@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from chassis.messaging.kafka import BrokerAccess
+from chassis.messaging.kafka_ports import BrokerAccess
 from ops.local import kafka_admin, kafka_permissions
 
 PAGE = (Path(__file__).parents[1] / "docs/operations.md").read_text()

@@ -78,7 +78,7 @@ def test_a_worker_takes_a_file_or_one_test_or_all_of_one_system() -> None:
 
 def test_a_measuring_test_begins_when_the_other_workers_have_ended(tmp_path: Path) -> None:
     measuring = tmp_path / schedule.MEASURING[0]
-    measuring.parent.mkdir()
+    measuring.parent.mkdir(parents=True)
     for file, text in (
         (tmp_path / "conftest.py", CONFTEST),
         (tmp_path / "test_another.py", ANOTHER),

@@ -22,7 +22,7 @@ from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs.runner import Job, JobLoop
 from chassis.jobs.supervision import run_supervised
-from chassis.messaging import kafka
+from chassis.messaging import kafka_ports, kafka_topics
 from chassis.messaging.consumer import EventConsumer
 from chassis.messaging.inbox import EARLY_JOB, InboxTransaction
 from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
@@ -123,21 +123,21 @@ class ServiceRuntime:
             app=self.service.name,
         )
 
-    def broker(self) -> kafka.BrokerAccess:
+    def broker(self) -> kafka_ports.BrokerAccess:
         """Return Kafka's address and our credentials there."""
         settings = self.service.settings
-        return kafka.BrokerAccess(
+        return kafka_ports.BrokerAccess(
             settings.kafka,
             self.service.name,
             settings.kafka_password.get_secret_value(),
             settings.kafka_ca,
         )
 
-    def new_producer(self) -> kafka.Producer:
+    def new_producer(self) -> kafka_ports.Producer:
         """Return a producer for the relay."""
         return KafkaProducer(self.broker(), f"{self.service.name}-{self.service.settings.replica}")
 
-    def new_consumer(self) -> kafka.Consumer:
+    def new_consumer(self) -> kafka_ports.Consumer:
         """Return a member of the service's consumer group."""
         settings = self.service.settings
         group = settings.namespace + self.service.name
@@ -157,7 +157,7 @@ class ServiceRuntime:
     async def make_topics(self) -> None:
         """Create the topics that the service writes and reads."""
         for topic in {self.relay.topic, *self.inbox.topics}:
-            await kafka.ensure_topic(self.broker(), topic)
+            await kafka_topics.ensure_topic(self.broker(), topic)
 
     async def only_prepare(self) -> None:
         """Prepare the database, then end.
@@ -210,7 +210,7 @@ class ServiceRuntime:
         while True:
             try:
                 return await prepare()
-            except (mongo.MongoError, kafka.KafkaUnavailable) as error:
+            except (mongo.MongoError, kafka_topics.KafkaUnavailable) as error:
                 log.warning("waiting_for_servers", error=type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
 

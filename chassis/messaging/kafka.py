@@ -1,4 +1,4 @@
-"""The real Kafka producer and consumer; also the names of the ports and topics beside them.
+"""The real Kafka producer and consumer.
 
 Not here: the typed ports (kafka_ports), topics (kafka_topics), what a record means (inbox).
 """
@@ -25,11 +25,8 @@ from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariabl
 from chassis.messaging.kafka_ports import (
     UNDECODABLE_HEADERS,
     Assigned,
-    BrokerAccess,
-    Consumer,
     Outgoing,
     Partition,
-    Producer,
     Record,
     RecordRefused,
     Revoked,
@@ -38,34 +35,7 @@ from chassis.messaging.kafka_ports import (
     Where,
     client_options,
 )
-from chassis.messaging.kafka_topics import (
-    PARTITIONS,
-    RETENTION_DAYS,
-    KafkaUnavailable,
-    administering,
-    ensure_topic,
-    run_to_end,
-)
-
-__all__ = [
-    "PARTITIONS",
-    "RETENTION_DAYS",
-    "BrokerAccess",
-    "Consumer",
-    "KafkaConsumer",
-    "KafkaProducer",
-    "KafkaUnavailable",
-    "Outgoing",
-    "Partition",
-    "Producer",
-    "Record",
-    "RecordRefused",
-    "SendFailed",
-    "Sent",
-    "Where",
-    "administering",
-    "ensure_topic",
-]
+from chassis.messaging.kafka_topics import run_to_end
 
 CONNECT_SECONDS = 10.0
 STOP_SECONDS = 5.0

@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from chassis.ids import utc_now
-from chassis.messaging import kafka
-from chassis.messaging.kafka import BrokerAccess, KafkaUnavailable
+from chassis.messaging import kafka_topics
+from chassis.messaging.kafka_ports import BrokerAccess
+from chassis.messaging.kafka_topics import KafkaUnavailable
 from chassis.messaging.outbox_relay import LIVING
 from chassis.persistence.mongo import RAW, Mongo, MongoError
 from ops.audit import server_actions
@@ -240,7 +241,7 @@ async def _require_no_running_service(
 async def _list_topics(broker_access: BrokerAccess) -> set[str]:
     async with (
         kafka_login.explaining_refusals(broker_access),
-        kafka.administering(broker_access) as admin,
+        kafka_topics.administering(broker_access) as admin,
     ):
         return set(await admin.list_topics())
 
@@ -258,7 +259,7 @@ async def delete_existing_data(databases: dict[str, Mongo], broker_access: Broke
     """
     async with (
         kafka_login.explaining_refusals(broker_access),
-        kafka.administering(broker_access) as admin,
+        kafka_topics.administering(broker_access) as admin,
     ):
         if old := _expected_topics() & set(await admin.list_topics()):
             answer = await admin.delete_topics(sorted(old))
@@ -276,7 +277,7 @@ async def delete_existing_data(databases: dict[str, Mongo], broker_access: Broke
             raise _topics_not_deleted(old) from None
     async with kafka_login.explaining_refusals(broker_access):
         for topic in sorted(_expected_topics()):
-            await kafka.ensure_topic(broker_access, topic)
+            await kafka_topics.ensure_topic(broker_access, topic)
     for database in databases.values():
         await database.drop()
 

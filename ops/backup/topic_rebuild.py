@@ -11,8 +11,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from chassis.admin import replay
-from chassis.messaging import kafka, outbox_relay
-from chassis.messaging.kafka import BrokerAccess, KafkaProducer, SendFailed
+from chassis.messaging import kafka_topics, outbox_relay
+from chassis.messaging.kafka import KafkaProducer
+from chassis.messaging.kafka_ports import BrokerAccess, SendFailed
 from chassis.persistence.mongo import Mongo
 from ops.errors import OperatorError
 
@@ -29,7 +30,7 @@ async def rebuild_topic(
     Raises OperatorError when Kafka refuses them.
     """
     topic = f"{service}.events"
-    sent_since = {"sent": True, "at": {"$gte": until - timedelta(days=kafka.RETENTION_DAYS)}}
+    sent_since = {"sent": True, "at": {"$gte": until - timedelta(days=kafka_topics.RETENTION_DAYS)}}
     await unmark_rows_after_gaps(db)
     cursor = None
     count = 0

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from chassis.messaging.kafka import PARTITIONS, RETENTION_DAYS
+from chassis.messaging.kafka_topics import PARTITIONS, RETENTION_DAYS
 from ops.docs.generated_blocks import HEADER, fill_template
 from ops.local import kafka_permissions, topology
 from ops.local.kafka_permissions import Permission

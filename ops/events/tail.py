@@ -15,7 +15,7 @@ from typing import Any, cast
 from rich.console import Console
 
 from chassis.messaging.events import stem
-from chassis.messaging.kafka import Record
+from chassis.messaging.kafka_ports import Record
 from chassis.messaging.parked_events import redact
 from ops.events.topic_reader import open_topics
 from ops.local.operator_client import (

@@ -9,7 +9,8 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from chassis.messaging.kafka import KafkaConsumer, Partition, Record
+from chassis.messaging.kafka import KafkaConsumer
+from chassis.messaging.kafka_ports import Partition, Record
 from ops.local import kafka_login
 
 _PAGE_SIZE = 1_000

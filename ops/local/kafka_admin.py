@@ -14,6 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -25,7 +26,8 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from chassis.messaging.kafka import PARTITIONS, RETENTION_DAYS, BrokerAccess, KafkaUnavailable
+from chassis.messaging.kafka_ports import BrokerAccess
+from chassis.messaging.kafka_topics import PARTITIONS, RETENTION_DAYS, KafkaUnavailable
 from ops.local import topology
 from ops.local.kafka_permissions import Permission, permissions, permissions_of_people
 
@@ -33,6 +35,18 @@ from ops.local.kafka_permissions import Permission, permissions, permissions_of_
 ADMINISTRATOR = "administrator"
 _ITERATIONS = 8_192
 _TIMEOUT_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+# The library's types leave out that None stands for every name, user and host.
+_EVERY: Any = None
+_ALL_PERMISSIONS = AclBindingFilter(
+    ResourceType.ANY,
+    _EVERY,
+    ResourcePatternType.ANY,
+    _EVERY,
+    _EVERY,
+    AclOperation.ANY,
+    AclPermissionType.ANY,
+)
 _RETENTION_MILLISECONDS = RETENTION_DAYS * 86_400_000
 _SCRAM = (
     "org.apache.kafka.common.security.scram.ScramLoginModule required"
@@ -150,7 +164,10 @@ async def ensure_topics(
 async def _admit(
     where: BrokerAccess, passwords: Mapping[str, str], allowed: Iterable[Permission]
 ) -> None:
-    """Make or renew users with their SCRAM passwords, and add the permissions."""
+    """Make or renew users with their SCRAM passwords, and add the permissions.
+
+    Returns when the broker applies both. Raises KafkaUnavailable.
+    """
     admin = _admin_client(where)
     credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _ITERATIONS)
     upsertions = [
@@ -164,6 +181,26 @@ async def _admit(
     bindings = [_binding(permission) for permission in allowed]
     if bindings:
         await _await_all(admin.create_acls(bindings, request_timeout=_TIMEOUT_SECONDS))
+        await _await_applied(admin, set(bindings))
+
+
+async def _await_applied(admin: Any, bindings: set[AclBinding]) -> None:
+    """Wait until the broker lists these permissions. Raises KafkaUnavailable after 30 s.
+
+    The controller answers a change before the broker applies it. A broker applies changes in
+    their order, so that what was changed before the permissions is applied too.
+    """
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            while True:
+                listed = admin.describe_acls(_ALL_PERMISSIONS, request_timeout=_TIMEOUT_SECONDS)
+                if bindings <= set(await asyncio.wrap_future(listed)):
+                    return
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError as error:
+        raise KafkaUnavailable("the broker does not apply the permissions") from error
+    except KafkaException as error:
+        raise KafkaUnavailable(str(error)) from error
 
 
 def _binding(permission: Permission) -> AclBinding:

@@ -7,14 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chassis.messaging.kafka import (
-    BrokerAccess,
-    KafkaConsumer,
-    KafkaUnavailable,
-    Partition,
-    Where,
-    ensure_topic,
-)
+from chassis.messaging.kafka import KafkaConsumer
+from chassis.messaging.kafka_ports import BrokerAccess, Partition, Where
+from chassis.messaging.kafka_topics import KafkaUnavailable, ensure_topic
 from ops.errors import ALTERNATIVES_EN, ALTERNATIVES_ID, OperatorError
 from ops.local import kafka_admin, kafka_jars, platform_checks, processes
 

@@ -11,7 +11,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from chassis.messaging.kafka import BrokerAccess, KafkaUnavailable, SendFailed
+from chassis.messaging.kafka_ports import BrokerAccess, SendFailed
+from chassis.messaging.kafka_topics import KafkaUnavailable
 from ops.errors import OperatorError
 from ops.local import platform_checks, secret_files, topology
 from ops.local.http_probe import accepts

@@ -21,7 +21,8 @@ import httpx2
 from chassis.caller import system
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
-from chassis.messaging.kafka import KafkaConsumer, KafkaProducer, Partition, Record
+from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
+from chassis.messaging.kafka_ports import Partition, Record
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.transactions import Runner, TransactionManager
 from chassis.persistence.unit_of_work import OperationContext

@@ -22,7 +22,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from chassis.messaging.kafka import KafkaUnavailable, Record, ensure_topic
+from chassis.messaging.kafka_ports import Record
+from chassis.messaging.kafka_topics import KafkaUnavailable, ensure_topic
 from chassis.persistence.mongo import Mongo, MongoError
 from ops.local import kafka_broker, mongod, platform_checks, processes
 from ops.local.mongo_users import ADMINISTRATOR, REPLICA_SET, open_admin_database

@@ -24,7 +24,7 @@ from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariabl
 
 from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.ids import new_id
-from chassis.messaging.kafka import ensure_topic
+from chassis.messaging.kafka_topics import ensure_topic
 from chassis.persistence.mongo import Document, Mongo, MongoError
 from ops.local import platform_checks, processes
 from ops.local.state_dir import ROOT

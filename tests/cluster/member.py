@@ -26,7 +26,7 @@ from chassis.app.lifespan import ServiceRuntime
 from chassis.app.server import serve
 from chassis.app.service import Service
 from chassis.messaging.events import Inbound, Reference
-from chassis.messaging.kafka import (
+from chassis.messaging.kafka_ports import (
     Assigned,
     Consumer,
     Outgoing,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, create_model
 
 from chassis.ids import utc_now
 from chassis.messaging.events import Envelope, Event, Inbound, Reference
-from chassis.messaging.kafka import Record
+from chassis.messaging.kafka_ports import Record
 from chassis.messaging.received_events import Inbox
 from chassis.persistence.unit_of_work import Transaction
 from ops.docs.event_catalog import ServiceEvents, find_unread

@@ -26,16 +26,8 @@ from chassis.caller import system
 from chassis.errors import Busy
 from chassis.ids import new_id
 from chassis.messaging.consumer import EventConsumer
-from chassis.messaging.kafka import (
-    Consumer,
-    KafkaConsumer,
-    KafkaProducer,
-    Outgoing,
-    Partition,
-    Producer,
-    Record,
-    Sent,
-)
+from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
+from chassis.messaging.kafka_ports import Consumer, Outgoing, Partition, Producer, Record, Sent
 from chassis.messaging.outbox_relay import OutboxRelay
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.transactions import Runner

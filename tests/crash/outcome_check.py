@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from chassis.ids import new_id
-from chassis.messaging.kafka import KafkaConsumer, Partition
+from chassis.messaging.kafka import KafkaConsumer
+from chassis.messaging.kafka_ports import Partition
 from chassis.persistence.mongo import Mongo
 from tests.crash.sample_service import Heard
 from tests.fakes import eventually

@@ -23,7 +23,7 @@ import pytest
 from chassis.caller import Caller
 from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.ids import new_id
-from chassis.messaging.kafka import ensure_topic
+from chassis.messaging.kafka_topics import ensure_topic
 from chassis.persistence.mongo import Mongo
 from ops.local import kafka_broker, platform_checks, processes
 from tests.chassis.harness import added, runner

@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 
 from chassis.ids import new_id
-from chassis.messaging.kafka import ensure_topic
+from chassis.messaging.kafka_topics import ensure_topic
 from chassis.persistence.mongo import Mongo
 from ops.local import ephemeral_servers, processes
 from tests.crash.outcome_check import gathered

@@ -15,7 +15,7 @@ import yaml
 
 from chassis.app.lifespan import STOP_SECONDS
 from chassis.app.server import SHUTDOWN_SECONDS
-from chassis.messaging.kafka import PARTITIONS
+from chassis.messaging.kafka_topics import PARTITIONS
 from ops.local.state_dir import ROOT
 from tests.deploy.k8s import (
     K8S,

@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from chassis.messaging.kafka import PARTITIONS, RETENTION_DAYS
+from chassis.messaging.kafka_topics import PARTITIONS, RETENTION_DAYS
 from ops.local import kafka_permissions
 from ops.local.state_dir import ROOT
 from tests.deploy.k8s import (

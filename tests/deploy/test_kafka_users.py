@@ -20,15 +20,9 @@ from cryptography.x509.oid import NameOID
 
 from chassis.app.factory import create_app
 from chassis.ids import new_id, utc_now
-from chassis.messaging.kafka import (
-    BrokerAccess,
-    KafkaConsumer,
-    KafkaProducer,
-    KafkaUnavailable,
-    Partition,
-    SendFailed,
-    ensure_topic,
-)
+from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
+from chassis.messaging.kafka_ports import BrokerAccess, Partition, SendFailed
+from chassis.messaging.kafka_topics import KafkaUnavailable, ensure_topic
 from ops.local import kafka_admin, kafka_broker, platform_checks, processes, topology
 from tests.chassis.harness import added, runner
 from tests.chassis.sample_service import Jar, ShopSettings

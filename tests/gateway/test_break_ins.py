@@ -7,7 +7,6 @@ import base64
 import json
 import time
 from collections import Counter
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -21,11 +20,8 @@ from chassis.persistence.unit_of_work import OperationContext
 from gateway.access.accounts.rules import SignInRefused
 from gateway.access.jwk import public_jwk
 from gateway.access.login_throttling.rules import FREE_ATTEMPTS
-from gateway.access.sessions import rules as sessions
-from gateway.access.sessions.rules import MAX_SPENT
 from gateway.access.sign_ins import rules as signins
 from gateway.access.sign_ins import usecases
-from gateway.middleware.rate_limit import group_address
 from tests.gateway.authenticator import SecurityKey
 from tests.gateway.commands import Commands
 from tests.gateway.harness import GatewayResponse
@@ -376,31 +372,3 @@ async def test_a_delayed_guess_runs_the_same_queries_for_any_login(
         )
     assert asked[0] == asked[1]
     assert asked[0], "it was asked at all"
-
-
-def test_a_session_remembers_no_more_spent_tokens_than_a_day_of_work_makes() -> None:
-    session = sessions.start(id="s", user_id="u", home="", amr=("pwd",), refresh="r0", now=NOW)
-    for number in range(MAX_SPENT + 10):
-        session = sessions.refresh(
-            session,
-            presented=session.refresh,
-            next_refresh=f"r{number + 1}",
-            repeat="",
-            now=NOW + timedelta(seconds=number),
-        )
-    assert len(session.spent) == MAX_SPENT
-
-
-@pytest.mark.parametrize(
-    ("address", "counted"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:DB8:1:2::ffff", "2001:db8:1:2::/64"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("not:an:address", "not:an:address"),
-    ],
-)
-def test_a_client_with_a_network_of_addresses_is_counted_once(address: str, counted: str) -> None:
-    assert group_address(address) == counted

@@ -16,11 +16,10 @@ from chassis.app.service import Service
 from chassis.caller import system
 from chassis.messaging.consumer import EventConsumer
 from chassis.messaging.inbox import EARLY_JOB
-from chassis.messaging.kafka import (
+from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
+from chassis.messaging.kafka_ports import (
     Assigned,
     Consumer,
-    KafkaConsumer,
-    KafkaProducer,
     Outgoing,
     Partition,
     Producer,

@@ -21,7 +21,7 @@ import pytest
 from ops.local import platform_checks
 from ops.local.topology import PROCESSES
 from tests.installation import Installation, eventually
-from tests.system.test_operating import Operator
+from tests.system.operator import Operator
 
 pytestmark = [pytest.mark.timeout(400)]
 LOOKS = 6

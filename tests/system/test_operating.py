@@ -5,152 +5,22 @@ A poison event is found, understood, tried, given up with a reason, and its key 
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
-import os
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pymongo
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from chassis.admin.parked_event_admin import encode_segment
 from chassis.ids import new_id, utc_now
-from chassis.messaging.events import Envelope
-from ops import cli
 from ops.local import mongo_users, platform_checks, secrets
-from ops.local.topology import KAFKA, MONGOD, SERVICES
+from ops.local.topology import MONGOD, SERVICES
 from tests.installation import Installation, eventually
+from tests.system.operator import TOPIC, Operator
 
 pytestmark = [pytest.mark.timeout(400)]
-TOPIC = "training.events"
-
-
-class Operator:
-    """Commands, and requests as any role, at one system."""
-
-    def __init__(self, system: Installation) -> None:
-        self.system = system
-        self._tokens: dict[str, str] = {}
-
-    def said(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit status, stdout and stderr of a command, run here.
-
-        An interpreter for each of them would be most of this file's time.
-        """
-        out = io.StringIO()
-        err = io.StringIO()
-        with (
-            patch.dict(os.environ, self.system.env, clear=True),
-            patch.object(sys, "argv", ["bina", *arguments]),
-            redirect_stdout(out),
-            redirect_stderr(err),
-            pytest.raises(SystemExit) as ended,
-        ):
-            cli.main()
-        return int(ended.value.code or 0), out.getvalue(), err.getvalue()
-
-    def bina(self, *arguments: str, exits: int = 0) -> Any:
-        """What a command says as its one document."""
-        code, out, err = self.said(*arguments, "--json")
-        assert code == exits, (arguments, out, err)
-        return json.loads(out)
-
-    def refused(self, *arguments: str) -> str:
-        """What a command prints when it refuses."""
-        code, out, err = self.said(*arguments, "--json")
-        assert (code, out) == (1, ""), out
-        return err
-
-    def lines(self, *arguments: str) -> list[dict[str, Any]]:
-        """What a command says as one document a line."""
-        code, out, err = self.said(*arguments, "--json")
-        assert code == 0, err
-        return [json.loads(line) for line in out.splitlines()]
-
-    def ask(
-        self, role: str, method: str, path: str, body: Any = None, **claims: str
-    ) -> tuple[int, Any]:
-        """An answer of the staff host."""
-        options = [
-            part for name, value in claims.items() for part in ("--claim", f"{name}={value}")
-        ]
-        token = self._tokens.setdefault(
-            f"{role}{claims}", self.said("token", "--role", role, *options)[1].strip()
-        )
-        headers = {
-            "authorization": f"Bearer {token}",
-            "content-type": "application/json",
-            "if-match": '"1"',
-        }
-        request = urllib.request.Request(
-            f"http://{platform_checks.LOOPBACK}:{self.system.port}{path}",
-            method=method,
-            headers=headers,
-            data=None if body is None else json.dumps(body).encode(),
-        )
-        try:
-            with urllib.request.urlopen(request) as answer:  # noqa: S310
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as refusal:
-            return refusal.code, json.loads(refusal.read())
-
-    def tell(
-        self,
-        key: str,
-        *events: tuple[str, dict[str, Any]],
-        without: str = "",
-        raw: bytes | None = None,
-    ) -> None:
-        """Put records into training's topic, as if it had said them.
-
-        With other bodies when `raw` is one.
-        """
-
-        async def produce() -> None:
-            producer: Any = AIOKafkaProducer(
-                bootstrap_servers=f"{platform_checks.LOOPBACK}:{self.system.port + KAFKA.offset}"
-            )
-            await producer.start()
-            try:
-                for sequence, (kind, body) in enumerate(events, 1):
-                    envelope = Envelope(
-                        id=new_id(),
-                        type=kind,
-                        source="bina/training",
-                        key=key,
-                        time=utc_now(),
-                        sequence=sequence,
-                    )
-                    headers = [
-                        (name, value) for name, value in envelope.headers() if name != without
-                    ]
-                    await producer.send_and_wait(
-                        TOPIC,
-                        json.dumps(body).encode() if raw is None else raw,
-                        key=key.encode(),
-                        headers=headers,
-                    )
-            finally:
-                await producer.stop()
-
-        asyncio.run(produce())
-
-    def waiting(self, key: str) -> dict[str, dict[str, Any]]:
-        """The sequences of a key by service."""
-        return {
-            one["service"]: one
-            for one in self.bina("events", "parked", "list")["sequences"]
-            if one["key"] == key
-        }
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +153,7 @@ def test_tail_shows_headers_and_hides_what_could_be_a_name(operator: Operator) -
 def test_a_replay_sends_only_its_range_and_reports_each_reader(
     operator: Operator,
 ) -> None:
-    class_id = opened_class(operator)
+    class_id = operator.open_class()
     since = (utc_now() - timedelta(hours=1)).isoformat()
     wanted = ("events", "replay", "--from", since, "--key", class_id, "--service", "training")
 
@@ -318,46 +188,6 @@ def test_a_replay_sends_only_its_range_and_reports_each_reader(
     assert "--from kemarin: tulis waktu" in operator.refused(
         "events", "replay", "--from", "kemarin"
     )
-
-
-def opened_class(operator: Operator) -> str:
-    """A class that takes participants: `training.class-opened` is published."""
-    facility = f"UJI-{new_id()[-8:].upper()}"
-    today = datetime.now(UTC).date()
-    place = {
-        "facility_id": facility,
-        "name": "Lapas Uji",
-        "kind": "lapas",
-        "time_zone": "Asia/Jakarta",
-        "regencies": ["19.02"],
-        "mapping": "LP-TJP",
-        "live_from": str(today),
-    }
-    programme = {
-        "title": "Las",
-        "units": [{"code": "A.1", "title": "Mengelas"}],
-        "scheme_ref": "SKEMA-1",
-        "lesson_hours": 16,
-    }
-    assert operator.ask("administrator", "POST", "/v1/facilities", place, facility="*")[0] == 201
-    status, made = operator.ask(
-        "training_officer", "POST", "/v1/programmes", programme, facility="*"
-    )
-    assert status == 201, made
-    run = {
-        "facility_id": facility,
-        "programme_id": made["programme_id"],
-        "batch_no": "1",
-        "starts_on": str(today),
-        "ends_on": str(today + timedelta(days=9)),
-        "seats_total": 9,
-    }
-    status, planned = operator.ask("training_officer", "POST", "/v1/classes", run, facility="*")
-    assert status == 201, planned
-    path = f"/v1/classes/{planned['class_id']}/opening"
-    status, opened = operator.ask("training_officer", "POST", path, facility="*")
-    assert status == 200, opened
-    return planned["class_id"]
 
 
 NOW = "now"

@@ -7,160 +7,46 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Generator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit, urlunsplit
 
-import pymongo
 import pytest
-from bson import Binary, Decimal128, Int64, ObjectId
 
 from chassis.ids import utc_now
-from chassis.messaging import kafka
-from chassis.messaging.kafka import BrokerAccess
+from chassis.messaging import kafka_topics
+from chassis.messaging.kafka_ports import BrokerAccess
 from ops.backup import encryption, key_custody, restore
 from ops.local import (
     ephemeral_servers,
     kafka_broker,
-    kafka_permissions,
-    mongod,
-    processes,
     secret_files,
     secrets,
 )
-from ops.local.topology import PROCESSES
-from tests import kafka_operator
-from tests.installation import Installation
-from tests.system.test_backup import Sealed
+from tests.system.database_servers import (
+    FilledInstallation,
+    Servers,
+    at,
+    filled,
+    kept,
+    service_names,
+    serving,
+)
+from tests.system.disaster import Sealed
 
 pytestmark = [pytest.mark.timeout(200)]
 ISSUER = "certification/keys_dir/lsp-1/assertion-2026.pem"
-ANOTHER = (
-    "audit",
-    "inbox",
-    "leases",
-    "offsets",
-)  # what a restore adds to, or mends: tests/ops/backup/test_restore_fixups.py
 LOOKUP_KEY = "secrets/training/training_lookup_key"
 SNAPSHOT_TOO_OLD = 239
-Databases = dict[str, dict[str, list[dict[str, Any]]]]
-
-
-@dataclass(frozen=True)
-class Servers:
-    """A MongoDB whose failures can be ordered, and a Kafka.
-
-    It has the addresses for its administrator and for the commands.
-    """
-
-    url: str
-    administrator: BrokerAccess
-    login: Mapping[str, str]
-
-    def client(self) -> pymongo.MongoClient[dict[str, Any]]:
-        return pymongo.MongoClient(self.url, retryWrites=False)
-
-    @contextmanager
-    def failing(self, app: str, command: str, after: int = 0, **how: object) -> Generator[None]:
-        """Let commands of these clients fail after the first `skip`."""
-        with self.client() as client:
-            client.admin.command(
-                "configureFailPoint",
-                "failCommand",
-                mode={"skip": after},
-                data={"failCommands": [command], "appName": app, **how},
-            )
-            try:
-                yield
-            finally:
-                client.admin.command("configureFailPoint", "failCommand", mode="off")
-
-    def everything(self) -> Databases:
-        with self.client() as client:
-            return {
-                name: {
-                    one: sorted(client[name][one].find(), key=lambda row: str(row["_id"]))
-                    for one in client[name].list_collection_names()
-                }
-                for name in sorted(_names())
-            }
-
-    def emptied(self) -> None:
-        async def gone() -> None:
-            async with kafka.administering(self.administrator) as admin:
-                if there := [
-                    topic for topic in await admin.list_topics() if topic.endswith(".events")
-                ]:
-                    await admin.delete_topics(there)
-
-        asyncio.run(gone())
-        with self.client() as client:
-            for name in _names():
-                client.drop_database(name)
-
-
-def _names() -> list[str]:
-    return [service.name for service in PROCESSES]
-
-
-@contextmanager
-def serving(place: Path) -> Generator[Servers]:
-    """Such servers, as long as the block."""
-    # No installation has the last flag.
-    usual = mongod._FLAGS  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    flags = (*usual, "--setParameter=enableTestCommands=1")
-    with asyncio.Runner() as runner, patch.object(mongod, "_FLAGS", flags):
-        stack = AsyncExitStack()
-        url = runner.run(
-            stack.enter_async_context(ephemeral_servers.running_mongod(place / "mongod"))
-        )
-        asking, administrator = runner.run(
-            kafka_broker.start_authenticated(place / "kafka", "secret", place / "kafka.log")
-        )
-        stack.callback(processes.end, asking.process)
-        secret_files.write_private(place / "password", "of the operator")
-        runner.run(kafka_operator.admit(administrator, "of the operator"))
-        yield Servers(
-            url,
-            administrator,
-            {
-                "BINA_KAFKA": asking.bootstrap,
-                "BINA_KAFKA_USER": kafka_permissions.RESTORER,
-                "BINA_KAFKA_PASSWORD_FILE": str(place / "password"),
-            },
-        )
-        runner.run(stack.aclose())
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
     with serving(tmp_path_factory.mktemp("servers")) as found:
         yield found
-
-
-@dataclass(frozen=True)
-class FilledInstallation:
-    """An installation with its operator, and the documents at the time of its backup."""
-
-    operator: Sealed
-    servers: Servers
-    told: Databases
-    made: dict[str, Any]
-
-    def target(self, place: Path) -> Sealed:
-        """Another place for the keys, at the same servers."""
-        return at(self.servers, place, self.operator.shelf)
-
-
-def at(here: Servers, place: Path, shelf: Path) -> Sealed:
-    operator = Sealed(Installation(place), shelf)
-    operator.system.env |= {"BINA_MONGO_URL": here.url, **here.login}
-    return operator
 
 
 @pytest.fixture(scope="module")
@@ -174,65 +60,6 @@ def installation(here: Servers, tmp_path_factory: pytest.TempPathFactory) -> Fil
     filled(here)
     report = here.everything()
     return FilledInstallation(operator, here, report, operator.backup())
-
-
-def filled(here: Servers) -> None:
-    """A few documents of every kind in all databases."""
-    here.emptied()
-    with here.client() as client:
-        for name in _names():
-            rows = [
-                {
-                    "_id": f"{name}-{seq}",
-                    "key": "k",
-                    "seq": seq,
-                    "sent": False,
-                    "at": datetime(2026, 11, 24, tzinfo=UTC),
-                }
-                for seq in (1, 2)
-            ]
-            client[name]["outbox"].insert_many(rows)
-            client[name]["keys"].insert_one({"_id": "k", "seq": 2})
-            client[name]["audit"].insert_one(
-                {"_id": "a", "at": datetime(2026, 11, 24, tzinfo=UTC), "action": "x", "block": None}
-            )
-            client[name]["inbox"].insert_one(
-                {
-                    "_id": "waits",
-                    "state": "parked",
-                    "order": f"{name}.events/00003/{5:020d}",
-                    "marker": "m",
-                }
-            )
-            client[name]["parked"].insert_one(
-                {"_id": "m", "kind": "inbox", "first": f"{name}.events/00003/{5:020d}", "count": 1}
-            )
-        kinds = {
-            "sealed": Binary(b"\0\xff", 128),
-            "money": Int64(2**53 + 1),
-            "share": Decimal128("0.1"),
-            "nothing": None,
-            "many": [1, {"deep": [2.5]}],
-            "id": ObjectId(),
-        }
-        client["training"]["participants"].insert_one({"_id": "p", **kinds})
-        client["certification"]["lsps"].insert_one(
-            {"_id": "lsp-1", "keys": [{"name": "assertion-2026"}]}
-        )
-        client["marketplace"]["pictures"].insert_many(
-            [{"_id": number, "content": bytes(9 * 2**20)} for number in range(2)]
-        )  # each more than a piece holds
-        client["gateway"]["users"].insert_one({"_id": "rina", "password": "argon2"})
-        client["gateway"]["grants"].insert_many(
-            [{"_id": number} for number in range(2_500)]
-        )  # more than a page
-
-
-def kept(databases: Databases) -> Databases:
-    return {
-        name: {one: rows for one, rows in collections.items() if one not in {*ANOTHER, "parked"}}
-        for name, collections in databases.items()
-    }
 
 
 # What is lost on the way
@@ -249,7 +76,7 @@ def test_every_document_and_every_key_is_restored_unchanged(
     )
     now = installation.servers.everything()
     assert kept(now) == kept(installation.told)
-    for name in _names():
+    for name in service_names():
         assert {row["_id"] for row in now[name]["audit"]} >= {"a"}
         assert [row["state"] for row in now[name]["inbox"]] == ["parked"]
         assert (
@@ -277,7 +104,7 @@ def test_documented_rights_suffice_for_a_backup_and_short_history_warns(
     with installation.servers.client() as client:
         rights: list[dict[str, Any]] = [
             {"resource": {"db": one, "collection": "audit"}, "actions": ["insert"]}
-            for one in _names()
+            for one in service_names()
         ]
         rights += (
             [{"resource": {"cluster": True}, "actions": ["getParameter", "setParameter"]}]
@@ -353,7 +180,7 @@ def left(shelf: Path) -> list[Path]:
 
 def audits(here: Servers) -> dict[str, int]:
     with here.client() as client:
-        return {name: client[name]["audit"].count_documents({}) for name in _names()}
+        return {name: client[name]["audit"].count_documents({}) for name in service_names()}
 
 
 def remembered(here: Servers) -> int:
@@ -374,7 +201,9 @@ def test_an_interrupted_restore_starts_nothing_and_can_be_repeated(
     target = installation.target(tmp_path / "bina")
     arguments = installation.operator.opening(installation.made)
     asyncio.run(
-        kafka.ensure_topic(installation.servers.administrator, "training.events", partitions=3)
+        kafka_topics.ensure_topic(
+            installation.servers.administrator, "training.events", partitions=3
+        )
     )
     (target.system.home / LOOKUP_KEY).parent.mkdir(parents=True)
     secret_files.write_private(target.system.home / LOOKUP_KEY, "11" * 32)
@@ -397,7 +226,7 @@ def test_an_interrupted_restore_starts_nothing_and_can_be_repeated(
     [aside] = target.system.home.glob("replaced-*")
     assert key_custody.find_keys(aside) == {LOOKUP_KEY: b"11" * 32}
     assert asyncio.run(partitions(installation.servers.administrator)) == dict.fromkeys(
-        _names(), 12
+        service_names(), 12
     )  # the old topics are gone with what they knew
 
 
@@ -441,7 +270,7 @@ def test_a_place_with_one_database_topic_or_key_is_not_empty(
         with here.client() as client:
             client["gateway"]["users"].insert_one({"_id": "rina"})
     elif there == "topic":
-        asyncio.run(kafka.ensure_topic(here.administrator, "manpower.events"))
+        asyncio.run(kafka_topics.ensure_topic(here.administrator, "manpower.events"))
     else:
         (target.system.home / ISSUER).parent.mkdir(parents=True)
         secret_files.write_private(target.system.home / ISSUER, "another")
@@ -466,7 +295,7 @@ def test_no_database_is_touched_when_kafka_keeps_its_topics(
     async def tried() -> str:
         with patch.object(kafka_broker, "_SETTINGS", keeping):
             async with ephemeral_servers.running_kafka(tmp_path / "kafka") as bootstrap:
-                await kafka.ensure_topic(bootstrap, "training.events")
+                await kafka_topics.ensure_topic(bootstrap, "training.events")
                 target = at(
                     Servers(
                         installation.servers.url, BrokerAccess(bootstrap), {"BINA_KAFKA": bootstrap}
@@ -521,8 +350,8 @@ def test_servers_where_services_run_are_left_alone(
 
 
 async def partitions(where: BrokerAccess) -> dict[str, int]:
-    async with kafka.administering(where) as admin:
+    async with kafka_topics.administering(where) as admin:
         return {
             told["topic"].removesuffix(".events"): len(told["partitions"])
-            for told in await admin.describe_topics([f"{name}.events" for name in _names()])
+            for told in await admin.describe_topics([f"{name}.events" for name in service_names()])
         }

@@ -24,8 +24,8 @@ from ops.local import container_setup, secret_files
 from ops.local.topology import PROCESSES
 from tests import container_jobs
 from tests.installation import Installation
-from tests.system.test_backup import Sealed
-from tests.system.test_restore import Servers, filled, kept, serving
+from tests.system.database_servers import Servers, filled, kept, serving
+from tests.system.disaster import Sealed
 
 pytestmark = [pytest.mark.timeout(200)]
 NAMES = {service.name for service in PROCESSES}

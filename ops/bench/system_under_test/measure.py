@@ -23,7 +23,7 @@ from chassis import telemetry
 from chassis.app.lifespan import ServiceRuntime
 from chassis.app.server import tune_gc
 from chassis.ids import event_id, utc_now
-from chassis.messaging import kafka
+from chassis.messaging import kafka_ports
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Document
 from ops.bench.system_under_test.domain import CompletionRecorded
@@ -51,7 +51,7 @@ class DiscardingExporter(SpanExporter):
 class _TimedConsumer:
     """A consumer that records when its first records arrived."""
 
-    def __init__(self, inner: kafka.Consumer) -> None:
+    def __init__(self, inner: kafka_ports.Consumer) -> None:
         self._inner = inner
         self.started_at = 0.0
 
@@ -60,7 +60,7 @@ class _TimedConsumer:
 
     async def poll(
         self, max_records: int, timeout_seconds: float
-    ) -> dict[kafka.Partition, list[kafka.Record]]:
+    ) -> dict[kafka_ports.Partition, list[kafka_ports.Record]]:
         """Return the next records."""
         records = await self._inner.poll(max_records, timeout_seconds)
         if records and not self.started_at:
@@ -71,7 +71,7 @@ class _TimedConsumer:
 class _StartedProducer:
     """A producer that was started before."""
 
-    def __init__(self, inner: kafka.Producer) -> None:
+    def __init__(self, inner: kafka_ports.Producer) -> None:
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:
@@ -85,21 +85,21 @@ class _BenchRuntime(ServiceRuntime):
     """A runtime with a timed consumer and a producer that is connected before the clock starts."""
 
     timed_consumer: _TimedConsumer
-    producer: kafka.Producer
+    producer: kafka_ports.Producer
 
-    def new_consumer(self) -> kafka.Consumer:
+    def new_consumer(self) -> kafka_ports.Consumer:
         """Return the real consumer, timed."""
         self.timed_consumer = _TimedConsumer(super().new_consumer())
-        return cast("kafka.Consumer", self.timed_consumer)
+        return cast("kafka_ports.Consumer", self.timed_consumer)
 
     async def start_producer(self) -> None:
         """Start the producer."""
         self.producer = super().new_producer()
         await self.producer.start()
 
-    def new_producer(self) -> kafka.Producer:
+    def new_producer(self) -> kafka_ports.Producer:
         """Return the real producer, started."""
-        return cast("kafka.Producer", _StartedProducer(self.producer))
+        return cast("kafka_ports.Producer", _StartedProducer(self.producer))
 
 
 async def measure_consumer(settings: ReadingSettings, events: int) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chassis.messaging.kafka import PARTITIONS, KafkaProducer, ensure_topic
+from chassis.messaging.kafka import KafkaProducer
+from chassis.messaging.kafka_topics import PARTITIONS, ensure_topic
 from ops.bench.reference.common_events import event
 from ops.bench.system_under_test.domain import BROKEN_NOTE, REFUSED_NOTE
 

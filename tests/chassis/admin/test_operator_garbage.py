@@ -13,7 +13,7 @@ import pytest
 
 from chassis.admin.parked_event_admin import encode_segment
 from chassis.ids import utc_now
-from tests.chassis.admin.test_operator_api import ROOT, Shop, opened
+from tests.chassis.admin.operator_shop import ROOT, Shop, opened
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ GARBAGE: list[tuple[str, str, GarbageBody, int]] = [
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "told", "status"),
+    ("method", "path", "given", "status"),
     GARBAGE,
     ids=[f"{one[1][:40]}-{place}" for place, one in enumerate(GARBAGE)],
 )
@@ -158,21 +158,21 @@ async def test_garbage_is_refused_in_words(
     shop: Shop,
     method: str,
     path: str,
-    response: GarbageBody,
+    given: GarbageBody,
     status: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shop.life.engine, "clock", lambda: datetime(2026, 11, 20, tzinfo=UTC))
     headers = (
-        response
-        if isinstance(response, dict)
+        given
+        if isinstance(given, dict)
         else {"content-type": "application/json", "if-match": '"1"'}
     )
     answer = await shop.operator.request(
         method,
         ROOT + path,
         headers=headers,
-        content=response if isinstance(response, bytes) else None,
+        content=given if isinstance(given, bytes) else None,
     )
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"

@@ -10,7 +10,7 @@ import pytest
 from chassis.admin import projections
 from chassis.app import database_setup
 from chassis.ids import new_id
-from tests.chassis.admin.test_operator_api import UNLUCKY, Shop, opened
+from tests.chassis.admin.operator_shop import UNLUCKY, Shop, opened
 from tests.chassis.sample_service import Notes
 from tests.fakes import eventually
 

@@ -22,7 +22,7 @@ from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import INVARIANTS, Invariants
 from chassis.messaging.batch_processor import BatchProcessor
 from chassis.messaging.events import Envelope
-from chassis.messaging.kafka import Record
+from chassis.messaging.kafka_ports import Record
 from chassis.messaging.received_events import Inbox, ReceivedEvent
 from chassis.persistence.mongo import Document, Mongo
 from chassis.persistence.transactions import Runner, TransactionManager

@@ -19,7 +19,7 @@ from chassis.app.service import Service
 from chassis.ids import new_id
 from chassis.jobs.runner import Job, JobLoop
 from chassis.messaging import consumer
-from chassis.messaging.kafka import Partition
+from chassis.messaging.kafka_ports import Partition
 from chassis.messaging.outbox_relay import LOOK_SECONDS, OutboxRelay
 from chassis.messaging.parked_events import ParkedSequences
 from chassis.messaging.waiting_events import pending_counts

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.messaging import consumer
-from chassis.messaging.kafka import Record
+from chassis.messaging.kafka_ports import Record
 
 take_batch = consumer._take_batch  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 

@@ -14,14 +14,10 @@ import psutil
 import pytest
 
 from chassis.ids import new_id
-from chassis.messaging.kafka import (
-    KafkaConsumer,
-    KafkaProducer,
-    Partition,
-    administering,
-    ensure_topic,
-)
-from tests.chassis.messaging.test_kafka import PARTITIONS, Reader, outgoing, started
+from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
+from chassis.messaging.kafka_ports import Partition
+from chassis.messaging.kafka_topics import administering, ensure_topic
+from tests.chassis.messaging.kafka_conformance import PARTITIONS, Reader, outgoing, started
 from tests.fakes import eventually
 
 

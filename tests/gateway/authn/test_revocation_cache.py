@@ -130,9 +130,9 @@ async def test_a_stream_ends_when_its_token_expires(replicas: list[Replica]) -> 
     )
     streams = replicas[0].stage.gateway.open_streams
     [open_one] = await eventually(lambda: _open(replicas[0]))
-    streams.cancel_revoked(open_one.ctx.known.expires_at - 1)
+    streams.cancel_revoked(open_one.ctx.identified_caller.expires_at - 1)
     assert streams.cancellers
-    streams.cancel_revoked(open_one.ctx.known.expires_at)
+    streams.cancel_revoked(open_one.ctx.identified_caller.expires_at)
     await flowing
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chassis.persistence.mongo import Mongo
+from gateway.middleware.rate_limit import group_address
 from gateway.middleware.rate_windows import COLLECTION, INDEXES, SWEEP_SECONDS, RateWindows
 from tests.gateway.harness import Stage
 
@@ -76,3 +77,18 @@ async def test_replicas_count_together_and_alone_without_the_database(
     with pytest.raises(Exception, match="close"):
         await here.synchronise(db)
     assert await here.incr("one", 60) == 9
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2::ffff", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("not:an:address", "not:an:address"),
+    ],
+)
+def test_a_client_with_a_network_of_addresses_is_counted_once(address: str, counted: str) -> None:
+    assert group_address(address) == counted

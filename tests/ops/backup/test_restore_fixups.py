@@ -8,7 +8,7 @@ import pytest
 
 from chassis.ids import utc_now
 from chassis.messaging.inbox import HEAD
-from chassis.messaging.kafka import Record
+from chassis.messaging.kafka_ports import Record
 from chassis.persistence.mongo import Document, Mongo
 from ops.backup.restore_fixups import fix_up_database
 from ops.backup.topic_rebuild import unmark_rows_after_gaps

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from chassis.messaging.kafka import ensure_topic
+from chassis.messaging.kafka_topics import ensure_topic
 from ops import bench
 from ops.errors import OperatorError
 from ops.local import mongo_users

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from chassis.messaging.kafka import KafkaConsumer, Partition, Record
+from chassis.messaging.kafka import KafkaConsumer
+from chassis.messaging.kafka_ports import Partition, Record
 from chassis.persistence.mongo import Mongo
 from ops.bench import BenchResult, gateway, growth, latency, pipeline, programs
 from ops.bench.system_under_test import environment, topics

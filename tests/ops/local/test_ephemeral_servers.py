@@ -10,7 +10,8 @@ from aiokafka import AIOKafkaConsumer
 from pymongo.errors import OperationFailure
 from pymongo.uri_parser import parse_uri
 
-from chassis.messaging.kafka import KafkaProducer, ensure_topic
+from chassis.messaging.kafka import KafkaProducer
+from chassis.messaging.kafka_topics import ensure_topic
 from ops.errors import OperatorError
 from ops.local import kafka_broker, mongod, platform_checks, processes
 from tests.fakes import send

@@ -14,6 +14,7 @@ from gateway.access.sessions import rules as sessions
 from gateway.access.sessions.rules import (
     IDLE_TIMEOUT,
     LIFETIME,
+    MAX_SPENT,
     REFRESH_TOKEN_REUSED,
     RefreshRefused,
 )
@@ -185,3 +186,16 @@ def test_a_session_ends_by_itself_after_two_idle_hours_and_after_twelve() -> Non
         sessions.refresh(
             late, presented=late.refresh, next_refresh="z", repeat="", now=NOW + LIFETIME
         )
+
+
+def test_a_session_remembers_no_more_spent_tokens_than_a_day_of_work_makes() -> None:
+    session = sessions.start(id="s", user_id="u", home="", amr=("pwd",), refresh="r0", now=NOW)
+    for number in range(MAX_SPENT + 10):
+        session = sessions.refresh(
+            session,
+            presented=session.refresh,
+            next_refresh=f"r{number + 1}",
+            repeat="",
+            now=NOW + timedelta(seconds=number),
+        )
+    assert len(session.spent) == MAX_SPENT
