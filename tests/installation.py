@@ -10,7 +10,6 @@ from typing import Any
 
 import psutil
 
-from ops.errors import OperatorError
 from ops.local import platform_checks, topology
 from ops.local.state_dir import ROOT
 
@@ -58,15 +57,7 @@ class Installation:
 
 def free_block() -> int:
     """Return the first of as many free ports in a row as the system needs."""
-    for _ in range(50):
-        first = platform_checks.find_free_ports(1)[0]
-        try:
-            for port in range(first, first + topology.KAFKA_CONTROLLER.offset + 1):
-                platform_checks.require_port(port, "test", "BINA_PORT")
-        except OperatorError:
-            continue
-        return first
-    raise AssertionError("no free ports")
+    return platform_checks.find_free_port_range(topology.KAFKA_CONTROLLER.offset + 1)
 
 
 def eventually(holds: Callable[[], bool], seconds: float = READY_SECONDS) -> None:

@@ -44,14 +44,8 @@ def require_port(port: int, process: str, variable: str) -> None:
 
     The variable moves the process to another port.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            pass
-        else:
-            return
+    if _is_free(port):
+        return
     holder = find_port_holder(port)
     raise OperatorError(
         f"Porta {port} untuk {process} sedang dipakai {holder or 'proses milik pengguna lain'}:"
@@ -87,14 +81,29 @@ def find_free_ports(count: int) -> list[int]:
     """
     free_ports: set[int] = set()
     while len(free_ports) < count:
-        port = _TEST_PORTS.start + secrets.randbelow(len(_TEST_PORTS))
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-        free_ports.add(port)
+        free_ports.add(find_free_port_range(1))
     return list(free_ports)
+
+
+def find_free_port_range(count: int) -> int:
+    """Return the first of `count` consecutive loopback ports that were free a moment ago.
+
+    They lie below the range of outgoing connections, of which one could take a port first.
+    """
+    while True:
+        first = _TEST_PORTS.start + secrets.randbelow(len(_TEST_PORTS) - count)
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 def _existing_ancestor(directory: Path) -> Path:

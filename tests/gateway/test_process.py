@@ -22,6 +22,8 @@ import gateway.__main__ as started
 from gateway.authn import issue_development_token
 from gateway.host_group import Group
 from gateway.routing import parser
+from gateway.settings import INTERNAL_PORT_OFFSET
+from ops.local import platform_checks
 from tests.fakes import Keys, eventually
 from tests.gateway.harness import (
     MIB,
@@ -114,10 +116,7 @@ async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenera
     upstream = SmallUpstream()
     [own] = free_ports(1)
     upstream.url = f"http://127.0.0.1:{own.getsockname()[1]}"
-    taken = free_ports(10)
-    port = taken[0].getsockname()[1]
-    for one in taken:
-        one.close()
+    port = platform_checks.find_free_port_range(INTERNAL_PORT_OFFSET + 1)
     environ = environment(directory, upstream.url, port, mongo_url, database)
     async with (
         served(upstream, [own]),

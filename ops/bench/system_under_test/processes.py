@@ -155,7 +155,7 @@ async def start_gateway(
     mongo_url: str, kafka: str, directory: Path, writing_url: str
 ) -> AsyncGenerator[tuple[str, str]]:
     """Start a gateway before the writing process; yield its address and a bearer token."""
-    port = _find_free_port_range(GATEWAY_PORT_COUNT)
+    port = platform_checks.find_free_port_range(GATEWAY_PORT_COUNT)
     routes = directory / "routes.toml"
     secret_files.write_private(routes, process.ROUTES)
     async with AsyncExitStack() as stack:
@@ -227,15 +227,3 @@ async def _wait_until_ready(
         f"Proses bench tidak siap. Baris terakhir:\n{processes.tail(log)}",
         "A process of the bench did not become ready; its last lines are above.",
     )
-
-
-def _find_free_port_range(count: int) -> int:
-    """Return the first of `count` consecutive free ports."""
-    while True:
-        [first] = platform_checks.find_free_ports(1)
-        try:
-            for port in range(first, first + count):
-                platform_checks.require_port(port, "bench", "")
-        except OperatorError:
-            continue
-        return first
