@@ -40,7 +40,7 @@ def _service(process: topology.Service) -> str:
     networks = {*_NETWORKS}
     ports = ""
     if process is topology.GATEWAY:
-        networks.add("door")
+        networks.add("edge")
         ports = _published_ports()
     mounts = [f"{process.name}-secrets:/secrets:ro", "trusted-keys:/trusted:ro"]
     mounts += [f"{volume.claim}:{volume.mount_path}" for volume in process.volumes]

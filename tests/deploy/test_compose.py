@@ -125,14 +125,14 @@ def test_only_networks_of_published_ports_have_a_route_outside() -> None:
     open_ones = {
         name for name, network in declared.items() if not (network and network["internal"])
     }
-    assert open_ones == {"door", "dashboards"}
+    assert open_ones == {"edge", "dashboards"}
     assert {name for name in LASTING if networks(name) & open_ones} == {"gateway"}
     assert (networks("mongo"), networks("kafka")) == ({"mongo"}, {"kafka"})
-    assert {service.name: networks(service.name) - {"door"} for service in topology.PROCESSES} == {
+    assert {service.name: networks(service.name) - {"edge"} for service in topology.PROCESSES} == {
         service.name: {"calls", "kafka", "metrics", "mongo"} for service in topology.PROCESSES
     }
     assert "metrics" in networks("prometheus")
-    assert not networks("prometheus") & {"calls", "kafka", "mongo", "door"}
+    assert not networks("prometheus") & {"calls", "kafka", "mongo", "edge"}
     assert [name for name in WATCHERS if "alerts" in networks(name)] == [
         "prometheus",
         "alertmanager",
