@@ -9,8 +9,6 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict
@@ -22,8 +20,8 @@ from chassis.errors import NotFound, Refused
 from chassis.http import dependencies
 from chassis.http.idempotency import RequestRunner
 from chassis.ids import utc_now
+from chassis.keys import load_private_key
 from chassis.persistence.unit_of_work import Transaction
-from chassis.settings import Settings
 
 MIN_REASON_LENGTH = 10
 MAX_REASON_LENGTH = 500
@@ -131,7 +129,7 @@ async def export_audit(
         "cache-control": "no-store",
     }
     return StreamingResponse(
-        write_export([audit], head, _load_signing_key(settings)),
+        write_export([audit], head, load_private_key(settings.signing_key.get_secret_value())),
         media_type="application/zip",
         headers=headers,
     )
@@ -173,13 +171,6 @@ async def _resolve_scope(query: AuditExportQuery, tx: Transaction) -> ExportScop
         if await tx.db.find_one("audit", where, session=tx.session) is None:
             raise NothingToExport
     return scope
-
-
-def _load_signing_key(settings: Settings) -> Ed25519PrivateKey:
-    key = load_pem_private_key(settings.signing_key.get_secret_value().encode(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError("an Ed25519 private key is needed")
-    return key
 
 
 def create_router(service: str) -> APIRouter:

@@ -20,18 +20,18 @@ from chassis.admin.parked_event_admin import (
     Body,
     ParkedEventAdmin,
     decode_segment,
-    encode_segment,
 )
 from chassis.admin.parked_reasons import explain
 from chassis.admin.projections import Projection, ProjectionUnknown, Rebuild, rebuild_engine
 from chassis.admin.replay import ReplayRange
 from chassis.http import dependencies
 from chassis.messaging.parked_events import ParkedUnknown
+from chassis.persistence.cursors import decode_cursor, encode_cursor
 from chassis.persistence.mongo import Document
-from chassis.persistence.store import CursorInvalid
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Transaction
 
+PARKED_LIST = "parked"  # the list that its cursors name
 # The bound also refuses texts that no database accepts.
 Name = Annotated[str, Field(max_length=1_000)]
 
@@ -73,7 +73,7 @@ async def parked_sequences(
     admin: Admin, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> Body:
     """List the parked sequences: what failed, and what to do."""
-    after = decode_segment(cursor, CursorInvalid) if cursor else ""
+    after = str(decode_cursor(cursor, PARKED_LIST, size=1)[0]) if cursor else ""
 
     async def list_parked(tx: Transaction) -> list[Document]:
         heads = await admin.sequences(tx, after=after, limit=limit + 1)
@@ -85,7 +85,7 @@ async def parked_sequences(
     has_more = len(heads) > limit
     return {
         "items": await admin.describe(heads[:limit]),
-        "next_cursor": encode_segment(heads[limit - 1]["_id"]) if has_more else None,
+        "next_cursor": encode_cursor(PARKED_LIST, [heads[limit - 1]["_id"]]) if has_more else None,
     }
 
 

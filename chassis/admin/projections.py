@@ -11,7 +11,6 @@ references may change any document, so a rebuild with a merge under way is refus
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +18,6 @@ from functools import partial
 from typing import Any
 
 from chassis.admin import replay
-from chassis.admin.parked_event_admin import decode_segment, encode_segment
 from chassis.app import database_setup
 from chassis.app.lifespan import ServiceRuntime
 from chassis.errors import Busy, Conflict, NotFound
@@ -28,8 +26,9 @@ from chassis.messaging.kafka_ports import Record
 from chassis.messaging.outbox_relay import record
 from chassis.messaging.received_events import Handler, Inbox
 from chassis.persistence import mongo
+from chassis.persistence.cursors import CursorInvalid, decode_cursor, encode_cursor
 from chassis.persistence.mongo import Document, Filter
-from chassis.persistence.store import CursorInvalid, Store
+from chassis.persistence.store import Store
 from chassis.persistence.transactions import Runner, TransactionManager
 from chassis.persistence.unit_of_work import StoreOf, Transaction
 
@@ -126,16 +125,15 @@ class Rebuild:
     @classmethod
     def of_cursor(cls, life: ServiceRuntime, projection: Projection, cursor: str) -> Rebuild:
         """Return the rebuild that a cursor continues. Raises CursorInvalid."""
-        try:
-            started_at, aliases, after = json.loads(decode_segment(cursor, CursorInvalid))
-            moment = datetime.fromisoformat(started_at)
-            return cls(life, projection, moment, int(aliases), str(after))
-        except (TypeError, ValueError):
-            raise CursorInvalid from None
+        match decode_cursor(cursor, projection.name, size=3):
+            case datetime() as started_at, int(aliases), str(after):
+                return cls(life, projection, started_at, aliases, after)
+            case _:
+                raise CursorInvalid
 
     def cursor(self, after: str) -> str:
         """Return the cursor that continues behind this outbox row."""
-        return encode_segment(json.dumps([self.started_at.isoformat(), self.aliases, after]))
+        return encode_cursor(self.projection.name, [self.started_at, self.aliases, after])
 
     async def begin(self) -> None:
         """Create the collection beside the live one; drop those of unfinished rebuilds."""

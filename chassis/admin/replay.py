@@ -18,8 +18,9 @@ from chassis.errors import Busy, Malformed, Refused
 from chassis.messaging.inbox import INBOX_DAYS
 from chassis.messaging.kafka_ports import Producer, SendFailed
 from chassis.messaging.outbox_relay import record
+from chassis.persistence.cursors import decode_cursor, encode_cursor
 from chassis.persistence.mongo import Document, Mongo
-from chassis.persistence.store import CursorInvalid
+from chassis.persistence.unit_of_work import OUTBOX
 
 PAGE = 500
 # A replayed event may wait a day in the topic; the readers' inbox rows must outlast that.
@@ -66,28 +67,28 @@ class ReplayRange(BaseModel):
 async def page(
     db: Mongo, where: Document, cursor: str | None, limit: int
 ) -> tuple[list[Document], str | None]:
-    """Return outbox rows in order of key and seq, behind the row `cursor`, and the next cursor.
+    """Return outbox rows in order of key and seq, behind `cursor`, and the next cursor.
 
     Raises CursorInvalid.
     """
     behind: Document = {}
     if cursor is not None:
-        last = await db.find_one("outbox", {"_id": cursor})
-        if last is None:
-            raise CursorInvalid
-        is_later = [{"key": {"$gt": last["key"]}}, {"seq": {"$gt": last["seq"]}}]
-        behind = {"key": {"$gte": last["key"]}, "$or": is_later}
+        last_key, last_seq = decode_cursor(cursor, OUTBOX, size=2)
+        is_later = [{"key": {"$gt": last_key}}, {"seq": {"$gt": last_seq}}]
+        behind = {"key": {"$gte": last_key}, "$or": is_later}
     # Always an index of keys: by an index of time, each page would read and sort the range again.
     hint = "sent_key_seq" if where.get("sent") is False else "key_seq_unique"
     rows = await db.find(
-        "outbox",
+        OUTBOX,
         {"$and": [where, behind]},
         sort=[("key", 1), ("seq", 1)],
         limit=limit + 1,
         hint=hint,
     )
-    next_cursor = rows[limit - 1]["_id"] if len(rows) > limit else None
-    return rows[:limit], next_cursor
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], encode_cursor(OUTBOX, [last["key"], last["seq"]])
 
 
 async def publish(producer: Producer, topic: str, rows: list[Document], service: str) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from chassis import keys
 from chassis.ids import new_id
 from gateway.access.identity import API_AUDIENCE
 from gateway.access.jwk import public_jwk, thumbprint
@@ -124,19 +124,17 @@ class BuiltInIssuer:
 
 def load_private_key(setting: str, pem: str) -> Ed25519PrivateKey:
     """Return the Ed25519 key in this PEM. Raises TypeError that names the setting."""
-    key = load_pem_private_key(pem.encode(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError(f"{setting}: an Ed25519 key in PEM is needed")
-    return key
+    try:
+        return keys.load_private_key(pem)
+    except keys.NotEd25519 as error:
+        raise TypeError(f"{setting}: {error}") from error
 
 
 def load_public_key(setting: str, pem: str) -> Ed25519PublicKey:
     """Return the public half of the Ed25519 key in this PEM, which may be either half."""
-    key = (
-        load_private_key(setting, pem).public_key()
-        if "PRIVATE" in pem
-        else load_pem_public_key(pem.encode())
-    )
-    if not isinstance(key, Ed25519PublicKey):
-        raise TypeError(f"{setting}: an Ed25519 key in PEM is needed")
-    return key
+    if "PRIVATE" in pem:
+        return load_private_key(setting, pem).public_key()
+    try:
+        return keys.load_public_key(pem)
+    except keys.NotEd25519 as error:
+        raise TypeError(f"{setting}: {error}") from error

@@ -10,11 +10,10 @@ import time
 from typing import TYPE_CHECKING
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chassis.caller import CLAIMS
 from chassis.ids import named_id, new_id
+from chassis.keys import NotEd25519, load_private_key
 from gateway.access.identity import API_AUDIENCE
 from gateway.access.jwk import thumbprint
 from gateway.access.permissions import ROLES
@@ -50,9 +49,10 @@ def issue_development_token(
         name: [value] if isinstance(value, str) else sorted(value)
         for name, value in sorted(claims.items())
     }
-    key = load_pem_private_key(private_key_pem.encode(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TokenNotIssued("the key of the development issuer must be Ed25519")
+    try:
+        key = load_private_key(private_key_pem)
+    except NotEd25519 as error:
+        raise TokenNotIssued("the key of the development issuer must be Ed25519") from error
     now = int(time.time())
     content = {
         "iss": ISSUER,

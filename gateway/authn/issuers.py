@@ -9,8 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.access.builtin_issuer import BuiltInIssuer, load_private_key, load_public_key
 from gateway.access.identity import BUILTIN_ISSUER, HOLDER_AUDIENCE, HOLDER_ISSUER
@@ -78,18 +77,8 @@ def build_holder_issuer(settings: GatewaySettings, builtin_issuer: BuiltInIssuer
 
 def load_development_key(settings: GatewaySettings) -> Ed25519PublicKey | None:
     """Return the public key of the development issuer, from a public or private key in PEM."""
-    pem = settings.development_key.get_secret_value().encode()
-    if not pem:
-        return None
-    if b"PRIVATE" in pem:
-        key = load_pem_private_key(pem, password=None)
-    else:
-        key = load_pem_public_key(pem)
-    if isinstance(key, Ed25519PrivateKey):
-        key = key.public_key()
-    if not isinstance(key, Ed25519PublicKey):
-        raise TypeError("GATEWAY_DEVELOPMENT_KEY: an Ed25519 key in PEM is needed")
-    return key
+    pem = settings.development_key.get_secret_value()
+    return load_public_key("GATEWAY_DEVELOPMENT_KEY", pem) if pem else None
 
 
 def _trust_configured(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from rich.console import Console
 from rich.progress import Progress
 
@@ -20,6 +19,7 @@ from chassis.admin.audit_export.export import ServiceAudit, find_scope, fingerpr
 from chassis.admin.audit_export.verification import verify
 from chassis.admin.audit_search import AuditQuery
 from chassis.ids import utc_now
+from chassis.keys import load_private_key
 from ops.audit import server_actions
 from ops.audit.anchors import open_database, read_audit_key, read_from_archive, read_from_topics
 from ops.audit.search import build_query, select_services
@@ -75,10 +75,7 @@ def export_audit(
 def _load_signing_key() -> Ed25519PrivateKey:
     name = topology.GATEWAY.name
     file = state_dir.path() / "secrets" / name / f"{name}_signing_key"
-    key = load_pem_private_key(file.read_bytes(), None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError("the installation's signing key is no Ed25519 key")
-    return key
+    return load_private_key(file.read_bytes())
 
 
 def _print_report(out: Path, audits: list[ServiceAudit], key_fingerprint: str) -> None:

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    load_pem_private_key,
 )
 
+from chassis.keys import NotEd25519, load_private_key
 from services.certification.credentials import multibase
 
 
@@ -72,12 +72,9 @@ class FileSigner:
 
     def _load(self, lsp_id: str, key_name: str) -> Ed25519PrivateKey:
         try:
-            key = load_pem_private_key(self._path(lsp_id, key_name).read_bytes(), password=None)
-        except (FileNotFoundError, ValueError):
+            return load_private_key(self._path(lsp_id, key_name).read_bytes())
+        except (FileNotFoundError, ValueError, NotEd25519):
             raise KeyMissing from None
-        if not isinstance(key, Ed25519PrivateKey):
-            raise KeyMissing
-        return key
 
     def _path(self, lsp_id: str, key_name: str) -> Path:
         return self._directory / lsp_id / f"{key_name}.pem"
