@@ -6,10 +6,11 @@ Not here: what the panel may decide (panels).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from chassis.caller import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
@@ -326,12 +327,19 @@ def recommend(
 def reasons_against_competence(application: Application, scheme: Scheme) -> list[Reason]:
     """Return UNIT_NOT_COMPETENT unless every unit is K.
 
-    Some competent units alone are no certificate of the scheme (R11).
+    Competence in only some of the units does not certify the scheme (R11).
     """
     results = [application.results.get(unit.code) for unit in scheme.terms.units]
     if all(result is CompetencyResult.K for result in results):
         return []
     return [Reason.UNIT_NOT_COMPETENT]
+
+
+def require_known_person(people: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the one person in training's response. Raises PersonUnknown when it has none."""
+    if not people:
+        raise PersonUnknown
+    return people[0]
 
 
 def propose_name(application: Application, sealed: str, by: Actor, now: datetime) -> Application:
