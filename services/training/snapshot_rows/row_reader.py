@@ -254,7 +254,7 @@ def _split_date(text: str, date_format: str, mapping: FileMapping) -> tuple[int,
 
 
 def _complete_year(year: int, name: str, mapping: FileMapping, taken_on: date) -> int:
-    """Return the full year: 20yy, but 19yy when a date in the past would otherwise lie ahead."""
+    """Return the full year: 20yy, or 19yy for past dates if 20yy is after the snapshot."""
     this_century = 2000 + year
     if name in mapping.future_years or this_century <= taken_on.year:
         return this_century
