@@ -34,7 +34,8 @@ async def fetch_name(
         body={"refs": [participant_ref]},
     )
     people: list[dict[str, Any]] = answer["items"]
-    if not people:
+    found: str | None = people[0]["name"] if people else None
+    if found is None:
         await run(partial(usecases.note_name_unavailable, application_id))
-    name = rules.require_known_person(people)["name"]
+    name = rules.require_known_name(found)
     return await run(partial(usecases.propose_name, application_id, name, version))

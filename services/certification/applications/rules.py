@@ -1,16 +1,14 @@
 """Rules of applications, from the completed course to the panel's decision.
 
-Source: certification section 8.
-Not here: what the panel may decide (panels).
+Source: certification section 8. Not here: what the panel may decide (panels).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
 from chassis.caller import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
@@ -335,11 +333,11 @@ def reasons_against_competence(application: Application, scheme: Scheme) -> list
     return [Reason.UNIT_NOT_COMPETENT]
 
 
-def require_known_person(people: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the one person in training's response. Raises PersonUnknown when it has none."""
-    if not people:
+def require_known_name(name: str | None) -> str:
+    """Return the name. Raises PersonUnknown when training does not know the person."""
+    if name is None:
         raise PersonUnknown
-    return people[0]
+    return name
 
 
 def propose_name(application: Application, sealed: str, by: Actor, now: datetime) -> Application:
