@@ -1,4 +1,4 @@
-"""Routes that show candidates: the record to officers, the consent's columns to outside readers.
+"""Routes that show candidates: the record to officers, consented columns to outside readers.
 
 Not here: names (training has them), changes by an officer (consents).
 """

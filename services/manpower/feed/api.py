@@ -40,7 +40,7 @@ class SubjectBody(BaseModel):
 
 
 class FeedItemBody(BaseModel):
-    """A change without its content; the reader gets that at `href`, by its rights at that moment.
+    """A change without its content, which the reader gets from `href` by its current rights.
 
     Without `href` the reader must delete its copy.
     """

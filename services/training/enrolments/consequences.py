@@ -1,4 +1,4 @@
-"""Effects of other facts on enrolments: movements, the end of a class, merges, changed details.
+"""Effects of movements, ended classes, merges and changed details on enrolments.
 
 Closing and cancelling a class lie here because they also end enrolments. Not here: commands of
 staff on a single enrolment (usecases).
@@ -55,7 +55,7 @@ async def apply_movement(movement: Movement, person: Participant, tx: Transactio
 
 
 async def report_new_blocks(person: Participant, tx: Transaction) -> None:
-    """Open a task for each enrolment that would be blocked now, after the person's details changed.
+    """Open a task for each enrolment that changed details of the person would block now.
 
     The enrolment itself does not change.
     """
