@@ -4,4 +4,5 @@ from chassis.app.server import serve
 from services.certification.app import create_app
 from services.certification.settings import CertificationSettings
 
-serve(create_app, CertificationSettings)
+if __name__ == "__main__":
+    serve(create_app, CertificationSettings)

@@ -38,7 +38,7 @@ class ParticipantMerged(Inbound, type="training.participant-merged.v1"):
 
 
 async def on_course_completed(event: CourseCompleted, tx: Transaction) -> None:
-    """Open one application per enrolment; an unpublished scheme is waited for."""
+    """Open one application per enrolment, as soon as the scheme is published."""
     if event.scheme_ref is None:
         return
     scheme = await tx.schemes.find_newest(event.scheme_ref)

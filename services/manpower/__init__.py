@@ -1,4 +1,4 @@
-"""Manpower: the bridge from the prisons to the offices and employers that give work.
+"""Manpower: job placement of people from the prisons with outside offices and employers.
 
 Not here: the rights of an agency's users at the gateway, which belong to gateway.access.
 """

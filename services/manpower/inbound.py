@@ -156,7 +156,7 @@ class ProceedsSplit(Inbound, type="marketplace.proceeds-split.v1"):
 
 
 async def on_participant_admitted(event: ParticipantAdmitted, tx: Transaction) -> None:
-    """Record an admission; the first one makes the candidate."""
+    """Record an admission; the first one creates the candidate."""
     movement = Movement(
         candidate_id=event.participant_ref,
         facility_id=event.facility_id,
@@ -183,7 +183,7 @@ async def on_participant_transferred(event: ParticipantTransferred, tx: Transact
 
 
 async def on_participant_released(event: ParticipantReleased, tx: Transaction) -> None:
-    """Record a release or another end of a stay; for an unknown kind ask an officer instead."""
+    """Record a release or another end of a stay; an unknown kind becomes an officer's question."""
     custody = RELEASE_KINDS.get(event.kind)
     if custody is None:
         await candidates.request_attention(

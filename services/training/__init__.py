@@ -1,4 +1,4 @@
-"""Training: the person, the stays, and vocational training with its attendance.
+"""Training: people in custody, their stays, and vocational training with its attendance.
 
-Not here: certificates, whose issuing belongs to certification.
+Not here: certificates (certification).
 """

@@ -1,7 +1,7 @@
 """The events that training consumes for the timeline, as tolerant copies.
 
-They are its own, certification's and manpower's, with only the fields that are shown.
-Not here: what an entry is.
+They come from training itself, certification and manpower. Each copy has only the fields that the
+timeline shows. Not here: the entries (timeline).
 """
 
 from __future__ import annotations

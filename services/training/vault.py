@@ -21,7 +21,7 @@ _NONCE_BYTES = 12
 
 
 class KeyUnknown(LookupError):
-    """A field was encrypted under a master key that is not here; the message is the key's id."""
+    """The master key of an encrypted field is not configured; the message is the key's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

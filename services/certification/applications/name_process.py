@@ -6,11 +6,12 @@ Not here: what may be done with the name (rules, usecases).
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from chassis.http.service_client import ServiceClient
 from chassis.persistence.transactions import Runner
-from services.certification.applications import usecases
-from services.certification.applications.rules import Application, PersonUnknown
+from services.certification.applications import rules, usecases
+from services.certification.applications.rules import Application
 from services.certification.transaction import Transaction
 
 PURPOSE = "print-certificate"
@@ -32,8 +33,9 @@ async def fetch_name(
         on_behalf_of=run.cause.caller.subject,
         body={"refs": [participant_ref]},
     )
-    if not answer["items"]:
+    people: list[dict[str, Any]] = answer["items"]
+    found: str | None = people[0]["name"] if people else None
+    if found is None:
         await run(partial(usecases.note_name_unavailable, application_id))
-        raise PersonUnknown
-    name = answer["items"][0]["name"]
+    name = rules.require_known_name(found)
     return await run(partial(usecases.propose_name, application_id, name, version))

@@ -1,7 +1,6 @@
 """Rules of applications, from the completed course to the panel's decision.
 
-Source: certification section 8.
-Not here: what the panel may decide (panels).
+Source: certification section 8. Not here: what the panel may decide (panels).
 """
 
 from __future__ import annotations
@@ -326,12 +325,19 @@ def recommend(
 def reasons_against_competence(application: Application, scheme: Scheme) -> list[Reason]:
     """Return UNIT_NOT_COMPETENT unless every unit is K.
 
-    Some competent units alone are no certificate of the scheme (R11).
+    Competence in only some of the units does not certify the scheme (R11).
     """
     results = [application.results.get(unit.code) for unit in scheme.terms.units]
     if all(result is CompetencyResult.K for result in results):
         return []
     return [Reason.UNIT_NOT_COMPETENT]
+
+
+def require_known_name(name: str | None) -> str:
+    """Return the name. Raises PersonUnknown when training does not know the person."""
+    if name is None:
+        raise PersonUnknown
+    return name
 
 
 def propose_name(application: Application, sealed: str, by: Actor, now: datetime) -> Application:

@@ -204,7 +204,7 @@ async def recommend(
 
 
 async def read_participant_ref(application_id: str, version: int, tx: Transaction) -> str:
-    """Return whose name will be requested; the request is audited."""
+    """Return the reference of the person whose name will be requested; the request is audited."""
     application = await tx.applications.get(application_id, if_match=version)
     origin = await tx.origins.get(application.origin_ref)
     tx.note(
@@ -217,7 +217,7 @@ async def read_participant_ref(application_id: str, version: int, tx: Transactio
 
 
 async def note_name_unavailable(application_id: str, tx: Transaction) -> None:
-    """Audit that training knows nobody behind this application, so that no name was printed."""
+    """Audit that training does not know the person, so that no name was stored."""
     application = await tx.applications.get(application_id)
     origin = await tx.origins.get(application.origin_ref)
     tx.note(

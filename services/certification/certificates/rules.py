@@ -2,7 +2,7 @@
 
 Source: certification section 9, R10.
 RESERVED -> (signed outside any transaction) -> ISSUED <-> SUSPENDED -> REVOKED.
-Not here: whether a date has passed, which is no state but computed by verification.
+Not here: expiry, which is not a state; verification computes it from the dates.
 """
 
 from __future__ import annotations

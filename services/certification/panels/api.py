@@ -35,7 +35,7 @@ class MemberBody(BaseModel):
 
 
 class DecisionBody(BaseModel):
-    """What the panel found of one application."""
+    """The panel's finding on one application."""
 
     model_config = dependencies.STRICT
     application_id: str
@@ -78,7 +78,7 @@ class ReasonBody(BaseModel):
 
 
 class ItemBody(BaseModel):
-    """What was decided of one application, or why it could not be decided."""
+    """The decision on one application, or why it could not be decided."""
 
     application_id: str
     competent: bool

@@ -57,7 +57,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the panel found of one application."""
+    """The panel's finding on one application."""
 
     application_id: str
     competent: bool
@@ -76,7 +76,7 @@ class Sitting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelItem:
-    """What was decided of one application, or why it could not be decided."""
+    """The decision on one application, or why it could not be decided."""
 
     application_id: str
     competent: bool

@@ -1,4 +1,4 @@
-"""Days of assessors and venues: how much fits into one day.
+"""Days of assessors and venues: their bookings and limits.
 
 Not here: the assignment that books a day (applications).
 """

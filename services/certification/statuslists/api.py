@@ -17,7 +17,7 @@ public = APIRouter(tags=["Daftar status"])
 async def show_list(list_id: str, run: Run) -> Response:
     """Return the signed list as published on the last tick.
 
-    It is fetched whole, so that nobody learns which certificate is checked.
+    Verifiers fetch the whole list, so that nobody learns which certificate is checked.
     """
     publication = await run(partial(usecases.view_publication, list_id))
     return Response(

@@ -27,7 +27,7 @@ class ListUnknown(NotFound):
 
 
 class StatusPurpose(StrEnum):
-    """What a raised bit means."""
+    """What a bit of value 1 means."""
 
     REVOCATION = "revocation"
     SUSPENSION = "suspension"
@@ -86,7 +86,7 @@ class StatusListSlots:
 
 
 def has_room(epoch: Epoch, count: int) -> bool:
-    """Return whether this many slots may be leased before the next epoch opens."""
+    """Return whether `count` more slots may be leased from this epoch."""
     return epoch.leased + count <= EPOCH_CAPACITY
 
 

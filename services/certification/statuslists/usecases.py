@@ -41,7 +41,7 @@ class DueList:
 
 
 async def lease_slots(lsp_id: str, count: int, tx: Transaction) -> list[StatusListSlots]:
-    """Lease slots in the lists of an LSP, in an order that reveals nothing.
+    """Lease slots in the lists of an LSP; their indexes do not reveal the order of the leases.
 
     A new epoch opens when the current one is half full.
     """

@@ -1,6 +1,6 @@
 """The public HTML pages: the result of a check, and the edition of a scheme.
 
-Each is one document that fetches nothing from elsewhere. Not here: the result itself (rules).
+Each page is one document that loads no other resource. Not here: the result itself (rules).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rules of verification: the pipeline of certification 5.1 from its second step on.
+"""Rules of verification: the steps of certification 5.1, from the second on.
 
 It fails closed: what cannot be read is never `valid`. No uploaded document reaches a JSON-LD
 processor, and nothing is resolved for an unknown issuer.

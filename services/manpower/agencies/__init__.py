@@ -1,1 +1,1 @@
-"""Offices and employers outside, and the routing table. Not here: their systems (consumers)."""
+"""Outside offices and employers, and the routing table. Not here: their systems (consumers)."""

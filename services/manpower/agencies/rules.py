@@ -1,7 +1,8 @@
 """Rules of agencies: offices and employers, who approves them, and the routing table.
 
 The routing table says which agency answers for a topic in a regency. Regency codes are those of
-Kemendagri (`19.02` = Belitung); the prison's island has two regencies, so no agency is a constant.
+Kemendagri (`19.02` = Belitung). The prison's island has two regencies, so the responsible agency is
+data, not a constant.
 Not here: the systems and officer groups of an agency (consumers).
 """
 
@@ -90,7 +91,7 @@ class RouteMissing(Refused):
 
 
 class ApprovedByRequester(Forbidden):
-    """The actor who approves and the one who requested act for each other or are the same."""
+    """Approver and requester are one person, act for each other, or for the same person."""
 
     code = "same_eyes"
     title = TEXTS["errors.same_eyes"].id
@@ -187,7 +188,7 @@ class Agency:
 
     @property
     def is_active(self) -> bool:
-        """Whether the agency takes part now."""
+        """Whether the agency is approved, and neither suspended nor closed."""
         return self.status is Status.ACTIVE
 
 
@@ -213,7 +214,7 @@ class AgencyRoute:
 
 
 def name_key(name: str) -> str:
-    """Return the name without differences of case and spaces, so that no employer is twice here."""
+    """Return the form in which names are compared: case folded, single spaces."""
     return " ".join(name.casefold().split())
 
 
@@ -236,7 +237,7 @@ def change_status(
     """Return the agency at its next status.
 
     Raises AgencyMoveRefused when `STATUS_TRANSITIONS` has no such step, ApprovedByRequester when
-    the actor of the approval is the one of the registration or acts for the same person.
+    the approver conflicts with the actor of the registration (segregation of duties).
     """
     if to not in STATUS_TRANSITIONS[agency.status]:
         raise AgencyMoveRefused(status_now=agency.status.value)
@@ -249,7 +250,7 @@ def change_status(
 
 
 def require_agency_authority(agency: Agency, *, is_outside: bool) -> None:
-    """Raise NotYourAgency when an outside office acts on an agency that is no employer."""
+    """Raise NotYourAgency when an outside office acts on an agency that is not an employer."""
     if is_outside and agency.kind is not AgencyKind.EMPLOYER_PARTNER:
         raise NotYourAgency
 
@@ -267,13 +268,13 @@ def require_free_name(namesake: Agency | None) -> None:
 
 
 def require_active(agency: Agency) -> None:
-    """Raise AgencyNotActive unless the agency takes part now."""
+    """Raise AgencyNotActive unless the agency is active."""
     if not agency.is_active:
         raise AgencyNotActive
 
 
 def require_not_suspended(readers: Iterable[HasStatus]) -> None:
-    """Raise ConsumerSuspended when one of those for whom the caller reads is not active."""
+    """Raise ConsumerSuspended unless all these agencies and consumers of the caller are active."""
     for reader in readers:
         if reader.status is not Status.ACTIVE:
             raise ConsumerSuspended

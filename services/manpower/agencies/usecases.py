@@ -17,7 +17,7 @@ UseCase = Callable[[Transaction], Awaitable[R]]
 
 
 def with_access_check(use_case: UseCase[R]) -> UseCase[R]:
-    """Return the use case behind the kill switch of consumers and agencies.
+    """Return the use case with a check before it: the kill switch of consumers and agencies.
 
     Raises ConsumerSuspended when an outside caller belongs to one that is not active.
     """
@@ -60,7 +60,7 @@ async def show_agency(agency_id: str, tx: Transaction) -> Agency:
 async def change_agency_status(
     agency_id: str, to: Status, reason: str, version: int, tx: Transaction
 ) -> Agency:
-    """Take the agency to its next status.
+    """Change the status of an agency.
 
     Raises AgencyUnknown, VersionDiffers, NotYourAgency, AgencyMoveRefused, ApprovedByRequester.
     """

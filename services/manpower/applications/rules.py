@@ -177,7 +177,7 @@ class Application:
     def outside_visibility(self) -> Visibility:
         """The visibility for outside readers.
 
-        Nobody outside sees the application before it is sent, and of the employers only its own.
+        They see the application only after it was sent. Of the employers, only its own sees it.
         """
         if self.state not in SENT_STATES:
             return replace(self.visibility, shares=())

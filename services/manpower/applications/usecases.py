@@ -54,7 +54,7 @@ async def list_applications(
     limit: int,
     tx: Transaction,
 ) -> Page[Application]:
-    """Return one page of the applications that the caller may see, and write who read them."""
+    """Return one page of the applications that the caller may see; the read is audited."""
     if candidate_id is not None:
         candidate_id = await tx.resolve(candidate_id)
     page = await tx.applications.list_page(vacancy_id, candidate_id, cursor, limit)
@@ -64,7 +64,7 @@ async def list_applications(
 
 
 async def show_application(application_id: str, tx: Transaction) -> Application:
-    """Return one application, and write who read it. Raises ApplicationUnknown."""
+    """Return one application; the read is audited. Raises ApplicationUnknown."""
     application = await tx.applications.get(application_id)
     tx.note("applications.read", application.candidate_id)
     return application
@@ -152,14 +152,14 @@ async def withdraw_by_consents(
 async def withdraw_live(
     applications: Collection[Application], reason: WithdrawalReason, tx: Transaction
 ) -> None:
-    """Withdraw those of these applications that are live."""
+    """Withdraw the live ones of these applications."""
     for application in applications:
         if application.live:
             _end_by_rule(application, ApplicationState.WITHDRAWN, reason.value, tx)
 
 
 def save_with_feed_change(before: Application, after: Application, tx: Transaction) -> Application:
-    """Save an application, with a change of the feed for those outside who may know of it."""
+    """Save an application, and write a feed change for the outside readers who may see it."""
     saved = tx.applications.save(before, after)
     record_change(
         ChangeType.APPLICATION_CHANGED,

@@ -1,4 +1,4 @@
-"""Routes that show candidates: officers the record, outside readers the consent's columns.
+"""Routes that show candidates: the record to officers, consented columns to outside readers.
 
 Not here: names (training has them), changes by an officer (consents).
 """

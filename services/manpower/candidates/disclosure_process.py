@@ -29,14 +29,14 @@ IDENTITY_PURPOSES = {
 
 
 class IdentityItem(BaseModel):
-    """An item of training's answer: no birth date and no sex is read."""
+    """An item of training's response; birth date and sex are not read."""
 
     participant_ref: str
     name: str
 
 
 class IdentityAnswer(BaseModel):
-    """Training's answer to the identity query."""
+    """Training's response to the identity query."""
 
     items: list[IdentityItem]
 
@@ -46,8 +46,8 @@ async def disclose_candidate(
 ) -> CandidateView:
     """Return what the caller may see of a candidate, with the name if the consent covers it.
 
-    The second transaction reads the consent again, so that one that was withdrawn meanwhile
-    discloses nothing, and writes the disclosure.
+    The second transaction reads the consent again and audits the disclosure, so that a consent that
+    was withdrawn meanwhile discloses nothing.
     Raises CandidateUnknown, ConsumerSuspended, ServiceUnavailable.
     """
     view = await run(with_access_check(partial(usecases.find_candidate, candidate_id)))

@@ -1,8 +1,8 @@
 """Rules of candidates, who are built from the events of other services.
 
 Every rule gives the same candidate for the same facts in any order. Only the month of release is
-stored, so that nothing shown, nor a horizon that changes, can reveal the day. Offence and sentence
-never reach this service.
+stored, so that neither a response nor a change of the horizon can reveal the day. Offence and
+sentence never reach this service.
 Not here: certificates, courses and work themselves (skills).
 """
 
@@ -137,7 +137,7 @@ class Candidate:
 
 
 def record_movement(candidate: Candidate | None, movement: Movement) -> Candidate:
-    """Return the candidate after a movement; the first movement makes the candidate.
+    """Return the candidate after a movement; the first movement creates the candidate.
 
     A movement older than the last one is ignored, so that any order gives the same state.
     """
@@ -249,7 +249,7 @@ def release_kind(candidate: Candidate) -> str | None:
 def record_certificate(
     candidate: Candidate, certificate_id: str, content: CertificateContent
 ) -> Candidate:
-    """Return the candidate with the content of a certificate; a standing that came before stays."""
+    """Return the candidate with a certificate's content; a standing that came earlier is kept."""
     skill = _find_skill(candidate, certificate_id)
     return _replace_skill(candidate, replace(skill, content=skill.content or content))
 
@@ -299,7 +299,7 @@ def record_work(candidate: Candidate, entry: WorkMonth) -> Candidate:
 
 
 def outside_view(candidate: Candidate) -> tuple[object, ...]:
-    """Return all that an outside reader could see change: no transfer, no attention."""
+    """Return the values whose change an outside reader can see: no transfer, no attention."""
     return (
         candidate.skills,
         candidate.courses,
@@ -324,7 +324,7 @@ def remove_shares(candidate: Candidate, consent_ids: Iterable[str]) -> Candidate
 
 
 def mark_engaged(candidate: Candidate) -> Candidate:
-    """Return the candidate with something that must follow its movements."""
+    """Return the candidate marked as having consents, applications or placements."""
     return replace(candidate, engaged=True)
 
 

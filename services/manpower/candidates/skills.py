@@ -80,7 +80,7 @@ class Course:
 class WorkMonth:
     """The total of work in one workshop in one month.
 
-    Each change brings the whole total again; after a merge it comes for the surviving person.
+    Each change publishes the new total; after a merge, under the surviving reference.
     """
 
     workshop_id: str

@@ -54,7 +54,7 @@ class CandidateViewPage:
 
 
 async def record_movement(movement: Movement, tx: Transaction) -> Candidate | None:
-    """Record a movement; the first one about a person makes the candidate.
+    """Record a movement; the first one about a person creates the candidate.
 
     Return the candidate if this movement ended the custody, otherwise None.
     """
@@ -98,7 +98,7 @@ async def record_work(candidate_id: str, entry: WorkMonth, tx: Transaction) -> N
 async def apply_rule(
     candidate_id: str, rule: Callable[[Candidate], Candidate], tx: Transaction
 ) -> tuple[Candidate, Candidate]:
-    """Save the candidate that the rule gives; return it before and as saved.
+    """Apply the rule to the candidate and save it; return it as it was before and as saved.
 
     Raises SubjectNotKnownYet when the person was not admitted yet: the event waits.
     """
@@ -131,10 +131,9 @@ async def find_candidate(candidate_id: str, tx: Transaction) -> CandidateView:
 
 
 async def show_candidate(candidate_id: str, name: str | None, tx: Transaction) -> CandidateView:
-    """Return what the caller may see of a candidate, and write who saw it.
+    """Return what the caller may see of a candidate; the read is audited.
 
-    For an outside reader the audit row says by which consent and which columns.
-    Raises CandidateUnknown.
+    For an outside reader the audit row names the consent and the columns. Raises CandidateUnknown.
     """
     view = await find_candidate(candidate_id, tx)
     candidate = view.candidate
@@ -189,7 +188,7 @@ async def save_candidate(before: Candidate, after: Candidate, tx: Transaction) -
 
 
 async def update_dependents(candidate: Candidate, tx: Transaction) -> None:
-    """Give the candidate's visibility to each of its consents, applications and placements."""
+    """Copy the candidate's visibility to its consents, applications and placements."""
     facility_id = candidate.visibility.facility_id
     for consent in await tx.consents.list_by_candidate(candidate.id):
         if consent.facility_id != facility_id:

@@ -1,4 +1,4 @@
 """Consents: which data of a person may be shared with whom.
 
-Not here: who sees a row for them.
+Not here: the rows that a reader sees by them (visibility).
 """

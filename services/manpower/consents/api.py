@@ -99,7 +99,7 @@ async def list_texts() -> ConsentTextsBody:
 
 @router.post("/v1/consents", status_code=201)
 async def give_consent(body: ConsentRequest, run: Run, response: Response) -> ConsentBody:
-    """Record a consent: its recipient sees its fields from now until it ends."""
+    """Record a consent: its recipient sees the fields until the consent ends."""
     return _answer(await run(partial(usecases.give_consent, body.to_form())), response)
 
 
@@ -128,7 +128,7 @@ async def show_consent(consent_id: str, run: Run, response: Response) -> Consent
 async def withdraw_consent(
     consent_id: str, run: Run, response: Response, version: dependencies.RequiredIfMatch
 ) -> ConsentBody:
-    """End a consent by the person's will: sharing stops with this answer."""
+    """End a consent that the person withdraws; sharing stops before the response."""
     command = partial(usecases.withdraw_consent, consent_id, version)
     return _answer(await run(command), response)
 

@@ -1,6 +1,6 @@
 """Use cases of consents: give and end them, and changes of a candidate that end them.
 
-When a consent ends, all that it opened closes in the same transaction.
+When a consent ends, the access that it gave ends in the same transaction.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ async def give_consent(form: ConsentForm, tx: Transaction) -> Consent:
 async def list_consents(
     candidate_id: str | None, cursor: str | None, limit: int, tx: Transaction
 ) -> Page[Consent]:
-    """Return one page of the consents in the caller's scope, and write who read them."""
+    """Return one page of the consents in the caller's scope; the read is audited."""
     if candidate_id is not None:
         candidate_id = await tx.resolve(candidate_id)
     page = await tx.consents.list_page(candidate_id, cursor, limit)
@@ -95,14 +95,17 @@ async def list_consents(
 
 
 async def show_consent(consent_id: str, tx: Transaction) -> Consent:
-    """Return one consent, and write who read it. Raises ConsentUnknown."""
+    """Return one consent; the read is audited. Raises ConsentUnknown."""
     consent = await tx.consents.get(consent_id)
     tx.note("consents.read", consent.id, person=consent.candidate_id)
     return consent
 
 
 async def withdraw_consent(consent_id: str, version: int, tx: Transaction) -> Consent:
-    """End a consent by the person's will. Raises ConsentUnknown, VersionDiffers, ConsentEnded."""
+    """End a consent that the person withdraws.
+
+    Raises ConsentUnknown, VersionDiffers, ConsentEnded.
+    """
     consent = await tx.consents.get(consent_id, if_match=version)
     rules.require_live(consent)
     candidate = await tx.candidates.get(consent.candidate_id)
@@ -155,9 +158,9 @@ async def end_consents(
 
 
 async def end_expired_consents(run: Runner[Transaction]) -> bool:
-    """Job: end consents that have expired, so that the feed reports it; True when more may wait.
+    """End consents that have expired, so that the feed reports it; True when more may wait.
 
-    No read depends on it: an expired consent shows nothing from its last moment on.
+    Reads do not depend on this job, because they check the expiry themselves.
     """
     return await run(_end_expired_batch)
 

@@ -1,1 +1,4 @@
-"""Systems and officer groups of an agency that may read. Not here: their working grants."""
+"""Systems and officer groups of an agency that may read.
+
+Not here: their grants at the gateway (grants).
+"""

@@ -1,4 +1,4 @@
-"""Routes of consumers. Not here: their working grants (grants)."""
+"""Routes of consumers. Not here: their grants at the gateway (grants)."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class ConsumerBody(BaseModel):
 
 
 class ConsumerShown(ConsumerBody):
-    """A consumer, and those of its grants that do not work."""
+    """A consumer, and its grants that the gateway refused."""
 
     refused: list[RefusedBody]
 
@@ -136,7 +136,7 @@ async def list_consumers(
 
 @router.get("/v1/consumers/{consumer_id}")
 async def show_consumer(consumer_id: str, run: Run, response: Response) -> ConsumerShown:
-    """Show one consumer, and those of its grants that the gateway refused."""
+    """Show one consumer, and its grants that the gateway refused."""
     view = await run(partial(usecases.show_consumer, consumer_id))
     dependencies.set_etag(response, view.consumer)
     return ConsumerShown.of(view)

@@ -1,7 +1,7 @@
 """Rules of consumers: systems and officer groups of an agency, and the grants they request.
 
-Two persons admit a consumer. Secrets and working grants are in the gateway; here is what was
-requested, on what legal ground, who approved it, and the consumer's status.
+One person requests a consumer, another approves it. A consumer has its request, legal ground,
+approval and status. Not here: secrets and grants in use (gateway).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ConsumerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A role with its regencies, from one moment until another; the gateway holds it."""
+    """A role with its regencies for a period; the gateway holds it."""
 
     role: str
     regency_codes: frozenset[str]
@@ -118,7 +118,7 @@ def change_status(
     """Return the consumer at its next status.
 
     Raises ConsumerMoveRefused when `STATUS_TRANSITIONS` has no such step, ApprovedByRequester
-    when the actor of the approval is the one of the request or acts for the same person.
+    when the approver conflicts with the actor of the request (segregation of duties).
     """
     if to not in STATUS_TRANSITIONS[consumer.status]:
         raise ConsumerMoveRefused(status_now=consumer.status.value)

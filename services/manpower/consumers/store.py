@@ -1,4 +1,4 @@
-"""The store of consumers. Not here: their working grants (grants)."""
+"""The store of consumers. Not here: their grants at the gateway (grants)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class RefusedGrant:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerView:
-    """A consumer, and those of its grants that do not work."""
+    """A consumer, and its grants that the gateway refused."""
 
     consumer: Consumer
     refused: list[RefusedGrant]
@@ -56,9 +56,9 @@ async def show_consumer(consumer_id: str, tx: Transaction) -> ConsumerView:
 async def change_consumer_status(
     consumer_id: str, to: Status, reason: str, version: int, tx: Transaction
 ) -> Consumer:
-    """Take the consumer to its next status.
+    """Change the status of a consumer.
 
-    A suspended consumer is refused from its next request on; its feed is still written.
+    A suspended consumer is refused from its next request on; changes are still written to its feed.
     Raises ConsumerUnknown, VersionDiffers, ConsumerMoveRefused, ApprovedByRequester.
     """
     before = await tx.consumers.get(consumer_id, if_match=version)

@@ -40,9 +40,9 @@ class SubjectBody(BaseModel):
 
 
 class FeedItemBody(BaseModel):
-    """A change without its content, which is at `href` under the reader's rights of that moment.
+    """A change without its content, which the reader gets from `href` by its current rights.
 
-    Without `href` the reader must delete what it has.
+    Without `href` the reader must delete its copy.
     """
 
     seq: int
@@ -112,10 +112,9 @@ async def read_feed(
         int, Query(ge=0, le=MAX_WAIT_SECONDS, description="Detik menunggu bila belum ada yang baru")
     ] = 0,
 ) -> FeedBody:
-    """Read the changes behind a cursor (`after`) or since a moment, in order.
+    """Read the changes after a cursor (`after`) or since a moment, in order.
 
-    With `wait` an empty page is not answered at once: the answer comes with the first item, or
-    after `wait` seconds.
+    With `wait`, a read without items waits for the first one, at most `wait` seconds.
     """
     page = await run(with_access_check(partial(usecases.read_feed, after, from_time, limit)))
     deadline = asyncio.get_running_loop().time() + wait

@@ -1,8 +1,8 @@
 """Rules of the feed: its order, its cursors, and how far back it reaches.
 
-A change is written beside its subject, in the same transaction, without a number. One leased job
-numbers the committed changes. So no number is given after a higher one could be read, and a reader
-that moves by number skips nothing.
+A change is written in the transaction that changes its subject, without a number. One leased job
+numbers the committed changes. A number is therefore never assigned after a reader could have seen a
+higher one, and a reader that moves by number skips nothing.
 Not here: who may read which entry (visibility).
 """
 
@@ -36,7 +36,7 @@ class FeedCursorInvalid(Malformed):
 
 
 class FeedCursorTooOld(DomainError):
-    """Entries behind the cursor are no longer kept.
+    """Entries after the cursor are no longer kept.
 
     The reader takes the snapshot and continues from the cursor at its end.
     """
@@ -83,7 +83,7 @@ TOMBSTONES = {
 class FeedChange:
     """A committed change that waits for its number.
 
-    `audiences` are those that could hear of it at that moment.
+    `audiences` are those that may see the change at that moment.
     """
 
     id: str
@@ -147,7 +147,7 @@ class SnapshotCursor:
 
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """An entry as its reader gets it: a tombstone once the subject has left the reader's scope."""
+    """An entry as sent to a reader: a tombstone if the subject has left the reader's scope."""
 
     entry: FeedEntry
     visible: bool
@@ -188,7 +188,7 @@ def drop_entries(head: FeedHead, dropped: Sequence[FeedEntry]) -> FeedHead:
 
 
 def require_retained(position: int, head: FeedHead) -> None:
-    """Raise FeedCursorTooOld unless all entries behind this position are kept.
+    """Raise FeedCursorTooOld unless all entries after this position are kept.
 
     A position beyond the head belongs to a log that was lost.
     """

@@ -37,8 +37,8 @@ class FeedChanges(Store[FeedChange]):
     async def list_waiting(self, limit: int) -> list[FeedChange]:
         """Return the oldest changes without a number, by time.
 
-        If there are more, all other changes of the same subjects come too, so that none overtakes
-        another one.
+        If there are more than `limit`, all other changes of the same subjects are included, so that
+        the changes of one subject stay in order.
         """
         oldest = await self.find({}, sort=[("occurred_at", 1), ("_id", 1)], limit=limit)
         if len(oldest) < limit:
@@ -72,7 +72,7 @@ class FeedEntries(Store[FeedEntry]):
         return reader is not None and not aggregate.audiences.isdisjoint(reader.audiences)
 
     async def list_after(self, position: int, limit: int) -> list[FeedEntry]:
-        """Return the entries behind a position, in order."""
+        """Return the entries after a position, in order."""
         return await self.find({"seq": {"$gt": position}}, sort=[("seq", 1)], limit=limit)
 
     async def find_first_since(self, moment: datetime) -> FeedEntry | None:
@@ -80,7 +80,7 @@ class FeedEntries(Store[FeedEntry]):
         return await self.first({"occurred_at": {"$gte": moment}}, sort=[("seq", 1)])
 
     async def list_before(self, moment: datetime, limit: int) -> list[FeedEntry]:
-        """Return the first entries of the log, up to the first that is not before this moment."""
+        """Return the oldest entries of the log, up to the first at or after this moment."""
         oldest = await self.find({}, sort=[("seq", 1)], limit=limit)
         return list(takewhile(lambda entry: entry.occurred_at < moment, oldest))
 

@@ -32,7 +32,7 @@ _BATCH_SIZE = 500
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """What one read of the feed gives.
+    """The result of one read of the feed.
 
     `position` and `next_cursor` say where to continue, also when there are no items.
     """
@@ -54,7 +54,7 @@ class SnapshotRow:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPage:
-    """What one read of the snapshot gives.
+    """The result of one read of the snapshot.
 
     The last page has no `next_cursor`; its `feed_cursor` says where the feed continues.
     """
@@ -73,8 +73,8 @@ def record_change(
     tx: Transaction,
 ) -> None:
     """Write a change for these audiences; without an audience write nothing."""
-    hearers = frozenset(audiences)
-    if len(hearers) == 0:
+    names = frozenset(audiences)
+    if not names:
         return
     tx.feed_changes.add(
         FeedChange(
@@ -84,7 +84,7 @@ def record_change(
             subject=subject,
             subject_ref=ref,
             subject_version=version,
-            audiences=hearers,
+            audiences=names,
         )
     )
     tx.wake(NUMBERING_JOB)
@@ -107,19 +107,19 @@ def record_moved_audiences(
 
 
 async def number_changes(run: Runner[Transaction]) -> bool:
-    """Job: move committed changes into the log; True when more may wait."""
+    """Move committed changes into the log; True when more may wait."""
     return await run(_number_batch)
 
 
 async def drop_old_entries(run: Runner[Transaction]) -> bool:
-    """Job: drop entries older than the retention; True when more may be too old."""
+    """Drop entries older than the retention; True when more may be too old."""
     return await run(_drop_batch)
 
 
 async def read_feed(
     cursor: str | None, moment: datetime | None, limit: int, tx: Transaction
 ) -> FeedPage:
-    """Return the caller's entries behind a cursor or since a moment; without both, all entries.
+    """Return the caller's entries after a cursor or since a moment; without both, all entries.
 
     Raises FromTimeOrCursor, FeedCursorInvalid, FeedCursorTooOld.
     """
@@ -135,7 +135,7 @@ async def read_feed(
 
 
 async def continue_feed(position: int, limit: int, tx: Transaction) -> FeedPage:
-    """Return the caller's entries behind a position. Raises FeedCursorTooOld."""
+    """Return the caller's entries after a position. Raises FeedCursorTooOld."""
     head = await _read_head(tx)
     rules.require_retained(position, head)
     entries = await tx.feed_entries.list_after(position, limit + 1)
@@ -150,9 +150,10 @@ async def continue_feed(position: int, limit: int, tx: Transaction) -> FeedPage:
 
 
 async def read_snapshot(signed_cursor: str | None, limit: int, tx: Transaction) -> SnapshotPage:
-    """Return the next rows of all that the caller may see now. Raises FeedCursorInvalid.
+    """Return the next rows of the snapshot: all rows that the caller may see now.
 
-    The first page remembers the position of the feed, so that later changes follow there.
+    The first page fixes the position from which the feed continues, so that no later change is
+    missed. Raises FeedCursorInvalid.
     """
     cursor = SnapshotCursor((await _read_head(tx)).last)
     if signed_cursor is not None:
@@ -180,7 +181,7 @@ async def read_snapshot(signed_cursor: str | None, limit: int, tx: Transaction) 
 
 
 async def read_last_number(tx: Transaction) -> int:
-    """Return the highest number given."""
+    """Return the highest assigned number."""
     return (await _read_head(tx)).last
 
 

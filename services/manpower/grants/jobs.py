@@ -1,7 +1,7 @@
 """The leased job that sends grant orders to the gateway.
 
-A round may be repeated: the gateway knows a grant by our reference, and an order is stored before
-it is sent for the first time.
+A run may be repeated: the gateway identifies a grant by our reference, and an order is stored
+before it is sent for the first time.
 Not here: which orders exist (rules).
 """
 
@@ -25,7 +25,7 @@ _PERMANENT_REFUSALS = frozenset(
 
 
 async def apply_grant_orders(gateway: ServiceClient, run: Runner[Transaction]) -> bool:
-    """Job: send due orders once; True when more may be due.
+    """Send due orders once; True when more may be due.
 
     Orders wait while the gateway is unreachable. Raises ServiceUnavailable, ServiceRefused.
     """

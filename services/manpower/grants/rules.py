@@ -1,6 +1,6 @@
 """Rules of grant orders: which grants the gateway must hold for the consumers of agencies.
 
-An active consumer of an active agency has each agreed grant that is not over, for each of its
+An active consumer of an active agency has each agreed grant that has not ended, for each of its
 credentials.
 Not here: how grants are agreed (consumers), how the gateway holds them.
 """

@@ -20,7 +20,7 @@ class GrantOrders(Store[GrantOrder]):
     indexes = (Index("state"), Index("consumer_id"))
 
     async def list_live(self) -> list[GrantOrder]:
-        """Return the orders that the gateway holds, refused, or must hear of."""
+        """Return the orders that the gateway holds or refused, or that must be sent to it."""
         return await self.find({"state": {"$in": sorted(rules.LIVE_STATES)}}, scoped=False)
 
     async def list_refused(self, consumer_id: str) -> list[GrantOrder]:

@@ -16,7 +16,7 @@ UNNUMBERED_CHANGES = ScheduledGauge(
 
 
 async def measure(run: Runner[Transaction]) -> bool:
-    """Job: measure once; False because no more work waits."""
+    """Measure once; False because no more work waits."""
     await run(_measure_counts)
     return False
 

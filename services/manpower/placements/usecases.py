@@ -72,7 +72,7 @@ async def place_by_own_effort(
 async def list_placements(
     candidate_id: str | None, cursor: str | None, limit: int, tx: Transaction
 ) -> Page[Placement]:
-    """Return one page of the placements that the caller may see, and write who read them."""
+    """Return one page of the placements that the caller may see; the read is audited."""
     if candidate_id is not None:
         candidate_id = await tx.resolve(candidate_id)
     page = await tx.placements.list_page(candidate_id, cursor, limit)
@@ -81,16 +81,16 @@ async def list_placements(
 
 
 async def show_placement(placement_id: str, tx: Transaction) -> Placement:
-    """Return one placement, and write who read it. Raises PlacementUnknown."""
+    """Return one placement; the read is audited. Raises PlacementUnknown."""
     placement = await tx.placements.get(placement_id)
     tx.note("placements.read", placement.candidate_id)
     return placement
 
 
 async def merge_candidates(from_ref: str, into_ref: str, tx: Transaction) -> None:
-    """Move all that belongs to `from_ref` to `into_ref`, whichever of them is known here.
+    """Move everything stored under `from_ref` to `into_ref`; neither needs to be known yet.
 
-    The event comes under both keys; the second one changes nothing.
+    The event arrives under both keys; the second one changes nothing.
     """
     into_ref = await tx.resolve(into_ref)
     if await tx.resolve(from_ref) == into_ref:
@@ -101,7 +101,7 @@ async def merge_candidates(from_ref: str, into_ref: str, tx: Transaction) -> Non
         return
     into = await tx.candidates.seek(into_ref)
     survivor = await _end_duplicates(candidate_rules.merge(into, merged, into_ref), from_ref, tx)
-    # What has ended must leave the unique indexes before the rest moves to the survivor.
+    # The ended rows must leave the unique indexes before the others move to the survivor.
     await tx.flush()
     tx.candidates.remove(merged)
     record_change(

@@ -1,8 +1,8 @@
 """Rules of vacancies and their slots. Not here: applications to them.
 
 The slots are a document of their own, so that filling one does not change the officer's version of
-the vacancy. The fields follow the employer's duty to report (Perpres 57/2023). Age and sex are no
-fields: no legal reason for them is recorded here.
+the vacancy. The fields follow the employer's duty to report (Perpres 57/2023). There are no fields
+for age and sex, because no legal reason for them is recorded here.
 """
 
 from __future__ import annotations

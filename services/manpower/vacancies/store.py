@@ -41,7 +41,7 @@ class Vacancies(OfficeRows[Vacancy]):
 class VacancySlots(Store[Slots]):
     """The slots of each vacancy.
 
-    They have no scope: they are read beside a vacancy that was read in scope.
+    They have no scope: they are read only together with a vacancy, which has one.
     """
 
     kind = Slots

@@ -130,7 +130,7 @@ def is_outside(caller: Caller) -> bool:
 
 
 def reader_of(caller: Caller) -> Reader | None:
-    """Return the outside reader that these claims make, or None: it sees nothing.
+    """Return the outside reader that the caller's claims define; None when it may see nothing.
 
     None when the role is not an outside one, or a claim that it needs is missing, empty or `*`.
     """
@@ -149,7 +149,7 @@ def reader_of(caller: Caller) -> Reader | None:
 
 
 def share_for(visibility: Visibility, reader: Reader, now: datetime) -> ConsentShare | None:
-    """Return the consent by which this reader sees the row now, or None: it does not see it."""
+    """Return the consent by which this reader sees the row now; None when it may not see it."""
     if reader.regencies is not None and visibility.regency_code not in reader.regencies:
         return None
     for share in visibility.shares:
@@ -182,7 +182,7 @@ def all_audiences(visibility: Visibility) -> frozenset[str]:
 
 
 def current_audiences(visibility: Visibility, now: datetime) -> frozenset[str]:
-    """Return the audiences that may hear of a change now."""
+    """Return the audiences that may see a change now."""
     in_force = tuple(share for share in visibility.shares if share.is_in_force(now))
     return all_audiences(replace(visibility, shares=in_force))
 

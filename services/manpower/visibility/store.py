@@ -46,7 +46,7 @@ class PersonRows(Store[P]):
     }
 
     async def list_after(self, last_id: str, limit: int) -> list[P]:
-        """Return the rows behind this id that the caller may see, by id."""
+        """Return the rows after this id that the caller may see, by id."""
         return await self.find({"_id": {"$gt": last_id}}, sort=[("_id", 1)], limit=limit)
 
     def narrowing(self) -> Filter | None:

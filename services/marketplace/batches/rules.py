@@ -34,7 +34,7 @@ class BatchStateDiffers(Conflict):
 
 
 class BatchWithoutWork(Refused):
-    """No work is logged on the batch, so that its premi could be owed to no person."""
+    """No work is logged on the batch, so its premi would belong to nobody."""
 
     title = "Belum ada catatan kerja pada batch ini"
 

@@ -188,7 +188,7 @@ async def correct_log(
 async def merge_participants(from_ref: str, into_ref: str, event_id: str, tx: Transaction) -> None:
     """Move everything stored under a merged reference to the surviving one.
 
-    A repeat finds nothing to move.
+    A repeated event finds nothing to move.
     """
     await tx.alias(from_ref, into_ref)
     await merge_workers(from_ref, into_ref, tx)

@@ -1,6 +1,6 @@
 """Rules of carts.
 
-A cart promises nothing: checkout reads prices and stock again, and refuses a changed price.
+A cart guarantees nothing: checkout reads prices and stock again, and refuses a changed price.
 Not here: reserving goods (stock), placing an order (orders).
 """
 

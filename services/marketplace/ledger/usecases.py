@@ -61,7 +61,7 @@ async def reverse_journals(source: str, *, zone: str, tx: Transaction) -> list[J
 async def move_premi(from_ref: str, into_ref: str, event_id: str, tx: Transaction) -> None:
     """Move the premi owed to a merged participant to the surviving one, Lapas by Lapas.
 
-    A repeat finds a balance of zero and posts nothing.
+    A repeated merge finds a balance of zero and posts nothing.
     """
     account = premi_payable(from_ref)
     journals = await tx.journals.list_by_account(account)

@@ -1,6 +1,6 @@
-"""The figures of the books, computed from the sums of their accounts.
+"""Rules that compute the values of the book gauges from the sums of accounts.
 
-Not here: a rule that refuses anything.
+Not here: the gauges (jobs).
 """
 
 from __future__ import annotations

@@ -68,9 +68,9 @@ async def place_order(
 ) -> Order:
     """Turn a cart into an order: reserve goods; freeze price, cost, batches and policy.
 
-    The cart is removed, so that it is ordered once. Prices and policies are read, not held: an
-    order placed at the moment of their change counts as placed before it, and no command reads
-    orders to change them.
+    The cart is removed, so that it is ordered once. Prices and policies are read, but not held: an
+    order that races with a change of them counts as placed before it. No command that changes them
+    reads orders.
     """
     rules.require_contact(contact)
     cart = await tx.carts.get(cart_id)
@@ -161,7 +161,7 @@ async def record_charge(order_id: OrderId, charge: Charge, tx: Transaction) -> O
 async def record_payment(order: Order, tx: Transaction) -> Order:
     """Record the payment of an order: allocate goods, post journals, publish the split.
 
-    Money that comes too late and finds no goods, or comes after a cancellation, is owed back.
+    A payment is owed back when it comes after a cancellation, or too late to get the goods.
     """
     payable = await _allocate_goods(order, tx)
     if payable is None:

@@ -1,4 +1,4 @@
-"""The stored charges of the payment simulator, beside the data of the marketplace.
+"""The stored charges of the payment simulator, in the database of the marketplace.
 
 Not here: rules.
 """

@@ -40,7 +40,7 @@ CurrentPaymentProvider = Annotated[PaymentProvider, Depends(require_payment_prov
 
 
 class ReceivedBody(BaseModel):
-    """The answer that a payment provider expects."""
+    """The response that a payment provider expects."""
 
     status: str = "ok"
 
@@ -106,7 +106,7 @@ async def cancel_order(
 ) -> OrderBody:
     """Cancel an unpaid order, for the holder of its token.
 
-    If the payment provider answers that the order is paid, it is paid.
+    An order that the payment provider reports as paid is recorded as paid instead.
     """
     query = partial(orders.read_by_token, OrderId(order_id), token, version=version)
     unpaid = await step_runner(run)(query)

@@ -1,8 +1,8 @@
 """The format of Midtrans notifications and status answers, and their signature.
 
 Source: docs.midtrans.com, HTTP notification webhooks. The signature covers order_id, status_code
-and gross_amount, but not transaction_status. Therefore what moves money or stock is confirmed by
-a query to the provider.
+and gross_amount, but not transaction_status. Therefore a query to the provider confirms every
+status that moves money or stock.
 Not here: sending anything.
 """
 

@@ -1,8 +1,7 @@
-"""The conversation with a payment provider, outside transactions.
+"""Calls to the payment provider, outside transactions.
 
-Opens charges, processes notifications and closes unpaid orders; each transaction lies between
-two remote calls.
-Not here: what happens inside a transaction (usecases).
+They open charges, process notifications and close unpaid orders, with transactions between the
+calls. Not here: what happens inside a transaction (usecases).
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from services.marketplace.orders.rules import (
     contended_stock,
     require_unpaid,
 )
-from services.marketplace.payments import usecases
+from services.marketplace.payments import rules, usecases
 from services.marketplace.payments.provider import PaymentProvider
 from services.marketplace.payments.rules import (
     UNCONFIRMED_STATUSES,
@@ -31,9 +30,6 @@ from services.marketplace.payments.rules import (
     NotificationMalformed,
     Observation,
     PaymentProviderUnreachable,
-    PaymentsClosed,
-    PaymentUnknown,
-    ProviderUnknown,
     needs_confirmation,
 )
 from services.marketplace.transaction import Transaction
@@ -47,9 +43,7 @@ def create_provider(
     provider_factory: PaymentProviderFactory | None, run: Runner[Transaction]
 ) -> PaymentProvider:
     """Return the payment provider. Raises PaymentsClosed when none is configured."""
-    if provider_factory is None:
-        raise PaymentsClosed
-    return provider_factory(run)
+    return rules.require_open(provider_factory)(run)
 
 
 async def open_charge(
@@ -87,10 +81,10 @@ async def process_notification(
 ) -> Order:
     """Process a notification: check its signature, then the order, then the amount.
 
-    What moves money or stock counts only as the provider itself confirms it when queried.
+    A status that moves money or stock takes effect only if a query to the provider confirms it.
+    Raises ProviderUnknown, and the errors of `PaymentProvider.verify`.
     """
-    if provider != payment_provider.name:
-        raise ProviderUnknown
+    rules.require_configured(provider, payment_provider.name)
     observation = await _verify(headers, body, payment_provider, run)
     order = await run(partial(usecases.find_order, observation.order_ref))
     if needs_confirmation(observation, order.total_idr, payment_provider.merchant):
@@ -115,9 +109,8 @@ async def close_unpaid(
     if observation is None:
         command = partial(usecases.close_uncharged_order, order.id, step)
         return await run(command, contended=contended_stock(order))
-    if observation.status in UNCONFIRMED_STATUSES:
-        raise ChargeRefused
-    return await _record_observation(observation, order, payment_provider, run, closing_step=step)
+    final = rules.require_final(observation)
+    return await _record_observation(final, order, payment_provider, run, closing_step=step)
 
 
 async def close_overdue(provider_factory: PaymentProviderFactory, run: Runner[Transaction]) -> bool:
@@ -158,7 +151,7 @@ async def _verify(
     payment_provider: PaymentProvider,
     run: Runner[Transaction],
 ) -> Observation:
-    """Return what a signed notification says; a refused one leaves an audit row."""
+    """Return what a signed notification says; a refused one is audited."""
     try:
         return payment_provider.verify(headers, body)
     except (NotificationForged, NotificationMalformed, NotificationContradictory) as error:
@@ -169,13 +162,11 @@ async def _verify(
 async def _confirm(
     observation: Observation, payment_provider: PaymentProvider, run: Runner[Transaction]
 ) -> Observation:
-    """Return what the provider says when queried; a difference leaves an audit row."""
+    """Return what a query to the provider says; a difference from the notification is audited."""
     confirmed = await payment_provider.fetch_status(observation.order_ref)
     if confirmed is None or confirmed.status is not observation.status:
         await run(partial(usecases.note_denied_notification, observation, confirmed))
-    if confirmed is None:
-        raise PaymentUnknown
-    return confirmed
+    return rules.require_known_charge(confirmed)
 
 
 async def _record_observation(

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from chassis.errors import Busy, Conflict, Malformed, NotFound
 from services.marketplace.money import Rupiah
@@ -20,6 +21,8 @@ from services.marketplace.orders.rules import (
     Order,
     OrderState,
 )
+
+F = TypeVar("F")
 
 
 class NotificationMalformed(Malformed):
@@ -161,6 +164,33 @@ def require_order(order: Order | None) -> Order:
     return order
 
 
+def require_open(provider_factory: F | None) -> F:
+    """Return the factory of the payment provider. Raises PaymentsClosed when there is none."""
+    if provider_factory is None:
+        raise PaymentsClosed
+    return provider_factory
+
+
+def require_configured(provider: str, configured: str) -> None:
+    """Raise ProviderUnknown unless the notified provider is the configured one."""
+    if provider != configured:
+        raise ProviderUnknown
+
+
+def require_known_charge(observation: Observation | None) -> Observation:
+    """Return what the provider reports. Raises PaymentUnknown when it knows no charge."""
+    if observation is None:
+        raise PaymentUnknown
+    return observation
+
+
+def require_final(observation: Observation) -> Observation:
+    """Return the observation. Raises ChargeRefused while the charge is neither paid nor closed."""
+    if observation.status in UNCONFIRMED_STATUSES:
+        raise ChargeRefused
+    return observation
+
+
 def is_expected_payment(observation: Observation, amount_idr: Rupiah, merchant: str) -> bool:
     """Return whether exactly this amount was paid in rupiah to our merchant id."""
     if observation.currency != "IDR":
@@ -228,8 +258,8 @@ def is_same_outcome(before: PaymentStatus, after: PaymentStatus) -> bool:
 def decide_effect(status: PaymentStatus, order_state: OrderState) -> PaymentEffect:
     """Return what the new status of a payment does to its order.
 
-    SETTLE_REFUND: the order was never or is no longer paid, and what was owed back to the buyer
-    has gone back at the provider.
+    SETTLE_REFUND: the order is not paid, or no longer, and the provider has returned the money that
+    was owed back to the buyer.
     """
     if status is PaymentStatus.SETTLED:
         return PaymentEffect.PAY

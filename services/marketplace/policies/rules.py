@@ -1,6 +1,6 @@
 """Rules of split policies: how proceeds are shared.
 
-A policy is versioned data with a legal basis and two signatures, never a constant.
+A policy is versioned data with a legal basis. One officer proposes it, another approves it.
 Not here: the division of one order line (proceeds).
 """
 
@@ -257,7 +257,7 @@ def propose(policy: SplitPolicy, actor: Actor) -> SplitPolicy:
 def approve(
     policy: SplitPolicy, scope: PolicyScope, actor: Actor, now: datetime
 ) -> tuple[SplitPolicy, PolicyScope]:
-    """Approve a proposed policy: the second signature.
+    """Approve a proposed policy as a second person.
 
     Raises PolicyOwnApproval when the approver drafted or proposed it, or acts for or through
     somebody who did. Raises PolicyOverlaps when another approved period of the scope shares a day.

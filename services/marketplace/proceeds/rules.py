@@ -66,9 +66,9 @@ def divide(
 ) -> Division:
     """Divide what was paid for a line.
 
-    Net of cost: the cost is recovered first and the shares are of the rest. If nothing is left,
+    Net of cost: the cost is recovered first and the shares divide the rest. If nothing is left,
     the shares are 0 and the capital fund bears the shortfall.
-    Gross: the shares are of everything that was paid, and the sale recovers no cost.
+    Gross: the shares divide everything that was paid, and the sale recovers no cost.
     """
     recovered = Rupiah(0)
     shortfall = Rupiah(0)

@@ -51,7 +51,7 @@ class ProductState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """A price and the moment since which it applies."""
+    """A price and the moment from which it applies."""
 
     amount_idr: Rupiah
     since: datetime
@@ -170,7 +170,7 @@ def require_made_in(product: Product, workshop: Workshop, sku: str) -> None:
 def derive_provenance(workshop: Workshop, batches: Iterable[CompletedBatch]) -> Provenance:
     """Return the workshop, its programmes, and batch numbers with their month of production.
 
-    There is no badge of a certified scheme yet: it needs at least five holders, and an answer of
+    A badge of a certified scheme is not implemented. It needs at least five holders, and a query to
     certification.
     """
     origins = [

@@ -220,7 +220,7 @@ def allocate_direct(
 
 
 def unallocate(stock: Stock, held: HeldStock, cause: MovementCause) -> tuple[Stock, Movement]:
-    """Make units of an order available again whose payment was reversed before shipping."""
+    """Make the units of an order available again after a reversal of its payment."""
     returned = replace(stock, portions=_add_portions(stock.portions, held.portions))
     return _apply_movement(returned, MovementKind.UNALLOCATE, cause, allocated=-held.qty)
 
@@ -238,7 +238,7 @@ def resolve(reservation: Reservation, state: ReservationState) -> Reservation:
 
 
 def extend(reservation: Reservation, expires_at: datetime) -> Reservation:
-    """Extend an active reservation until then. Raises ReservationResolved."""
+    """Extend an active reservation to `expires_at`. Raises ReservationResolved."""
     if reservation.state is not ReservationState.ACTIVE:
         raise ReservationResolved(state=reservation.state)
     return replace(reservation, expires_at=expires_at)
@@ -291,18 +291,18 @@ def _split(
 
 def _add_portions(portions: Iterable[Portion], more: Iterable[Portion]) -> tuple[Portion, ...]:
     """Merge portions of the same batch and cost, oldest first, then the dearer ones first."""
-    units: Counter[tuple[datetime, str, int]] = Counter()
+    units: Counter[tuple[datetime, str, Rupiah]] = Counter()
     for portion in (*portions, *more):
-        units[portion.received_at, portion.batch_id, -portion.unit_cost_idr] += portion.qty
-    return tuple(
-        Portion(
-            batch_id=batch_id,
-            received_at=received_at,
-            unit_cost_idr=Rupiah(-negative_cost),
-            qty=qty,
-        )
-        for (received_at, batch_id, negative_cost), qty in sorted(units.items())
-    )
+        units[portion.received_at, portion.batch_id, portion.unit_cost_idr] += portion.qty
+    merged = [
+        Portion(batch_id=batch_id, received_at=received_at, unit_cost_idr=unit_cost_idr, qty=qty)
+        for (received_at, batch_id, unit_cost_idr), qty in units.items()
+    ]
+    return tuple(sorted(merged, key=_sale_order))
+
+
+def _sale_order(portion: Portion) -> tuple[datetime, str, int]:
+    return portion.received_at, portion.batch_id, -portion.unit_cost_idr
 
 
 def _count_units(portions: Iterable[Portion]) -> int:

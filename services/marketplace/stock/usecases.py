@@ -63,7 +63,7 @@ async def reserve(
 
 
 async def extend_reservation(order_id: str, expires_at: datetime, tx: Transaction) -> None:
-    """Extend the reservation of an order until then."""
+    """Extend the reservation of an order to `expires_at`."""
     reservation = await tx.reservations.get(order_id, scoped=False)
     tx.reservations.save(reservation, rules.extend(reservation, expires_at))
 
@@ -104,7 +104,7 @@ async def allocate_late(
 
 
 async def unallocate(order_id: str, goods: Sequence[HeldStock], tx: Transaction) -> None:
-    """Make the goods of an order available again whose payment was reversed before shipping."""
+    """Make the goods of an order available again after a reversal of its payment."""
     cause = _movement_cause(order_id, tx)
     for held in goods:
         before = await tx.stocks.get(held.stock_id, scoped=False)

@@ -1,7 +1,7 @@
 """Rules of workers: who may work in which workshop.
 
 A participant works only while the latest decision of the TPP (scope work) allows it.
-Not here: what was worked (batches).
+Not here: the work itself (batches).
 """
 
 from __future__ import annotations

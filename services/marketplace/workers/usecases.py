@@ -101,7 +101,8 @@ async def assign(
         from_on=from_on,
         today=local_day(tx.now, workshop.zone),
     )
-    # A concurrent refusal reads the live assignments: one of the two must wait.
+    # A concurrent refusal ends the live assignments that it reads; holding the worker makes the two
+    # transactions conflict.
     tx.workers.hold(worker)
     tx.workshops.hold(workshop)
     return tx.assignments.add(assignment)

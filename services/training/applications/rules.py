@@ -101,7 +101,10 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One form of a participant, for up to five classes; pairs of class and application."""
+    """One form of a participant, for up to five classes.
+
+    `applications` are pairs of class id and application id.
+    """
 
     id: str
     version: int = 0

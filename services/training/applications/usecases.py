@@ -1,7 +1,7 @@
 """Use cases of applications and of TPP decisions, which decide applications.
 
 Participants apply, withdraw and apply again; decisions are recorded and approved; other facts
-remove what has become pointless.
+remove applications that can no longer lead to a seat.
 """
 
 from __future__ import annotations
@@ -219,9 +219,9 @@ def _save_verdict(
 
 
 async def _decide_applications(decision: Decision, tx: Transaction) -> list[str]:
-    """Decide the applications that the decision covers; return people whom it does not reach.
+    """Decide the covered applications; return the people without one.
 
-    Only a decision on one class must reach an application of each person.
+    Only a decision on one class returns people: the other scopes need no application.
     """
     if decision.scope is DecisionScope.WORK:
         return []

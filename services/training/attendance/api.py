@@ -123,7 +123,7 @@ async def cancel_session(
     run: Run,
     response: Response,
 ) -> SessionBody:
-    """Cancel a session; that is final, and the session counts for nobody."""
+    """Cancel a session for good; it then counts for nobody."""
     session = await run(partial(usecases.cancel_session, session_id, body.reason, version))
     dependencies.set_etag(response, session)
     return SessionBody.of(session)

@@ -23,7 +23,7 @@ from services.training.transaction import Transaction
 async def plan_session(
     class_id: str, held_on: date, clock: str, minutes: int, tx: Transaction
 ) -> Session:
-    """Add a session of a class; everybody enrolled is expected unless it has begun already."""
+    """Add a session of a class; expect everybody enrolled unless it has already begun."""
     training_class = await tx.classes.get(class_id)
     facility = await tx.facilities.get(training_class.facility_id, scoped=False)
     starts_at = facility.local_moment(held_on, clock)
@@ -110,7 +110,8 @@ async def list_records(
     return page
 
 
-# Called by enrolments, which lie above attendance: values instead of the aggregate.
+# The functions below are called by enrolments. They take values, because attendance must not import
+# the aggregate of a later noun.
 
 
 def expect(

@@ -105,7 +105,7 @@ def seats_lock(class_id: str) -> str:
 def plan(training_class: TrainingClass, programme: Programme) -> TrainingClass:
     """Return the class bound to an edition of the programme; edition 0 means the newest.
 
-    An empty title is that of the edition. Raises EditionUnknown, DatesReversed.
+    An empty title becomes that of the edition. Raises EditionUnknown, DatesReversed.
     """
     edition = programme.newest_edition
     if training_class.edition:
@@ -169,7 +169,7 @@ def require_open(training_class: TrainingClass) -> TrainingClass:
 
 
 def take_seats(seats: ClassSeats, number: int = 1) -> ClassSeats:
-    """Return the seats with more of them taken: all that are asked for, or ClassFull and none."""
+    """Return the seats with `number` more taken. Raises ClassFull unless all of them are free."""
     if seats.taken + number > seats.total:
         raise ClassFull(seats_left=seats.total - seats.taken)
     return replace(seats, taken=seats.taken + number)

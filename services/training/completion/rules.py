@@ -54,7 +54,7 @@ class PartResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The minutes held and attended, and what is missing; complete when nothing is."""
+    """The minutes held and attended, and what is still missing for completion."""
 
     held_minutes: int
     attended_minutes: int

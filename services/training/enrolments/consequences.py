@@ -1,7 +1,7 @@
-"""What other facts do to enrolments: movements, the end of a class, merges, changed details.
+"""Effects of movements, ended classes, merges and changed details on enrolments.
 
-Closing and cancelling a class lie here because they also end enrolments. Not here: what staff do
-to a single enrolment (usecases).
+Closing and cancelling a class lie here because they also end enrolments. Not here: commands of
+staff on a single enrolment (usecases).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REASONS_OF_THE_ENROLLED = frozenset({"ALREADY_ENROLLED", "ALREADY_COMPLETED"})
 
 
 async def apply_movement(movement: Movement, person: Participant, tx: Transaction) -> None:
-    """Apply a movement to the person's enrolments and applications, in its own transaction."""
+    """Apply a movement to the person's enrolments and applications, in the same transaction."""
     match movement.kind:
         case MovementKind.RELEASED:
             await _end_all_of_person(movement, person, tx)
@@ -55,9 +55,9 @@ async def apply_movement(movement: Movement, person: Participant, tx: Transactio
 
 
 async def report_new_blocks(person: Participant, tx: Transaction) -> None:
-    """Open a task for each enrolment that changed details of the person would now block.
+    """Open a task for each enrolment that changed details of the person would block now.
 
-    Nobody loses a seat by it.
+    The enrolment itself does not change.
     """
     for enrolment in await tx.enrolments.list_live_by_participant(person.id):
         training_class = await tx.classes.get(enrolment.class_id, scoped=False)
@@ -81,7 +81,7 @@ async def close_class(class_id: str, if_match: int, tx: Transaction) -> Training
 async def cancel_class(
     class_id: str, because: str, if_match: int, tx: Transaction
 ) -> TrainingClass:
-    """Cancel a class: its enrolments end, its seats are free, its live applications go."""
+    """Cancel a class: end its enrolments, free its seats, remove its live applications."""
     before = await tx.classes.get(class_id, if_match=if_match)
     after = class_rules.cancel(before, because)
     await _end_all_of_class(before, EndReason.CLASS_CANCELLED, tx)

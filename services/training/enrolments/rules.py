@@ -1,4 +1,4 @@
-"""Rules of enrolments. Not here: whether somebody is suitable, or has completed.
+"""Rules of enrolments. Not here: suitability and the completion rule.
 
 The state is computed from facts, so that late or reordered facts give the same state.
 """
@@ -157,7 +157,7 @@ class Enrolment:
 
 
 def compute_state(enrolment: Enrolment, today: date) -> EnrolmentState:
-    """Return the state that the facts give on this day; the first that applies."""
+    """Return the state on this day; the first condition that holds decides."""
     if enrolment.completed_on is not None:
         return EnrolmentState.COMPLETED
     if enrolment.end_reason == EndReason.NOT_COMPLETED:
@@ -180,7 +180,7 @@ def _is_running(suspension: Suspension, today: date) -> bool:
 
 
 def choose_application(applications: Sequence[Application], *, is_required: bool) -> str:
-    """Return the id of the approved application that becomes the seat; empty for none.
+    """Return the id of the approved application that leads to the seat; empty without one.
 
     `applications` are the person's live ones for the class. Raises ApplicationPending when one is
     not decided, ApplicationNeeded when the programme requires one.

@@ -1,4 +1,4 @@
-"""Rules of facilities, their clocks and their settings. Not here: who is held in them."""
+"""Rules of facilities, their time zones and their settings. Not here: who is held in them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ class Facilities(Store[Facility]):
     scope = {"facility": "_id", "regency": "regencies"}
 
     async def list_live(self) -> list[Facility]:
-        """Return the facilities that have a day from which on they send snapshots."""
+        """Return the facilities with `live_from`, the day from which they send snapshots."""
         return await self.find({"live_from": {"$ne": None}})
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Facility]:

@@ -1,6 +1,6 @@
 """Routes of identities: one for officers, two internal queries for other services.
 
-Each names a purpose, which is audited.
+Every request states a purpose, which is audited.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class MatchRequest(BaseModel):
 
 
 class MatchBody(BaseModel):
-    """The one person who matches; null when there is nobody, or more than one person."""
+    """The one person who matches; null when nobody matches, or more than one person."""
 
     participant_ref: str | None
 

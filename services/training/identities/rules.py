@@ -22,13 +22,13 @@ _MONTHS = range(1, 13)
 
 
 class NameLimitReached(Conflict):
-    """A purpose asks for more names than a day allows; `limit` is the number a day."""
+    """A service asks for more names for a purpose than `limit`, the number allowed a day."""
 
     title = "Batas permintaan identitas untuk keperluan ini hari ini sudah tercapai"
 
 
 class NikProblem(StrEnum):
-    """Why digits are no NIK."""
+    """Why a text is not a valid NIK."""
 
     LENGTH = "NIK_LENGTH"
     DAY = "NIK_DAY"
@@ -37,14 +37,14 @@ class NikProblem(StrEnum):
 
 
 class NikWarning(StrEnum):
-    """What of a NIK differs from the record; the NIK is stored nevertheless."""
+    """How a NIK differs from the record; the NIK is stored nevertheless."""
 
     BIRTH_DATE = "NIK_BIRTH_DATE_DIFFERS"
     SEX = "NIK_SEX_DIFFERS"
 
 
 class NikStatus(StrEnum):
-    """What is known of the NIK."""
+    """What is known about the NIK."""
 
     PRESENT = "present"
     MISSING = "missing"
@@ -107,7 +107,7 @@ class NameQuota:
 
 
 def check_nik(digits: str, birth_date: date | None, sex: str) -> NikProblem | list[NikWarning]:
-    """Return the reason to refuse these digits, else what differs from the record.
+    """Return the reason to refuse these digits, else how they differ from the record.
 
     `sex` is `male`, `female` or empty (not known).
     """

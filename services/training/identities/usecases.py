@@ -18,9 +18,9 @@ from services.training.transaction import Transaction
 async def read_identities(
     refs: Sequence[str], calling_service: CallingService, tx: Transaction
 ) -> dict[str, Identity]:
-    """Return the identities by the reference asked for; unknown references are left out.
+    """Return the identities by requested reference; unknown references are left out.
 
-    Raises NameLimitReached when the purpose has read its names of the day.
+    Raises NameLimitReached beyond the day's limit of names for this service and purpose.
     """
     survivors = {ref: await tx.resolve(ref) for ref in refs}
     known = await tx.identities.many(survivors.values())
@@ -41,7 +41,7 @@ async def match_person(
 ) -> str | None:
     """Return the reference of the one person with this NIK and birth date.
 
-    None when there is nobody, or more than one person.
+    None when nobody matches, or more than one person.
     """
     same_nik = await tx.identities.list_by_lookups(tx.cipher.lookups(nik))
     matching = [identity.id for identity in same_nik if identity.birth_date == birth_date]

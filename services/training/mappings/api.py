@@ -1,4 +1,4 @@
-"""Routes of mappings: set a facility's mapping, give a word of its lists a meaning."""
+"""Routes of mappings: set a facility's mapping, map a word of its files to a code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BlockFrom(BaseModel):
 
 
 class FacilityTable(BaseModel):
-    """Where a facility's file has what: a table `facility` of mappings.toml.
+    """The layout of a facility's files: a table `facility` of mappings.toml.
 
     Other keys that the table has in the file are ignored.
     """
@@ -56,7 +56,10 @@ class FacilityTable(BaseModel):
 
 
 class CommonTable(BaseModel):
-    """What applies to all facilities: the table `common` of mappings.toml; spaces count."""
+    """The settings shared by all facilities: the table `common` of mappings.toml.
+
+    Texts are not stripped.
+    """
 
     model_config = ConfigDict(extra="forbid")
     empty_values: Annotated[list[Annotated[str, Field(max_length=20)]], Field(max_length=20)]
@@ -96,7 +99,7 @@ class MappingBody(BaseModel):
 
 
 class NewMappedValue(BaseModel):
-    """A word of the facility's list and its meaning.
+    """A word of the facility's files and its code.
 
     For example the field `release`, the word `Bebas Demi Hukum` and the code `release_by_law`.
     """
@@ -108,7 +111,7 @@ class NewMappedValue(BaseModel):
 
 
 class MappedValueBody(BaseModel):
-    """A word of a facility's list with its meaning."""
+    """A word of a facility's files with its code."""
 
     facility_id: str
     field: str
@@ -131,9 +134,9 @@ class MappedValueBody(BaseModel):
 async def set_mapping(
     facility_id: str, body: NewMapping, version: dependencies.IfMatch, run: Run, response: Response
 ) -> MappingBody:
-    """Set the tables by which the facility's files are read; data alone makes it go live.
+    """Set the tables by which the facility's files are read.
 
-    `If-Match` is required when the facility has a mapping of its own already.
+    `If-Match` is required when an officer has set a mapping for the facility before.
     """
     tables = body.model_dump(exclude_none=True)
     mapping = await run(partial(usecases.set_mapping, facility_id, tables, version))
@@ -149,7 +152,7 @@ async def set_mapping(
 async def map_value(
     facility_id: str, body: NewMappedValue, run: Run, response: Response
 ) -> MappedValueBody:
-    """Give a word of the facility's lists a meaning.
+    """Map a word of the facility's files to a code.
 
     Rows that the word stopped are applied by `POST /v1/snapshots/{snapshot_id}/stopped-rows`, or
     by the next snapshot.

@@ -43,7 +43,7 @@ _BROKEN_WORKBOOK = (
 
 
 class Layout(TypedDict):
-    """Where a facility's file has what: the part of a mapping that the sandbox gets."""
+    """The layout of a facility's files: the part of a mapping that the sandbox receives."""
 
     format: str
     encoding: str
@@ -80,7 +80,7 @@ class ParsedFile(TypedDict):
 
 
 class NotASnapshot(Exception):
-    """The bytes are no file of the stated format."""
+    """The bytes are not a file of the stated format."""
 
 
 def collapse_spaces(text: str) -> str:
@@ -96,7 +96,7 @@ def fold(text: str) -> str:
 def read(data: bytes, layout: Layout) -> ParsedFile:
     """Return all listed rows of the file.
 
-    Raises NotASnapshot when it is unreadable, empty, or larger than any real one.
+    Raises NotASnapshot when it is unreadable, empty, or exceeds the limits of rows and sheets.
     """
     tables: list[tuple[str | None, Table]]
     if layout["format"] == "csv":
@@ -262,7 +262,7 @@ def _read_title(table: Table, row: int, prefix: str) -> str:
 
 
 def _read_block(sheet: str | None, prefix: str | None) -> str | None:
-    """Return the block that the sheet's name gives; None when names of sheets give none."""
+    """Return the block in the sheet's name; None when the mapping has no sheet prefix."""
     if sheet is None or prefix is None:
         return None
     return _without_prefix(sheet, prefix) if fold(sheet).startswith(fold(prefix)) else sheet

@@ -1,4 +1,4 @@
-"""Rules of mappings: where a facility's snapshot has what, and what its words mean.
+"""Rules of mappings: the layout of a facility's files, and the codes of the words in them.
 
 Mappings are data, from `mappings.toml` or set by an officer. Not here: reading a file (reader) or
 judging a row (snapshot_rows).
@@ -28,7 +28,7 @@ DATE_FORMATS = frozenset(
         *(f"dd{separator}mm{separator}yy" for separator in _SEPARATORS),
     }
 )
-# without these fields a row says nothing
+# no row can be applied without these fields
 ALWAYS_REQUIRED = frozenset({"source_ref", "name", "admission_date"})
 # one column for absence and release together; its codes are "absence:<kind>" or "release:<kind>"
 STATUS_NOTE = "status_note"
@@ -73,14 +73,14 @@ class FieldUnknown(Refused):
 
 
 class MappingInvalid(Refused):
-    """`setting` is the setting at fault."""
+    """`setting` is the invalid setting."""
 
     title = "Susunan kolom ini tidak dapat dipakai"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileMapping:
-    """How the files of one facility are read; words are kept folded, as they are compared."""
+    """How the files of one facility are read; its words are folded (`fold`) for comparison."""
 
     facility_id: str
     version: int
@@ -96,13 +96,13 @@ class FileMapping:
 
     @property
     def columns(self) -> dict[str, str]:
-        """Field -> heading, as the facility writes it."""
+        """The heading of each field, as the facility writes it."""
         return self.layout["columns"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedValue:
-    """A word of one facility's lists that was given a meaning beside its mapping."""
+    """The code of a word in one facility's files, set in addition to its mapping."""
 
     id: str
     version: int = 0
@@ -144,9 +144,10 @@ def require_version(mapping: StoredMapping, if_match: int | None) -> None:
 def map_value(
     mapping: FileMapping, facility_id: str, field: str, word: str, code: str, by: str
 ) -> MappedValue:
-    """Return a word with its meaning.
+    """Return the word mapped to the code.
 
-    Raises FieldUnknown for a field that takes no words, CodeUnknown for a code it does not take.
+    Raises FieldUnknown for a field without column or codes, CodeUnknown for a code that the field
+    does not accept.
     """
     if field not in mapping.columns:
         raise FieldUnknown(name=field)
@@ -188,7 +189,7 @@ def parse_stored(mapping: StoredMapping) -> FileMapping:
 
 
 def parse(code: str, facility: dict[str, Any], common: dict[str, Any], version: int) -> FileMapping:
-    """Return the mapping in these tables. Raises MappingInvalid with the setting at fault."""
+    """Return the mapping in these tables. Raises MappingInvalid with the invalid setting."""
     try:
         _check_settings(code, facility, common)
         values: dict[str, dict[str, str]] = facility["values"]
@@ -214,7 +215,7 @@ def parse(code: str, facility: dict[str, Any], common: dict[str, Any], version: 
 
 
 def check_codes(mapping: FileMapping) -> FileMapping:
-    """Return the mapping unchanged. Raises FieldUnknown, CodeUnknown for a word of it."""
+    """Return the mapping unchanged. Raises FieldUnknown, CodeUnknown for an invalid code."""
     for field, words in mapping.values.items():
         for meaning in words.values():
             _check_code(field, meaning)
@@ -262,7 +263,7 @@ def _fold_words(words: AnyMapping[str, str]) -> dict[str, str]:
 
 
 def _check_code(field: str, meaning: str) -> None:
-    """Check that the field takes this code. Raises FieldUnknown, CodeUnknown.
+    """Check that the field accepts this code. Raises FieldUnknown, CodeUnknown.
 
     The codes of `status_note` are `absence:<kind>` and `release:<kind>`.
     """

@@ -1,4 +1,4 @@
-"""The stores of mappings that officers set, and of single words with a meaning."""
+"""The stores of mappings that officers set, and of single mapped words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class MappedValues(Store[MappedValue]):
     indexes = (Index("facility_id"),)
 
     async def list_by_facility(self, facility_id: str) -> list[MappedValue]:
-        """Return all words of a facility that were given a meaning."""
+        """Return all words of a facility that officers mapped to a code."""
         return await self.find({"facility_id": facility_id}, sort=[("_id", 1)])
 
 

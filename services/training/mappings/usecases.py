@@ -1,4 +1,4 @@
-"""Use cases of mappings: read the one in force, set one, give a word a meaning."""
+"""Use cases of mappings: read the one in force, set one, map a word to a code."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def set_mapping(
 async def map_value(
     facility_id: str, field: str, word: str, code: str, tx: Transaction
 ) -> MappedValue:
-    """Store the meaning of a word of this facility; the same meaning again changes nothing."""
+    """Map a word of this facility to a code; the same code again changes nothing."""
     facility = await tx.facilities.get(facility_id)
     mapping = await read_mapping(facility, tx)
     value = rules.map_value(mapping, facility.id, field, word, code, tx.caller.subject)

@@ -51,7 +51,7 @@ def merge(
 ) -> tuple[Participant, Participant, Movement]:
     """Return both records after `old` became an alias of `into`, and the movement.
 
-    An open stay of `old` moves to `into` unless that one has an open stay.
+    An open stay of `old` moves to `into` unless `into` has an open stay.
     """
     return (
         _close(old, into, as_of, on),
@@ -119,9 +119,10 @@ def _last_known_at(person: Participant) -> datetime:
 
 
 def choose_survivor(first: Participant, second: Participant) -> tuple[Participant, Participant]:
-    """Return (old, into) of an automatic merge, whichever was imported first.
+    """Return (old, into) of an automatic merge; the order of import does not matter.
 
-    The older first admission survives; of equal ones the smaller source reference.
+    The record with the earlier first admission survives, then that with the smaller source
+    reference.
     """
     into, old = sorted((first, second), key=_first_admission)
     return old, into
@@ -135,7 +136,7 @@ def _first_admission(person: Participant) -> tuple[date, str]:
 def merge_identities(
     old: Identity, into: Identity, kept: Participant, reencrypted: EncryptedField | None
 ) -> Identity:
-    """Return the identity of the survivor: that of the record which the current stay belongs to.
+    """Return the survivor's identity, taken from the record that has the current stay.
 
     `reencrypted` is the NIK of `old`, encrypted for the survivor, if only `old` has one.
     """

@@ -20,7 +20,7 @@ from services.training.transaction import Transaction
 async def merge_participants(
     participant_ref: str, into_ref: str, if_match: int, tx: Transaction
 ) -> Participant:
-    """Merge two records as an officer says; return the survivor.
+    """Merge two records for an officer; return the survivor.
 
     Raises SameParticipant, AlreadyMerged.
     """
@@ -63,11 +63,12 @@ async def merge_next_candidate(tx: Transaction) -> bool:
     """Merge or propose the next pair of an earlier day; True when there was one."""
     candidates = await tx.merge_candidates.list_seen_before(tx.now.date(), 1)
     for candidate in candidates:
-        refs = {await tx.resolve(candidate.one), await tx.resolve(candidate.other)}
-        people = list((await tx.participants.many(refs, scoped=False)).values())
-        # otherwise they were merged before
-        if len(people) == len((candidate.one, candidate.other)):
-            await _merge_or_propose(people[0], people[1], candidate, tx)
+        one = await tx.resolve(candidate.one)
+        other = await tx.resolve(candidate.other)
+        are_merged_already = one == other
+        if not are_merged_already:
+            people = await tx.participants.many([one, other], scoped=False)
+            await _merge_or_propose(people[one], people[other], candidate, tx)
         tx.merge_candidates.remove(candidate)
     return bool(candidates)
 

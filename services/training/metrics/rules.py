@@ -1,4 +1,4 @@
-"""The values of the gauges, computed from values alone. Not here: reading or setting them."""
+"""Rules that compute the values of the gauges. Not here: reading data or setting gauges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def measure_snapshot_ages(
 ) -> dict[str, float]:
     """Return the seconds since each facility last sent its snapshot.
 
-    A live facility that has sent none counts from its first day; one not live yet has no age.
+    A facility that has sent none counts from its first day; before that day it has no age.
     """
     first_days = {
         facility.id: facility.local_moment(facility.live_from, "00:00")

@@ -17,7 +17,7 @@ router = APIRouter(tags=["Warga binaan"])
 
 
 class StayBody(BaseModel):
-    """One time in one facility, and the moment of the snapshot that shows it."""
+    """One period in one facility, and the moment of the snapshot that opened or ended it."""
 
     no: int
     facility_id: str
@@ -86,7 +86,7 @@ class ParticipantBody(BaseModel):
 
 
 class MovementBody(BaseModel):
-    """What a snapshot changed of one person's stay."""
+    """One change of a person's stay by a snapshot."""
 
     movement_id: str
     participant_ref: str
@@ -152,7 +152,7 @@ async def list_movements(
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[MovementBody]:
-    """List what a snapshot changed, person by person."""
+    """List the movements of a snapshot."""
     query = partial(usecases.list_movements, snapshot_id, kind, cursor, limit)
     page, source_refs = await run(query)
     items = [

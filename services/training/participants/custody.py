@@ -1,4 +1,4 @@
-"""Rules that say what a row of a snapshot changes of a person's custody.
+"""Rules that apply a row of a snapshot to a person's custody.
 
 Snapshots of different facilities can arrive in any order; the result does not depend on it.
 Not here: the aggregates (rules), and the events of a movement.
@@ -42,9 +42,9 @@ def apply_row(
     changed_identity: tuple[str, ...],
     at: SnapshotContext,
 ) -> RowOutcome:
-    """Return what one listed row makes of a person.
+    """Return the effect of one listed row on a person.
 
-    `new_ref` is the reference that a person not known yet gets. `changed_identity` names the
+    `new_ref` is the reference for a person who is not known yet. `changed_identity` names the
     fields of the identity that differ.
     """
     if before is None or not before.stays:
@@ -71,9 +71,9 @@ def is_superseded(
     listed: Collection[str],
     facility_id: str,
 ) -> bool:
-    """Return whether a row under a former reference of a merged person says nothing new.
+    """Return whether a row under a former reference of a merged person has nothing new.
 
-    That is so when the reference of the current stay is listed too and the row opens no later stay.
+    True when the reference of the current stay is listed too and the row opens no later stay.
     """
     last = person.last_stay
     current = person.listed_as or person.source_ref
@@ -161,7 +161,7 @@ def _apply_after_end(before: Participant, facts: CustodyFacts, at: SnapshotConte
 def _apply_elsewhere(
     before: Participant, stay: Stay, facts: CustodyFacts, at: SnapshotContext
 ) -> RowOutcome:
-    """Apply a row of another facility than that of the open stay: usually a transfer."""
+    """Apply a row of a facility other than that of the open stay: usually a transfer."""
     if facts.release:
         is_of_this_stay = (facts.release_date or at.taken_on) >= stay.since
         return _release(before, stay, facts, at) if is_of_this_stay else RowOutcome(after=before)
@@ -300,7 +300,7 @@ def _changed_release_on(before: Participant, after: Participant) -> date | None:
 
 
 def _apply_details(person: Participant, facts: CustodyFacts) -> Participant:
-    """Return the person with the details that the row says; the others keep their value."""
+    """Return the person with the details that the row gives; the others keep their value."""
     details: dict[str, Any] = {name: getattr(facts, name) for name in DETAIL_FIELDS}
     given = {name: value for name, value in details.items() if value not in {None, ""}}
     return replace(person, **given)

@@ -1,6 +1,6 @@
 """Participants, their stays and movements. Not here: who the person is (identities).
 
-`custody` in this folder holds the rules that say what a row of a snapshot changes.
+`custody` in this folder holds the rules that apply a row of a snapshot.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stay:
-    """One time in one facility. `as_of` is the moment of the snapshot that opened or ended it."""
+    """One period in one facility.
+
+    `as_of` is the moment of the snapshot that opened or ended it.
+    """
 
     no: int
     facility_id: str
@@ -165,10 +168,10 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowOutcome:
-    """What a row makes of a person.
+    """The effect of a row on a person.
 
-    `planned_release_on` is an expected release that is new; `is_accepted` says that the row's
-    details count.
+    `planned_release_on` is set when the expected release is new. `is_accepted` means that the row's
+    details were applied.
     """
 
     after: Participant

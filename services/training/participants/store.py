@@ -75,7 +75,8 @@ class Movements(Store[Movement]):
     ) -> Page[Movement]:
         """Return a page of a snapshot's movements.
 
-        Unscoped: who sees the snapshot sees all of them, also those that end a stay elsewhere.
+        Unscoped: a caller who may read the snapshot may read all of them, also those that end a
+        stay in another facility.
         """
         where: dict[str, object] = {"snapshot_id": snapshot_id}
         if kind is not None:

@@ -33,7 +33,7 @@ class Branch(StrEnum):
 
 
 class EligibilityReason(StrEnum):
-    """The reasons against an enrolment, to each of which a programme can give a severity."""
+    """The reasons against an enrolment; a programme can set the severity of each."""
 
     NOT_PRESENT = "NOT_PRESENT"
     FACILITY_DIFFERS = "FACILITY_DIFFERS"
@@ -56,7 +56,7 @@ class Severity(StrEnum):
 
 
 class Excused(StrEnum):
-    """How an excused absence counts: in no sum, as absent, or as present."""
+    """How an excused absence counts: not at all, as absent, or as present."""
 
     EXCLUDED = "excluded"
     ABSENT = "absent"
@@ -89,7 +89,7 @@ class CompletionRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EligibilityRule:
-    """Who can be enrolled: what is required, and each severity that is not BLOCK."""
+    """Who can be enrolled: what is required, and the severities that differ from BLOCK."""
 
     tpp_required: bool = True
     application_required: bool = True

@@ -74,7 +74,7 @@ class _RowReader:
         return kind, text
 
     def read_text(self, name: str) -> str:
-        """Return the field's text; report a formula, or nothing where the field is required."""
+        """Return the field's text; report a formula, and an empty cell of a required field."""
         cell = self.read_cell(name)
         if cell is None:
             self.report_empty(name)
@@ -110,7 +110,7 @@ class _RowReader:
         return code
 
     def read_date(self, name: str) -> date | None:
-        """Return the field's date; report one that does not exist or has no stated format."""
+        """Return the field's date; report an invalid one, and an empty cell of a required field."""
         cell = self.read_cell(name)
         if cell is None:
             self.report_empty(name)
@@ -254,7 +254,7 @@ def _split_date(text: str, date_format: str, mapping: FileMapping) -> tuple[int,
 
 
 def _complete_year(year: int, name: str, mapping: FileMapping, taken_on: date) -> int:
-    """Return the full year of two digits: this century, unless a past date would be in future."""
+    """Return the full year: 20yy, or 19yy for past dates if 20yy is after the snapshot."""
     this_century = 2000 + year
     if name in mapping.future_years or this_century <= taken_on.year:
         return this_century

@@ -57,7 +57,10 @@ class RowReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowError:
-    """One error in one row; `raw` only where an officer needs it to correct mapping or list."""
+    """One error in one row.
+
+    `raw` is set only where an officer needs it to correct the mapping or the list.
+    """
 
     sheet: str
     row: int
@@ -112,7 +115,7 @@ class ListedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowChange:
-    """A person and the identity after a row, and what else the row gave."""
+    """A person and the identity after a row, with the movements, doubts and errors of the row."""
 
     participant: Participant
     identity: Identity
@@ -141,9 +144,10 @@ def compute_change(
     at: SnapshotContext,
     mapping: FileMapping,
 ) -> RowChange:
-    """Return what a row that is not stopped changes of a person (None = not known yet).
+    """Return the change of a person (None = not known yet) by a row that is not stopped.
 
-    `nik` is the row's NIK when it is not the stored one; `new_ref` is for a person not known yet.
+    `nik` is the row's NIK if it differs from the stored one. `new_ref` is the reference for a
+    person who is not known yet.
     """
     facts = _identity_facts(row)
     known = identity

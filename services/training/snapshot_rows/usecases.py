@@ -60,7 +60,7 @@ _RESOLUTION_OF_MISSING = {
 
 @dataclass(slots=True)
 class RowBatch:
-    """What is known while the rows of one snapshot are applied in one transaction."""
+    """The state while rows of one snapshot are applied in one transaction."""
 
     tx: Transaction
     snapshot: SnapshotContext
@@ -73,7 +73,7 @@ class RowBatch:
     counts: Counter[str] = field(default_factory=Counter)
 
     def remember(self, person: Participant) -> Participant:
-        """Remember a person as stored now."""
+        """Remember the stored state of a person."""
         self.by_source_ref[person.source_ref] = person
         self.by_id[person.id] = person
         return person
@@ -93,7 +93,7 @@ async def apply_rows(
     listed_refs: frozenset[str],
     tx: Transaction,
 ) -> Counter[str]:
-    """Apply rows that are not stopped; return what they changed, counted.
+    """Apply rows that are not stopped; return the counts of their changes.
 
     `listed_refs` are all source references of the snapshot.
     """
@@ -111,7 +111,7 @@ async def apply_rows(
 async def record_missing_people(
     refs: Iterable[str], at: SnapshotContext, tx: Transaction
 ) -> Counter[str]:
-    """Record people whom a full list no longer names; return what changed, counted."""
+    """Record people whom a full list no longer names; return the counts of the changes."""
     counts: Counter[str] = Counter()
     for person in (await tx.participants.many(refs, scoped=False)).values():
         outcome = custody.record_missing(person, at)
@@ -206,7 +206,10 @@ def _is_superseded(person: Participant, row: ListedRow, batch: RowBatch) -> bool
 def _encrypt_new_nik(
     row: ListedRow, identity: Identity | None, ref: str, batch: RowBatch
 ) -> EncryptedNik | None:
-    """Return the row's NIK encrypted for the person; None when there is none or it is stored."""
+    """Return the row's NIK encrypted for the person.
+
+    None when the row has no NIK, or when it is the stored one.
+    """
     cipher = batch.tx.cipher
     if not row.nik:
         return None
@@ -273,8 +276,7 @@ async def _merge_row(row: ListedRow, batch: RowBatch) -> None:
     """Merge the two records that the source says are one person."""
     person = batch.by_source_ref.get(row.source_ref)
     into = batch.find_survivor(row.merged_into)
-    is_unknown_self = person is None and row.source_ref == row.merged_into
-    if into is None or is_unknown_self:
+    if into is None:
         await _report_unknown_target(row, batch)
         return
     if person is None or person.state is CustodyState.MERGED or person.id == into.id:

@@ -187,7 +187,7 @@ async def release_snapshot(
 async def retry_stopped_rows(
     snapshot_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
 ) -> SnapshotBody:
-    """Retry stopped rows after the words that stopped them were given a meaning."""
+    """Retry stopped rows after the words that stopped them were mapped."""
     snapshot = await run(partial(usecases.retry_stopped_rows, snapshot_id, version))
     dependencies.set_etag(response, snapshot)
     return SnapshotBody.of(snapshot)

@@ -35,7 +35,7 @@ _LISTED_ROWS: TypeAdapter[list[ListedRow]] = TypeAdapter(list[ListedRow])
 
 
 def build_snapshot_context(snapshot: Snapshot, facility: Facility) -> SnapshotContext:
-    """Return the snapshot as the rules of custody read it."""
+    """Return the context of the snapshot for the rules of custody."""
     return SnapshotContext(
         snapshot_id=snapshot.id,
         facility_id=facility.id,
@@ -61,7 +61,7 @@ def store_roster(snapshot: Snapshot, source_refs: Sequence[str], tx: Transaction
 
 
 def store_stopped(snapshot: Snapshot, raw: Sequence[Any], tx: Transaction) -> None:
-    """Store the raw rows that stopped, if there are any."""
+    """Store the raw rows that were stopped, if there are any."""
     if raw:
         _store(snapshot, ChunkKind.STOPPED, 0, raw, tx)
 

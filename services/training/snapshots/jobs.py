@@ -15,7 +15,7 @@ log = telemetry.log(__name__)
 async def apply_next(run: Runner[Transaction]) -> bool:
     """Apply the next chunk; True while there is more.
 
-    A chunk that cannot be applied is halved until the row at fault is alone.
+    A chunk that cannot be applied is halved until the faulty row is alone.
     """
     try:
         return await run(chunks.apply_next_chunk)

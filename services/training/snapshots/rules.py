@@ -29,7 +29,7 @@ class NotQuarantined(Conflict):
 
 
 class NotReleasable(Refused):
-    """An officer can release only what can be right; a wrong or unreadable file is sent again."""
+    """Only WAIVABLE_GUARDS can be released; `reason` is the guard that quarantined the file."""
 
     title = "Karantina dengan alasan ini tidak dapat dilepas; kirim berkas yang benar"
 
@@ -43,7 +43,7 @@ class SnapshotOutdated(Conflict):
 
 
 class GuardsRefuse(Refused):
-    """At its release another guard holds; `reason` is that guard."""
+    """Another guard fails at the release; `reason` is that guard."""
 
     title = "Berkas ini tidak dapat diterapkan lagi"
 
@@ -72,7 +72,7 @@ class SnapshotState(StrEnum):
 
 
 class ChunkKind(StrEnum):
-    """What a chunk has: rows to apply, people missing, all references listed, or raw rows.
+    """What a chunk contains: rows to apply, people missing, all references listed, or raw rows.
 
     HELD are the raw rows of a quarantined file, STOPPED the raw rows that stopped.
     """
@@ -152,7 +152,7 @@ def find_failed_guard(
     is_full_list: bool,
     waived: frozenset[Guard] = frozenset(),
 ) -> Guard | None:
-    """Return the first guard that holds, or None when the snapshot may be applied.
+    """Return the first guard that fails, or None when the snapshot may be applied.
 
     `parsed` is None for a file that is unreadable.
     """
@@ -193,7 +193,7 @@ def _find_failed_file_guard(
 
 
 def require_no_guard(guard: Guard | None) -> None:
-    """Raise GuardsRefuse when a guard holds at the release."""
+    """Raise GuardsRefuse when a guard fails at the release."""
     if guard is not None:
         raise GuardsRefuse(reason=guard)
 
@@ -225,7 +225,7 @@ def add_counts(snapshot: Snapshot, more: Counter[str]) -> Snapshot:
 
 
 def find_missing(people: Sequence[Participant], listed_refs: Collection[str]) -> list[str]:
-    """Return the ids of people in custody whom the list names under none of their references."""
+    """Return the ids of those people of whom no reference is listed."""
     listed = frozenset(listed_refs)
     return [person.id for person in people if not listed & {person.source_ref, *person.other_refs}]
 

@@ -33,7 +33,7 @@ ReadRow: TypeAlias = tuple[ListedRow, list[RowError]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file as it came: its facility, when its data was taken, and the SHA-256 of its bytes."""
+    """An uploaded file: its facility, when its data was taken, and the SHA-256 of its bytes."""
 
     facility_id: str
     taken_at: datetime
@@ -42,7 +42,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadPlan:
-    """What must be known before a file is read: its mapping, and whether its bytes are known."""
+    """What an upload needs before the file is read: the mapping, and whether it is a duplicate."""
 
     mapping: FileMapping
     is_known: bool
@@ -115,7 +115,7 @@ async def view_received_snapshot(snapshot: Snapshot, tx: Transaction) -> Receive
     """Return the snapshot, and whether this upload only repeated known bytes.
 
     Such an upload sets the contact time of the roster without adding a snapshot. A request that is
-    repeated under its Idempotency-Key does neither, and answers like the first time.
+    repeated under its Idempotency-Key does neither, and gets the response of the first one.
     """
     roster = await tx.rosters.seek(snapshot.facility_id)
     has_made_contact = roster is not None and roster.seen_at == tx.now
@@ -128,7 +128,7 @@ async def release_snapshot(
 ) -> Snapshot:
     """Release a quarantined snapshot as a second person; its rows are then applied.
 
-    Raises GuardsRefuse when another guard holds by now.
+    Raises GuardsRefuse when another guard fails by now.
     """
     before = await tx.snapshots.get(snapshot_id, if_match=if_match)
     released = rules.release(before, tx.caller.actor, reason)
@@ -159,7 +159,7 @@ async def release_snapshot(
 async def retry_stopped_rows(snapshot_id: str, if_match: int, tx: Transaction) -> Snapshot:
     """Apply stopped rows of the facility's newest snapshot that its mapping can read now.
 
-    Raises SnapshotOutdated when a newer list decides.
+    Raises SnapshotOutdated when there is a newer snapshot, or when this one is not applied yet.
     """
     before = await tx.snapshots.get(snapshot_id, if_match=if_match)
     facility = await tx.facilities.get(before.facility_id)
@@ -209,7 +209,7 @@ async def _accept(
     roster: Roster,
     tx: Transaction,
 ) -> None:
-    """Make this the facility's newest list; its rows wait, encrypted, and merges come last."""
+    """Make this the facility's newest list and store its rows to be applied, merges last."""
     refs = frozenset(row.source_ref for row, _ in read if row.source_ref)
     newest = replace(
         roster,
@@ -259,7 +259,7 @@ async def _take_held_rows(snapshot: Snapshot, tx: Transaction) -> list[RawRow]:
 async def _quarantine(
     snapshot: Snapshot, guard: Guard, raw: Sequence[RawRow], facility: Facility, tx: Transaction
 ) -> None:
-    """Open a task about the snapshot; its rows are kept only where it can be released."""
+    """Open a task about the snapshot; keep its rows only if it can be released."""
     if guard in rules.WAIVABLE_GUARDS:
         chunks.store_held(snapshot, raw, tx)
     task = task_rules.open_task(

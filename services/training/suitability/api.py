@@ -28,7 +28,7 @@ class ReasonBody(BaseModel):
 
 
 class SuitabilityBody(BaseModel):
-    """All reasons against the enrolment; none means that nothing prevents it."""
+    """All reasons against the enrolment; empty when nothing prevents it."""
 
     class_id: str
     participant_ref: str

@@ -1,6 +1,6 @@
 """Rules of suitability: the reasons against a participant in a class, each with its facts.
 
-A fact that is not known never counts as met. Not here: the seat itself (enrolments).
+An unknown fact is a reason of its own. Not here: the seat itself (enrolments).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def reasons_against_enrolment(
 ) -> list[SuitabilityReason]:
     """Return every reason against the enrolment, in a fixed order.
 
-    The report on one candidate, a list and the enrolment itself use this one function.
+    The suitability report, the enrolment and the check of changed details all use this function.
     """
     rule = case.edition.eligibility
     last = case.person.last_stay
@@ -134,7 +134,7 @@ def _build_reason(
 ) -> SuitabilityReason:
     """Return a reason with the severity that the programme gives it.
 
-    A fact that is not known has the severity of the reason that needs it.
+    An unknown fact has the severity of the reason that needs it.
     """
     severity_code = facts["rule"] if code == "FACT_UNKNOWN" else code
     return SuitabilityReason(

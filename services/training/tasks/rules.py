@@ -114,7 +114,7 @@ def open_task(
 
 
 def dedupe_key(kind: TaskKind, facility_id: str, participant_ref: str, subject: str) -> str:
-    """Return what makes two tasks the same: kind, person (else facility) and subject.
+    """Return the key of the matter: kind, person (else facility) and subject.
 
     The subject of a merge proposal is the pair of people; their order and facility do not count.
     """

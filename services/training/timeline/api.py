@@ -49,8 +49,8 @@ async def participant_timeline(
 ) -> paging.PageBody[EntryBody]:
     """List a participant's events in the order in which they happened.
 
-    Movements, applications, decisions, enrolments, attendance, completion, certificates and
-    placements.
+    The events are movements, applications, decisions, enrolments, attendance, completion,
+    certificates and placements.
     """
     query = partial(usecases.list_entries_of_participant, participant_ref, cursor, limit)
     page = await run(query)

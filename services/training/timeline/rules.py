@@ -1,4 +1,4 @@
-"""Timeline entries: one order, in whatever order the events arrive.
+"""Timeline entries, sorted by when they happened, whatever the order of arrival.
 
 Not here: which events become entries (inbound).
 """

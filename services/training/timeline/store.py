@@ -21,7 +21,7 @@ class Timeline(Store[Entry]):
     async def list_page(self, subject_ref: str, cursor: str | None, limit: int) -> Page[Entry]:
         """Return a page of a subject's entries, in order.
 
-        Unscoped: who sees the participant or the class sees its timeline.
+        Unscoped: a caller who may read the participant or the class may read its timeline.
         """
         return await self.page(
             {"subject_ref": subject_ref},

@@ -176,7 +176,7 @@ def approve(decision: Decision, by: Actor, now: datetime) -> Decision:
 def add_verdict(standings: Standings, decision: Decision, result: DecisionResult) -> Standings:
     """Return the standings with this verdict.
 
-    Of each scope only the latest hearing in force is kept, and what waits for approval beside it.
+    They keep the latest verdict in force of each scope, and every verdict that waits for approval.
     """
     entry = Standing(
         decision_id=decision.id,
@@ -229,7 +229,7 @@ def find_objection(
 
 
 def build_work_eligibility_events(decision: Decision) -> list[Event]:
-    """Return an event for each person whose work the decision decides; a deferral decides none."""
+    """Return an event for each person whose work is decided; a deferral gives none."""
     if decision.scope is not DecisionScope.WORK or not decision.is_in_force:
         return []
     return [

@@ -30,7 +30,7 @@ async def list_decisions(cursor: str | None, limit: int, tx: Transaction) -> Pag
 
 
 async def replace_participant_ref(from_ref: str, into_ref: str, tx: Transaction) -> None:
-    """Move the verdicts on one reference to another, joined with those that it has."""
+    """Move the verdicts on one reference to another and join them with its own."""
     standings = await tx.tpp_standings.many([from_ref, into_ref], scoped=False)
     old = standings.get(from_ref)
     into = standings.get(into_ref)
