@@ -289,7 +289,7 @@ class Store(Generic[A]):
         return filters[0] if filters else {}
 
     def _scope(self) -> Document | None:
-        """Return the filter made of the caller's claims; None if they cover no claim of `scope`."""
+        """Return the filter made of the caller's claims; None without any claim of `scope`."""
         caller = self.tx.caller
         if caller.system or "public" in self.scope:
             return {}
