@@ -9,8 +9,6 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict
@@ -22,8 +20,8 @@ from chassis.errors import NotFound, Refused
 from chassis.http import dependencies
 from chassis.http.idempotency import RequestRunner
 from chassis.ids import utc_now
+from chassis.keys import load_private_key
 from chassis.persistence.unit_of_work import Transaction
-from chassis.settings import Settings
 
 MIN_REASON_LENGTH = 10
 MAX_REASON_LENGTH = 500
@@ -56,16 +54,19 @@ class NothingToExport(NotFound):
 
 
 class AuditExportQuery(AuditQuery):
-    """What is exported. Unknown fields are refused: they would export more than was asked for."""
+    """The conditions of an export.
+
+    Unknown fields are refused, because ignoring one would export more than was asked for.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
 async def read_reason(access_reason: Annotated[str | None, Header()] = None) -> str:
-    """Return why the caller reads texts, "" without the header. Raises ReasonUnfit."""
+    """Return the caller's reason to read texts, "" without the header. Raises ReasonUnfit."""
     if access_reason is None:
         return ""
-    # The header comes decoded as Latin-1, but clients send UTF-8.
+    # Starlette decodes headers as Latin-1, but clients send UTF-8.
     reason = access_reason.encode("latin-1", "replace").decode(errors="replace").strip()
     if not MIN_REASON_LENGTH <= len(reason) <= MAX_REASON_LENGTH:
         raise ReasonUnfit
@@ -85,7 +86,7 @@ async def search_audit(
 ) -> dict[str, Any]:
     """Search who did what to whose data, on behalf of whom and for what purpose.
 
-    In the caller's scope; texts are hidden unless a reason is given.
+    The search covers the caller's scope. Texts are hidden unless a reason is given.
     """
     command = partial(search, sought=query, cursor=cursor, limit=limit, purpose=reason)
     rows, following = await run(command)
@@ -99,7 +100,7 @@ async def search_audit(
 async def export_audit(
     request: Request, query: Annotated[AuditExportQuery, Query()], run: Run, reason: Reason
 ) -> StreamingResponse:
-    """Export the rows of a search as a ZIP, with their sealed blocks and an own verifier."""
+    """Export the rows of a search as a ZIP with their sealed blocks and a verifier."""
     if query.since and query.until and query.since >= query.until:
         raise PeriodEmpty
 
@@ -131,7 +132,7 @@ async def export_audit(
         "cache-control": "no-store",
     }
     return StreamingResponse(
-        write_export([audit], head, _load_signing_key(settings)),
+        write_export([audit], head, load_private_key(settings.signing_key.get_secret_value())),
         media_type="application/zip",
         headers=headers,
     )
@@ -140,7 +141,7 @@ async def export_audit(
 def _manifest_head(
     service: str, caller: Caller, query: AuditExportQuery, reason: str, now: datetime
 ) -> dict[str, Any]:
-    """Return what the manifest of an export says of who made it, for whom and why."""
+    """Return the manifest's facts about who made the export, for whom and why."""
     facilities = caller.claim("facility")
     return {
         "made_at": now.isoformat(),
@@ -158,9 +159,10 @@ def _manifest_head(
 
 
 async def _resolve_scope(query: AuditExportQuery, tx: Transaction) -> ExportScope:
-    """Return which rows an export gives.
+    """Return the scope of an export.
 
-    Raises NothingToExport if the caller sees no row, or none about that person at any time.
+    Raises NothingToExport if the caller has no facility, or sees no row about the person at any
+    time.
     """
     caller = tx.caller
     if not caller.claim("facility"):
@@ -175,15 +177,8 @@ async def _resolve_scope(query: AuditExportQuery, tx: Transaction) -> ExportScop
     return scope
 
 
-def _load_signing_key(settings: Settings) -> Ed25519PrivateKey:
-    key = load_pem_private_key(settings.signing_key.get_secret_value().encode(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError("an Ed25519 private key is needed")
-    return key
-
-
 def create_router(service: str) -> APIRouter:
-    """Return the auditors' routes of one service; its name in the paths routes them."""
+    """Return the auditors' routes of one service, whose name is part of the paths."""
     auditors = APIRouter(prefix=f"/v1/operations/{service}")
     responses: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
     auditors.add_api_route("/audit", search_audit, methods=["GET"])
