@@ -81,7 +81,7 @@ _UNCHECKED_ROWS = (
 
 def proved_statements(*, has_hidden_texts: bool) -> list[str]:
     """Return what the file proves."""
-    sentences = [_UNCHANGED, _CHAINED, _WHOLE_ROWS]
+    sentences: list[tuple[str, str]] = [_UNCHANGED, _CHAINED, _WHOLE_ROWS]
     if has_hidden_texts:
         sentences.append(_HIDDEN_TEXTS)
     return _join_languages(sentences)
@@ -92,7 +92,7 @@ def unproved_statements(*, is_verified: bool) -> list[str]:
 
     `is_verified` says that the whole audit was verified before the export.
     """
-    sentences = [_OTHER_ROWS, _SEAL_KEY]
+    sentences: list[tuple[str, str]] = [_OTHER_ROWS, _SEAL_KEY]
     if not is_verified:
         sentences.append(_UNCHECKED_ROWS)
     return _join_languages(sentences)
