@@ -34,7 +34,7 @@ _NOT_PERSONAL = re.compile(
     r"|\d{4}-\d{2}-\d{2}(T[0-9:.+Z-]{1,30})?"
     r"|-?\d{1,9}|True|False"
 )
-# A person's name used as a field name contains spaces, or letters beyond these.
+# A field name with spaces or other characters may be a person's name. A name of one word passes.
 _FIELD_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,60}")
 
 
