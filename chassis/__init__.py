@@ -1,1 +1,4 @@
-"""The microservice chassis: what every service needs. Not here: words of a business area."""
+"""The microservice chassis: what every service needs. README.md lists the packages.
+
+Not here: anything that belongs to one business area.
+"""

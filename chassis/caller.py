@@ -1,4 +1,7 @@
-"""Who asks: the caller, the actor and the calling service. Not here: how a token proves it."""
+"""The caller of a request, its actor, and the calling service of an internal query.
+
+Not here: how a token proves them (http.internal_tokens).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import NamedTuple
 
 from chassis.errors import Forbidden
 
-# The value of a claim that covers all values.
+# Wildcard: a claim with this value covers every value.
 EVERYTHING = "*"
 
 CLAIMS = frozenset(
@@ -17,15 +20,16 @@ CLAIMS = frozenset(
 
 
 class Actor(NamedTuple):
-    """Who acts, and on whose behalf ("" = their own), after RFC 8693."""
+    """The subject that acts, and the one it acts for ("" = itself); RFC 8693 has the model."""
 
     by: str
     on_behalf_of: str = ""
 
     def conflicts_with(self, other: Actor) -> bool:
-        """Return whether both must not take part in one decision (segregation of duties).
+        """Return whether the two must not take part in one decision (segregation of duties).
 
-        They conflict if one acts for the other, or both for the same person.
+        They conflict if they are the same subject, if one acts for the other, or if both act for
+        the same subject.
         """
         ours = {self.by, self.on_behalf_of} - {""}
         theirs = {other.by, other.on_behalf_of} - {""}
@@ -34,9 +38,9 @@ class Actor(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: subject, role, permissions (`METHOD /template`) and typed claims.
+    """The caller of a request: subject, role, permissions (`METHOD /template`), typed claims.
 
-    `system` is the service itself, which no scope filters.
+    `system` marks a service, this one or a calling one: no scope filters its queries.
     """
 
     subject: str
@@ -48,7 +52,7 @@ class Caller:
 
     @property
     def actor(self) -> Actor:
-        """Return who acts, and on whose behalf."""
+        """Return the subject that acts and the one it acts for."""
         return Actor(self.subject, self.on_behalf_of)
 
     def claim(self, name: str) -> frozenset[str]:

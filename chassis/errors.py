@@ -17,9 +17,10 @@ PROBLEM = "application/problem+json"
 
 
 class DomainError(Exception):
-    """A fact that stops a command.
+    """Base class of the errors that a caller sees; raising one aborts the command.
 
-    Officers read `title` and `detail` (Indonesian). `facts` become members of the problem body.
+    `title` and `detail` are Indonesian, because officers read them. `facts` become members of the
+    problem body. `code` is the class name in snake case unless the class sets it.
     """
 
     status: ClassVar[int] = 500
@@ -48,14 +49,14 @@ class Malformed(DomainError):
 
 
 class Unauthenticated(DomainError):
-    """The caller is not known."""
+    """No valid token identifies the caller."""
 
     status = 401
     title = "Silakan masuk terlebih dahulu"
 
 
 class Forbidden(DomainError):
-    """The caller may not do this kind of thing."""
+    """The caller's role or claims do not permit this request."""
 
     status = 403
     title = "Anda tidak berwenang melakukan ini"
@@ -110,16 +111,16 @@ class Refused(DomainError):
 
 
 class VersionRequired(DomainError):
-    """A change without If-Match."""
+    """The request changes a document but has no If-Match header."""
 
     status = 428
     title = "Sertakan If-Match berisi versi data yang Anda ubah"
 
 
 class Busy(DomainError):
-    """Too many requests at once, or a server is away.
+    """Conflicts or overload until the deadline, or a server that does not answer.
 
-    The same request may be sent again after `retry_after` seconds.
+    The client may repeat the same request after `retry_after` seconds.
     """
 
     status = 503

@@ -7,11 +7,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 
 class NotEd25519(TypeError):
-    """A key in PEM is of another algorithm than Ed25519."""
+    """The PEM holds a key of another algorithm than Ed25519."""
 
 
 def load_private_key(pem: str | bytes) -> Ed25519PrivateKey:
-    """Return the Ed25519 private key. Raises NotEd25519, and ValueError for what is no key."""
+    """Load an Ed25519 private key. Raises NotEd25519, or ValueError for a malformed PEM."""
     key = load_pem_private_key(_encoded(pem), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise NotEd25519("an Ed25519 private key in PEM is needed")
@@ -19,7 +19,7 @@ def load_private_key(pem: str | bytes) -> Ed25519PrivateKey:
 
 
 def load_public_key(pem: str | bytes) -> Ed25519PublicKey:
-    """Return the Ed25519 public key. Raises NotEd25519, and ValueError for what is no key."""
+    """Load an Ed25519 public key. Raises NotEd25519, or ValueError for a malformed PEM."""
     key = load_pem_public_key(_encoded(pem))
     if not isinstance(key, Ed25519PublicKey):
         raise NotEd25519("an Ed25519 public key in PEM is needed")

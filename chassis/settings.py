@@ -1,6 +1,6 @@
-"""Settings of a service: from the environment, secrets also from files.
+"""Settings of a service, read from environment variables; secrets also from files.
 
-Not here: values that are right for every installation.
+Not here: constants that are the same in every installation.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class SettingsInvalid(SystemExit):
-    """The service cannot start; every problem is named and no value is shown."""
+    """Invalid settings: the message names every problem and shows no value."""
 
 
 class Settings(BaseSettings):
-    """The settings of every service; `<SERVICE>_<FIELD>`, shared ones without a prefix."""
+    """Base class of the settings of a service.
+
+    The variable of a field is `<SERVICE>_<FIELD>`. Fields with a `validation_alias` have the same
+    value in all services of an installation; their variables have no service prefix.
+    """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
     prefix: ClassVar[str] = ""
@@ -27,7 +31,7 @@ class Settings(BaseSettings):
         "production", validation_alias=AliasChoices("BINA_ENVIRONMENT", "environment")
     )
     kafka: str = Field("127.0.0.1:9092", validation_alias=AliasChoices("BINA_KAFKA", "kafka"))
-    # the CA of the brokers' certificates; None = the connection is not encrypted
+    # CA of the brokers' certificates. None = the connection is not encrypted.
     kafka_ca: FilePath | None = Field(
         None, validation_alias=AliasChoices("BINA_KAFKA_CA", "kafka_ca")
     )
@@ -44,16 +48,16 @@ class Settings(BaseSettings):
     )
 
     mongo_url: SecretStr
-    # the Kafka user has the service's name; an empty password = the broker authenticates nobody
+    # The Kafka user name is the service's name. Empty = the broker requires no authentication.
     kafka_password: SecretStr = SecretStr("")
     signing_key: SecretStr
     trusted_keys: DirectoryPath
-    # 32 bytes in hexadecimal
+    # 32 bytes in hexadecimal.
     audit_key: SecretStr = Field(min_length=64, max_length=64)
     host: str = "127.0.0.1"
     port: int = Field(ge=0, le=65535)
     replica: str = "0"
-    # a prefix of topics and groups, for a broker that several installations share
+    # Prefix of topics and consumer groups, for a broker that several installations share.
     namespace: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     trace_ratio: float = Field(0.1, ge=0, le=1)
@@ -76,14 +80,14 @@ class Settings(BaseSettings):
             message = f"{cls.prefix}SECRETS_DIR: no such directory"
             raise SettingsInvalid(message)
         try:
-            # A constructor argument of pydantic-settings.
+            # Pyright does not know this constructor argument of pydantic-settings.
             return cls(_secrets_dir=secrets)  # pyright: ignore[reportCallIssue]
         except ValidationError as error:
             lines = [
                 f"{_variable(cls, problem['loc'])}: {problem['msg']}"
                 for problem in error.errors(include_input=False, include_url=False)
             ]
-            raise SettingsInvalid("settings cannot be used:\n  " + "\n  ".join(lines)) from None
+            raise SettingsInvalid("invalid settings:\n  " + "\n  ".join(lines)) from None
 
 
 def _variable(cls: type[Settings], loc: tuple[int | str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Logs, metrics and traces. Not here: what is worth an alert (deploy/monitoring).
+"""Logs, metrics and traces. Not here: alert rules (deploy/monitoring).
 
 The chassis's own metrics are called `bina_<noun>_<unit>`. docs/monitoring.md lists the labels
 that are allowed; none of them may identify a person.
@@ -23,7 +23,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Histogram(
     "bina_http_request_seconds",
-    "Answers by route template",
+    "Duration of requests by method, route template and status",
     ["method", "route", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
@@ -35,7 +35,7 @@ OUTBOX_UNSENT = Gauge("bina_outbox_unsent_rows", "Outbox rows that wait to be se
 OUTBOX_AGE = Gauge("bina_outbox_age_seconds", "Age of the oldest outbox row that waits")
 OUTBOX_STOPPED = Gauge(
     "bina_outbox_blocked_keys",
-    "Keys of which the broker refused a row, so that nothing of them is sent",
+    "Keys that are blocked because the broker refused one of their rows",
 )
 RELAY_FAILURES = Counter(
     "bina_relay_failures_total", "Sends that failed, after which the producer was replaced"
@@ -59,7 +59,7 @@ EARLY_AGE = Gauge("bina_early_events_age_seconds", "Age of the oldest early even
 CONSUMER_LAG = Gauge("bina_consumer_lag_events", "Events not yet read", ["topic", "partition"])
 EVENT_DELAY = Histogram(
     "bina_event_delay_seconds",
-    "From an event's time to its effect here",
+    "Delay from an event's time to its effect in this service",
     ["topic"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600),
 )
@@ -85,11 +85,11 @@ TOPICS_CUT = Counter(
 )
 INVARIANT_BROKEN = Gauge(
     "bina_invariant_broken",
-    "Findings of an invariant at its last look, 0 = it holds",
+    "Violations of an invariant at its last check, 0 = it holds",
     ["invariant"],
 )
 INVARIANTS_CHECKED = Gauge(
-    "bina_invariants_checked_timestamp_seconds", "When this replica last looked at the invariants"
+    "bina_invariants_checked_timestamp_seconds", "When this replica last checked the invariants"
 )
 
 AIOKAFKA_LINE_SECONDS = 10.0
@@ -103,7 +103,7 @@ tracer = trace.get_tracer("bina")
 
 
 def configure(service: str, level: str, *, stream: Any = None) -> None:
-    """Log one JSON object per line to stdout, for this service and the libraries it uses."""
+    """Configure logging to one JSON object per line on stdout, also for libraries."""
     numeric = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -139,9 +139,9 @@ def configure(service: str, level: str, *, stream: Any = None) -> None:
 
 
 class _AiokafkaFilter(logging.Filter):
-    """Passes each line of aiokafka once in ten seconds.
+    """Passes each log statement of aiokafka at most once in ten seconds.
 
-    While a broker is away aiokafka logs the same line hundreds of times a second.
+    While a broker is away, aiokafka logs the same statement hundreds of times a second.
     """
 
     def __init__(self) -> None:
@@ -149,7 +149,7 @@ class _AiokafkaFilter(logging.Filter):
         self._logged_at: dict[tuple[str, int], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the line may be written."""
+        """Return whether the record may be written."""
         if not record.name.startswith("aiokafka"):
             return True
         source_line = record.name, record.lineno
@@ -173,9 +173,9 @@ def _hide_values(_logger: object, _method: str, line: dict[str, Any]) -> Mapping
 def _replace_exception(
     _logger: object, _method: str, line: MutableMapping[str, Any]
 ) -> Mapping[str, Any]:
-    """Write an exception as its class names and source lines only.
+    """Replace an exception by the class names of its chain and the source lines of its stack.
 
-    Its message, and the variables around it, may be about a person.
+    Messages and local variables are left out, because they may hold personal data.
     """
     error = _exception(line.pop("exc_info", None))
     if error is None:
@@ -188,7 +188,7 @@ def _replace_exception(
 
 
 def _exception(exc_info: Any) -> BaseException | None:
-    """Return the exception of `exc_info`: True (the current one), an exception or its triple."""
+    """Return the exception of `exc_info`: True (the current one), an exception, or a tuple."""
     if exc_info is True:
         return sys.exc_info()[1]
     if isinstance(exc_info, BaseException):
@@ -197,7 +197,7 @@ def _exception(exc_info: Any) -> BaseException | None:
 
 
 def _cause_chain(error: BaseException) -> list[BaseException]:
-    """Return the exception and those that it was raised from, or during."""
+    """Return the exception and its causes, explicit (`raise ... from`) or implicit."""
     chain = [error]
     while True:
         last = chain[-1]
@@ -217,16 +217,16 @@ def _add_trace_id(_logger: object, _method: str, line: dict[str, Any]) -> Mappin
 
 
 def trace_to(service: str, ratio: float, exporter: SpanExporter | None) -> None:
-    """Send the spans of this process to the exporter; without one they are only passed on."""
+    """Send the spans of this process to the exporter; None only propagates trace contexts."""
     trace.set_tracer_provider(new_tracer_provider(service, ratio, exporter))
 
 
 def new_tracer_provider(
     service: str, ratio: float, exporter: SpanExporter | None
 ) -> TracerProvider:
-    """Return a provider that samples this share of the traces that begin here.
+    """Return a provider that samples this ratio of root spans.
 
-    A trace that began elsewhere keeps the decision of its beginning.
+    A span with a parent follows the sampling decision of its parent.
     """
     provider = TracerProvider(
         resource=Resource.create({"service.name": f"bina-{service}"}),
@@ -246,8 +246,8 @@ def span(
 ) -> AbstractContextManager[trace.Span]:
     """Return a context manager that runs its body in a new span.
 
-    The span belongs to the trace that the traceparent `of` names, else to the current one. The
-    message of an exception is not recorded: it may be about a person.
+    Its parent is the span in the traceparent `of` ("" = a new trace), or the current span for
+    None. Exceptions are not recorded, because their messages may hold personal data.
     """
     return tracer.start_as_current_span(
         name,
@@ -266,7 +266,7 @@ def otlp(endpoint: str) -> SpanExporter | None:
     """
     if not endpoint:
         return None
-    # imported here: it loads protobuf and requests, which only a process that exports needs
+    # Imported here because it loads protobuf and requests, which only a process that exports needs.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
         OTLPSpanExporter,
     )
@@ -275,7 +275,7 @@ def otlp(endpoint: str) -> SpanExporter | None:
 
 
 def exemplar() -> dict[str, str] | None:
-    """Return the current trace as exemplar of an observation; None if it is not sampled."""
+    """Return the exemplar that names the current trace; None if the trace is not sampled."""
     current = trace.get_current_span().get_span_context()
     return {"trace_id": f"{current.trace_id:032x}"} if current.trace_flags.sampled else None
 
@@ -283,7 +283,7 @@ def exemplar() -> dict[str, str] | None:
 def is_sampled(traceparent: str) -> bool:
     """Return whether the trace that this traceparent names is sampled.
 
-    It is read as text: the consumer asks for every event.
+    The text is parsed here for speed, because the consumer calls this for every event.
     """
     _, _, rest = traceparent.partition("-")
     trace_id, _, rest = rest.partition("-")

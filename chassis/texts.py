@@ -1,4 +1,4 @@
-"""Texts that people read, by code, and the words that the certificate host must not show.
+"""Texts for users, by code, and the words that the certificate host must not show.
 
 Not here: titles of errors, which are attributes of their classes (errors).
 """
@@ -54,10 +54,10 @@ def _collect(table: Mapping[str, Any], prefix: str, texts: dict[str, Text]) -> N
 
 
 def read(table: str) -> Any:
-    """Return one table of the chassis's own catalogue."""
+    """Return one table of the chassis's own `texts.toml`."""
     return _CHASSIS_TEXTS[table]
 
 
 def is_neutral(text: str) -> bool:
-    """Return whether the text contains none of the denied words as a whole word."""
+    """Return whether the text contains no denied word as a whole word, in any case."""
     return _DENIED.search(text) is None

@@ -1,1 +1,4 @@
-"""API of operators and auditors, mounted by each service. Not here: what other rooms import."""
+"""Routes for operators and auditors that each service mounts, and audit exports.
+
+Not here: code that other packages of the chassis need; nothing below imports admin.
+"""

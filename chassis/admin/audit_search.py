@@ -1,6 +1,6 @@
-"""Audit rows as an auditor searches them: by person, actor and time, within a scope.
+"""Search of audit rows by person, actor and time, within the scope of the auditor.
 
-Not here: how rows are written (unit of work), how they are proved (audit_export).
+Not here: how rows are written (unit of work), how they are verified (audit_export).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chassis.messaging.parked_events import redact
 from chassis.persistence.mongo import Document, Mongo, Session
 from chassis.persistence.unit_of_work import Transaction
 
-# Beyond these years no database can express a moment in every time zone.
+# Bounds within which a moment can be stored, and converted to every time zone.
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 Moment = Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
@@ -47,7 +47,7 @@ _SHOWN_FIELDS = frozenset(
 
 
 class AuditQuery(BaseModel):
-    """What is searched for; a field that is not given does not narrow."""
+    """The conditions of a search; a field that is not given adds none."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
     person: str | None = Field(None, min_length=1, max_length=200)
@@ -56,10 +56,11 @@ class AuditQuery(BaseModel):
     until: Moment | None = Field(None, alias="to")
 
     async def where(self, db: Mongo, session: Session = None) -> Document:
-        """Return the filter of these rows.
+        """Return the filter of the matching rows.
 
-        Rows of a person are about the person, about aggregates that were ever the person's, or
-        about a reference that was merged into the person.
+        A search for a person finds rows about the person, about references that were merged with
+        the person's, and about aggregates that belonged to the person at any time. A search for an
+        actor who is not a service finds only rows of the actor's own requests.
         """
         where: Document = {}
         period: Document = {}
@@ -95,7 +96,10 @@ async def _linked_refs(db: Mongo, person: str, session: Session) -> set[str]:
 
 
 def scope_filter(caller: Caller) -> Document:
-    """Match rows of the caller's facilities; rows without a facility need the scope of all."""
+    """Return the filter of the caller's facilities.
+
+    Rows without a facility are visible only with the facility claim `*`.
+    """
     facilities = caller.claim("facility")
     if EVERYTHING in facilities:
         return {}
@@ -105,9 +109,9 @@ def scope_filter(caller: Caller) -> Document:
 async def search(
     tx: Transaction, sought: AuditQuery, cursor: str | None, limit: int, purpose: str
 ) -> tuple[list[Document], str | None]:
-    """Return rows of the caller's facilities behind the row `cursor`, oldest first.
+    """Return the page of rows in the caller's scope after the row `cursor`, and the next cursor.
 
-    Returns the next cursor, too. The search is noted with its purpose.
+    The oldest row is first. The search itself is audited with its purpose.
     """
     conditions = [
         scope_filter(tx.caller),
@@ -129,7 +133,7 @@ async def search(
 
 
 def redacted(row: Document) -> Document:
-    """Return a row with who, what, whose, when and why; other texts are redacted."""
+    """Return a row in which changed values, and texts outside `_SHOWN_FIELDS`, are redacted."""
     shown = {name: row[name] for name in row.keys() & _SHOWN_FIELDS}
     others = {name: value for name, value in row.items() if name not in _SHOWN_FIELDS}
     shown |= redact("", others)

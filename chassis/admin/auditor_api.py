@@ -54,16 +54,19 @@ class NothingToExport(NotFound):
 
 
 class AuditExportQuery(AuditQuery):
-    """What is exported. Unknown fields are refused: they would export more than was asked for."""
+    """The conditions of an export.
+
+    Unknown fields are refused, because ignoring one would export more than was asked for.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
 async def read_reason(access_reason: Annotated[str | None, Header()] = None) -> str:
-    """Return why the caller reads texts, "" without the header. Raises ReasonUnfit."""
+    """Return the caller's reason to read texts, "" without the header. Raises ReasonUnfit."""
     if access_reason is None:
         return ""
-    # The header comes decoded as Latin-1, but clients send UTF-8.
+    # Starlette decodes headers as Latin-1, but clients send UTF-8.
     reason = access_reason.encode("latin-1", "replace").decode(errors="replace").strip()
     if not MIN_REASON_LENGTH <= len(reason) <= MAX_REASON_LENGTH:
         raise ReasonUnfit
@@ -83,7 +86,7 @@ async def search_audit(
 ) -> dict[str, Any]:
     """Search who did what to whose data, on behalf of whom and for what purpose.
 
-    In the caller's scope; texts are hidden unless a reason is given.
+    The search covers the caller's scope. Texts are hidden unless a reason is given.
     """
     command = partial(search, sought=query, cursor=cursor, limit=limit, purpose=reason)
     rows, following = await run(command)
@@ -97,7 +100,7 @@ async def search_audit(
 async def export_audit(
     request: Request, query: Annotated[AuditExportQuery, Query()], run: Run, reason: Reason
 ) -> StreamingResponse:
-    """Export the rows of a search as a ZIP, with their sealed blocks and an own verifier."""
+    """Export the rows of a search as a ZIP with their sealed blocks and a verifier."""
     if query.since and query.until and query.since >= query.until:
         raise PeriodEmpty
 
@@ -138,7 +141,7 @@ async def export_audit(
 def _manifest_head(
     service: str, caller: Caller, query: AuditExportQuery, reason: str, now: datetime
 ) -> dict[str, Any]:
-    """Return what the manifest of an export says of who made it, for whom and why."""
+    """Return the manifest's facts about who made the export, for whom and why."""
     facilities = caller.claim("facility")
     return {
         "made_at": now.isoformat(),
@@ -156,9 +159,10 @@ def _manifest_head(
 
 
 async def _resolve_scope(query: AuditExportQuery, tx: Transaction) -> ExportScope:
-    """Return which rows an export gives.
+    """Return the scope of an export.
 
-    Raises NothingToExport if the caller sees no row, or none about that person at any time.
+    Raises NothingToExport if the caller has no facility, or sees no row about the person at any
+    time.
     """
     caller = tx.caller
     if not caller.claim("facility"):
@@ -174,7 +178,7 @@ async def _resolve_scope(query: AuditExportQuery, tx: Transaction) -> ExportScop
 
 
 def create_router(service: str) -> APIRouter:
-    """Return the auditors' routes of one service; its name in the paths routes them."""
+    """Return the auditors' routes of one service, whose name is part of the paths."""
     auditors = APIRouter(prefix=f"/v1/operations/{service}")
     responses: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
     auditors.add_api_route("/audit", search_audit, methods=["GET"])

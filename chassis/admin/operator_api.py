@@ -1,6 +1,7 @@
 """Routes for operators of one service: parked sequences, lag, outbox, replay, rebuild.
 
-Not here: how any of it is done (parked_event_admin, replay, projections), who may ask (gateway).
+Not here: the operations themselves (parked_event_admin, replay, projections), which role may call
+them (gateway).
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Transaction
 
 PARKED_LIST = "parked"  # the list that its cursors name
-# The bound also refuses texts that no database accepts.
+# With a bound, pydantic also refuses lone surrogates, which cannot be encoded as UTF-8.
 Name = Annotated[str, Field(max_length=1_000)]
 
 
 class Discard(BaseModel):
-    """Which parked event is discarded for good, and why."""
+    """The parked event to discard for good, and the reason."""
 
     model_config = ConfigDict(extra="forbid")
     event_id: Name
@@ -45,7 +46,7 @@ class Discard(BaseModel):
 
 
 class EventStatusQuery(BaseModel):
-    """Events of a topic, by id and type; a reader answers what it did with them."""
+    """A question to a consumer: what became of these events of a topic, given as (id, type)."""
 
     model_config = ConfigDict(extra="forbid")
     topic: Name
@@ -53,7 +54,7 @@ class EventStatusQuery(BaseModel):
 
 
 class RebuildStep(BaseModel):
-    """The next page of a rebuild; without a cursor a new rebuild begins."""
+    """The request for the next page of a rebuild; without a cursor a new rebuild begins."""
 
     model_config = ConfigDict(extra="forbid")
     cursor: str | None = Field(None, max_length=2_000)
@@ -92,7 +93,7 @@ async def parked_sequences(
 async def parked_sequence(
     sequence: str, admin: Admin, response: Response, limit: dependencies.Limit = 50
 ) -> Body:
-    """Show one sequence with its first events, their bodies redacted by rule."""
+    """Show one sequence with its first events; their bodies are redacted."""
     id_ = decode_segment(sequence, ParkedUnknown)
     head, events = await admin.run(partial(admin.open_sequence, id_, limit))
     response.headers["etag"] = f'"{head["version"]}"'
@@ -116,7 +117,8 @@ async def retry_parked(
 ) -> Body:
     """Retry a sequence from its first event, at most 200 events.
 
-    `took_effect` counts events (null: this request is a repeat); `more`: ask again at once.
+    `took_effect` counts events; it is null if this request is a repeat. `more` is true if the
+    request should be sent again at once.
     """
     return await admin.retry_sequence(sequence, version, dry_run=dry_run)
 
@@ -138,9 +140,10 @@ async def discard_parked(
 
 
 async def consumer_lag(admin: Admin) -> Body:
-    """Show the position of this reader in each partition.
+    """Show the position of this consumer in each partition.
 
-    `behind` (events) is what the asked replica saw within 5 s, null where another replica reads.
+    `behind` is the number of unread events that the answering replica measured in the last 5 s. It
+    is null where another replica reads the partition.
     """
     rows = await admin.db.find("offsets", {})
     stored = {tuple(row["_id"].split("/")[1:]): row for row in rows}
@@ -168,7 +171,7 @@ async def consumer_lag(admin: Admin) -> Body:
 async def outbox_rows(
     admin: Admin, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> Body:
-    """List what is committed and not published; `oldest_seconds` is the age of the oldest."""
+    """List the events not published yet; `oldest_seconds` is the age of the oldest."""
     totals = (await admin.life.status()).get("outbox", {})
     rows, following = await replay.page(admin.db, {"sent": False}, cursor, limit)
     items = [
@@ -191,7 +194,7 @@ async def outbox_rows(
 
 
 async def replay_events(body: ReplayRange, admin: Admin) -> Body:
-    """Publish a page of archived events again, with their ids: readers drop what they know.
+    """Publish a page of archived events again under their ids; consumers drop duplicates.
 
     A dry run lists them instead. `total` is on the first page only.
     """
@@ -225,9 +228,9 @@ async def replay_events(body: ReplayRange, admin: Admin) -> Body:
 
 
 async def event_statuses(body: EventStatusQuery, admin: Admin) -> Body:
-    """Count what this reader did with these events: done, parked, early, discarded.
+    """Count these events by their state at this consumer: done, parked, early, discarded.
 
-    `new` would take effect; `unread` are of no type that is read here.
+    `new` events would take effect. `unread` events have a type that no handler here reads.
     """
     read = [id_ for id_, type_ in body.events if not admin.inbox.is_ignored(body.topic, type_)]
     rows = await admin.db.find("inbox", {"_id": {"$in": read}}, fields={"state": 1})
@@ -238,7 +241,7 @@ async def event_statuses(body: EventStatusQuery, admin: Admin) -> Body:
 
 
 async def followed_topic(admin: Admin) -> Body:
-    """Name the topic of this service for an operator who will read it; that is noted."""
+    """Return the topic of this service to an operator who will read it; the read is audited."""
 
     async def note_follow(tx: Transaction) -> None:
         tx.note("events.followed", admin.life.relay.topic)
@@ -248,7 +251,7 @@ async def followed_topic(admin: Admin) -> Body:
 
 
 async def _rebuild(projection: Projection, cursor: str | None, admin: ParkedEventAdmin) -> Body:
-    """Begin or continue a rebuild; note its beginning and its end."""
+    """Begin or continue a rebuild; its beginning and its end are audited."""
     life = admin.life
     if cursor is None:
         rebuild = Rebuild(life, projection, life.engine.clock())
@@ -286,13 +289,14 @@ _ROUTES: _Routes = (
 
 
 def router(service: str, projections: Iterable[Projection] = ()) -> APIRouter:
-    """Return the operators' routes of one service; its name in the paths routes them."""
+    """Return the operators' routes of one service, whose name is part of the paths."""
     projections_by_name = {projection.name: projection for projection in projections}
 
     async def rebuild_projection(projection: str, body: RebuildStep, admin: Admin) -> Body:
         """Rebuild a projection from the archive, one page a request, beside the live one.
 
-        Repeat with `next_cursor`. Without one the projection is swapped: `documents` counts it.
+        Repeat with `next_cursor` until it is null. The projection is then swapped, and `documents`
+        is its size.
         """
         known = projections_by_name.get(projection)
         if known is None:

@@ -1,6 +1,6 @@
-"""Parked sequences as an operator acts on them: in words, at a version, with a dry run.
+"""An operator's actions on parked sequences, with explanations, versions and dry runs.
 
-Not here: HTTP (operator_api), how parked events are handled (messaging/parked_events).
+Not here: HTTP (operator_api), the actions without these (messaging/parked_events).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from chassis.persistence.mongo import Document, Session
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Transaction
 
-# How many events took effect, and whether others follow. None: a discard, or a repeated request.
+# How many events took effect, and whether others follow. None = a discard or a repeated request.
 RetryOutcome = tuple[int, bool] | None
 Body = dict[str, Any]
 _SHOWN_FIELDS = ("kind", "topic", "key", "count", "version", "since")
@@ -51,7 +51,7 @@ class ParkedEventAdmin(ParkedSequences[Any]):
         self.service = life.service.name
 
     async def describe(self, heads: list[Document], session: Session = None) -> list[Body]:
-        """Return these sequences, each with its first event that failed for a reason of its own."""
+        """Describe these sequences, each with the first event that itself has failed."""
         where = {
             "state": "parked",
             "marker": {"$in": [head["_id"] for head in heads]},
@@ -71,7 +71,7 @@ class ParkedEventAdmin(ParkedSequences[Any]):
     async def open_sequence(
         self, id_: str, limit: int, tx: Transaction
     ) -> tuple[Document, list[ParkedEvent]]:
-        """Return a head with its first events; of a blocked key, the row that blocks it."""
+        """Return a head with its first events; for a blocked key, the row that blocks it."""
         head = await self._head(tx, id_)
         events = await self.events(tx, id_, limit=limit)
         if head["kind"] == BLOCKED:
@@ -79,9 +79,9 @@ class ParkedEventAdmin(ParkedSequences[Any]):
         return head, events
 
     async def retry_sequence(self, sequence: str, version: int, *, dry_run: bool) -> Body:
-        """Retry a sequence at this version, at most MAX_RETRIES events; return its state then.
+        """Retry at most MAX_RETRIES events of a sequence at this version; return its new state.
 
-        A dry run does all of it in one transaction and rolls it back.
+        A dry run retries them all in one transaction and rolls it back.
         """
         id_ = decode_segment(sequence, ParkedUnknown)
 
@@ -112,9 +112,9 @@ class ParkedEventAdmin(ParkedSequences[Any]):
         *,
         dry_run: bool,
     ) -> Body:
-        """Act on a sequence at this version in one transaction; return its state then.
+        """Act on a sequence at this version in one transaction; return its new state.
 
-        A dry run does all of it and rolls it back. Raises ParkedUnknown, VersionDiffers.
+        A dry run rolls the transaction back. Raises ParkedUnknown, VersionDiffers.
         """
         id_ = decode_segment(sequence, ParkedUnknown)
         outcomes: list[RetryOutcome] = []
@@ -133,7 +133,7 @@ class ParkedEventAdmin(ParkedSequences[Any]):
             await self.run(act_on_parked)
         except _DryRunDone as done:
             return done.args[0]
-        # Without an outcome this Idempotency-Key had been used before.
+        # Without an outcome the Idempotency-Key was known, and the action did not run.
         return await self._state_after(id_, outcomes[0] if outcomes else None)
 
     def _new_runner(self) -> Runner[Any]:
@@ -164,7 +164,7 @@ class ParkedEventAdmin(ParkedSequences[Any]):
         return applied, left > 0 and applied == len(rows)
 
     async def _state_after(self, id_: str, outcome: RetryOutcome, session: Session = None) -> Body:
-        """Describe a sequence after an action; an empty one has count and version 0."""
+        """Describe a sequence after an action; if it is gone, count and version are 0."""
         empty: Document = {"_id": id_, "count": 0, "version": 0}
         head = await self.db.find_one("parked", {"_id": id_}, session=session) or empty
         [state] = await self.describe([head], session)
@@ -183,7 +183,7 @@ def _describe(head: Document, first_failure: Document) -> Body:
 
 
 def _reason(head: Document, row: Document) -> str:
-    """Return why a sequence waits; READY if its first event could be retried now."""
+    """Return why a sequence waits; READY if none of its events has failed."""
     reason: str = row.get("reason", "")
     if not reason and head.get("count"):
         reason = READY

@@ -1,6 +1,6 @@
-"""Why an event is parked, in the words of the person who must act.
+"""Explanations of why an event is parked, for the operator who must act.
 
-Not here: who parks it, and the technical reason itself (messaging).
+Not here: the technical reasons that they explain (messaging).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WORDS = {
 
 
 def explain(reason: str) -> dict[str, str]:
-    """Return the reason, what failed and what to do; all empty if nothing failed."""
+    """Return the reason, what failed and what to do; all empty without a reason."""
     words = _words(reason) if reason else _NO_WORDS
     return {"reason": reason, **words._asdict()}
 

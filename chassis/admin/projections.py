@@ -2,11 +2,12 @@
 
 Not here: the routes (operator_api), how a projection is kept up to date (the service's handlers).
 
-A rebuild walks the outbox of its own service page by page, so that an operator sees its progress.
-Each page is one transaction, in which the live handlers write to a collection beside the live one.
-The archives of other services lie in other databases: what came from them is carried over from the
-live projection. So is what the live handlers write while the rebuild is under way. A merge of two
-references may change any document, so a rebuild with a merge under way is refused at its end.
+A rebuild reads the outbox of its own service page by page, so that an operator sees its progress.
+Each page is one transaction, in which the projection's handlers write to a collection beside the
+live one. The archives of other services lie in other databases, so documents made from their events
+are copied from the live projection. So are documents that are written while the rebuild is under
+way. A merge of two references may change any document, so a rebuild during which references were
+merged fails at its end.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from chassis.persistence.unit_of_work import StoreOf, Transaction
 
 PAGE = 500
 SWAP_ATTEMPTS = 5
-# A row may be committed that long after the time it carries (a transaction lasts at most 15 s).
+# A document may be committed this long after the time in it: MongoDB ends a transaction after 15 s
+# (transactionLifetimeLimitSeconds), and the rest is margin.
 COMMIT_MARGIN = timedelta(minutes=1)
 
 
@@ -66,9 +68,9 @@ class EventNotApplied(Conflict):
 class Projection:
     """A view that a service makes from events.
 
-    `name` is the attribute of its store in the service's transaction. `handlers` are those of the
-    service's own events; an event that comes twice must change nothing. `own` matches the
-    documents that were made from own events. `recorded_at` is the field with an event's time.
+    `name` is the attribute of its store in the service's transaction. `handlers` handle the
+    service's own events and must be idempotent. `own` matches the documents that were made from own
+    events. `recorded_at` is the field with an event's time.
     """
 
     name: str
@@ -83,16 +85,20 @@ class Projection:
         return self.store.collection
 
     def carried_over(self, since: datetime) -> Document:
-        """Match what a rebuild cannot make from the archive as it was at that moment."""
+        """Return the filter of documents that a rebuild begun at `since` must copy.
+
+        They come from other services' events, or were written during the rebuild.
+        """
         written_meanwhile = {self.recorded_at: {"$gte": since - COMMIT_MARGIN}}
         return {"$or": [{"$nor": [dict(self.own)]}, written_meanwhile]}
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildPage:
-    """What one request did: events read and applied of `total`, and how to continue.
+    """The result of one request: rows read of `total`, events applied, and how to continue.
 
-    Without `next_cursor` the projection is swapped and has that many `documents`.
+    `total` is given with the first page only. Without `next_cursor` the projection has been swapped
+    and has this number of `documents`.
     """
 
     total: int | None
@@ -103,7 +109,7 @@ class RebuildPage:
 
 
 class Rebuild:
-    """One rebuild of one projection; its moment of beginning identifies it."""
+    """One rebuild of one projection, identified by the moment at which it began."""
 
     def __init__(
         self,
@@ -117,7 +123,7 @@ class Rebuild:
         self.db = life.db
         self.projection = projection
         self.started_at = started_at
-        self.aliases = aliases  # how many there were at the beginning
+        self.aliases = aliases  # number of rows in `aliases` at the beginning
         self.after = after  # id of the last outbox row that was read
         milliseconds = int(started_at.timestamp() * 1000)
         self.collection = f"{projection.collection}.rebuilt.{milliseconds}"
@@ -132,7 +138,7 @@ class Rebuild:
                 raise CursorInvalid
 
     def cursor(self, after: str) -> str:
-        """Return the cursor that continues behind this outbox row."""
+        """Return the cursor that continues after this outbox row."""
         return encode_cursor(self.projection.name, [self.started_at, self.aliases, after])
 
     async def begin(self) -> None:
@@ -166,7 +172,7 @@ class Rebuild:
         return RebuildPage(total, len(rows), applied, None, documents)
 
     async def _apply(self, rows: list[Document], tx: Transaction) -> int:
-        """Let the handlers of the projection handle these outbox rows; return how many."""
+        """Apply these outbox rows with the projection's handlers; return how many had one."""
         topic = self.life.relay.topic
         inbox: Inbox[Any] = Inbox(self.life.service.name, {topic: self.projection.handlers})
         waiting_ids = await self._waiting_ids([row["_id"] for row in rows], tx)
@@ -186,7 +192,7 @@ class Rebuild:
         return len(read)
 
     async def _waiting_ids(self, ids: list[str], tx: Transaction) -> set[str]:
-        """Return which events the live projection does not show either."""
+        """Return the ids of events that have not taken effect in the live projection either."""
         where = {"_id": {"$in": ids}, "state": {"$in": ["parked", "early", "discarded"]}}
         rows = await self.db.find("inbox", where, fields={"_id": 1}, session=tx.session)
         return {row["_id"] for row in rows}
@@ -217,13 +223,13 @@ class Rebuild:
         return await self.db.count(live, {})
 
     def _former_names(self, existing: Mapping[str, Any]) -> list[str]:
-        """Return the collections that a swap took out of service and has not dropped yet."""
+        """Return the former live collections that no swap has dropped yet."""
         return [
             name for name in existing if name.startswith(f"{self.projection.collection}.former.")
         ]
 
     async def _carry_over(self, source: str, target: str) -> None:
-        """Copy what the archive does not give; the source has the newer version of it."""
+        """Copy the documents that a rebuild must copy; the version of the source wins."""
         match = {"$match": self.projection.carried_over(self.started_at)}
         merge = {"$merge": {"into": target, "whenMatched": "replace"}}
         await self.db.aggregate(source, [match, merge])
@@ -232,7 +238,7 @@ class Rebuild:
 def rebuild_engine(
     life: ServiceRuntime, projection: Projection, collection: str
 ) -> TransactionManager[Any]:
-    """Return a transaction manager whose transactions keep the projection in that collection."""
+    """Return a transaction manager whose transactions store the projection in `collection`."""
     store = type(projection.store.__name__, (projection.store,), {"collection": collection})
     live_transaction: type[Transaction] = life.engine.transaction
     members: dict[str, Any] = {projection.name: StoreOf(store)}

@@ -1,10 +1,10 @@
-"""Archived events published again, page by page.
+"""Replay: archived events are published again, page by page.
 
 Not here: the first publication (messaging/outbox_relay), retries of parked events, rebuilds of a
 projection (projections).
 
-Rows keep their ids and are sent in order of key and seq: each is a late duplicate, so the order of
-first occurrences cannot suffer. Every reader's inbox decides what is new to it.
+Rows keep their ids and are sent in order of key and seq. In the topic each is a late duplicate, so
+the order of first occurrences does not change. The inbox of each consumer decides what is new.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from chassis.persistence.mongo import Document, Mongo
 from chassis.persistence.unit_of_work import OUTBOX
 
 PAGE = 500
-# A replayed event may wait a day in the topic; the readers' inbox rows must outlast that.
+# A replayed event may wait a day in the topic; the consumers' inbox rows must outlast that.
 REACH = timedelta(days=INBOX_DAYS - 1)
 
 
 class TooLongAgo(Refused):
-    """Beyond the 45 days of inbox rows, readers cannot tell old events from new ones."""
+    """Inbox rows expire after 45 days; consumers would apply older events a second time."""
 
     title = "Pengulangan hanya dapat menjangkau 45 hari ke belakang"
     field = "from"
@@ -67,7 +67,7 @@ class ReplayRange(BaseModel):
 async def page(
     db: Mongo, where: Document, cursor: str | None, limit: int
 ) -> tuple[list[Document], str | None]:
-    """Return outbox rows in order of key and seq, behind `cursor`, and the next cursor.
+    """Return outbox rows in order of key and seq, after `cursor`, and the next cursor.
 
     Raises CursorInvalid.
     """
@@ -76,7 +76,8 @@ async def page(
         last_key, last_seq = decode_cursor(cursor, OUTBOX, size=2)
         is_later = [{"key": {"$gt": last_key}}, {"seq": {"$gt": last_seq}}]
         behind = {"key": {"$gte": last_key}, "$or": is_later}
-    # Always an index of keys: by an index of time, each page would read and sort the range again.
+    # The hint forces an index on key and seq. With an index on time, each page would read and sort
+    # the whole range.
     hint = "sent_key_seq" if where.get("sent") is False else "key_seq_unique"
     rows = await db.find(
         OUTBOX,

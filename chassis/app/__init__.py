@@ -1,1 +1,4 @@
-"""Composes one process of a service from its definition. Not here: any route of a service."""
+"""Builds one process of a service from its definition (service.Service).
+
+Not here: any route of a service.
+"""

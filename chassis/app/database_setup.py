@@ -91,11 +91,13 @@ def validator(store: type[Store[Any]]) -> Document:
 
 
 def _bson_types(hint: Any) -> list[str]:
-    """Return the BSON types of a Python type; empty = not constrained."""
+    """Return the BSON types of a Python type; an empty list means any type."""
     origin = typing.get_origin(hint)
     if origin in {typing.Union, types.UnionType}:
         members = [_bson_types(member) for member in typing.get_args(hint)]
-        return sorted({name for names in members for name in names}) if all(members) else []
+        if not all(members):
+            return []
+        return sorted({name for names in members for name in names})
     if origin is typing.Annotated:
         return _bson_types(typing.get_args(hint)[0])
     if origin is not None:
@@ -114,8 +116,8 @@ async def check_schemas(
 ) -> None:
     """Compare the stored documents with what this version reads. Raises DocumentsUnreadable.
 
-    It reads documents of schemas n and n-1, and older ones that a migration brings to n.
-    Documents are only counted where the stored validator is not the one of schema n.
+    This version reads schemas n and n-1, and older ones that a migration brings to n. Documents
+    are not read if the validator of their collection is already the one of schema n.
     """
     existing = await db.collections()
     oldest_migrated = {migration.collection: migration.from_schema for migration in migrations}
@@ -140,7 +142,7 @@ async def check_schemas(
 
 
 def _schema_of(stored_validator: Document | None) -> int:
-    """Return the schema for which a validator was made; 0 if there is none."""
+    """Return the schema n of a stored validator; 0 without a validator."""
     if not stored_validator or not stored_validator.get("anyOf"):
         return 0
     [schema] = stored_validator["anyOf"][0]["properties"]["schema"]["enum"]
@@ -150,7 +152,7 @@ def _schema_of(stored_validator: Document | None) -> int:
 async def prepare(db: Mongo, transaction: type[Transaction]) -> None:
     """Create or change all collections, validators and indexes of a service and of the chassis.
 
-    Several replicas may do it at every start.
+    Every replica may run it at each start, also at the same time as others.
     """
     existing = await db.collections()
     for name, indexes in OWN.items():

@@ -41,7 +41,6 @@ REPLICA_LEASE_SECONDS = 4 * REPLICA_LEASE_RENEWAL_SECONDS
 AUDIT_SEALER_SECONDS = 2.0
 EARLY_EVENTS_SECONDS = 10.0
 RETRY_SECONDS = 0.5
-RESTART_SECONDS = 1.0
 STOP_SECONDS = 8.0
 PING_SECONDS = 2.0
 
@@ -146,7 +145,7 @@ class ServiceRuntime:
     async def prepare(self) -> None:
         """Prepare collections and indexes and migrate documents. Raises DocumentsUnreadable.
 
-        Commands need no more: while Kafka is away their events wait in the outbox.
+        Commands can run afterwards, even without Kafka: their events wait in the outbox.
         """
         await self.db.ping()
         service = self.service
@@ -160,10 +159,10 @@ class ServiceRuntime:
             await kafka_topics.ensure_topic(self.broker(), topic)
 
     async def only_prepare(self) -> None:
-        """Prepare the database, then end.
+        """Prepare the database and close everything.
 
-        A job does this before the processes of a new version start, so that these find their
-        indexes built. Raises DocumentsUnreadable.
+        A deployment runs this before it starts the processes of a new version, which then find
+        their indexes built. Raises DocumentsUnreadable.
         """
         try:
             await self._retry_until_ready(self.prepare)
@@ -174,7 +173,7 @@ class ServiceRuntime:
     async def lifespan(self, _app: object) -> AsyncGenerator[None]:
         """Start in the background, so that probes answer at once.
 
-        At the end every worker finishes its current work.
+        At shutdown every worker has 8 s to finish its current work; then it is cancelled.
         """
         booting = asyncio.create_task(self._boot(), name="boot")
         try:
@@ -206,7 +205,7 @@ class ServiceRuntime:
         self._tasks.append(asyncio.create_task(self._supervise(run), name=name))
 
     async def _retry_until_ready(self, prepare: Callable[[], Awaitable[None]]) -> None:
-        """Run it until it succeeds, however long its server is away."""
+        """Run `prepare` until it succeeds, however long MongoDB or Kafka is away."""
         while True:
             try:
                 return await prepare()
@@ -223,9 +222,10 @@ class ServiceRuntime:
         await run_supervised(run, is_ended=is_ended)
 
     async def _hold_replica_lease(self) -> None:
-        """Return when a younger process runs under this replica id, and make it fatal.
+        """Renew the lease of this replica id; set `fatal` when a younger process has taken it.
 
-        Both would be one member of the consumer group and would replace each other without end.
+        Two processes with one id are the same static member of the consumer group, and would
+        replace each other without end.
         """
         while await self._replica_lease.take():  # noqa: ASYNC110 - MongoDB is polled
             await asyncio.sleep(REPLICA_LEASE_RENEWAL_SECONDS)
@@ -241,7 +241,7 @@ class ServiceRuntime:
         for worker in self._workers:
             worker.stop()
         if self._tasks:
-            self._tasks[0].cancel()  # the replica lease, which ends only when it is taken away
+            self._tasks[0].cancel()  # the task that holds the replica lease has no `stop`
             _, unfinished = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
             for task in unfinished:
                 task.cancel()
@@ -267,7 +267,7 @@ class ServiceRuntime:
             self.jobs[name].wake()
 
     def alive(self) -> bool:
-        """Return whether every worker runs and the consumer has progressed within a minute."""
+        """Return whether every worker runs and the consumer made progress in the last minute."""
         if any(task.done() for task in self._tasks):
             return False
         if self.consumer is None or not self.consumer.last_progress_at:
@@ -276,7 +276,7 @@ class ServiceRuntime:
         return idle_seconds <= STALE_SECONDS
 
     async def missing(self) -> list[str]:
-        """Return what is not ready, by name."""
+        """Return the names of what is not ready."""
         missing: list[str] = []
         try:
             async with asyncio.timeout(PING_SECONDS):

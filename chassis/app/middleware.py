@@ -1,4 +1,4 @@
-"""The ASGI middlewares of a service: request context, authentication by internal token.
+"""The ASGI middlewares of a service: request context, and authentication by internal token.
 
 Not here: permissions.
 """
@@ -91,7 +91,7 @@ class RequestContextMiddleware:
 
 
 class InternalAuthMiddleware:
-    """Authenticates the caller by the internal token, before anything of the body is read.
+    """Authenticates the caller by the internal token, before the body is read.
 
     It answers 503 until the service is prepared, and 413 when the body exceeds its limit.
     """

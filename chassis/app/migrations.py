@@ -27,8 +27,7 @@ PAGE_DOCUMENTS = 200
 LEASE_SECONDS = 60.0
 WAIT_SECONDS = 1.0
 
-# Returns a document of the next schema for one of the schema before. The field `schema` itself is
-# set by the migration.
+# Converts a document to the next schema. The migration sets the field `schema` itself.
 Upgrade = Callable[[Document], Document]
 
 
@@ -36,7 +35,7 @@ Upgrade = Callable[[Document], Document]
 class Migration:
     """One change of stored documents.
 
-    `step(db, after)` changes the next page behind the id `after` and returns its last id, or None
+    `step(db, after)` changes the next page after the id `after` and returns its last id, or None
     when there is no more. A migration that raises a collection's schema names the collection, the
     `schema` that it leads to, and the oldest schema that it can read (`from_schema`).
     """
@@ -51,12 +50,14 @@ class Migration:
 def upgrade_documents(store: type[Store[Any]], upgrades: Mapping[int, Upgrade]) -> Migration:
     """Return the migration that rewrites older documents of a store, page by page.
 
-    `upgrades` holds by schema the function that makes a document of that schema from one of the
-    schema before. Raises ValueError when a schema is missing between the oldest and the store's.
+    `upgrades` maps each schema to the function that converts a document of the schema before to
+    it. Raises ValueError if a schema between the oldest one and the store's is missing.
     """
     oldest = min(upgrades)
     if sorted(upgrades) != list(range(oldest, store.schema + 1)):
-        raise ValueError(f"{store.collection}: upgrades lead from {oldest - 1} to {store.schema}")
+        raise ValueError(
+            f"{store.collection}: needs an upgrade for each schema from {oldest} to {store.schema}"
+        )
     return Migration(
         name=f"{store.collection}-{store.schema}",
         step=_DocumentUpgrade(store, dict(upgrades)),
@@ -113,7 +114,7 @@ class _CollectionMove:
             await db.write({self.target: copies, self.source: deletions}, session=session)
             return documents[-1]["_id"] if documents else None
 
-        # results that are kept under idempotency keys name the collection, too
+        # Results that are stored under idempotency keys also name the collection.
         renamed = {"$set": {"collection": self.target}}
         await db.update("idempotency", {"collection": self.source}, renamed, many=True)
         return await _until_committed(db, move_page)
@@ -140,8 +141,8 @@ async def _until_committed(
 async def migrate(db: Mongo, migrations: Iterable[Migration], holder: str) -> None:
     """Run the migrations that have not run, in order.
 
-    One replica runs a migration while the others wait. After a crash it goes on behind its last
-    page.
+    One replica runs a migration while the others wait. After a crash the migration continues after
+    its last page.
     """
     for migration in migrations:
         lease = Lease(db, f"migration/{migration.name}", holder, seconds=LEASE_SECONDS)

@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/livez")
 async def livez(request: Request) -> Response:
-    """Answer 200 while the process works; at 503 the supervisor restarts it."""
+    """Answer 200 while the process works; on 503 the supervisor restarts it."""
     life: ServiceRuntime = request.app.state.life
     return JSONResponse({"alive": life.alive()}, 200 if life.alive() else 503)
 

@@ -21,14 +21,15 @@ from chassis.settings import Settings
 S = TypeVar("S", bound=Settings)
 PREPARE = "prepare"
 SHUTDOWN_SECONDS = 10
-# longer than the gateway keeps an idle connection
+# Longer than the gateway keeps an idle connection.
 KEEP_ALIVE_SECONDS = 75
 
 
 class _Server(uvicorn.Server):
-    """Ends long polls and workers at the first signal, and the process when `fatal` is set.
+    """Sets `stopping` at the first signal, and ends the process when `fatal` is set.
 
-    Uvicorn would tell them only after the last connection is closed.
+    `stopping` ends long polls. Uvicorn itself shuts the app down only after the last connection
+    has closed.
     """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
@@ -61,10 +62,10 @@ def serve(
         settings.otlp_endpoint
     ),
 ) -> None:
-    """Load the settings, make the app and serve it until a signal comes.
+    """Load the settings, create the app and serve it until a signal arrives.
 
-    With the argument `prepare` it only prepares the database. Raises SystemExit with the reason
-    when the process must not go on.
+    With the command-line argument `prepare` it only prepares the database. Raises SystemExit with
+    the reason when the process cannot continue.
     """
     settings = settings_class.load()
     name = settings_class.prefix.rstrip("_").lower()

@@ -1,1 +1,1 @@
-"""Files that people send. Not here: what a file means."""
+"""The sandbox that parses uploaded files. Not here: any parser, and what a file means."""

@@ -89,7 +89,7 @@ async def call(
 
 
 def run_child() -> None:
-    """Set the limits, remove the network, then run the function: the child's whole work."""
+    """Run the function in the child, after setting its limits and disabling Python's sockets."""
     task = json.load(sys.stdin)
     memory = task["memory_mib"] * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -1,1 +1,1 @@
-"""What routes are given, and calls between services. Not here: any route."""
+"""Route dependencies, idempotency keys, problems, internal tokens. Not here: any route."""

@@ -1,4 +1,4 @@
-"""What a route is given: its runner, its caller, If-Match and limits. Not here: any route."""
+"""FastAPI dependencies: request runner, caller, If-Match, permissions. Not here: any route."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def runner(
 
 
 def caller_of(request: Request) -> Caller:
-    """Return the caller of the internal token. Raises Unauthenticated."""
+    """Return the caller that the internal token names. Raises Unauthenticated."""
     caller = getattr(request.state, "caller", None)
     if caller is None:
         raise Unauthenticated
@@ -89,7 +89,7 @@ RequiredIfMatch = Annotated[int, Depends(required_if_match)]
 
 
 def set_etag(response: Response, aggregate: Aggregate) -> None:
-    """Set the ETag to the version of the aggregate, which If-Match must name."""
+    """Set the ETag to the aggregate's version, which a later If-Match must name."""
     response.headers["etag"] = f'"{aggregate.version}"'
 
 
@@ -102,9 +102,9 @@ async def whole_body(request: Request, *, limit: int) -> bytes:
 
 
 def require_service(*services: str, purposes: Sequence[str]) -> Any:
-    """Return the dependency of an internal query, which gives the CallingService.
+    """Return a dependency that verifies and returns the CallingService of an internal query.
 
-    Only these services may ask, and only for these purposes; others get Forbidden.
+    Only these services may call, and only for these purposes; others get Forbidden.
     """
 
     def verify(request: Request) -> CallingService:
@@ -140,9 +140,9 @@ def require_permission(request: Request) -> None:
 
 
 def _seconds_left(request: Request) -> float:
-    """Return the seconds until `x-request-deadline`, which the gateway sets.
+    """Return the seconds until `x-request-deadline`, which the gateway sets (Unix time in ms).
 
-    The header is a Unix time in milliseconds.
+    Without a valid header it is 10 s; the result is at least 50 ms and at most 60 s.
     """
     try:
         deadline = int(request.headers.get("x-request-deadline", "")) / 1000
@@ -152,6 +152,6 @@ def _seconds_left(request: Request) -> float:
 
 
 def bearer_token(header: str) -> str:
-    """Return the token of an Authorization header; "" when it is no bearer token."""
+    """Return the token of an Authorization header; "" if its scheme is not Bearer."""
     scheme, _, token = header.partition(" ")
     return token if scheme.lower() == "bearer" else ""

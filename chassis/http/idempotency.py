@@ -74,9 +74,9 @@ class RequestRunner(Runner[Tx], Generic[Tx]):
     ) -> Any:
         """Run a command, and the view of its result, in one transaction.
 
-        It is committed when this returns. A known Idempotency-Key skips the command: the view
-        shows the stored aggregate.
-        Raises Busy at the deadline, KeyReused when the key came with another body.
+        It is committed when this returns. If the Idempotency-Key is known, the command is skipped
+        and the view gets the stored aggregate. Raises Busy at the deadline, KeyReused if the key
+        was used with another body.
         """
         self.cause.what = self.cause.what or name_of(use_case)
         self.cause.without_early_events = False
@@ -96,7 +96,7 @@ class RequestRunner(Runner[Tx], Generic[Tx]):
         )
 
     def _next_row_id(self, key: IdempotencyKey) -> str:
-        """Return the id of the next transaction's row: the key's for the first one."""
+        """Return the id of the next transaction's row; the first one has the id of the key."""
         row_id = key.id if self.runs == 0 else f"{key.id}/{self.runs}"
         self.runs += 1
         return row_id

@@ -1,6 +1,6 @@
 """Problem responses (RFC 9457) for domain errors, invalid requests and MongoDB's errors.
 
-Not here: the errors.
+Not here: the error classes (errors).
 """
 
 from __future__ import annotations

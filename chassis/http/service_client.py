@@ -1,6 +1,6 @@
-"""The client of another service's internal queries, outside transactions.
+"""The client of another service's internal queries.
 
-Each request carries a token for this method, path and purpose. Not here: what is asked.
+Each request carries a token for its method, path and purpose. Not here: any query.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ServiceRefused(Refused):
 
 
 class ServiceClient:
-    """One other service. It must not be used inside a transaction."""
+    """The client of one other service; must not be used inside a transaction."""
 
     def __init__(
         self, name: str, base_url: str, signer: InternalTokenSigner, *, seconds: float = 5.0
@@ -48,10 +48,10 @@ class ServiceClient:
     async def request(
         self, method: str, path: str, *, purpose: str, on_behalf_of: str, body: Any = None
     ) -> Any:
-        """Return the JSON answer; the other service's audit names the subject `on_behalf_of`.
+        """Return the JSON response; the other service's audit names the subject `on_behalf_of`.
 
-        Raises ServiceUnavailable after three attempts or the deadline, ServiceRefused for an
-        answer from 400 to 499.
+        Raises ServiceUnavailable after three attempts or at the deadline, ServiceRefused for a
+        status from 400 to 499.
         """
         try:
             async for attempt in stamina.retry_context(

@@ -1,1 +1,1 @@
-"""Work that runs on a schedule under a lease. Not here: the work of a service."""
+"""Jobs that run on a schedule under a lease. Not here: the jobs of a single service."""

@@ -1,11 +1,12 @@
 """The audit sealer: seals audit rows in a chain of blocks.
 
-A row is inserted unchained in the transaction of the change. One leased sealer puts rows into
-blocks {n, previous, rows, digest}. The digest is an HMAC over the number of the block, the digest
-before and the hashes of the rows; its key is not in MongoDB. The digest is published as anchor on
-the topic of the service.
+The transaction of a change inserts the audit row without a block. Later one leased sealer puts rows
+into blocks {_id: number, previous, rows, hashes, digest, at}. The digest is an HMAC over the number
+of the block, the previous digest and the hashes of the rows; its key is not in MongoDB. The digest
+is published as an anchor on the topic of the service.
 
-Not here: what is audited (the unit of work writes one row per change), verification (ops/audit).
+Not here: what is audited (the unit of work writes one row per change), verification
+(admin.audit_export).
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from chassis.persistence.unit_of_work import Transaction
 
 ROWS_PER_BLOCK = 2_000
 UNSEALED: Document = {"block": None}
-# Rows of what a caller asked for, without those of events that followed from it.
+# Rows of a caller's own request. Rows that consumed events have caused name a causation id.
 ACTS: Document = {"causation_id": ""}
-# An `_id` is ordered by time.
+# An `_id` is ordered by time: ("actor", "_id") gives the rows of an actor in that order.
 INDEXES = (
     Index("block", "at", where=UNSEALED),
     Index("subject", "at"),
@@ -41,7 +42,7 @@ Tx = TypeVar("Tx", bound=Transaction)
 
 
 def anchor_type(service: str) -> type[Event]:
-    """Return the anchor event of a service: `<service>.audit-sealed.v1` (`audit verify`)."""
+    """Return the class of a service's anchor event, `<service>.audit-sealed.v1`."""
 
     class AuditSealed(Event, type=f"{service}.audit-sealed.v1", key="chain"):
         """A block of audit rows was sealed; its digest is kept here, outside the database."""
@@ -55,7 +56,7 @@ def anchor_type(service: str) -> type[Event]:
 
 
 def canonical(row: Document) -> str:
-    """Return a row as it is hashed: JSON with sorted names, without its block."""
+    """Return the form of a row that is hashed: JSON with sorted names, without its block."""
     plain = {name: value for name, value in row.items() if name != "block"}
     return json.dumps(
         plain, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False
@@ -81,7 +82,7 @@ def digest(key: bytes, number: int, previous: str, hashes: Sequence[str]) -> str
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The chain of blocks as the aggregate of its anchors; its version is the last block."""
+    """The aggregate that publishes the anchors of a chain; its version is the block's number."""
 
     id: str
     version: int
@@ -129,7 +130,7 @@ class AuditSealer:
         return len(rows) == ROWS_PER_BLOCK
 
     async def _next_block(self, tx: Transaction) -> tuple[int, str]:
-        """Return the number of the next block and the digest before it."""
+        """Return the number of the next block and the digest of the block before it."""
         seals = await tx.db.find("seals", {}, sort=[("_id", -1)], limit=1, session=tx.session)
         if not seals:
             return 1, ""

@@ -1,7 +1,8 @@
 """Invariants of the stored events, checked on a schedule; violations are logged by id.
 
-Each check is one transaction, so that a change under way is not taken for a violation. A scan goes
-on page by page from check to check. What it found broken is checked each time until it is repaired.
+Each check runs in one transaction, so that a change under way is not taken for a violation. A check
+of a large collection reads one page each time it runs, and continues there the next time. A
+document that was broken is checked again each time until it is repaired.
 
 Not here: alerts, and how a violation is repaired (docs/runbooks).
 """
@@ -34,7 +35,7 @@ log = telemetry.log(__name__)
 
 @dataclass(slots=True)
 class InvariantScan:
-    """The progress of one check: its last page, and since when each id is broken."""
+    """The progress of one check: the end of its last page, and since when each id is broken."""
 
     after: str = ""
     following: str = ""
@@ -48,7 +49,7 @@ class InvariantScan:
         by: str = "_id",
         where: Document | None = None,
     ) -> list[Document]:
-        """Return the next page in the order of `by`, and what was broken before."""
+        """Return the next page in the order of `by`, then the documents that were broken."""
         where = where or {}
         shown = dict.fromkeys((by, *fields), 1)
         rows = await tx.db.find(
@@ -68,6 +69,7 @@ class InvariantScan:
         return rows
 
 
+# Returns the documents that violate the invariant in its docstring.
 InvariantCheck = Callable[[Transaction, InvariantScan], Awaitable[list[Document]]]
 
 
@@ -118,7 +120,7 @@ async def rows_are_sent_in_time(tx: Transaction, _scan: InvariantScan) -> list[D
 
 
 async def parked_heads_match_events(tx: Transaction, scan: InvariantScan) -> list[Document]:
-    """The head of a parked sequence knows how many events are parked, and the first."""
+    """The head of a parked sequence has the count and the first of its parked events."""
     heads = await scan.page(tx, "parked", "kind", "count", "first")
     ids = [head["_id"] for head in heads]
     match = {"$match": {"state": "parked", "marker": {"$in": ids}}}
@@ -133,7 +135,7 @@ async def parked_heads_match_events(tx: Transaction, scan: InvariantScan) -> lis
 
 
 async def parked_events_have_head(tx: Transaction, scan: InvariantScan) -> list[Document]:
-    """A parked event has a head: without one, later events of its key would pass it."""
+    """A parked event has a head; without one, later events of its key would overtake it."""
     events = await scan.page(tx, "inbox", by="marker", where={"state": "parked"})
     head_ids = list({event["marker"] for event in events})
     heads = await tx.db.find(
@@ -152,18 +154,18 @@ async def early_events_applied_when_known(tx: Transaction, scan: InvariantScan) 
 
 
 async def early_events_are_recent(tx: Transaction, _scan: InvariantScan) -> list[Document]:
-    """No early event waits for a day: its subject should have come."""
+    """No early event waits for over a day, because its subject should be known by then."""
     return await _first_matches(tx, "early", {"since": {"$lt": tx.now - EARLY_AT_MOST}})
 
 
 async def inbox_rows_expire(tx: Transaction, _scan: InvariantScan) -> list[Document]:
-    """Done inbox rows are removed in time, so that the inbox does not grow without end."""
+    """Inbox rows of finished events are removed in time; otherwise the inbox grows without end."""
     oldest_kept = tx.now - timedelta(days=INBOX_DAYS + 1)
     return await _first_matches(tx, "inbox", {"done_at": {"$lt": oldest_kept}})
 
 
 async def audit_is_sealed(tx: Transaction, _scan: InvariantScan) -> list[Document]:
-    """No audit row waits for a minute to be sealed."""
+    """No audit row waits for over a minute to be sealed."""
     where = {"block": None, "at": {"$lt": tx.now - UNSEALED_AT_MOST}}
     return await _first_matches(tx, "audit", where)
 
@@ -172,7 +174,7 @@ async def _first_matches(tx: Transaction, collection: str, where: Document) -> l
     return await tx.db.find(collection, where, limit=PAGE, fields={"_id": 1}, session=tx.session)
 
 
-# For how long each invariant may be broken before that is reported.
+# How long a document may violate each invariant before it is reported.
 INVARIANTS: dict[InvariantCheck, timedelta] = {
     key_counters_match_rows: timedelta(0),
     rows_are_sent_in_time: timedelta(0),
@@ -207,9 +209,9 @@ class Invariants:
 def _report(
     check: InvariantCheck, scan: InvariantScan, now: datetime, rows: list[Document]
 ) -> None:
-    """Show and log what has been broken for longer than the invariant may be."""
+    """Set the gauge, and log the documents that have been broken for longer than allowed."""
     name = check.__name__
-    # Of a head its first event is named: a key may be any text that a record brought.
+    # A head is logged by its first event, because its id contains a key, which may be any text.
     broken = {
         row["_id"]: row.get("first", row["_id"])
         for row in rows

@@ -27,9 +27,9 @@ log = telemetry.log(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work of one replica at a time, every `every` seconds (at least 1).
+    """A job that one replica at a time runs every `every` seconds (at least 1).
 
-    `work(run)` returns True when there is more to do at once.
+    `work(run)` returns True to be run again at once.
     """
 
     name: str
@@ -61,7 +61,7 @@ class JobLoop:
         self._wake.set()
 
     async def run(self) -> None:
-        """Run the job until stopped or cancelled; log and count a failure, and try again."""
+        """Run the job until stopped or cancelled; log and count failures, and continue."""
         try:
             while not self._is_ending:
                 self._wake.clear()
@@ -97,7 +97,7 @@ class JobLoop:
     async def _work_under_lease(self, work: asyncio.Future[bool]) -> bool:
         """Renew the lease until the work ends, and return its result.
 
-        If the lease is lost the work is cancelled, because another replica may begin.
+        If the lease is lost the work is cancelled, because another replica may start it.
         """
         try:
             while True:

@@ -1,9 +1,9 @@
 """Gauges that a leased job measures at intervals, for example the age of a snapshot.
 
-One replica measures at a time. A replica that has lost its lease must not keep showing what it saw,
-so a value is shown for three intervals only.
+One replica measures at a time. A replica that has lost its lease must not keep exposing its last
+values, so a value is exposed for three intervals only.
 
-Not here: what is counted as it happens (telemetry), what is measured (the services).
+Not here: counters of occurrences (telemetry), what is measured (the services).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 JOB = "metrics"
 EVERY_SECONDS = 60.0
 SHOWN_INTERVALS = 3
-MAX_SERIES = 1_000  # of one gauge: the largest values, because alerts look for those
+MAX_SERIES = 1_000  # of one gauge; the largest values are kept, because alerts look for those
 
 
 class ScheduledGauge(Collector):

@@ -1,4 +1,4 @@
-"""A worker that must not end: it is started again after each failure.
+"""Supervision of a worker that must not end: it is started again after each failure.
 
 Not here: work under a lease (runner), what a worker does.
 """
@@ -18,9 +18,9 @@ log = telemetry.log(__name__)
 async def run_supervised(
     run: Callable[[], Awaitable[None]], *, is_ended: Callable[[], bool] = lambda: False
 ) -> None:
-    """Run a worker again and again until `is_ended` says so; ends at once when cancelled.
+    """Run a worker, and again each time it ends, until `is_ended()` is true.
 
-    After a failure it waits 1 s. An unexpected failure is logged with its stack.
+    After a failure it waits 1 s. A failure that is not MongoDB's is logged with its stack.
     """
     while not is_ended():
         try:

@@ -1,7 +1,8 @@
-"""How received events take effect: one transaction a batch, retried while MongoDB is away.
+"""The batch processor: applies received events, one transaction per batch.
 
-A batch that conflicts is split in halves. An event that fails is separated from the others.
-Not here: what an event does (inbox), where it comes from (consumer, admin/replay).
+It retries while MongoDB is away. A batch that conflicts is split in halves. An event that fails is
+separated from the others.
+Not here: what happens to one event (inbox), where events come from (consumer, waiting_events).
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class BatchProcessor(Generic[Tx]):
         self.last_progress_at = 0.0
         self._max_size = max_events
         self._clean_commits = 0
-        # Events that failed once alone. At the second failure they are given up with the reason.
+        # Ids of events that failed once in a batch of their own. At the second failure the reason
+        # goes into `_failed`, and the inbox parks the event.
         self._suspects: set[str] = set()
         self._failed: dict[str, str] = {}
 
@@ -85,7 +87,7 @@ class BatchProcessor(Generic[Tx]):
 
     async def process(self, events: Sequence[ReceivedEvent]) -> None:
         """Apply these events in order; wait while MongoDB is away. Raises PartitionLost."""
-        pending = [list(events)]  # the next part is the last
+        pending = [list(events)]  # a stack: the next part is the last element
         while pending and not self.ending:
             part = pending.pop()
             pending += await self._process_part(part)
@@ -122,7 +124,7 @@ class BatchProcessor(Generic[Tx]):
             reason = UNKNOWN_SUBJECT if is_unknown else str(error.problem)
             return self._separate(part, error.id, reason)
         except Exception as error:
-            # It failed at the flush. Separated, the events show which one caused it.
+            # A write failed at a flush. Separate transactions show which event caused it.
             reason = failure_reason(error)
             log.warning("batch_failed", events=len(part), error=reason, exc_info=len(part) == 1)
             return self._separate(part, "", reason)
@@ -160,9 +162,9 @@ class BatchProcessor(Generic[Tx]):
     def _separate(
         self, part: list[ReceivedEvent], id_: str, reason: str
     ) -> list[list[ReceivedEvent]]:
-        """Return the parts to try next, in reverse order: before, the failed event, and after it.
+        """Split around the failed event; return the parts to try next, in reverse order.
 
-        An event that is alone is tried twice, then given up with the reason.
+        An event that is alone is tried twice, then parked with the reason.
         """
         if len(part) == 1:
             id_ = part[0].id

@@ -1,11 +1,11 @@
-"""The loop that reads topics: positions in MongoDB, backpressure, rebalances.
+"""The consumer loop: polls topics, keeps positions in MongoDB, handles rebalances.
 
-A batch is one transaction of effects, inbox rows, outbox rows and positions. The position of each
-partition is guarded on the stored one, so a member that lost a partition cannot commit, and a crash
-never falls between effect and position.
+The effects of a batch, its inbox rows, outbox rows and positions are written in one transaction, so
+a crash cannot separate effect and position. The transaction commits only if the stored position of
+each partition is the one that this member knows, so a member that lost a partition cannot commit.
 
-Not here: how a batch takes effect (batch_processor), what an event does (inbox, the handlers),
-where each partition is (positions).
+Not here: how a batch is retried (batch_processor), what happens to an event (inbox, the handlers),
+the state of one partition (positions).
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from chassis.persistence import mongo
 from chassis.persistence.mongo import Query
 from chassis.persistence.transactions import TransactionManager
 
-# One transaction keeps this process busy, a second MongoDB, a third the disk. A partition, and so
-# a key, is in one of them only.
+# One transaction keeps this process busy, a second one MongoDB, a third one the disk. A partition,
+# and therefore a key, is in one of them only.
 PARALLEL_TRANSACTIONS = 3
-# For each parallel transaction between two polls. A poll returns the backlog of one partition after
-# the other, so a single batch would leave transactions idle; more would cost memory.
+# Batches that one poll fetches for each parallel transaction. A poll returns the backlog of one
+# partition after the other, so a single batch would leave transactions idle; more cost memory.
 BATCHES_PER_POLL = 2
 LOOK_SECONDS = 5.0  # between two checks of progress
 STALL_SECONDS = 60.0
 RETRY_SECONDS = 1.0
-# The position of events that no handler reads is stored after that many, or after that time.
+# The position of events that no handler reads is stored after this many events or this time.
 IGNORED_EVENTS = 5_000
 IGNORED_SECONDS = 3_600.0
 log = telemetry.log(__name__)
@@ -74,7 +74,7 @@ class EventConsumer(BatchProcessor[Tx]):
         self.ending = True
 
     async def run(self) -> None:
-        """Consume until stopped or cancelled; wait while MongoDB or Kafka is away, park nothing."""
+        """Consume until stopped or cancelled; while MongoDB or Kafka is away, park nothing."""
         while not self.ending:
             consumer = self._new_consumer()
             self.last_progress_at = asyncio.get_running_loop().time()
@@ -91,7 +91,7 @@ class EventConsumer(BatchProcessor[Tx]):
             await asyncio.sleep(0 if self.ending else RETRY_SECONDS)
 
     async def _turn(self, consumer: Consumer) -> None:
-        """Poll once and process what came, in parallel transactions."""
+        """Poll once and process the fetched records in parallel transactions."""
         batches = PARALLEL_TRANSACTIONS * BATCHES_PER_POLL if self.is_full_size else 1
         fetched = await consumer.poll(self.size * batches, MAX_SECONDS)
         self.last_progress_at = asyncio.get_running_loop().time()
@@ -218,13 +218,13 @@ class EventConsumer(BatchProcessor[Tx]):
             if position is None:
                 continue
             if position.next < 0:
-                # Not the first fetched record: something before it may have been lost.
+                # Not the offset of the first fetched record: records before it may have been lost.
                 position.next = await consumer.beginning(partition)
             new_records = [record for record in records if record.offset >= position.next]
             if new_records and new_records[0].offset > position.next:
                 first_offset = new_records[0].offset
                 if await consumer.following(partition, position.next) < first_offset:
-                    continue  # it was lost between the broker and this process
+                    continue  # lost on the way from the broker; `following` has sought back to it
                 _log_gap(partition, position.next, first_offset)
             contiguous += new_records
         return contiguous
@@ -237,9 +237,9 @@ class EventConsumer(BatchProcessor[Tx]):
             await consumer.seek(partition, offset)
 
     async def _reset_truncated(self, consumer: Consumer, partition: Partition) -> None:
-        """Read a partition that ends before our position again from its beginning.
+        """Seek a partition that ends before our position to its beginning.
 
-        New records would look as if they had been read. Events that took effect are known by id.
+        Otherwise its new records would be skipped as read. The inbox drops events that took effect.
         """
         position = self._positions[partition]
         log.error(
@@ -253,7 +253,7 @@ class EventConsumer(BatchProcessor[Tx]):
         await consumer.seek(partition, position.next)
 
     async def _check_progress(self, consumer: Consumer) -> None:
-        """Every 5 s: measure lag and waiting events, notice truncations and stalls, commit."""
+        """Every 5 s, measure lag and waiting events, detect truncations and stalls, and commit."""
         now = asyncio.get_running_loop().time()
         if now - self._checked_at < LOOK_SECONDS:
             return
@@ -270,7 +270,7 @@ class EventConsumer(BatchProcessor[Tx]):
             position.note_lag(lag, now)
             if self._is_stalled(position, now):
                 await self._skip_gap_to_end(consumer, partition, end)
-        # Only at the second check: a new leader may not know its end yet.
+        # Only at the second check in a row: a new leader may not know its end yet.
         for partition in truncated & self._suspected_truncations:
             await self._reset_truncated(consumer, partition)
         self._suspected_truncations = truncated - self._suspected_truncations
@@ -278,7 +278,7 @@ class EventConsumer(BatchProcessor[Tx]):
         await self._commit(consumer)
 
     def _is_stalled(self, position: Position, now: float) -> bool:
-        """Return whether events have waited for a minute, though polls returned nothing."""
+        """Return whether events have waited for a minute although polls returned nothing."""
         if not position.behind_since:
             return False
         was_idle = self._idle_at > position.behind_since
@@ -293,7 +293,7 @@ class EventConsumer(BatchProcessor[Tx]):
         position.next = end
 
     async def _commit(self, consumer: Consumer) -> None:
-        """Commit the positions that moved to the broker, for lag tools."""
+        """Commit changed positions to the broker, where only lag tools read them."""
         moved = {
             partition: position
             for partition, position in self._positions.items()
@@ -307,7 +307,7 @@ class EventConsumer(BatchProcessor[Tx]):
 
 
 class _Stalled(Exception):
-    """Events wait in a partition, but none came for a minute: leave the group and join again."""
+    """For a minute, polls returned none of the waiting events; the consumer must rejoin."""
 
 
 async def _stop(consumer: Consumer) -> None:

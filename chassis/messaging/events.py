@@ -1,6 +1,6 @@
-"""Event classes, their envelope, and the tolerant copies of consumers.
+"""Base classes of published events and of consumers' tolerant copies, and the envelope.
 
-Not here: how events are sent (outbox_relay, kafka) or kept (unit of work, inbox).
+Not here: how events are sent (outbox_relay, kafka) or stored (persistence.rows, inbox).
 
 An event on the wire is a CloudEvent 1.0 in binary mode (Kafka protocol binding 3.2): the body is
 the data, everything else is headers.
@@ -15,10 +15,10 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-# Characters of an id or a key, because operators name events by them.
+# The most characters of an id or a key, because operators name events by them.
 MAX_NAME = 500
 _REQUIRED_HEADERS = ("ce_id", "ce_type", "ce_source", "ce_time", "ce_sequence")
-# Headers that hold a field of the envelope unchanged.
+# Headers that hold a text field of the envelope unchanged.
 _TEXT_HEADERS = {
     "ce_id": "id",
     "ce_type": "type",
@@ -35,9 +35,9 @@ Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Aliased:
-    """Marks a field with a reference that may have been merged into another.
+    """Marks a field whose reference may have been merged into another.
 
-    It is resolved before a handler sees the event.
+    The field is resolved before a handler gets the event.
     """
 
 
@@ -94,7 +94,7 @@ class Event(BaseModel):
 
 
 class Envelope(NamedTuple):
-    """Where an event came from, and its sequence within its key."""
+    """The CloudEvents attributes of an event: identity, source, order, cause and trace."""
 
     id: str
     type: str
@@ -213,9 +213,9 @@ class Inbound(BaseModel):
         return self
 
     def reads(self) -> Iterable[tuple[Any, str]]:
-        """Return what the handler will read by id, as (store class, id).
+        """Return the aggregates that the handler will read, as (store class, id).
 
-        A whole batch is then read at once. It only affects speed.
+        The inbox prefetches them for a whole batch. This affects speed only.
         """
         return ()
 
@@ -254,7 +254,7 @@ class Inbound(BaseModel):
 
 
 def _unreadable(error: ValidationError) -> Unreadable:
-    """Return why a body was refused, without its values."""
+    """Return the error that says which fields of a body do not fit, without their values."""
     problems = error.errors(include_input=False, include_url=False)
     if problems[0]["type"] == "json_invalid":
         return Unreadable("the body is not JSON")

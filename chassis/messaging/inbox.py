@@ -1,12 +1,12 @@
-"""What happens to a received event: it takes effect once and in order, waits, or is parked.
+"""The inbox: each event takes effect once and in order, waits as early, or is parked.
 
-Not here: what can be read of a record (received_events), where events come from (consumer,
-admin/replay), operators' work on parked events (parked_events).
+Not here: decoding of records (received_events), where events come from (consumer, waiting_events),
+operators' actions on parked events (parked_events).
 
 Collections: `inbox` {_id: event id, state: done | parked | early | discarded, ...};
 `parked` {_id: topic/key, first, count, version}, the head behind which later events of that key
 join a parked sequence; `early` {_id: event id, waits_for, marker, ...}. The stored field `marker`
-is the id of the head. What a transaction reads of them is remembered only as long as it lasts.
+is the id of the head. Nothing of these collections is cached longer than a transaction lasts.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ Problem = TypeVar("Problem", str, SubjectNotKnownYet)
 
 INBOX_DAYS = 45
 ATTEMPTS = 2
-# Up to that many values are looked up at once. For more, the first query only asks whether the
-# collection holds anything.
+# `load_state` looks up at most this many values in a collection. For more, it only asks whether the
+# collection has any document.
 FEW = 20
 HEAD = "inbox"  # the kind of a head in `parked`
 EARLY_JOB = "early-facts"
@@ -56,9 +56,9 @@ log = telemetry.log(__name__)
 
 
 class InboxTransaction(Generic[Tx]):
-    """What one transaction does with events.
+    """The events of one transaction: what is stored of them, and what becomes of them.
 
-    It remembers what it has parked or kept early, because that is not written yet.
+    It remembers the events that it has parked or kept early, because their rows are only buffered.
     """
 
     def __init__(self, inbox: Inbox[Tx], tx: Tx) -> None:
@@ -74,17 +74,19 @@ class InboxTransaction(Generic[Tx]):
     async def load_state(
         self, received: Sequence[ReceivedEvent], also: Mapping[str, Query] | None = None
     ) -> dict[str, list[mongo.Document]]:
-        """Read in one statement what is known of these events, and the queries in `also`.
+        """Read the stored state of these events, and run the queries in `also`, in one statement.
 
-        Few events wait behind a head or an early event, or name a merged subject. Whether one does
-        is asked here; the details are read only if so. Returns the documents by collection.
+        Few events wait behind a head or an early event, or name a merged subject. The statement
+        only asks whether there is such a row; if so, the rows are read afterwards. Returns the
+        documents by collection.
         """
         head_ids = {one.head_id for one in received}
         keys = {one.key for one in received}
         events = [one.event for one in received if one.event]
         references = {reference for event in events for reference in event.references}
         prefetched = {store: ids for store, ids in _reads(events).items() if len(ids) <= FEW}
-        # What a handler publishes mostly has the key of the event that it handles.
+        # A handler mostly publishes under the key of its event, so the counters of these keys are
+        # read at once.
         publishing_keys = keys if len(keys) <= FEW else set[str]()
         queries: dict[str, Query] = {
             "inbox": Query({"_id": {"$in": [one.id for one in received]}}, {"_id": 1}),
@@ -114,10 +116,10 @@ class InboxTransaction(Generic[Tx]):
         return documents
 
     async def apply(self, received: Sequence[ReceivedEvent]) -> None:
-        """Apply events in order, after `load_state`; drop those that are known.
+        """Apply events in order, after `load_state`; drop duplicates.
 
-        An event that fails loses only its own changes. It is parked, with all that follow of its
-        key.
+        If an event fails, only its own changes are undone. It is parked, and so are the later
+        events of its key.
         """
         await self._prefetch([one.event for one in received if one.event])
         for one in received:
@@ -129,7 +131,7 @@ class InboxTransaction(Generic[Tx]):
             await self.apply_early_events()
 
     async def _apply_new(self, received: ReceivedEvent) -> None:
-        """Apply an event that is not known, unless its key waits."""
+        """Apply an event that is no duplicate; park or keep it if its key already waits."""
         waiting = self._early.get(received.head_id)
         if self._heads[received.head_id]:
             self.park(received, received.reason or BEHIND)
@@ -172,7 +174,7 @@ class InboxTransaction(Generic[Tx]):
                     with _event_span(envelope):
                         await handler(event.resolved(tx.aliases), tx)
                 except (mongo.MongoError, DuplicateKey, DocumentRefused):
-                    # The server has ended the transaction. The cause may be an earlier event whose
+                    # MongoDB has aborted the transaction. The cause may be an earlier event whose
                     # write was flushed only now.
                     raise
                 except SubjectNotKnownYet as unknown:
@@ -188,15 +190,16 @@ class InboxTransaction(Generic[Tx]):
             tx.context = outer_context
 
     async def restore(self, row: mongo.Document) -> ReceivedEvent:
-        """Return the event that a parked or early row keeps, ready to be attempted."""
+        """Return the event of a parked or early row, with the data that `attempt` needs."""
         received = self.inbox.restore(row)
         await self._prefetch([received.event] if received.event else [])
         return received
 
     async def apply_early_events(self) -> None:
-        """Apply the early events that wait for what this transaction has added, in key order.
+        """Apply the early events that wait for ids which this transaction has added, in key order.
 
-        Where that failed before, the job of early events applies them in transactions of their own.
+        With `without_early_events` the job of early events is woken instead, which applies them in
+        transactions of their own.
         """
         tx = self.tx
         while tx.added_ids:
@@ -242,7 +245,7 @@ class InboxTransaction(Generic[Tx]):
         return True
 
     def _wait_for(self, rows: Sequence[mongo.Document], subject: str) -> None:
-        """Let the early events of one key wait for this subject."""
+        """Make the early events of one key wait for this subject."""
         for row in rows:
             if row["waits_for"] != subject:
                 row["waits_for"] = subject
@@ -309,7 +312,7 @@ class InboxTransaction(Generic[Tx]):
         return problem
 
     async def _prefetch(self, events: Sequence[Inbound]) -> None:
-        """Read at once the aliases that these events name and the documents that they declare."""
+        """Read the aliases and the declared documents (`reads`) of these events at once."""
         references = {reference for event in events for reference in event.references}
         await self.tx.resolve_many(references)
         for store, ids in _reads(events).items():
@@ -333,9 +336,9 @@ def _reads(events: Iterable[Inbound]) -> dict[type[Store[Any]], set[str]]:
 
 
 def _exists_query(values: Mapping[str, Collection[str]]) -> Query:
-    """Ask whether a document has one of these values in one of these fields.
+    """Return a query for one document that has one of these values in one of these fields.
 
-    For more than FEW values: whether the collection holds any document.
+    With more than FEW values in a field, it finds any document of the collection.
     """
     if max(map(len, values.values())) > FEW:
         return Query({}, {"_id": 1}, 1)

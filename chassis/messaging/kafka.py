@@ -1,6 +1,6 @@
-"""The real Kafka producer and consumer.
+"""The Kafka producer and consumer, by aiokafka.
 
-Not here: the typed ports (kafka_ports), topics (kafka_topics), what a record means (inbox).
+Not here: the typed ports (kafka_ports), topics (kafka_topics), decoding (received_events).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageEr
 
 
 class KafkaProducer:
-    """The real producer."""
+    """A producer that is idempotent and waits for all in-sync replicas (`acks=all`)."""
 
     def __init__(self, where: Where, client_id: str) -> None:
         options: dict[str, Any] = {
@@ -60,7 +60,7 @@ class KafkaProducer:
             "request_timeout_ms": 10_000,
         }
         self._producer: Any = AIOKafkaProducer(**options)
-        # aiokafka itself continues after a failure, and waits without end once it is stopped.
+        # Set by a failure or `stop`: aiokafka itself would continue, or wait without end.
         self._is_spent = False
 
     async def start(self) -> None:
@@ -83,10 +83,10 @@ class KafkaProducer:
                 await run_to_end(self._producer.stop())
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
-        """Send these records, one batch after the other in each partition.
+        """Send these records, with one batch in flight per partition.
 
-        A broker that knows no batch of this producer yet would accept a batch that follows a
-        refused one.
+        With several, a broker that has no batch of this producer yet would accept a batch that
+        follows a refused one.
         """
         if self._is_spent:
             return Sent([], SendFailed("spent"))
@@ -151,14 +151,14 @@ def _partition_index(key: bytes, partitions: int) -> int:
 
 
 class KafkaConsumer:
-    """The real consumer: one group, static membership, no automatic commits."""
+    """A consumer with static group membership and without automatic commits."""
 
     def __init__(self, where: Where, group: str, member: str, topics: Iterable[str]) -> None:
         self._topics = sorted(topics)
-        # The next offset that `poll` returns of each partition that was assigned here.
+        # The next offset that `poll` returns, of each partition that was ever assigned here.
         self._next: dict[Partition, int] = {}
-        # A static member that returns keeps its former partitions, whatever topics it now
-        # subscribes to. Other topics therefore need another member id.
+        # A returning static member gets its former partitions, even if it subscribes to other
+        # topics now. The member id therefore contains a checksum of the topics.
         topics_crc = zlib.crc32(",".join(self._topics).encode())
         options: dict[str, Any] = {
             **client_options(where),
@@ -191,7 +191,7 @@ class KafkaConsumer:
         fetched = await self._fetch(0, max_records)
         if not fetched:
             return await self._fetch(timeout_seconds, max_records)
-        # The client requested nothing while these records waited here: ask once for later ones.
+        # The client fetches nothing while it holds these records: ask once for later ones.
         left = max_records - sum(map(len, fetched.values()))
         if left > 0:
             for partition, records in (await self._fetch(MORE_SECONDS, left)).items():
@@ -216,9 +216,9 @@ class KafkaConsumer:
         return records_by_partition
 
     async def _fetch_singly(self, max_records: int) -> dict[Partition, list[Record]]:
-        """Fetch record by record, so that those which cannot be decoded are found and skipped.
+        """Fetch record by record, to find and skip those that cannot be decoded.
 
-        The client does not name the partition of such a record, and drops what it had read.
+        The client's error does not name the partition, and the client drops what it has fetched.
         """
         assigned = [partition for partition in self._next if self._is_assigned(partition)]
         for partition in assigned:
@@ -284,9 +284,9 @@ class KafkaConsumer:
         return (await self._consumer.beginning_offsets([_tp(partition)]))[_tp(partition)]
 
     async def following(self, partition: Partition, offset: int) -> int:
-        """Return the offset of the first record from there on, else the end; read on from it.
+        """Fetch again; return the offset of the first record from `offset` on, else the end.
 
-        The broker is asked again. The marker that ends a Kafka transaction is not a record.
+        `poll` continues there. The marker that ends a Kafka transaction is not a record.
         """
         await self.seek(partition, offset)
         tp = _tp(partition)
@@ -308,7 +308,7 @@ class KafkaConsumer:
         if not offsets:
             return
         with suppress(KafkaError, TimeoutError):
-            # aiokafka itself asks for a broker without end.
+            # Without this limit, aiokafka looks for a broker without end.
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._consumer.commit(offsets)
 

@@ -1,4 +1,4 @@
-"""Typed ports of Kafka and what passes through them. Not here: the real clients (kafka)."""
+"""Typed ports of Kafka and the values that pass through them. Not here: clients (kafka)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
-# Takes the place of headers that the client cannot decode. Its value is not UTF-8 either, so the
-# inbox parks the record for that reason, also when an operator retries it.
+# Replaces headers that the client cannot decode. Its value is not UTF-8 either, so the inbox parks
+# the record for that reason, also when an operator retries it.
 UNDECODABLE_HEADERS = (("undecodable", b"\xff"),)
 
 
@@ -18,7 +18,7 @@ class SendFailed(Exception):
 
 
 class RecordRefused(SendFailed):
-    """The broker refuses these records and will refuse them again."""
+    """The broker refused these records and will refuse them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ Outgoing = tuple[bytes, bytes, Sequence[tuple[str, bytes]]]  # key, value, heade
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Indexes of the records that the broker acknowledged, and why it did not take the others."""
+    """Indexes of the acknowledged records, and the failure that stopped the others."""
 
     acknowledged: list[int]
     failure: SendFailed | None = None

@@ -1,4 +1,4 @@
-"""Creation of topics, and how a client of aiokafka is started and stopped.
+"""Creation of topics, and an uninterrupted start and stop of aiokafka's clients.
 
 Not here: users, permissions and the cluster's topics (ops/local/kafka_admin).
 """
@@ -24,8 +24,8 @@ KafkaUnavailable = KafkaError
 async def run_to_end(step: Awaitable[None]) -> None:
     """Await the start or stop of a client to its end, also when cancelled.
 
-    Half-way a client holds connections that nothing closes. After a cancellation the wait is
-    bounded to 2 s, for a broker that is away.
+    A client that is interrupted half-way holds connections that nothing closes. After a
+    cancellation the wait is limited to 2 s, because the broker may be away.
     """
     task = asyncio.ensure_future(step)
     try:

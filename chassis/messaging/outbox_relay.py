@@ -2,9 +2,9 @@
 
 Not here: how outbox rows are written (persistence/unit_of_work).
 
-Promise: a topic may hold late duplicates, but the first occurrences of a key's events are in
+Guarantee: a topic may hold late duplicates, but the first occurrences of a key's events are in
 `seq` order. It holds because every sweep starts at the lowest unmarked `seq` of each key, sends in
-order and never passes a failed send. After any error the producer is discarded and a new sweep
+order and stops at a row that failed. After any error the producer is discarded and a new sweep
 begins. The lease only keeps two replicas from doing the same work twice. It cannot fence Kafka,
 so order does not rely on it.
 """
@@ -26,11 +26,11 @@ from chassis.persistence.mongo import Document, Index, Mongo
 from chassis.persistence.unit_of_work import OUTBOX
 
 PAGE = 1_000  # rows
-NAMED_KEYS = 100  # of more keys, all keys are swept instead
+NAMED_KEYS = 100  # if more keys have commits, all keys are swept
 LOOK_SECONDS = 5.0  # between two measurements of the gauges
 LEASE_SECONDS = 8.0
-# Acknowledged rows wait for each other up to these bounds: one mark costs as much as the commit of
-# a command.
+# Acknowledged rows are marked together, up to these bounds: one update of marks costs as much as
+# the commit of a command.
 MARK_ROWS = 50
 MARK_SECONDS = 0.2
 RETRY_SECONDS = 1.0
@@ -65,11 +65,11 @@ class OutboxRelay:
         self._producer: Producer | None = None
         self._lease = Lease(db, "relay", f"{service}/{replica}", lease_seconds)
         self._wake = asyncio.Event()
-        # Keys with commits since their last sweep; None = any key may have some.
+        # Keys with commits since their last sweep; None = any key may have commits.
         self._named_keys: set[str] | None = None
-        # The last key of the page before, while a sweep of all keys is under way.
+        # The last key of the previous page, while a sweep of all keys is under way.
         self._after = ""
-        self._acknowledged: list[str] = []  # ids that are not marked yet
+        self._acknowledged: list[str] = []  # ids of rows that are not marked yet
         self._marked_at = 0.0
         self._blocked_keys: list[str] = []
         self._watch_task: asyncio.Task[None] | None = None
@@ -81,7 +81,7 @@ class OutboxRelay:
         self._wake.set()
 
     def wake(self, keys: Collection[str] = ()) -> None:
-        """Sweep now, because events of these keys (none named: of any key) were committed."""
+        """Sweep now: events of these keys, or of any key if none is named, were committed."""
         if not keys or self._named_keys is None:
             self._named_keys = None
         else:
@@ -112,7 +112,7 @@ class OutboxRelay:
         self._after = ""
 
     async def _lead(self) -> None:
-        """Hold the lease and sweep until it is lost: at each wake and four times a lease."""
+        """Sweep while the lease is held: named keys at each wake, all keys four times a lease."""
         self._reset()
         pause = self._lease.seconds / 4
         measured_at = -1e9
@@ -127,8 +127,8 @@ class OutboxRelay:
                 if renewed_at - measured_at > LOOK_SECONDS:
                     measured_at = renewed_at
                     await self._refresh_gauges()
-                    # A change stream costs MongoDB a tenth of its time, and commits of this process
-                    # wake the relay anyway.
+                    # Only beside other replicas: a change stream costs MongoDB a tenth of its time,
+                    # and commits of this process wake the relay anyway.
                     self._listen(is_wanted=await self.db.count("leases", LIVING) > 1)
                 self._named_keys = None
                 await self._sweep_until(renewed_at + pause)
@@ -137,7 +137,7 @@ class OutboxRelay:
             self._listen(is_wanted=False)
 
     async def _sweep_until(self, until: float) -> None:
-        """Sweep and wait for wakes until that moment (loop time)."""
+        """Sweep and wait for wakes until this moment (loop time)."""
         loop = asyncio.get_running_loop()
         while not self._stopped.is_set() and (left := until - loop.time()) > 0:
             self._wake.clear()
@@ -146,10 +146,10 @@ class OutboxRelay:
                 await self._wait(left)
 
     async def _wait(self, seconds: float) -> None:
-        """Wait up to that long for a wake; mark acknowledged rows when that is due."""
+        """Wait up to this long for a wake; mark acknowledged rows when that is due."""
         if 0 < len(self._acknowledged) < MARK_ROWS:
             await _first_of(self._wake.wait(), MARK_SECONDS)
-        # Without a wake they are marked even if the clock's resolution says "not quite due".
+        # Without a wake, MARK_SECONDS have passed, but the clock may be a little short of them.
         if self._acknowledged and (self._is_mark_due() or not self._wake.is_set()):
             await self._mark()
         await _first_of(self._wake.wait(), seconds)
@@ -163,10 +163,10 @@ class OutboxRelay:
             self._watch_task = None
 
     async def sweep(self, until: float = 0.0) -> bool:
-        """Send pages of unsent rows until that moment (loop time), at least one page.
+        """Send pages of unsent rows until this moment (loop time), at least one page.
 
-        A page is read while the page before it is sent and the one before that is marked. Each page
-        begins behind the last key of the page before it, the first page where the last sweep ended.
+        While a page is sent, the next one is read and the acknowledged rows are marked. Each page
+        begins after the last key of the previous one; the first begins where the last sweep ended.
         Returns True when more rows may wait.
         """
         loop = asyncio.get_running_loop()
@@ -183,12 +183,13 @@ class OutboxRelay:
     async def _page(self) -> list[Document]:
         """Read the next unsent rows, without those that only wait for their mark.
 
-        All keys are swept only four times a lease: such a sweep also passes the index entries of
-        rows that were marked since MongoDB last cleared them away, once a minute.
+        All keys are swept only four times a lease, because such a sweep also reads the index
+        entries of marked rows, which MongoDB removes once a minute.
         """
         named = None
         if not self._after:
-            named, self._named_keys = self._named_keys, set()
+            named = self._named_keys
+            self._named_keys = set()
             if named is not None and not named:
                 return []
         key: Document = {"$nin": self._blocked_keys}
@@ -206,7 +207,7 @@ class OutboxRelay:
     async def _send(self, rows: Sequence[Document]) -> None:
         """Send rows and remember which were acknowledged. Raises SendFailed.
 
-        If the broker refuses one of them, they are sent one at a time, to block its key only.
+        If the broker refuses one of them, they are sent one at a time, to block only its key.
         """
         with telemetry.span("outbox.send", rows=len(rows)):
             self._producer = self._producer or await self._start_producer()
@@ -275,7 +276,7 @@ class OutboxRelay:
     async def _watch(self) -> None:
         """Wake the relay at every insert into the outbox, by any replica.
 
-        A lost change stream costs one sweep of all keys, nothing else.
+        A lost change stream only costs a sweep of all keys.
         """
         while True:
             try:
@@ -290,7 +291,8 @@ class OutboxRelay:
         return producer
 
     async def _drop_producer(self) -> None:
-        producer, self._producer = self._producer, None
+        producer = self._producer
+        self._producer = None
         if producer is not None:
             await producer.stop()
 

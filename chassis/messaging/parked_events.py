@@ -34,7 +34,7 @@ _NOT_PERSONAL = re.compile(
     r"|\d{4}-\d{2}-\d{2}(T[0-9:.+Z-]{1,30})?"
     r"|-?\d{1,9}|True|False"
 )
-# A person's name used as a field name contains spaces, or letters beyond these.
+# A field name with spaces or other characters may be a person's name. A name of one word passes.
 _FIELD_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,60}")
 
 
@@ -66,9 +66,9 @@ class ParkedEvent:
 
 
 def redact(_type: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Redact every text of a body, and every field name that code would not have.
+    """Redact every text of a body, and every field name that does not look like an identifier.
 
-    UUIDs, dates, booleans and numbers below a thousand million stay.
+    UUIDs, dates, moments, booleans and numbers of at most nine digits stay.
     """
     redacted: dict[str, Any] = {}
     for name, value in body.items():
@@ -86,7 +86,7 @@ FAILED = (RetryWithoutEvent, Duplicate, DocumentRefused)
 
 
 def retry_failure_reason(error: BaseException) -> str:
-    """Return why a retried event failed, as a parked row says it."""
+    """Return why a retried event failed, in the form that a parked row stores."""
     problem = error.problem if isinstance(error, RetryWithoutEvent) else failure_reason(error)
     return problem if isinstance(problem, str) else UNKNOWN_SUBJECT
 
@@ -136,7 +136,7 @@ class ParkedSequences(Generic[Tx]):
         return applied
 
     async def discard(self, tx: Tx, id_: str, event_id: str, reason: str) -> None:
-        """Give up one event for good, with a reason for the audit; the others stay parked.
+        """Discard one event for good, with a reason for the audit; the others stay parked.
 
         Raises ReasonMissing, ParkedUnknown.
         """
@@ -188,7 +188,7 @@ class ParkedSequences(Generic[Tx]):
     async def _remove(self, tx: Tx, head: Document, row: Document) -> bool:
         """Remove one event from its sequence; return whether others are left.
 
-        The head is written, so that an event which joins at the same time conflicts.
+        The head is always written, so that an event which joins concurrently conflicts.
         """
         first_rows = await self._parked_rows(tx, head["_id"], 2)
         left = [parked for parked in first_rows if parked["_id"] != row["_id"]]
@@ -244,7 +244,7 @@ class ParkedSequences(Generic[Tx]):
 
 
 def _time_of(row: Document) -> str:
-    """Return the time of an outbox row or of a parked row, as far as it has one."""
+    """Return the time of the event in an outbox row or a parked row; "" if it has none."""
     if "at" in row:
         return row["at"].isoformat(timespec="milliseconds")
     headers: dict[str, bytes | None] = dict(row.get("headers", ()))

@@ -15,8 +15,8 @@ from chassis.messaging.kafka_ports import Partition, Record
 class Position:
     """The position of one partition.
 
-    `stored` lies in MongoDB since `stored_at` (loop time). `next` is the next offset to read; only
-    events that no handler reads lie between the two.
+    `stored` is the offset in MongoDB, written at `stored_at` (loop time). `next` is the next offset
+    to read. Only events that no handler reads lie between the two.
     """
 
     stored: int | None
@@ -26,7 +26,7 @@ class Position:
     committed: int = -1  # to the broker
 
     def advance(self, end: int, now: float, *, is_stored: bool) -> None:
-        """Move to this offset, which the last transaction stored or not."""
+        """Move to the offset `end`; `is_stored` says whether a transaction has stored it."""
         self.next = max(self.next, end)
         self.behind_since = 0.0
         if is_stored:
@@ -34,7 +34,7 @@ class Position:
             self.stored_at = now
 
     def note_lag(self, lag: int, now: float) -> None:
-        """Remember since when records wait."""
+        """Record since when the partition has a lag."""
         if not lag:
             self.behind_since = 0.0
         elif not self.behind_since:
@@ -47,6 +47,6 @@ def position_id(service: str, partition: Partition) -> str:
 
 
 def ends_of(records: Iterable[Record]) -> dict[Partition, int]:
-    """Return the offset behind the last of these records, by partition."""
+    """Return the offset after the last of these records, by partition."""
     last_offsets = {(record.topic, record.partition): record.offset for record in records}
     return {Partition(*partition): offset + 1 for partition, offset in last_offsets.items()}

@@ -1,6 +1,6 @@
-"""Events as a service receives them: what can be read of a record, and its handler.
+"""Received events: a record, what could be decoded of it, and the handler for its type.
 
-Not here: how events take effect and what is remembered of them (inbox).
+Not here: how events take effect, and what is stored of them (inbox).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ log = telemetry.log(__name__)
 
 
 class ReceivedEvent(NamedTuple):
-    """A record with what could be read of it.
+    """A record with what could be decoded of it.
 
-    Without `event` it has a `reason` why it cannot be read, or no handler here reads its type.
+    If `event` is None, either `reason` says why it cannot be read, or no handler reads its type.
     """
 
     record: Record
@@ -53,7 +53,7 @@ class ReceivedEvent(NamedTuple):
 
     @property
     def stored_fields(self) -> mongo.Document:
-        """What a parked or early row keeps of it."""
+        """The fields of its parked or early row."""
         return {
             "marker": self.head_id,
             "topic": self.record.topic,
@@ -67,7 +67,7 @@ class ReceivedEvent(NamedTuple):
 
 @dataclass(slots=True)
 class BatchOutcome:
-    """What one transaction did with events; reported after its commit."""
+    """What became of the events of one transaction; reported after its commit."""
 
     applied: list[ReceivedEvent] = field(default_factory=list[ReceivedEvent])
     parked: list[tuple[ReceivedEvent, str]] = field(default_factory=list[tuple[ReceivedEvent, str]])
@@ -75,7 +75,7 @@ class BatchOutcome:
     early: list[ReceivedEvent] = field(default_factory=list[ReceivedEvent])
 
     def report(self) -> None:
-        """Advance the metrics, and log each event that was parked for a reason of its own."""
+        """Count the events, and log each one that was parked for a reason of its own."""
         for received, reason in self.parked:
             if reason != BEHIND:
                 log.warning(
@@ -101,7 +101,7 @@ class BatchOutcome:
 
 
 class Inbox(Generic[Tx]):
-    """What one service reads, and by which handlers."""
+    """The topics and event types that one service reads, with their handlers."""
 
     def __init__(self, service: str, handlers: Handlers, namespace: str = "") -> None:
         self.service = service
@@ -115,7 +115,7 @@ class Inbox(Generic[Tx]):
         self._stems = {(topic, stem(type_name)) for topic, type_name in self._readers}
 
     def is_ignored(self, topic: str, type_name: str) -> bool:
-        """Return whether no handler here reads this type, in whatever version."""
+        """Return whether no handler here reads this type in any version."""
         return bool(type_name) and (topic, stem(type_name)) not in self._stems
 
     def receive(self, record: Record) -> ReceivedEvent:
@@ -163,7 +163,7 @@ class Inbox(Generic[Tx]):
         return reader
 
     def restore(self, row: mongo.Document) -> ReceivedEvent:
-        """Return the event that a parked or early row keeps."""
+        """Return the received event of a parked or early row."""
         topic, partition, offset = row["order"].rsplit("/", 2)
         headers = tuple((name, value) for name, value in row["headers"])
         key = row["key"].encode()
@@ -175,7 +175,7 @@ class Inbox(Generic[Tx]):
 def _unreadable(
     record: Record, key: str, type_name: str, envelope: Envelope | None, reason: str
 ) -> ReceivedEvent:
-    """Return a record that cannot be read; without an envelope its id is its offset.
+    """Return a record that cannot be read; without an envelope its id is its `order`.
 
     Records whose key is too long do not share a parked sequence: each has its own.
     """
@@ -188,7 +188,7 @@ def _unreadable(
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return why an event failed, in words that hold no data of the event."""
+    """Return why an event failed, without any data of the event."""
     if isinstance(error, (DuplicateKey, DocumentRefused)):
         return f"{type(error).__name__}: {error}"
     if isinstance(error, Unreadable):

@@ -1,6 +1,6 @@
-"""Events that wait: their counts, and the job that applies early events.
+"""Waiting events: the counts of parked and early ones, and the job that applies early ones.
 
-Not here: why an event waits (inbox), operators' work on parked events (parked_events).
+Not here: why an event waits (inbox), operators' actions on parked events (parked_events).
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from chassis.persistence.unit_of_work import Transaction
 class EarlyEventSweeper(BatchProcessor[Tx]):
     """The leased job that applies early events whose subject is known by now.
 
-    Two transactions may have missed each other, or an event failed beside its subject's own.
+    It is needed in two cases. The transactions that kept the event and added its subject ran at the
+    same time, so neither saw the other. Or the event failed in the transaction that added its
+    subject.
     """
 
     page = 500
@@ -71,7 +73,7 @@ async def known_by_now(
     subjects: set[str],
     session: mongo.Session = None,
 ) -> set[str]:
-    """Return which subjects of early events are known, themselves or as merged into another."""
+    """Return the subjects that are known now: stored aggregates, and merged references."""
     if not subjects:
         return set()
     awaited = [store.collection for store in transaction.stores() if store.awaited]
@@ -85,9 +87,10 @@ async def known_by_now(
 
 
 async def pending_counts(db: Mongo) -> dict[str, float]:
-    """Return and show (gauges) how many events are parked or early.
+    """Count parked and early events, set the gauges and return the counts.
 
-    `parked_keys` is the number of their keys, `early_seconds` the age of the oldest early event.
+    `parked_keys` counts the keys with parked events. `early_seconds` is the age of the oldest early
+    event.
     """
     oldest = await db.find("early", {}, sort=[("since", 1)], limit=1, fields={"since": 1})
     counts: dict[str, float] = {"parked": 0, "parked_keys": 0, "early": 0, "early_seconds": 0}

@@ -1,1 +1,1 @@
-"""MongoDB and transactions. Not here: events as other services see them."""
+"""MongoDB, stores, transactions, leases. Not here: Kafka and consumed events (messaging)."""

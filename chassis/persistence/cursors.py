@@ -1,4 +1,4 @@
-"""Cursors of paged lists: texts that name a list and a position. Not here: queries."""
+"""Opaque cursors of paged lists; each names a list and a position. Not here: queries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CursorInvalid(Malformed):
 def encode_cursor(list_name: str, position: Sequence[CursorValue], *, key: bytes = b"") -> str:
     """Return the cursor of a position, which is the sort values of the last item shown.
 
-    With `key` it is signed, for lists whose positions nobody may make up.
+    With `key` the cursor is signed (HMAC), so that clients cannot forge positions.
     """
     content: list[Any] = [list_name, *(_to_json(value) for value in position)]
     plain = json.dumps(content, separators=(",", ":")).encode()
@@ -41,8 +41,10 @@ def decode_cursor(
     """
     try:
         sealed = base64.b64decode(_padded(cursor), altchars=b"-_", validate=True)
-        plain = sealed[_SIGNATURE_BYTES:] if key else sealed
-        if not hmac.compare_digest(sealed[: len(sealed) - len(plain)], _signature(plain, key)):
+        signature_bytes = _SIGNATURE_BYTES if key else 0
+        signature = sealed[:signature_bytes]
+        plain = sealed[signature_bytes:]
+        if not hmac.compare_digest(signature, _signature(plain, key)):
             raise CursorInvalid
         content: Any = json.loads(plain)
         if not _is_list(content) or content[:1] != [list_name] or len(content) != size + 1:

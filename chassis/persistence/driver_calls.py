@@ -1,4 +1,4 @@
-"""Calls that serve both drivers although their methods differ. Not here: the calls (mongo)."""
+"""Adapters for differences between Motor and PyMongo. Not here: the operations (mongo)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ async def read_all(cursor: Any) -> list[Document]:
 async def uncancelled(operation: Awaitable[R]) -> R:
     """Await an operation of Motor to its end, even when cancelled.
 
-    Its thread cannot be stopped, and what it writes after the abort would lie outside the
-    transaction.
+    Motor runs it in a thread that cannot be stopped. What the thread writes after the abort would
+    lie outside the transaction.
     """
     running = asyncio.ensure_future(operation)
     try:

@@ -1,4 +1,7 @@
-"""What a transaction has read and written, and how that is undone. Not here: the writes."""
+"""The identity map of a transaction, and the undo log of its savepoints.
+
+Not here: the buffered writes (unit_of_work).
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class UndoLog:
 
 
 class IdentityMap:
-    """The aggregates of one transaction by collection and id; None = it does not exist."""
+    """The aggregates of one transaction by collection and id; None = no such document."""
 
     def __init__(self, undo_log: UndoLog) -> None:
         self._aggregates: dict[tuple[str, str], Any] = {}
@@ -49,11 +52,11 @@ class IdentityMap:
         return self._aggregates.get((collection, id_))
 
     def add(self, collection: str, id_: str, aggregate: Any) -> Any:
-        """Add an aggregate as it was read and return it, or the one that is there already."""
+        """Add an aggregate that was read; return it, or the one that is in the map already."""
         return self._aggregates.setdefault((collection, id_), aggregate)
 
     def replace(self, collection: str, id_: str, aggregate: Any) -> None:
-        """Keep an aggregate as it was written; undone by a rollback."""
+        """Store an aggregate that was written; a rollback restores the former one."""
         self._undo_log.record(self._aggregates, (collection, id_))
         self._aggregates[collection, id_] = aggregate
 

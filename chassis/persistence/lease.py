@@ -1,6 +1,6 @@
-"""A lease in MongoDB: one holder at a time of what only one replica may do.
+"""Leases in MongoDB, for work that only one replica at a time may do.
 
-Not here: what is done under it (outbox relay, jobs, lifespan).
+Not here: what is done under a lease (outbox relay, jobs, lifespan).
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import asyncio
 from chassis.ids import new_id
 from chassis.persistence.mongo import DuplicateKey, Mongo
 
-# grows from one start of a process to the next
+# The id of this process. It is ordered by time: a process that starts later has a greater one.
 PROCESS = new_id()
 
-# the part of a lease after which we no longer rely on it
+# The share of a lease's time in which we rely on it.
 SAFE_SHARE = 0.75
 
 
@@ -37,7 +37,7 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Return whether we still hold it, by our monotonic clock, a quarter of the time early."""
+        """Return whether we hold the lease, by our monotonic clock; the last quarter is margin."""
         return asyncio.get_running_loop().time() < self._until
 
     async def take(self) -> bool:

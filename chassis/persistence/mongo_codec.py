@@ -21,12 +21,12 @@ def _encode(value: Any) -> Any:
         return sorted(cast("Iterable[Any]", value))
     if isinstance(value, Enum):
         return value.value
-    message = f"no document form for {type(value).__name__}"
+    message = f"{type(value).__name__} cannot be encoded as BSON"
     raise TypeError(message)
 
 
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, type_registry=TypeRegistry(fallback_encoder=_encode)
 )
-# Reads documents as the database keeps them, byte for byte.
+# Reads documents as raw BSON, byte for byte.
 RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)

@@ -1,6 +1,6 @@
-"""Errors of MongoDB: the driver's own, and those that say what a caller can do about them.
+"""Errors of MongoDB: the driver's, and ours for conflicts, duplicate keys and refusals.
 
-Not here: who runs a transaction again (transactions), what a client is answered (http.problems).
+Not here: retries of transactions (transactions), responses to clients (http.problems).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _WRITE_CONFLICT = 112
 
 
 class TransactionConflict(Exception):
-    """Another transaction was first; the whole body may run again."""
+    """A conflict with another transaction; the whole body may run again."""
 
 
 class DuplicateKey(Exception):
-    """A unique index refused a document; `collection` and `index` name it."""
+    """The unique index `index` of `collection` refused a document."""
 
     def __init__(self, collection: str, index: str) -> None:
         super().__init__(f"{collection}.{index}")
@@ -36,9 +36,9 @@ class DocumentRefused(Exception):
 
 
 def raise_conflict(error: BaseException) -> None:
-    """Raise TransactionConflict for an error that MongoDB calls transient.
+    """Raise TransactionConflict for an error that MongoDB labels as transient.
 
-    A connection failure carries the same label, but then MongoDB is away: it is left as it is.
+    A connection failure has the same label but is not a conflict: the function returns.
     """
     if isinstance(error, ConnectionFailure) or not isinstance(error, PyMongoError):
         return

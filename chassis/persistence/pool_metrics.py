@@ -52,5 +52,5 @@ class PoolMetrics(monitoring.ConnectionPoolListener):
 
 
 def watch() -> None:
-    """Count for every client that this process makes from now on."""
+    """Register the listener for all clients that this process creates afterwards."""
     monitoring.register(PoolMetrics())

@@ -1,4 +1,4 @@
-"""What the unit of work and a store need of an aggregate, of an event and of each other."""
+"""Protocols: what unit of work and stores require of aggregates, events and each other."""
 
 from __future__ import annotations
 

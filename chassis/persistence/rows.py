@@ -1,4 +1,4 @@
-"""Audit rows and outbox rows as they are stored, and the context that they name.
+"""The form of audit rows and outbox rows, and the operation context that they record.
 
 Not here: when they are written (unit_of_work), sealed (jobs.audit_sealer) and sent (messaging).
 """
@@ -23,8 +23,8 @@ MAX_UTF8_BYTES_PER_CHARACTER = 4
 class OperationContext:
     """Caller, correlation, causation and trace of one transaction.
 
-    `failed` are events that must not be applied again, with the reason. `without_early_events`
-    leaves early events to a later transaction.
+    `failed` maps the ids of events that must not be applied again to the reason.
+    `without_early_events` leaves early events to a later transaction.
     """
 
     caller: Caller
@@ -37,7 +37,7 @@ class OperationContext:
 
 
 class EventTooLarge(Exception):
-    """An event over 256 KiB is refused."""
+    """The body of an event exceeds 256 KiB."""
 
 
 def audit_row(

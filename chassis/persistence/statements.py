@@ -1,4 +1,4 @@
-"""Documents, queries, indexes and writes as plain values. Not here: their running (mongo)."""
+"""Documents, queries, indexes and writes as plain values. Not here: execution (mongo)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Sort = Sequence[tuple[str, int]]
 
 STATEMENT_FIELDS = {"insert": "documents", "update": "updates", "delete": "deletes"}
 
-# The kind of a write (insert, update, delete) and its statement as in MongoDB's write commands.
+# The kind of a write (insert, update, delete), and its element in the command of that name.
 Write = tuple[str, Document]
 
 
@@ -52,7 +52,7 @@ def write_commands(
 
 
 class Query(NamedTuple):
-    """A query on one collection: filter, projection and the most documents (0 = all)."""
+    """A query on one collection: filter, projection and limit (0 = all documents)."""
 
     where: Filter
     fields: Mapping[str, Any] | None = None
@@ -84,7 +84,7 @@ class Index:
         where: Mapping[str, Any] | None = None,
         expire_seconds: int | None = None,
     ) -> None:
-        # a frozen dataclass with positional fields has to set its attributes this way
+        # A frozen dataclass with an `__init__` of its own has to set its attributes this way.
         object.__setattr__(self, "fields", fields)
         object.__setattr__(self, "unique", unique)
         object.__setattr__(self, "where", where)

@@ -1,6 +1,6 @@
-"""How aggregates of one kind are kept: mapping, scope, queries, pages, buffered writes.
+"""The base class of stores: mapping, scope, queries, pages and buffered writes.
 
-Not here: which queries a service has.
+Not here: the queries of a service.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Page(Generic[A]):
 
 
 class Store(Generic[A]):
-    """How aggregates of one kind are kept; subclasses add their queries, named by intent.
+    """The store of one kind of aggregate; subclasses add their queries, named by intent.
 
-    `scope` maps each claim to the path of the field that it filters; `{"public": ""}` = none
-    does. `schema` is the version of the documents' shape: raise it together with a migration.
-    `secret` fields are named in audit rows without their values. `awaited` lets early events wait
-    for an aggregate of this kind. `person` is the path of the person whom the data is about.
+    `scope` maps each claim to the path of the field that it filters; `{"public": ""}` = no filter.
+    `schema` is the version of the documents' shape: raise it together with a migration. `secret`
+    fields are named in audit rows without their values. `awaited` lets early events wait for an
+    aggregate of this kind. `person` is the path of the person whom the data is about.
     """
 
     kind: ClassVar[type[Any]]
@@ -111,7 +111,7 @@ class Store(Generic[A]):
         return aggregates
 
     def remember(self, ids: Iterable[str], documents: Iterable[Document]) -> None:
-        """Add what was read of these ids to the identity map; without a document: none exists."""
+        """Add the documents that were read for these ids to the identity map, None if missing."""
         by_id = {document["_id"]: document for document in documents}
         for id_ in ids:
             aggregate = self.aggregate(by_id[id_]) if id_ in by_id else None
@@ -138,7 +138,7 @@ class Store(Generic[A]):
         return [aggregate for aggregate in aggregates if aggregate is not None]
 
     def _mapped(self, document: Document) -> A | None:
-        """Return the aggregate of a document by the identity map."""
+        """Return the identity map's aggregate for a document, which is mapped only if it is new."""
         identity_map = self.tx.identity_map
         if identity_map.contains(self.collection, document["_id"]):
             return identity_map.get(self.collection, document["_id"])
@@ -208,9 +208,10 @@ class Store(Generic[A]):
         self.tx.write(self, removed, aggregate, events, gone=True)
 
     def hold(self, aggregate: A) -> None:
-        """Make this transaction conflict with every change of a document that a rule depends on.
+        """Make this transaction conflict with any concurrent change of this aggregate.
 
-        Without it, snapshot isolation lets both commit (write skew).
+        Needed when a rule depends on the aggregate and the transaction does not change it. Without
+        it, snapshot isolation lets both commit (write skew).
         """
         self.tx.hold(self.collection, aggregate.id)
 
@@ -234,7 +235,7 @@ class Store(Generic[A]):
     def changes(self, before: A | None, after: A) -> Document:
         """Return the changed fields for the audit row, with old and new values.
 
-        Of secret fields only the names are given.
+        Secret fields are named without values.
         """
         if before is None:
             return {"version": after.version}
@@ -263,14 +264,14 @@ class Store(Generic[A]):
     # Scope
 
     def narrowing(self) -> Filter | None:
-        """Return a second filter beside `scope` on every query; None = nothing is seen.
+        """Return a filter that every query has besides `scope`; None = nothing is visible.
 
-        Override it together with `admits`. A caller that is the service itself passes it.
+        Override it together with `admits`. It does not apply to a `system` caller.
         """
         return {}
 
     def admits(self, aggregate: A) -> bool:
-        """Return whether the second filter lets one aggregate pass."""
+        """Return whether the filter of `narrowing` matches one aggregate."""
         del aggregate
         return True
 
@@ -288,7 +289,7 @@ class Store(Generic[A]):
         return filters[0] if filters else {}
 
     def _scope(self) -> Document | None:
-        """Return the filter that the caller's claims make; None if they show nothing."""
+        """Return the filter made of the caller's claims; None without any claim of `scope`."""
         caller = self.tx.caller
         if caller.system or "public" in self.scope:
             return {}
@@ -318,7 +319,7 @@ def _versioned(aggregate: A, version: int) -> A:
 
 
 def _values_at(aggregate: Any, path: str) -> set[str]:
-    """Return the values at a dotted path; it leads through lists as MongoDB's paths do."""
+    """Return the values at a dotted path, which goes into the items of lists as in MongoDB."""
     values: list[Any] = [aggregate]
     for name in path.split("."):
         members = [_member(value, name) for value in values]
@@ -339,7 +340,7 @@ def _items(value: Any) -> list[Any]:
 
 
 def _audited(value: Any) -> Any:
-    """Return a value as audit rows keep it."""
+    """Return a value in the form that audit rows store: plain, or text cut at 200 characters."""
     if isinstance(value, _PLAIN_TYPES) and not isinstance(value, Enum):
         return value
     return str(value)[:_MAX_AUDIT_TEXT]

@@ -1,4 +1,4 @@
-"""Runs use cases in transactions: again on conflicts, until the deadline.
+"""Runs use cases in transactions, with retries on conflicts until a deadline.
 
 Not here: HTTP, and what a use case does.
 """
@@ -110,8 +110,8 @@ class TransactionManager(Generic[Tx]):
     ) -> R:
         """Run one attempt of a transaction.
 
-        The body ends at the deadline (loop time); the commit does not, so that its result is
-        known. Raises TransactionConflict when it may run again.
+        The body is cancelled at the deadline (loop time); the commit is not, so that its result is
+        known. Raises TransactionConflict when the body may run again.
         """
 
         async def work(session: mongo.Session) -> tuple[R, Tx]:
@@ -142,7 +142,7 @@ class TransactionManager(Generic[Tx]):
     ) -> R:
         """Run the body until it commits.
 
-        Raises Busy when conflicts last until the deadline (loop time), Duplicate when a unique
+        Raises Busy if it has not committed by the deadline (loop time), Duplicate when a unique
         index refuses it twice.
         """
         conflicts = 0
@@ -158,7 +158,7 @@ class TransactionManager(Generic[Tx]):
                 except (RetryWithoutEvent, DuplicateKey, DocumentRefused) as error:
                     if cause.without_early_events:
                         raise _shown_to_caller(error) from None
-                    # the second attempt leaves early events, which may have caused the error
+                    # The next attempt leaves out early events, which may have caused the error.
                     cause.without_early_events = True
                 except TimeoutError:
                     raise Busy from None
@@ -167,8 +167,8 @@ class TransactionManager(Generic[Tx]):
 def _is_race(error: DuplicateKey) -> bool:
     """Return whether another transaction was first, so that a new attempt may succeed.
 
-    An outbox row's `_id` is made from the aggregate's version: a second one is a defect, which
-    would come again.
+    An outbox row's `_id` is derived from the aggregate's version: a second one is a programming
+    error, which a new attempt would repeat.
     """
     is_outbox_id = (error.collection, error.index) == (OUTBOX, "_id_")
     return error.collection in OWN_COLLECTIONS and not is_outbox_id
@@ -200,7 +200,7 @@ class Runner(Generic[Tx]):
     async def __call__(
         self, use_case: Callable[[Tx], Awaitable[R]], *, contended: Iterable[str] = ()
     ) -> R:
-        """Run it in one transaction, committed when this returns.
+        """Run a use case in one transaction, which is committed when this returns.
 
         `contended` names the documents that many requests change at once; their locks are taken
         first. Raises Busy at the deadline.

@@ -1,9 +1,9 @@
 """The unit of work: identity map and buffered writes, outbox and audit rows.
 
 Reads go through the identity map. Writes are buffered and flushed as one unordered bulk for each
-collection, filtered by `_id` alone: a document that was read here and changed by another
-transaction is a WriteConflict anyway. A query on a collection with buffered writes flushes that
-collection first.
+collection. They filter by `_id` alone, because MongoDB reports a WriteConflict anyway if another
+transaction has changed the document since this one's snapshot. A query on a collection with
+buffered writes flushes that collection first.
 Not here: how aggregates are kept (store), where transactions open (transactions).
 """
 
@@ -40,7 +40,7 @@ OUTBOX = "outbox"
 
 
 class _Write(Enum):
-    """What is to be written of a buffered document."""
+    """The pending write of a buffered document."""
 
     INSERT = "insert"
     REPLACE = "replace"
@@ -66,7 +66,7 @@ class Savepoint(NamedTuple):
 
 
 class RetryWithoutEvent(Exception):
-    """An event failed after a flush, which only an abort undoes: run again without it.
+    """An event failed after a flush, which only an abort undoes; run again without the event.
 
     `problem` is the reason.
     """
@@ -99,10 +99,10 @@ class Transaction:
         for name in self.port_names() & ports.keys():
             setattr(self, name, ports[name])
         self.aliases: dict[str, str | None] = {}
-        # key counters as they were read; 0 = the key has no counter yet
+        # The key counters that were read; 0 = the key has no counter yet.
         self.seqs: dict[str, int] = {}
         self.jobs_to_wake: set[str] = set()
-        # ids for which early events may wait: of added aggregates, and of merged references
+        # Ids of added aggregates and merged references, for which early events may wait.
         self.added_ids: list[str] = []
         self.outbox_bytes = 0
         self._undo_log = UndoLog()
@@ -113,11 +113,11 @@ class Transaction:
         self._keyed_rows: list[tuple[str, Document]] = []
         self._flushes = 0
 
-    # What use cases use
+    # For use cases
 
     @property
     def caller(self) -> Caller:
-        """Return who asks."""
+        """Return the caller on whose behalf the transaction runs."""
         return self.context.caller
 
     @property
@@ -148,7 +148,7 @@ class Transaction:
             self.aliases.update({row["_id"]: row["into"] for row in rows})
 
     async def alias(self, from_ref: str, into_ref: str) -> str:
-        """Let `from_ref`, and all references merged into it before, mean `into_ref`.
+        """Make `from_ref`, and all references merged into it before, aliases of `into_ref`.
 
         Returns the surviving reference: `into_ref` may have been merged before.
         """
@@ -171,7 +171,7 @@ class Transaction:
         for collection in list(self._buffered):
             await self.flush_collection(collection)
 
-    # What the chassis uses
+    # For the chassis
 
     async def find_by_any(
         self, collection: str, wanted: Mapping[str, Collection[str]]
@@ -186,7 +186,7 @@ class Transaction:
     @classmethod
     @cache
     def port_names(cls) -> frozenset[str]:
-        """Return the names that this class and its bases declare by annotation."""
+        """Return the annotated names of this class and its bases, among them the ports."""
         declared = [vars(base).get("__annotations__", {}) for base in cls.__mro__]
         return frozenset(name for names in declared for name in names)
 
@@ -236,7 +236,7 @@ class Transaction:
     def write_raw(self, collection: str, operation: Any, id_: str = "") -> None:
         """Buffer a write on a chassis collection: a document to insert, or a bulk operation.
 
-        Of several operations on one `id_` the last counts.
+        Of several operations on one `id_` the last one wins.
         """
         target = collection, id_ or operation["_id"]
         self._undo_log.record(self._raw_writes, target)
@@ -275,7 +275,7 @@ class Transaction:
         """Write the buffered documents of one collection."""
         if not self.is_dirty(collection):
             return
-        # counted even if nothing is left to write: a rollback could not restore the buffer
+        # Counted even if nothing is left to write, because a rollback cannot restore the buffer.
         self._flushes += 1
         writes = self._take_buffered(collection)
         if writes:
@@ -328,7 +328,7 @@ class Transaction:
             self.emit(event, collection, aggregate, index, facility)
 
     def _buffer(self, collection: str, id_: str, write: _Write) -> None:
-        """Buffer a write, joined with the one that is buffered for this document."""
+        """Buffer a write, combined with the one that is buffered for this document."""
         buffered = self._buffered.setdefault(collection, {})
         earlier = buffered.get(id_)
         if earlier is _Write.INSERT:
@@ -339,7 +339,7 @@ class Transaction:
         buffered[id_] = write
 
     def hold(self, collection: str, id_: str) -> None:
-        """Buffer a write that only makes every concurrent change of that document conflict."""
+        """Buffer a write whose only effect is that concurrent changes of the document conflict."""
         buffered = self._buffered.setdefault(collection, {})
         if id_ not in buffered:
             self._undo_log.record(buffered, id_)
@@ -359,7 +359,7 @@ class Transaction:
         self._keyed_rows.append((event.key, row))
 
     async def _advance_keys(self, counts: Counter[str]) -> dict[str, int]:
-        """Advance the key counters and return the last seq of each key before."""
+        """Advance the key counters; return the last seq of each key before the advance."""
         unread = [key for key in counts if key not in self.seqs]
         if unread and len(counts) == 1:
             return await self._advance_one_key(unread[0], counts[unread[0]])
@@ -375,7 +375,7 @@ class Transaction:
                 self.write_raw("keys", {"_id": key, "seq": count})
         for step, keys in keys_by_step.items():
             increment = mongo.updating({"$in": keys}, {"$inc": {"seq": step}}, many=True)
-            self.write_raw("keys", increment, f"\0{step}")  # no key has such a name
+            self.write_raw("keys", increment, f"\0{step}")  # no event key begins with NUL
         return {key: self.seqs[key] for key in counts}
 
     async def _advance_one_key(self, key: str, count: int) -> dict[str, int]:

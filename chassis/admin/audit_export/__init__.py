@@ -1,1 +1,1 @@
-"""Audit exports and findings, which prove the audit. Not here: rows and seals (jobs)."""
+"""Verification and signed exports of the audit. Not here: rows and seals (jobs)."""

@@ -35,7 +35,7 @@ async def read_archived_anchors(
 ) -> AsyncIterator[dict[int, Anchor]]:
     """Yield the archived anchors of these blocks, page by page, in order.
 
-    They prove less than those of the topic: who can alter a block can alter them, too.
+    They prove less than the anchors in the topic: anyone who can alter a block can alter them, too.
     """
     after = 0
     where = {
@@ -55,7 +55,7 @@ async def read_archived_anchors(
 
 
 async def read_newest_anchor(db: Mongo, service: str) -> tuple[int, Anchor] | None:
-    """Return the last block that was anchored, None before the first."""
+    """Return the number of the last anchored block, and its anchor; None before the first."""
     rows = await db.find(
         "outbox",
         {"key": f"{service}-audit", "type": anchor_type(service).type},

@@ -1,9 +1,9 @@
 """An export of the audit: one signed ZIP, written while it is read.
 
-It holds rows, their blocks and anchors, and a verifier that needs no Bina. The key of the digests
-stays here: an export proves by hashes, anchors and a signature (docs/audit.md). Where texts are
-hidden, the hash of a row would let a reader guess words until one fits. So every row is listed by
-its seal, an HMAC over its hash, and by its hash only where nothing of it is hidden.
+It holds rows, their blocks and anchors, and a verifier that runs without Bina. The HMAC key of the
+digests is not exported: an export proves by hashes, anchors and a signature (docs/audit.md). With
+the hash of a row, a reader could guess hidden texts until one fits. Therefore every row is listed
+by its seal, an HMAC over its hash, and by its hash only if nothing of the row is hidden.
 
 Not here: who may have an export (auditor_api), how it is checked (verify).
 """
@@ -46,13 +46,16 @@ from chassis.admin.audit_search import redacted
 from chassis.jobs.audit_sealer import UNSEALED, canonical
 from chassis.persistence.mongo import Document, Mongo, Session
 
-# Blocks are read, hashed and written together until they have that many rows.
+# Blocks are read, hashed and written in groups of at least this many rows.
 _ROWS_PER_GROUP = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportScope:
-    """The rows of an export: their filter, number and blocks; `unsealed` more wait for a seal."""
+    """The rows of an export: filter, number, first and last block.
+
+    `unsealed` counts matching rows that are left out because they are not sealed yet.
+    """
 
     where: Document
     rows: int
@@ -65,7 +68,8 @@ class ExportScope:
 class ServiceAudit:
     """The audit of one service as an export reads it.
 
-    `topic_anchors` and `prior_findings` come from a verification before (None: there was none).
+    `topic_anchors` and `prior_findings` come from an earlier verification. `prior_findings` is None
+    if there was none.
     """
 
     service: str
@@ -78,7 +82,7 @@ class ServiceAudit:
 
 
 async def find_scope(db: Mongo, where: Document, session: Session = None) -> ExportScope:
-    """Return the scope of the sealed rows that match; sealed rows do not change any more."""
+    """Return the scope of the matching rows that are sealed, which no longer change."""
     sealed: Document = {"$and": [where, SEALED]}
     grouped = {
         "$group": {
@@ -103,7 +107,7 @@ async def find_scope(db: Mongo, where: Document, session: Session = None) -> Exp
 async def write_export(
     audits: Sequence[ServiceAudit], head: Document, key: Ed25519PrivateKey
 ) -> AsyncGenerator[bytes]:
-    """Yield the ZIP as it is written; `head` are facts for its manifest."""
+    """Yield the ZIP as it is written; `head` holds facts for its manifest."""
     out = _Chunks()
     with zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive:
         zipped = _HashingZip(archive)
@@ -141,12 +145,12 @@ def raw_public_key(key: Ed25519PublicKey) -> bytes:
 
 
 def fingerprint(key: Ed25519PublicKey) -> str:
-    """Return the fingerprint that an inspector receives on paper."""
+    """Return the SHA-256 of a public key, which an inspector receives on paper."""
     return hashlib.sha256(raw_public_key(key)).hexdigest()
 
 
 class _Chunks:
-    """A file without seek that is taken away as it is written, so that the ZIP can be streamed."""
+    """A file without `seek` whose content is taken out as it is written, to stream the ZIP."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -194,7 +198,7 @@ class _HashingZip:
 
 @dataclass(frozen=True, slots=True)
 class _ExportedRow:
-    """A row as it is exported: its line, and whether that is the form that was sealed."""
+    """The exported line of a row, and whether it is the form that was sealed."""
 
     line: str
     is_whole: bool
@@ -220,7 +224,7 @@ class _ServiceFiles:
         Rows and blocks are read twice instead of being kept, because sealed ones do not change.
         """
         service = self._audit.service
-        # The anchor is read first: a block that is anchored then is among the seals read next.
+        # The anchor is read first, so its block must be among the seals that are read next.
         newest_anchor = await read_newest_anchor(self._audit.db, service)
         seals = await self._audit.db.find(
             "seals", {}, sort=[("_id", -1)], limit=1, fields={"digest": 1}
@@ -243,7 +247,7 @@ class _ServiceFiles:
     async def _write_all_anchors(
         self, write: Callable[[Iterable[str]], None]
     ) -> AsyncIterator[None]:
-        """Write the anchors of the exported blocks; those of the topic replace archived ones."""
+        """Write the anchors of the exported blocks; those from the topic replace archived ones."""
         scope = self._audit.scope
         from_topic = {
             number: anchor
@@ -262,7 +266,7 @@ class _ServiceFiles:
         self._write_anchors(write, from_topic, from_topic)
 
     def _add_findings(self, newest_anchor: tuple[int, Anchor] | None) -> None:
-        """Add what only shows once all files are written."""
+        """Add the findings that are known only after all files are written."""
         scope = self._audit.scope
         last_sealed = self._last_seal["block"] if self._last_seal else 0
         if newest_anchor and newest_anchor[0] > last_sealed:
@@ -276,7 +280,7 @@ class _ServiceFiles:
 
     @property
     def counts(self) -> Document:
-        """What the manifest says of this service."""
+        """The manifest's entry for this service."""
         scope = self._audit.scope
         return {
             "rows": self._row_count,
@@ -292,7 +296,7 @@ class _ServiceFiles:
         }
 
     async def _read_block_groups(self) -> AsyncIterator[tuple[list[Document], dict[str, Document]]]:
-        """Yield the blocks in order, some at a time, with their exported rows by id."""
+        """Yield the blocks in order, in groups, with the exported rows of each group by id."""
         group: list[Document] = []
         rows = 0
         scope = self._audit.scope
@@ -330,7 +334,7 @@ class _ServiceFiles:
         rows: Mapping[str, Document],
     ) -> None:
         for block in group:
-            # The block before the first exported one is not read; its digest is taken as given.
+            # The block before the first exported one is not read: its digest is not verified.
             unread = {"_id": self._audit.scope.first - 1, "digest": block["previous"]}
             block_rows = {id_: rows[id_] for id_ in block["rows"] if id_ in rows}
             before = self._previous_block or unread
@@ -355,7 +359,7 @@ class _ServiceFiles:
     def _list_row(self, id_: str, hash_: str, row: Document | None) -> list[str | bool | None]:
         """Return id, seal, hash of the exported line, and whether that hash was sealed.
 
-        Of a row that is not exported, only the seal.
+        For a row that is not exported, only the seal is given.
         """
         seal = hmac.new(self._audit.key, f"row\n{hash_}".encode(), hashlib.sha256).hexdigest()
         if row is None:

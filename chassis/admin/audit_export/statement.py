@@ -1,4 +1,4 @@
-"""What an export states to inspectors: what it proves and what not, Indonesian first.
+"""Statements to inspectors: what an export proves and what it does not, Indonesian first.
 
 Not here: how it is made (export), how it is checked (verify).
 """
@@ -81,14 +81,21 @@ _UNCHECKED_ROWS = (
 
 def proved_statements(*, has_hidden_texts: bool) -> list[str]:
     """Return what the file proves."""
-    return _join_languages(
-        (_UNCHANGED, _CHAINED, _WHOLE_ROWS, *([_HIDDEN_TEXTS] if has_hidden_texts else []))
-    )
+    sentences: list[tuple[str, str]] = [_UNCHANGED, _CHAINED, _WHOLE_ROWS]
+    if has_hidden_texts:
+        sentences.append(_HIDDEN_TEXTS)
+    return _join_languages(sentences)
 
 
 def unproved_statements(*, is_verified: bool) -> list[str]:
-    """Return what the file does not prove; `is_verified`: the whole audit was verified before."""
-    return _join_languages((_OTHER_ROWS, _SEAL_KEY, *([] if is_verified else [_UNCHECKED_ROWS])))
+    """Return what the file does not prove.
+
+    `is_verified` says that the whole audit was verified before the export.
+    """
+    sentences: list[tuple[str, str]] = [_OTHER_ROWS, _SEAL_KEY]
+    if not is_verified:
+        sentences.append(_UNCHECKED_ROWS)
+    return _join_languages(sentences)
 
 
 def _join_languages(sentences: Sequence[tuple[str, str]]) -> list[str]:

@@ -1,6 +1,6 @@
-"""Verification of an audit: each block and row, against anchors outside the database.
+"""Verification of an audit: every block and row, and the anchors outside the database.
 
-Not here: where anchors are read (anchors, ops/audit), how findings are shown.
+Not here: how anchors are read (anchors, ops/audit), how findings are shown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_UNSEALED_FINDINGS = 100
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that verification found wrong: which block, which row, and what."""
+    """A fault that a verification found: the block, the row, and what is wrong."""
 
     block: int | None
     row: str
@@ -93,7 +93,7 @@ def check_rows(block: Document, rows: Mapping[str, Document]) -> Iterator[Findin
 
 
 def report_missing_block(number: int, anchor: Anchor) -> Finding:
-    """Return the finding for a block of which only the anchor is left."""
+    """Return the finding for a block that was removed and has left only its anchor."""
     return Finding(
         number, "", f"block cut off with its {anchor.rows} rows: only its anchor is left"
     )
@@ -102,7 +102,7 @@ def report_missing_block(number: int, anchor: Anchor) -> Finding:
 async def read_blocks(
     db: Mongo, first: int = 1, last: int = sys.maxsize
 ) -> AsyncIterator[Document]:
-    """Yield the blocks from one number to another, in order."""
+    """Yield the blocks from number `first` to `last`, in order."""
     after = first - 1
     while page := await db.find(
         "seals", {"_id": {"$gt": after, "$lte": last}}, sort=[("_id", 1)], limit=_BLOCKS_PER_PAGE

@@ -19,6 +19,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any, cast
 
+# Prime, order of the base point and curve constant of edwards25519 (RFC 8032, 5.1).
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
@@ -51,7 +52,7 @@ def multiply_point(factor: int, point: Point) -> Point:
 
 
 def decode_point(data: bytes) -> Point:
-    """Decode a point from its 32 bytes. Raises ValueError."""
+    """Decode a point from its 32 bytes (RFC 8032, 5.1.3). Raises ValueError."""
     value = int.from_bytes(data, "little")
     y = value & ((1 << 255) - 1)
     sign = value >> 255
@@ -61,7 +62,9 @@ def decode_point(data: bytes) -> Point:
         x = x * pow(2, (P - 1) // 4, P) % P
     if (x * x - square) % P or y >= P or (not x and sign):
         raise ValueError("no point")
-    x = P - x if x & 1 != sign else x
+    is_odd = x & 1
+    if is_odd != sign:
+        x = P - x
     return x, y, 1, x * y % P
 
 
@@ -87,7 +90,7 @@ def has_valid_signature(public: bytes, message: bytes, signature: bytes) -> bool
 
 
 def read_lines(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    """Yield the lines of a file that are not empty; none when it is missing."""
+    """Yield the lines of a file that are not empty; a missing file has none."""
     if name in archive.namelist():
         with archive.open(name) as file:
             for line in file:
@@ -105,7 +108,7 @@ def hash_file(archive: zipfile.ZipFile, name: str) -> str:
 
 
 def check_files(archive: zipfile.ZipFile, manifest: dict[str, Any]) -> Iterator[str]:
-    """Yield files that are missing, changed, duplicate or not of the export."""
+    """Yield files that are missing, changed, duplicate or not in the manifest."""
     present = set(archive.namelist()) - {"manifest.json", "manifest.sig"}
     for name, expected in manifest["files"].items():
         if name not in present:
