@@ -41,9 +41,10 @@ ROUTE_RELOAD_FAILED = Gauge(
 
 @dataclass(kw_only=True, eq=False)
 class GatewayApp:
-    """The ASGI app of all ports: `internal_app` on the internal port, `public_app` on the others.
+    """The ASGI app of all ports.
 
-    `internal_api` is the chassis's app of the gateway's own database; `internal_app` wraps it.
+    `internal_app` serves the internal port, `public_app` all others. `internal_api` is the
+    chassis's app of the gateway's own database; `internal_app` wraps it.
     """
 
     public_app: ASGIApp

@@ -1,4 +1,4 @@
-"""An issuer's public keys, cached through outages. Not here: how tokens are verified (tokens)."""
+"""An issuer's public keys, cached through outages. Not here: token verification (tokens)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Request id and trace: the client's if well-formed, else new ones. Not here: what is logged."""
+"""Request id and trace: the client's if well-formed, else new ones. Not here: the log line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Allow-lists of forwarded request and response headers. Not here: the gateway's own headers."""
+"""Allow-lists of the request and response headers that are forwarded.
+
+Not here: response headers that the gateway adds.
+"""
 
 from __future__ import annotations
 

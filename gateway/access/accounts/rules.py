@@ -1,6 +1,7 @@
-"""Rules of accounts at the built-in issuer: passwords, printed codes, passkeys, registered PCs.
+"""Rules of accounts at the built-in issuer.
 
-Accounts contain no names. Not here: hashing.
+An account has a password, printed codes, passkeys and registered PCs, but no name of a person. Not
+here: hashing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Routes of grants: manpower manages those of partners, administrators those of their places.
+"""Routes of grants: manpower writes those of partners, administrators those of their places.
 
 Not here: rules.
 """

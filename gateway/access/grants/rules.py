@@ -122,10 +122,7 @@ class NoGrant(Forbidden):
 
 
 class GrantChoiceNeeded(Forbidden):
-    """Several grants are in force.
-
-    The header `acting-grant` names the one under which the caller acts.
-    """
+    """Several grants are in force; the header `acting-grant` must name one of them."""
 
     title = "Pilih tugas yang sedang dijalankan"
     field = "acting-grant"
@@ -206,7 +203,7 @@ class Grant:
         """Return the permissions of the role that this holder does not have."""
         forbidden = frozenset(self.excluded)
         if self.kind is GrantKind.SECOND:
-            forbidden |= exclude_second_person(_permissions_of(self.role))
+            forbidden |= exclude_second_person(ROLE_PERMISSIONS.at_all_services(self.role))
         return forbidden
 
 
@@ -234,9 +231,7 @@ def give(
         raise PeriodEmpty
     _check_letter_and_period(terms)
     _check_capacity(terms, user_id, held_grants, official_grants)
-    on_behalf_of = terms.on_behalf_of
-    if terms.kind is GrantKind.PLT:
-        on_behalf_of = f"office:{terms.role}"
+    vacant_office = f"office:{terms.role}" if terms.kind is GrantKind.PLT else ""
     return Grant(
         id=id,
         user_id=user_id,
@@ -248,7 +243,7 @@ def give(
         given_by=grantor.name,
         kind=terms.kind,
         letter=terms.letter,
-        on_behalf_of=on_behalf_of,
+        on_behalf_of=terms.on_behalf_of or vacant_office,
         excluded=tuple(sorted(set(terms.excluded))),
     )
 
@@ -276,10 +271,7 @@ def end(grant: Grant, *, now: datetime) -> Grant:
 
 
 def choose_acting_grant(grants: Sequence[Grant], chosen: str, now: datetime) -> Grant:
-    """Return the chosen grant, or the only one in force.
-
-    Raises NoGrant, GrantChoiceNeeded.
-    """
+    """Return the chosen grant or the only one in force. Raises NoGrant, GrantChoiceNeeded."""
     in_force = [grant for grant in grants if grant.is_in_force(now)]
     if chosen:
         in_force = [grant for grant in in_force if grant.id == chosen]
@@ -318,8 +310,7 @@ def limit_to_officials(
         excluded = set(grant.excluded)
         if grant.kind is GrantKind.PLH:
             excluded |= set[str].intersection(*(set(office.excluded) for office in offices))
-        limited = replace(grant, valid_until=valid_until, excluded=tuple(sorted(excluded)))
-        usable.append(limited)
+        usable.append(replace(grant, valid_until=valid_until, excluded=tuple(sorted(excluded))))
     return usable
 
 
@@ -339,17 +330,8 @@ def covers_claims(
 
 
 def _covers_values(held: Iterable[str], wanted: Iterable[str]) -> bool:
-    """Return whether the wanted values of a claim are among the held ones."""
     held_values = set(held)
     return EVERYTHING in held_values or set(wanted) <= held_values
-
-
-def _permissions_of(role: str) -> frozenset[str]:
-    """Return the permissions of a role at all services."""
-    permissions = frozenset[str]()
-    for service in ROLE_PERMISSIONS.by_service:
-        permissions |= ROLE_PERMISSIONS.for_role(role, service)
-    return permissions
 
 
 def _find_matching_offices(
@@ -403,7 +385,7 @@ def _check_capacity(
     )
     if terms.kind is GrantKind.SECOND and not is_of_kanwil:
         raise NotOfKanwil
-    if not _permissions_of(terms.role).issuperset(terms.excluded):
+    if not ROLE_PERMISSIONS.at_all_services(terms.role).issuperset(terms.excluded):
         raise ActUnknown
 
 

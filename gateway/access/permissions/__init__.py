@@ -43,6 +43,10 @@ class RolePermissions:
         granted = rules.get(role, frozenset()) if role in ROLES else frozenset[str]()
         return granted | rules.get(PUBLIC, frozenset())
 
+    def at_all_services(self, role: str) -> frozenset[str]:
+        """Return the role's permissions at all services, including the public ones."""
+        return frozenset[str]().union(*(self.for_role(role, name) for name in self.by_service))
+
     def roles_for(self, service: str, permission: str) -> frozenset[str]:
         """Return the roles that may use the route, `public` among them if it is public."""
         return frozenset(
