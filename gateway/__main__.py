@@ -36,7 +36,10 @@ TCP_USER_TIMEOUT_MILLISECONDS = 30_000
 
 
 class Server(uvicorn.Server):
-    """Drains the gateway at the first signal, so that no open-ended response delays the end."""
+    """A uvicorn server that drains the gateway at the first signal.
+
+    Otherwise open-ended responses would delay the shutdown.
+    """
 
     def __init__(self, config: uvicorn.Config, app: GatewayApp) -> None:
         super().__init__(config)
@@ -47,7 +50,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        """End also when the gateway's own database cannot be used."""
+        """Also end when the gateway's runtime has a fatal error."""
         return await super().on_tick(counter) or bool(self._app.internal_api.state.life.fatal)
 
 
@@ -63,18 +66,18 @@ def open_sockets(settings: GatewaySettings) -> list[socket.socket]:
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    # Every connection inherits both options. Head and body of a response are two writes, and the
-    # second must not wait for the acknowledgement of the first.
+    # Every connection inherits both options. The head and the body of a response are two writes.
+    # The second must not wait for the acknowledgement of the first.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # A client that reads nothing of a response is cut off (slow read).
+    # Closes the connection of a client that does not read its response (slow read).
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MILLISECONDS)
     return listener
 
 
 def raise_file_limit() -> None:
-    """Raise the limit of file descriptors to the machine's maximum.
+    """Raise the soft limit of open files to the hard limit.
 
-    Each connection is one, and a few clients soon hold the usual thousand.
+    Each connection takes one descriptor, and the usual soft limit is about a thousand.
     """
     _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))

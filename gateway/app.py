@@ -1,4 +1,4 @@
-"""The composition root: the middlewares in their order, and their parts; nothing else."""
+"""The composition root: builds the gateway's parts and orders its middlewares."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ ROUTERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class _Parts:
-    """What the middlewares of one gateway share."""
+    """The objects that the middlewares share."""
 
     settings: GatewaySettings
     role_permissions: RolePermissions
@@ -148,7 +148,7 @@ def create_app(
 
 
 def stack_middlewares(inner: ASGIApp, *middlewares: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
-    """Return the app inside these middlewares; the first one is the outermost."""
+    """Wrap the app in these middlewares; the first one is the outermost."""
     app = inner
     for middleware in reversed(middlewares):
         app = middleware(app)
@@ -158,7 +158,7 @@ def stack_middlewares(inner: ASGIApp, *middlewares: Callable[[ASGIApp], ASGIApp]
 def _create_internal_api(
     settings: GatewaySettings, routes: RouteReloader, builtin_issuer: BuiltInIssuer | None
 ) -> FastAPI:
-    """Return the chassis's app of the gateway's own database: users, grants, sessions."""
+    """Return the chassis's app for the gateway's own API: users, grants, sessions."""
     issuer_dependencies = None
     holder_issuer = None
     if builtin_issuer is not None:
@@ -190,7 +190,7 @@ def _middlewares(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
 
 
 def _edge(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
-    """Return what every request passes, until its route is known."""
+    """Return the middlewares that every request passes until its route is known."""
     settings = parts.settings
     group_by_name = {name: group for group in Group for name in settings.hosts_for(group)}
     discovery = parts.builtin_issuer.discovery_document() if parts.builtin_issuer else None
@@ -223,7 +223,7 @@ def _edge(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
 
 
 def _access(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
-    """Return what decides whether the caller may."""
+    """Return the middlewares that identify the caller and decide whether they may."""
     directory = parts.directory
     trusted = issuers.build_trusted_issuers(
         parts.settings, parts.builtin_issuer, directory.resolve_identity
@@ -239,7 +239,7 @@ def _access(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
 
 
 def _forwarding(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
-    """Return what protects the services and us from each other."""
+    """Return the limits towards the services, the retries and the internal tokens."""
     signing_key = parts.settings.signing_key.get_secret_value()
     return [
         partial(concurrency_limit.ConcurrencyLimit, routes=parts.routes),
@@ -279,7 +279,7 @@ async def _fetch_document(upstream: UpstreamClient, service_name: str) -> Mappin
 
 
 def _describe_routes(routes: RouteReloader) -> dict[str, Any]:
-    """Return what the status page shows of the proxy."""
+    """Return the state of the route table for /statusz."""
     return {
         "routes": {
             "generation": routes.generation,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 from prometheus_client import Gauge
 
+from chassis.jobs.supervision import run_supervised
 from chassis.messaging.outbox_relay import LIVING
 
 if TYPE_CHECKING:
@@ -37,14 +38,13 @@ ROUTE_RELOAD_FAILED = Gauge(
     "gateway_route_reload_failed", "1 while the newest routes file cannot be used"
 )
 
-log = structlog.get_logger(__name__)
-
 
 @dataclass(kw_only=True, eq=False)
 class GatewayApp:
-    """The public app serves every port except the internal one, which `internal_app` serves.
+    """The ASGI app of all ports.
 
-    `internal_api` is the chassis's app of the gateway's own database; `internal_app` wraps it.
+    `internal_app` serves the internal port, `public_app` all others. `internal_api` is the
+    chassis's app of the gateway's own database; `internal_app` wraps it.
     """
 
     public_app: ASGIApp
@@ -93,7 +93,7 @@ class GatewayApp:
     @asynccontextmanager
     async def _background_work(self) -> AsyncGenerator[None]:
         tasks = [
-            asyncio.create_task(_run_forever(work), name=work.__qualname__)
+            asyncio.create_task(_supervise(work), name=work.__qualname__)
             for work in (self._reload_routes, self._refresh_revocations, self._share_counts)
         ]
         try:
@@ -116,7 +116,7 @@ class GatewayApp:
             try:
                 await self.caller_directory.refresh_revocations()
             finally:
-                # Also while the database is unavailable: the loaded revocations count, and
+                # Also while the database is unavailable: the cached revocations stay in force, and
                 # tokens expire.
                 self.open_streams.cancel_revoked(time.time())
             await asyncio.sleep(REFRESH_SECONDS)
@@ -139,11 +139,7 @@ class GatewayApp:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _run_forever(work: Callable[[], Awaitable[None]]) -> None:
-    """Run work that must not end; after a failure, log its type and start it again."""
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - any failure must only delay the next run
-            log.warning("interrupted, starts again", work=work.__name__, error=type(error).__name__)
-            await asyncio.sleep(REFRESH_SECONDS)
+async def _supervise(work: Callable[[], Awaitable[None]]) -> None:
+    """Run background work until it is cancelled; its log lines name it as `work`."""
+    structlog.contextvars.bind_contextvars(work=work.__name__)
+    await run_supervised(work)

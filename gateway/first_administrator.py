@@ -1,6 +1,7 @@
 """Opens the first account: `python -m gateway.first_administrator LOGIN HOME`.
 
-It prints the code of the account. It needs the gateway's secrets. Not here: any later account.
+It prints the enrolment code of the account. It needs the gateway's secrets. Not here: later
+accounts, which administrators open.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ ARGUMENT_COUNT = 3  # the module, login, home
 
 
 class AdministratorElsewhere(Conflict):
-    """Another login is already an administrator of all places, and can reset this one."""
+    """Another login is already an administrator of all places and can reset this account."""
 
     title = "Sudah ada administrator lain; mintalah kode darinya"
 
 
 async def open_first_account(login: str, home: str, code: str, tx: Transaction) -> None:
-    """Make this login an administrator of every place and let it sign in with the code.
+    """Make this login an administrator of all places and let it enrol with the code.
 
     Raises AdministratorElsewhere if another login is one already.
     """
@@ -65,7 +66,7 @@ async def open_first_account(login: str, home: str, code: str, tx: Transaction) 
 
 
 async def main(settings: GatewaySettings, login: str, home: str) -> str:
-    """Open the account and return its code."""
+    """Open the account and return its enrolment code."""
     runtime: GatewayRuntime = create_app(settings).internal_api.state.life
     code = new_code()
     context = OperationContext(

@@ -59,9 +59,9 @@ class ServicesHealth:
 
 
 class Readiness:
-    """Whether the gateway takes requests: nothing is missing and it does not drain.
+    """The readiness of the gateway: nothing is missing and it is not draining.
 
-    Anybody may ask, so the result is cached for CACHE_SECONDS.
+    The probe is public, so its result is cached for CACHE_SECONDS.
     """
 
     def __init__(self, read_missing: Callable[[], Awaitable[list[str]]]) -> None:

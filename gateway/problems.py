@@ -1,4 +1,4 @@
-"""What the gateway itself refuses, as problems (RFC 9457).
+"""The gateway's own errors and how they become problem documents (RFC 9457).
 
 Not here: the services' own errors.
 """
@@ -163,11 +163,11 @@ class IssuerUnavailable(Busy):
 
 
 class ClientDisconnected(Exception):
-    """The client left before the response was complete; it gets none."""
+    """The client disconnected before the response was complete; it gets no problem."""
 
 
 class StreamEnded(Exception):
-    """We end an open-ended response: the caller was revoked, or the gateway drains."""
+    """The gateway ended an open-ended response: the caller was revoked, or it drains."""
 
 
 class Unexpected(DomainError):
@@ -199,7 +199,10 @@ def problem_headers(error: DomainError) -> list[Header]:
 
 
 def neutralise(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the problem without the product's name; only its status if words remain forbidden."""
+    """Return the problem without members that may name the product.
+
+    If a forbidden word remains, return a generic problem with the same status and request id.
+    """
     kept = {name: value for name, value in content.items() if name in NEUTRAL_MEMBERS}
     neutral = {"type": f"urn:problem:{content.get('code', 'error')}"} | kept
     if is_neutral(json.dumps(neutral, ensure_ascii=False)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request; the middlewares fill it in.
+    """The context of one request; the middlewares fill it in.
 
     `started_at` and `deadline` are loop time in seconds. `status` is 0 until the first byte of the
     response is sent, `service_status` until the service has answered. `upload_length` is None for a
@@ -45,14 +45,14 @@ class RequestContext:
 
     @property
     def matched_route(self) -> Route:
-        """Return the route; only for what comes after the middleware `routing`."""
+        """Return the route; it is set by the middleware `routing`."""
         if self.route is None:
             raise LookupError("the request has no route yet")
         return self.route
 
     @property
     def identified_caller(self) -> Identity:
-        """Return the caller, who may be anonymous; only after `authentication`."""
+        """Return the caller, who may be anonymous; set by the middleware `authentication`."""
         if self.caller is None:
             raise LookupError("the request has no caller yet")
         return self.caller
@@ -69,6 +69,6 @@ def get_context(scope: Scope) -> RequestContext:
 
 
 def read_single_header(scope: Scope, name: bytes) -> bytes | None:
-    """Return the value of a request header; None if it is absent or comes twice."""
+    """Return the value of a request header; None if it is absent or repeated."""
     values = [value for key, value in scope["headers"] if key == name]
     return values[0] if len(values) == 1 else None

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as uvicorn speaks it, with limits on everything but bodies.
+"""uvicorn's HTTP/1.1 protocol with limits on everything except bodies.
 
-Limited are the size of a request head, the time in which it must arrive, and what a client may send
-beside its request. Not here: the size of bodies (middleware/body_limit).
+It limits the size of a request head, the time in which the head must arrive, and the bytes that
+belong to no request. Not here: the size of bodies (middleware/body_limit).
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ class TargetInvalid(ValueError):
 
 
 class RequestTooEarly(ValueError):
-    """A request began before the previous one on its connection was answered (pipelining).
+    """A request began before the previous response on its connection was complete (pipelining).
 
-    Each request that waits costs a hundred times its bytes, and no common client sends one.
+    Each queued request costs a hundred times its bytes, and no common client pipelines.
     """
 
 
 class UpgradeWithBody(ValueError):
-    """A request with a body asks for another protocol.
+    """A request with a body asks for a protocol upgrade.
 
-    The parser reads nothing behind such a head, so the body would never arrive.
+    The parser reads nothing after such a head, so the body would never arrive.
     """
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Closes connections whose request head is too large or slow, or whose bytes have no use.
+    """Closes connections whose head is too large or too slow, or whose bytes are no request.
 
     An error in a callback of the parser closes the connection with 400. Idle connections are closed
-    by uvicorn's keep-alive timeout. Trailers are dropped: uvicorn would put them among the headers,
-    after a proxy before us has checked those.
+    by uvicorn's keep-alive timeout. Trailers are dropped: uvicorn would append them to the headers,
+    which a proxy in front of us has already checked.
     """
 
     head_timeout_seconds = HEAD_TIMEOUT_SECONDS
@@ -75,7 +75,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._non_body_bytes += len(data)
         if self.transport.is_closing():
             return
-        # A head, chunk extensions or trailers without end.
+        # An endless head, or endless chunk extensions or trailers.
         if self._non_body_bytes > MAX_HEAD_BYTES:
             self.send_400_response("Request head too large.")
             return
@@ -104,7 +104,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         super().on_headers_complete()
         if self._wants_upgrade():
-            # We stay with HTTP/1.1, and the parser reads nothing more on this connection.
+            # The upgrade is ignored, but the parser reads nothing more on this connection.
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:

@@ -42,7 +42,7 @@ class IssuerSettings(BaseModel):
     """An OIDC issuer to trust.
 
     `roles_from` names the source of role and claims: our grants, or the members `role` and `claims`
-    of the token, as the development issuer writes them.
+    of the token. The development issuer writes these members.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,7 +50,7 @@ class IssuerSettings(BaseModel):
     issuer: str
     audience: str
     jwks_uri: str = ""
-    # The names of ALGORITHMS, as a type.
+    # The same names as ALGORITHMS.
     algorithms: frozenset[Literal["EdDSA", "RS256", "ES256"]] = frozenset(
         ("EdDSA", "RS256", "ES256")
     )
@@ -58,9 +58,10 @@ class IssuerSettings(BaseModel):
 
 
 class GatewaySettings(Settings, prefix="GATEWAY_"):
-    """Lists are comma-separated; `issuers` and `cors_origins` are JSON.
+    """The settings of the gateway process.
 
-    In development the ports base+0 to base+3 belong to the host groups, in the order of Group.
+    Lists are comma-separated; `issuers` and `cors_origins` are JSON. In development the ports
+    base+0 to base+3 belong to the host groups, in the order of Group.
     """
 
     training_url: str
@@ -148,7 +149,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
 
     @property
     def issuer_origin(self) -> str:
-        """Return the name of the built-in issuer."""
+        """Return the origin that names the built-in issuer (`iss`)."""
         if self.issuer:
             return self.issuer.rstrip("/")
         host = self.staff_hosts[0]
@@ -158,7 +159,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
 
     @property
     def ports(self) -> dict[int, Group]:
-        """Return the port of each group; none in production, where only host names count."""
+        """Return the group of each port; empty in production, where only host names count."""
         if self.environment != "development":
             return {}
         return {self.port + offset: group for offset, group in enumerate(Group)}
@@ -170,7 +171,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
 
 
 def _reachable_host(host: str) -> str:
-    """Return a host name by which this machine reaches a socket bound to `host`."""
+    """Return the address at which this machine reaches a socket bound to `host`."""
     if host == "0.0.0.0":  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     if host == "::":

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from chassis import telemetry
+from chassis.errors import Busy
 from chassis.persistence import mongo
 
 RETRY_SECONDS = 1.0
@@ -25,7 +26,7 @@ async def run_supervised(
     while not is_ended():
         try:
             await run()
-        except mongo.MongoError as error:
+        except (mongo.MongoError, Busy) as error:  # Busy: a transaction reached its deadline
             log.warning("worker_interrupted", error=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
         except Exception:

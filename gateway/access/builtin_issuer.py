@@ -31,8 +31,8 @@ REVOCATION_PATH = "/v1/oauth/revoke"
 class BuiltInIssuer:
     """The issuer of a small installation; it signs with `key`.
 
-    `other_keys` are the former and the next key: published and accepted, so that replicas change
-    over one by one.
+    `other_keys` are the previous and the next key. They are published and accepted, so that the
+    replicas can change keys one by one.
     """
 
     name: str
@@ -76,7 +76,7 @@ class BuiltInIssuer:
         )
 
     def read_token(self, token: str) -> Mapping[str, Any] | None:
-        """Return the claims of a token of ours, also of an expired one; None for any other."""
+        """Return the claims of a token that we issued, even if expired; None for any other."""
         try:
             key = self.public_keys[jwt.get_unverified_header(token)["kid"]]
             return jwt.decode(
@@ -93,7 +93,7 @@ class BuiltInIssuer:
     def next_refresh_secret(self, refresh_secret: str) -> str:
         """Return the successor of this refresh secret.
 
-        It is always the same, so that a lost answer can be repeated.
+        It is derived from the secret, so that a lost response can be repeated.
         """
         return hmac.new(
             hashlib.sha256(self.key.private_bytes_raw()).digest(),
@@ -131,7 +131,10 @@ def load_private_key(setting: str, pem: str) -> Ed25519PrivateKey:
 
 
 def load_public_key(setting: str, pem: str) -> Ed25519PublicKey:
-    """Return the public half of the Ed25519 key in this PEM, which may be either half."""
+    """Return the Ed25519 public key from a private or public key in PEM.
+
+    Raises TypeError that names the setting.
+    """
     if "PRIVATE" in pem:
         return load_private_key(setting, pem).public_key()
     try:

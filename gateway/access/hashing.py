@@ -1,6 +1,6 @@
-"""Makes and hashes secrets: passwords and PINs by argon2, codes and tokens by SHA-256.
+"""Generates and hashes secrets: passwords and PINs by argon2, codes and tokens by SHA-256.
 
-Not here: whose they are.
+Not here: where the hashes are stored.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from functools import partial
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-MAX_PARALLEL_HASHES = (
-    2  # each takes 32 MiB and a core for some 80 ms: a flood of sign-ins must not take the machine
-)
-CODE_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # nothing that is read as something else on paper
+# Each hash takes 32 MiB and a core for some 80 ms; a flood of sign-ins must not exhaust them.
+MAX_PARALLEL_HASHES = 2
+# Without characters that look alike on paper: 0 and O, 1, I and L.
+CODE_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 12  # 59 bits: no salt or slow hash is needed
 
 
 class Passwords:
-    """Hashes passwords and PINs beside the event loop.
+    """Hashes and verifies passwords and PINs in threads, outside the event loop.
 
-    An unknown login costs as much time as a known one.
+    Verification takes as long for an unknown login as for a known one.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Passwords:
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def verify_password(self, password: str, stored_hash: str) -> bool:
-        """Return whether this is the password; False without a hash, after the same work."""
+        """Return whether the password matches; without a hash False, after the same work."""
         if not stored_hash:
             self._decoy_hash = self._decoy_hash or await self.hash_password(secrets.token_hex())
         async with self._semaphore:
@@ -54,13 +54,13 @@ class Passwords:
 
 
 def new_code() -> str:
-    """Return a code to print, in groups of four."""
+    """Return a random code to print, in groups of four characters."""
     letters = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
     return "-".join(letters[at : at + 4] for at in range(0, CODE_LENGTH, 4))
 
 
 def hash_code(code: str) -> str:
-    """Return the stored hash of a printed code, however it was typed."""
+    """Return the stored hash of a printed code; case and separators are ignored."""
     return hash_token("".join(letter for letter in code.upper() if letter in CODE_ALPHABET))
 
 

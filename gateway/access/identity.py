@@ -1,6 +1,6 @@
-"""The caller as the gateway knows them.
+"""The verified caller.
 
-Not here: how a token proves it, and what they may do.
+Not here: how a token is verified (authn), what a role may do (permissions).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-# Issuer names under which users are stored. They stay when the issuer's address changes.
+# Issuer names under which users are stored. They do not change with the issuer's address.
 BUILTIN_ISSUER = "urn:bina:own"
 HOLDER_ISSUER = "urn:bina:holders"
 
@@ -22,10 +22,10 @@ HOLDER_AUDIENCE = "sertifikat"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A verified caller: role and typed claims, with what the acting grant adds or forbids.
+    """A verified caller: role and typed claims, and what the acting grant adds or forbids.
 
     `on_behalf_of` and `letter` come from a deputy's grant. `calls_per_day` is a system's quota.
-    `home_subject` names a user at one of their homes, so that trust can be revoked there alone.
+    `home_subject` names the user at one home, so that tokens can be revoked for that home alone.
     `issued_at` and `expires_at` are epoch seconds.
     """
 
@@ -45,7 +45,7 @@ class Identity:
 
     @property
     def rights(self) -> Hashable:
-        """Return what decides the content of an internal token; equal only for equal rights."""
+        """Return role, claims and restrictions: what an internal token holds beside the subject."""
         return (
             self.role,
             frozenset(self.claims.items()),

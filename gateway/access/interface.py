@@ -1,6 +1,6 @@
-"""What the proxy uses of access. Not here: routes, and rules of a noun.
+"""The functions of access that the proxy may call. Not here: routes, and rules of a noun.
 
-The proxy also reads `identity`, `jwk`, `builtin_issuer` and `permissions`, and no folder of a noun.
+The proxy also imports `identity`, `jwk`, `builtin_issuer` and `permissions`, but no noun.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedRead:
-    """What a watched caller asks to see, and the reason that they give."""
+    """A request of an audited caller, and the reason that the caller gives."""
 
     service: str
     permission: str
@@ -44,7 +44,7 @@ class AuditedRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevocationsInForce:
-    """All revocations in force; a subject's tokens are revoked up to the moment stored with it."""
+    """All revocations in force. Tokens of a subject are revoked if issued up to the given time."""
 
     token_ids: frozenset[str]
     session_ids: frozenset[str]
@@ -54,7 +54,7 @@ class RevocationsInForce:
 async def resolve_identity(
     issuer: str, external: str, chosen_grant: str, tx: Transaction
 ) -> Identity:
-    """Return the caller for whom this issuer vouches, under the grant in which they act.
+    """Return the caller whom this issuer names `external`, under their acting grant.
 
     Raises NoGrant, GrantChoiceNeeded, CardRefused.
     """
@@ -82,7 +82,7 @@ async def read_revocations(tx: Transaction) -> RevocationsInForce:
 
 
 async def note_audited_read(caller: Identity, audited_read: AuditedRead, tx: Transaction) -> None:
-    """Write an audit row about what this caller is about to see."""
+    """Write an audit row for a request that is about to be forwarded."""
     tx.note(
         "access.looked",
         caller.subject,

@@ -1,4 +1,4 @@
-"""What the routes of the built-in issuer are given. Not here: the routes."""
+"""FastAPI dependencies for the routes of the built-in issuer. Not here: the routes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.access.transaction import Transaction
 
 
 class NoBuiltInIssuer(NotFound):
-    """Sign-in is at another issuer here."""
+    """The installation has no built-in issuer; users sign in at another one."""
 
     code = "no_own_issuer"
     title = "Masuk tidak dilakukan di sini"
@@ -33,7 +33,7 @@ class IssuerDependencies:
 
 
 def require_issuer(request: Request) -> IssuerDependencies:
-    """Return the dependencies. Raises NoBuiltInIssuer."""
+    """Return the issuer's dependencies. Raises NoBuiltInIssuer."""
     found: IssuerDependencies | None = request.app.state.own
     if found is None:
         raise NoBuiltInIssuer
@@ -41,9 +41,9 @@ def require_issuer(request: Request) -> IssuerDependencies:
 
 
 async def non_repeatable_run(request: Request) -> Runner[Transaction]:
-    """Return a runner without Idempotency-Key.
+    """Return a runner that ignores the Idempotency-Key.
 
-    Its answer holds a secret, which cannot be given again.
+    The response contains a secret, which is not stored and cannot be repeated.
     """
     return await dependencies.runner(request, None)
 

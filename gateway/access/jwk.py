@@ -19,11 +19,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 PublicKey = Ed25519PublicKey | RSAPublicKey | EllipticCurvePublicKey
 
 MIN_RSA_BITS = 2_048
-MAX_RSA_BITS = 8_192  # a larger key only costs us time
+MAX_RSA_BITS = 8_192  # a larger key only slows verification down
 
 
 def supports_algorithm(key: PublicKey, algorithm: str) -> bool:
-    """Return whether a key of this type may verify this algorithm; the token does not decide."""
+    """Return whether this key may verify this algorithm.
+
+    The type of the key decides, not the `alg` of the token.
+    """
     match key:
         case Ed25519PublicKey():
             return algorithm == "EdDSA"

@@ -10,11 +10,11 @@ from gateway.access.grants.store import Grants
 from gateway.access.users.store import Users
 
 MIGRATIONS = (
-    # schema 2 gives users a home and lets them be disabled; schema 3 does so for each home
+    # schema 2 adds a user's home and `disabled_at`; schema 3 adds `disabled_in` for each home
     upgrade_documents(
         Users, {2: add_fields(home="", disabled_at=None), 3: add_fields(disabled_in={})}
     ),
-    # schema 2 knows kinds of grants, deputies and what a deputy may not do
+    # schema 2 adds kinds of grants, deputies and the permissions that a deputy does not get
     upgrade_documents(
         Grants,
         {2: add_fields(home="", kind=GrantKind.OWN.value, letter="", on_behalf_of="", excluded=[])},

@@ -1,4 +1,4 @@
-"""The unit of work of access: users, grants, and how they sign in. Not here: use cases."""
+"""The unit of work of access, with all its stores. Not here: use cases."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Callers as the gateway's own database knows them. Not here: what a token says (tokens)."""
+"""Callers in the gateway's own database. Not here: what a token contains (tokens)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ Result = TypeVar("Result")
 
 
 class CallerDirectory:
-    """Reads and records callers in transactions of at most TIMEOUT_SECONDS."""
+    """Resolves callers and records their audited reads.
+
+    Each transaction takes at most TIMEOUT_SECONDS.
+    """
 
     def __init__(
         self, transactions: TransactionManager[Any], revocation_cache: RevocationCache
@@ -35,13 +38,13 @@ class CallerDirectory:
         self.revocation_cache = revocation_cache
 
     async def resolve_identity(self, issuer: str, external: str, chosen_grant: str) -> Identity:
-        """Return the caller under the grant in which they act. Raises IssuerUnavailable."""
+        """Return the caller under their acting grant. Raises IssuerUnavailable."""
         command = partial(interface.resolve_identity, issuer, external, chosen_grant)
         context = OperationContext(caller=system("gateway"), correlation_id=new_id())
         return await self._run(command, context)
 
     async def record_audited_read(self, caller: Identity, audited_read: AuditedRead) -> None:
-        """Record what this caller is about to see. Raises IssuerUnavailable."""
+        """Record a request of this caller before it is forwarded. Raises IssuerUnavailable."""
         actor = Caller(
             subject=caller.subject,
             role=caller.role,
@@ -53,7 +56,10 @@ class CallerDirectory:
         await self._run(command, context)
 
     async def refresh_revocations(self) -> None:
-        """Load all revocations into the cache. MongoError and Busy leave the cache unchanged."""
+        """Load all revocations into the cache.
+
+        Raises MongoError and Busy; both leave the cache unchanged.
+        """
         context = OperationContext(caller=system("gateway"), correlation_id=new_id())
         in_force = await self._runner(context)(interface.read_revocations)
         subjects = [(subject, at.timestamp()) for subject, at in in_force.subjects.items()]

@@ -1,4 +1,4 @@
-"""Reads an issuer's documents over the network, with limits.
+"""Fetches an issuer's documents over the network, with limits of time and size.
 
 Not here: what they mean (keys).
 """

@@ -1,4 +1,4 @@
-"""The trusted issuers, as the settings name them.
+"""Builds the trusted issuers from the settings.
 
 Not here: how a token is verified (tokens).
 """
@@ -66,7 +66,7 @@ def build_builtin_issuer(settings: GatewaySettings) -> BuiltInIssuer | None:
 
 
 def build_holder_issuer(settings: GatewaySettings, builtin_issuer: BuiltInIssuer) -> BuiltInIssuer:
-    """Return the built-in issuer under the name that the certificate host shows."""
+    """Return the built-in issuer under its name on the certificate host (PUBLIC_ORIGIN)."""
     return BuiltInIssuer(
         name=settings.public_origin,
         audience=HOLDER_AUDIENCE,
@@ -106,7 +106,7 @@ def _trust_development(key: Ed25519PublicKey) -> TrustedIssuer:
 def _trust_builtin(
     issuer: BuiltInIssuer, stored_name: str, resolve_identity: ResolveIdentity
 ) -> TrustedIssuer:
-    """Return one of our own issuers; its users are stored under a name that never changes."""
+    """Return one of our own issuers; `stored_name` is the issuer of its users in the database."""
 
     async def resolve_own(_: str, subject: str, chosen_grant: str) -> Identity:
         return await resolve_identity(stored_name, subject, chosen_grant)

@@ -1,4 +1,4 @@
-"""An issuer's public keys, cached through outages. Not here: what a token must say (tokens)."""
+"""An issuer's public keys, cached through outages. Not here: token verification (tokens)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FRESH_SECONDS = 300.0
 STALE_SECONDS = 86_400.0
 NEGATIVE_CACHE_SECONDS = 30.0
 RETRY_SECONDS = 5.0
-# A request whose key is known waits no longer than this for an issuer that hangs.
+# A request whose key is cached waits at most this long for an issuer that does not respond.
 REFRESH_WAIT_SECONDS = 0.5
 MAX_KEYS = 50
 MAX_UNKNOWN = 1_000
@@ -32,7 +32,7 @@ class KeysUnavailable(Exception):
 
 
 class KeySource(Protocol):
-    """Where the public keys of one issuer come from."""
+    """A source of one issuer's public keys."""
 
     async def find(self, key_id: str, algorithm: str) -> PublicKey | None:
         """Return the key of this id if it supports the algorithm. Raises IssuerUnavailable."""
@@ -40,7 +40,7 @@ class KeySource(Protocol):
 
 
 class StaticKeys:
-    """Keys that are known from the start."""
+    """Keys that are given at the start and do not change."""
 
     def __init__(self, keys: Mapping[str, PublicKey]) -> None:
         self._keys = dict(keys)
@@ -53,8 +53,9 @@ class StaticKeys:
 class JwksKeys:
     """The keys of an OIDC issuer (OpenID Connect Discovery 1.0, RFC 7517).
 
-    All waiting requests share one fetch. Old keys serve through outages of up to STALE_SECONDS.
-    Unknown key ids are remembered. `clock` is monotonic, in seconds.
+    All waiting requests share one fetch. Cached keys stay in use for STALE_SECONDS if the issuer is
+    unavailable. Unknown key ids are cached for NEGATIVE_CACHE_SECONDS. `clock` is monotonic, in
+    seconds.
     """
 
     def __init__(self, issuer: str, jwks_uri: str, fetch: Fetch, clock: Clock) -> None:
@@ -105,9 +106,9 @@ class JwksKeys:
         return await asyncio.shield(self._refresh_task)
 
     async def _refresh_briefly(self) -> bool:
-        """As `_refresh`, but only the request that starts it waits, at most REFRESH_WAIT_SECONDS.
+        """Refresh as `_refresh` does, but wait at most REFRESH_WAIT_SECONDS.
 
-        Every other request continues with the known key.
+        Only the request that starts the fetch waits; all others continue with the cached key.
         """
         if self._refresh_task is not None:
             return False

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RevocationCache:
-    """Revoked tokens and sessions, and subjects with the moment (epoch seconds) of revocation.
+    """Revoked tokens and sessions, and subjects with the time of revocation (epoch seconds).
 
     `is_loaded` is False until the first load; the gateway accepts no token before it.
     """

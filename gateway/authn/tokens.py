@@ -1,4 +1,4 @@
-"""Tokens from outside, verified and remembered. Not here: where keys come from (keys)."""
+"""Verifies callers' bearer tokens and caches the result. Not here: the issuers' keys (keys)."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ MAX_TOKEN_LENGTH = 8_192
 CACHE_SECONDS = 60.0
 MAX_CACHED = 20_000
 MAX_EARLY_SECONDS = 5.0
-# Revocations are kept for two days (access/revocations). A token that lived longer than that
-# would be trusted again.
+# Revocations are kept for two days (access/revocations). A token with a longer lifetime would be
+# accepted again.
 MAX_TOKEN_SECONDS = 86_400
 _KEY_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
 _COMPACT_JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
-# x5t is a thumbprint, which we do not follow.
+# x5t is the thumbprint of a certificate, which we ignore.
 _HEADER_MEMBERS = frozenset({"alg", "kid", "typ", "x5t"})
 _DECODE_OPTIONS: Any = {
     "require": ["exp", "iat", "sub", "aud", "iss"],
@@ -48,8 +48,8 @@ _DECODE_OPTIONS: Any = {
 class TrustedIssuer:
     """An issuer that we trust.
 
-    `resolve_identity(issuer, subject, chosen grant)` gives role and claims from our grants. If it
-    is None, the members `role` and `claims` of the token count.
+    `resolve_identity(issuer, subject, chosen grant)` returns role and claims from our grants. If it
+    is None, the members `role` and `claims` of the token are used.
     """
 
     name: str
@@ -62,9 +62,9 @@ class TrustedIssuer:
 class TokenVerifier:
     """Verifies bearer tokens of the trusted issuers. `clock` gives epoch seconds.
 
-    A verified token is remembered by its hash until it expires, at most CACHE_SECONDS; revocations
-    are checked each time. If an issuer's clock was ever ahead of ours, that lead is subtracted from
-    `iat`: a token issued before a revocation must not look as if it was issued after it.
+    A verified token is cached by its hash until it expires, at most CACHE_SECONDS; revocations are
+    checked each time. The largest observed lead of the issuer's clock over ours is subtracted from
+    `iat`, so that a token issued before a revocation does not look as if it was issued after it.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class TokenVerifier:
             raise TokenRefused
 
     def _measure_clock_lead(self, issuer: TrustedIssuer, issued_at: float) -> float:
-        """Return by how many seconds the issuer's clock was ever seen to be ahead of ours."""
+        """Return the largest observed lead of the issuer's clock over ours, in seconds."""
         clock_lead = max(self._clock_lead_seconds[issuer.name], issued_at - self._clock())
         self._clock_lead_seconds[issuer.name] = clock_lead
         return clock_lead
@@ -152,7 +152,7 @@ def _read_time(content: Mapping[str, Any], name: str, default: float) -> float:
 
 
 def _parse_members(segment: str) -> dict[str, Any]:
-    """Return the members of an unverified segment; TokenRefused if it is ambiguous JSON."""
+    """Return the members of an unverified token segment. Raises TokenRefused if ambiguous."""
     padded = segment + "=" * (-len(segment) % 4)
     try:
         members = json.loads(
@@ -181,7 +181,7 @@ def _reject_constant(_: str) -> Any:
 def _is_header_allowed(header: Mapping[str, Any], issuer: TrustedIssuer) -> bool:
     """Return whether the header has only an accepted algorithm, a plain key id and a type.
 
-    It may bring no key, address or extension of its own.
+    A header with a key, a key's address or an extension (`jwk`, `jku`, `x5c`, `crit`) is refused.
     """
     if not header.keys() <= _HEADER_MEMBERS:
         return False

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 class AccessLog:
-    """Counts and logs each request when it is over."""
+    """Measures and logs each request when it ends."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -23,7 +23,7 @@ AUDITED_ROLES = frozenset({"auditor"})
 PERMISSIONS_SHOWING_NAMES = frozenset(
     {
         "GET /v1/participants/{participant_ref}/identity",
-        # Cells of a snapshot that could not be read, as they came.
+        # Raw cells of a snapshot that could not be parsed.
         "GET /v1/snapshots/{snapshot_id}/row-errors",
         # The buyer's name and address.
         "GET /v1/orders",
@@ -35,9 +35,9 @@ MAX_REASON_LENGTH = 500
 
 
 class AuditedReads:
-    """Records the requests of audited roles with `record`; if that fails, so does the request.
+    """Records the requests of audited roles with `record`; if that fails, the request fails.
 
-    A route that shows names needs a reason, in the header `access-reason`.
+    A route that shows names needs a reason in the header `access-reason`. Raises ReasonNeeded.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.access.identity import Identity
     from gateway.authn.tokens import TokenVerifier
 
-# The verified token is remembered together with this id, so the id must not be long.
+# The id is part of the key under which a verified token is cached, so its length is limited.
 MAX_GRANT_ID_LENGTH = 200
 
 

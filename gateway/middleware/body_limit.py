@@ -62,8 +62,8 @@ class _LimitedBody:
 def _read_announced_length(scope: Scope) -> int | None:
     """Return the announced length; None if it is unknown, 0 without a body.
 
-    The server has already refused lengths that are no number. Raises Malformed for any transfer
-    coding but `chunked`: it would be lost on the way to the service.
+    The server has already refused lengths that are not numbers. Raises Malformed for any transfer
+    coding except `chunked`, because it is not forwarded to the service.
     """
     length = 0
     for name, value in scope["headers"]:

@@ -1,4 +1,4 @@
-"""What the gateway itself answers on every host: OpenAPI, issuer keys, probes.
+"""The endpoints that the gateway itself answers: OpenAPI, issuer keys, probes.
 
 Not here: the content of the OpenAPI document (openapi/).
 """
@@ -41,7 +41,7 @@ class BuiltInEndpoints:
     """Answers the built-in paths and forwards all others.
 
     `jwks` are the public keys of our own issuers, `discovery` is the document of the built-in one.
-    Without them these paths do not exist, and the certificate host never has them.
+    Without them their paths do not exist. On the certificate host they never exist.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """One circuit breaker per service: while most requests fail, only probes are sent.
 
-Not here: responses with an error status; a service that writes one does respond.
+Not here: error responses of a service. A service that sends one is responding.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MIN_VOLUME = 20
 FAILING_SHARE = 0.5
 OPEN_SECONDS = 5.0
 PROBES = 3
-# These come from a proxy before the service. An error that a service writes itself is a response.
+# A proxy in front of the service sends these. Any other error status is the service's own response.
 NO_ANSWER_STATUSES = frozenset({502, 504})
 OPEN_GAUGE = Gauge(
     "gateway_circuit_breaker_open",
@@ -37,16 +37,16 @@ OPEN_GAUGE = Gauge(
 
 
 class CircuitBreakerOpen(UpstreamUnavailable):
-    """The service did not respond too often; no request is sent for a moment."""
+    """Too many requests to the service failed; it gets no requests for a moment."""
 
     code = "breaker_open"
 
 
 class CircuitBreaker:
-    """Closed, open or half open. `clock` is monotonic, in seconds.
+    """A circuit breaker: closed, open or half open. `clock` is monotonic, in seconds.
 
-    `admit` gives a ticket that `record` takes back. An outcome of a request that was admitted in an
-    earlier state does not count.
+    `admit` returns a ticket, which `record` needs. The outcome of a request that was admitted in an
+    earlier state is ignored.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -60,7 +60,7 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Return whether it lets only probes through, or nothing."""
+        """Return whether it is open or half open."""
         return self._opened_at is not None
 
     def admit(self) -> int:
@@ -73,7 +73,10 @@ class CircuitBreaker:
         return self._generation
 
     def record(self, ticket: int, *, has_answered: bool | None) -> None:
-        """Record the outcome of an admitted request; None if it is unknown (the client left)."""
+        """Record the outcome of an admitted request.
+
+        `has_answered` is None if the outcome is unknown, because the client disconnected.
+        """
         if ticket != self._generation:
             return
         if self._opened_at is not None:
@@ -113,7 +116,7 @@ class CircuitBreaker:
 
 
 class CircuitBreakers:
-    """Asks the breaker of the service before a request, and records the outcome after it."""
+    """Admits each request at the breaker of its service, and records its outcome there."""
 
     def __init__(self, app: ASGIApp, services: Iterable[str], clock: Callable[[], float]) -> None:
         self.app = app

@@ -1,7 +1,7 @@
-"""Limits the requests in flight towards a service: in total, of one caller, of the public.
+"""Limits the requests in flight towards a service: in total, per caller, and of the public.
 
-So a slow service cannot hold the whole gateway, nor a caller with many long polls a whole service.
-Not here: requests per minute (rate_limit).
+So a slow service cannot block the whole gateway, and a caller with many long polls cannot block a
+whole service. Not here: requests per minute (rate_limit).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # One caller has a quarter of the total, but at least MIN_SHARE.
 CALLER_SHARE_DIVISOR = 4
-# All anonymous callers together have half: a few addresses with slow bodies must not keep out
-# those who signed in.
+# All anonymous callers together have half: a few addresses with slow bodies must not block callers
+# who are signed in.
 PUBLIC_SHARE_DIVISOR = 2
 MIN_SHARE = 8
 IN_FLIGHT = Gauge("gateway_in_flight_requests", "Requests in flight towards a service", ["service"])

@@ -1,4 +1,4 @@
-"""Access for pages of other origins: none, unless an origin is named for the host group.
+"""CORS: pages of other origins have access only where the settings name the origin.
 
 Not here: cookies; callers use bearer tokens only.
 """

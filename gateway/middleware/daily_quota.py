@@ -1,4 +1,4 @@
-"""Limits the calls of a partner's system per day. Not here: calls of one route (rate_limit)."""
+"""Limits a system's calls per day. Not here: requests per route (rate_limit)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class DailyQuota:
     """Counts the calls of systems with a quota; people have none. Raises QuotaUsedUp.
 
-    The headers are those of the rate limit.
+    The response headers have the same names as those of the rate limit.
     """
 
     def __init__(self, app: ASGIApp, counter: QuotaCounter) -> None:

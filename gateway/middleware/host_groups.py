@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PORT = re.compile(r":[0-9]*\Z")
-# Some proxies write the port, too. A client has a new port for each connection.
+# Some proxies append the client's port, which changes with every connection.
 _ADDRESS_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]*)?|([0-9.]+):[0-9]*")
 _VERSIONS = frozenset({"1.1", "1.0"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -33,8 +33,8 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 class HostGroups:
     """Creates the request context. An unknown host gets 421, an unknown HTTP version 505.
 
-    `names` are in lower case, `ports` are empty in production. The client address behind one of
-    our own `proxies` is read from X-Forwarded-For.
+    `names` are in lower case; `ports` are empty in production. The client address is read from
+    X-Forwarded-For if the peer is one of our own `proxies`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Gives the request the token by which one service learns who calls.
+"""Gives the request the internal token that identifies the caller to one service.
 
 Not here: the signature (chassis/http/internal_tokens).
 """
@@ -49,7 +49,7 @@ class InternalTokens:
         return self.app(scope, receive, send)
 
     def get_token(self, caller: Identity, service: str) -> str:
-        """Return the token that names this caller to this service."""
+        """Return the token that identifies this caller to this service."""
         key = caller.subject, service, caller.rights
         cached = self._cache.get(key)
         if cached is not None and cached[0] > self._clock():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.problems import Header
 
 MAX_PROBLEM_BYTES = 65_536
-# They describe the body that is replaced.
+# These headers describe the body that is replaced.
 _REPLACED_HEADERS = frozenset({b"content-length", b"content-encoding"})
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class NeutralResponses:
 
 
 class _NeutralSender:
-    """Holds a problem back until its body is complete and rewritten; passes everything else."""
+    """Buffers a problem until its body is complete and rewritten; passes everything else."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -64,7 +64,10 @@ class _NeutralSender:
             await self._send_rewritten(self._held_start)
 
     def _begin(self, start: Message) -> None:
-        """Begin a response; a second one begins if the first attempt broke off in its problem."""
+        """Begin a response.
+
+        A second response begins if the first attempt broke off within its problem and was retried.
+        """
         self._held_start = None
         self._body.clear()
         start["headers"] = _drop_forbidden(start["headers"])

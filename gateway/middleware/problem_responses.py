@@ -1,6 +1,6 @@
 """Turns refusals and defects into problem responses.
 
-Not here: how a problem is written (problems).
+Not here: how a problem is rendered (problems).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ProblemResponses:
         except DomainError as error:
             await _refuse(error, ctx, receive, send)
         except Exception as error:  # noqa: BLE001 - the caller gets a 500
-            # The text of an error may hold an address, so only type and place are logged.
+            # The message of an error may contain an address, so only type and place are logged.
             log.error(  # noqa: TRY400
                 "a defect of the gateway",
                 error=type(error).__name__,
@@ -96,7 +96,7 @@ async def send_problem(
 async def _drain_body(receive: Receive) -> None:
     """Read and drop the rest of the body for at most DRAIN_SECONDS.
 
-    A connection that is closed on unread bytes is reset, and the client would not see the refusal.
+    Closing a connection with unread bytes resets it, and the client would not see the problem.
     """
     try:
         async with asyncio.timeout(DRAIN_SECONDS):

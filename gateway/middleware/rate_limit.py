@@ -1,4 +1,4 @@
-"""Limits how often one subject uses one route, in all replicas together.
+"""Limits how often one subject uses one route, across all replicas.
 
 Anonymous callers are counted by address. The headers follow
 draft-ietf-httpapi-ratelimit-headers-10. Not here: a system's calls per day (daily_quota).
@@ -59,7 +59,7 @@ class RateLimit:
 
 
 def rate_limit_subject(ctx: RequestContext) -> str:
-    """Return the name under which requests are counted: the subject, or the public's address."""
+    """Return the key that requests are counted by: the subject, or an anonymous address."""
     if ctx.identified_caller is ANONYMOUS:
         return f"@{group_address(ctx.address)}"
     return ctx.identified_caller.subject

@@ -1,4 +1,4 @@
-"""The counts of the rate limit, as a storage of `limits`.
+"""The counts of the rate limit, as a storage backend of the library `limits`.
 
 Not here: the limits (routes.toml).
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Clock = Callable[[], float]
 SWEEP_SECONDS = 60.0
 PAGE_SIZE = 100
-# Fewer requests in a window exceed no limit, whatever the number of replicas.
+# Smaller counts are not shared: a replica may miss up to two requests at each other replica.
 MIN_SHARED_COUNT = 3
 COLLECTION = "quotas"
 INDEXES = (Index("key"), Index("ends", expire_seconds=0))
@@ -30,7 +30,7 @@ INDEXES = (Index("key"), Index("ends", expire_seconds=0))
 
 @dataclass(slots=True)
 class _Window:
-    """Requests of one key, counted here and by the other replicas, until `ends_at` (epoch)."""
+    """Requests of one key, counted here and elsewhere, until `ends_at` (epoch seconds)."""
 
     ends_at: float
     count: int = 0
@@ -41,12 +41,12 @@ class _Window:
 class RateWindows(Storage):
     """Fixed windows in memory, with the counts of the other replicas. `clock` in epoch seconds.
 
-    Replicas exchange their counts with `synchronise`. Each replica's window begins with its own
-    first request, so together they count what came within one window's length, never more. While
-    the database is unavailable each replica counts for itself.
+    Replicas exchange their counts with `synchronise`. A window begins with the replica's own first
+    request, so at each exchange the sum covers at most one window's length. While the database is
+    unavailable each replica counts for itself.
 
-    The memory storage of `limits` scans every key on every request; this one once a minute. Its
-    MongoDB storage asks the database on every request.
+    The memory storage of `limits` scans all keys on every request; this one does so once a minute.
+    The MongoDB storage of `limits` queries the database on every request.
     """
 
     STORAGE_SCHEME: list[str] | None = None
@@ -60,13 +60,13 @@ class RateWindows(Storage):
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """Return the errors of this storage: it has none."""
+        """Return the errors that this storage raises: none."""
         return ()
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count in the key's window, which the first count opens; return the sum of all replicas.
+        """Count in the key's window and return the sum of all replicas.
 
-        `expiry` is the window's length in seconds.
+        The first count opens the window. `expiry` is the window's length in seconds.
         """
         now = self._clock()
         self._sweep(now)
@@ -90,7 +90,7 @@ class RateWindows(Storage):
         return self._clock() if window is None else window.ends_at
 
     async def check(self) -> bool:
-        """Return whether the storage works: memory always does."""
+        """Return whether the storage is available: memory always is."""
         return True
 
     async def reset(self) -> int | None:
@@ -106,7 +106,7 @@ class RateWindows(Storage):
     async def synchronise(self, db: Mongo) -> None:
         """Store the counts that changed here, and read those of the other replicas.
 
-        Keys name subjects and addresses, so only their hashes are stored.
+        Keys contain subjects and addresses, so only their hashes are stored.
         """
         now = self._clock()
         changed = [

@@ -1,4 +1,4 @@
-"""Repeats a request that got no response, if a repeat is harmless, within a budget.
+"""Retries a request that got no response, if it is idempotent, within a budget.
 
 Not here: responses of a service, whatever their status.
 """
@@ -30,7 +30,7 @@ RETRIES = Counter("gateway_retries_total", "Second and third tries towards a ser
 
 
 class Retries:
-    """Allows at most MIN_BUDGET retries at a time, or BUDGET_SHARE of the requests in flight.
+    """Retries at most BUDGET_SHARE of the requests in flight, but at least MIN_BUDGET at a time.
 
     This is Envoy's retry budget.
     """
@@ -117,11 +117,11 @@ class _ReplayableBody:
         return self._size_bytes <= MAX_REPLAYED_BYTES
 
     def rewind(self) -> None:
-        """Begin again with the first message."""
+        """Return to the first message."""
         self._position = 0
 
     async def receive(self) -> Message:
-        """Return the next message, from memory if it is there."""
+        """Return the next message; after `rewind` from memory."""
         if self._position < len(self._messages):
             self._position += 1
             return self._messages[self._position - 1]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from gateway.routing.reloader import RouteReloader
 
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")
-# Two readers could read these differently: dot segments, and percent-encoded characters that are
-# controls, need no encoding, or are a separator; also a percent sign without two digits.
+# Parsers disagree about these: dot segments; percent-encoded controls, separators and characters
+# that need no encoding; a percent sign without two hexadecimal digits.
 _AMBIGUOUS = re.compile(
     r"/\.{1,2}(?=/|$)"
     r"|%(?:2[dDeEfF]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AaCcFf]|7[0-9AaEeFf]|0|1)"
@@ -29,7 +29,7 @@ _PLAIN_QUERY = re.compile(rb"[\x21-\x7e]*")
 class Routing:
     """Puts the route of the current table into the request context.
 
-    The path is forwarded as it came. Raises PathMalformed, PathUnknown, MethodUnknown.
+    The path is forwarded unchanged. Raises PathMalformed, PathUnknown, MethodUnknown.
     """
 
     def __init__(self, app: ASGIApp, routes: RouteReloader) -> None:

@@ -37,7 +37,7 @@ NOINDEX: Header = (b"x-robots-tag", b"noindex, nofollow")
 class SecurityHeaders:
     """Adds the headers to every response.
 
-    `https` says that clients reach the gateway only by TLS (production). Search engines may index
+    `https` is True if clients reach the gateway only by TLS (production). Search engines may index
     only the shop.
     """
 

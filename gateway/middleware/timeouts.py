@@ -1,7 +1,7 @@
 """Limits the time of a response. Not here: the time of a request head (server_protocol).
 
-The deadline counts until the last byte; for an open-ended response until the first. The service
-gets it as `x-request-deadline`.
+The deadline applies to the last byte, and to the first byte of an open-ended response. The service
+gets the deadline as `x-request-deadline`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Request id and trace: taken over if well-formed, else created. Not here: what is logged."""
+"""Request id and trace: the client's if well-formed, else new ones. Not here: the log line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RequestIds:
 
 
 def _read_header(scope: Scope, name: bytes, pattern: re.Pattern[bytes]) -> str | None:
-    """Return the header's value if it comes once and has this form."""
+    """Return the header's value if it occurs once and matches the pattern."""
     value = request_context.read_single_header(scope, name)
     if value is None or not pattern.fullmatch(value):
         return None

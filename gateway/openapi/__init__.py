@@ -1,1 +1,1 @@
-"""One OpenAPI document for each host group, and its page. Not here: the services' documents."""
+"""One OpenAPI document and page for each host group. Not here: the services' own documents."""

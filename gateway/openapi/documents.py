@@ -43,7 +43,7 @@ class Documents:
     """Merges a group's document, and caches it for CACHE_SECONDS or until the routes change.
 
     `fetch(service)` returns a service's own document. While a service is unavailable its last
-    document serves. `clock` is monotonic, in seconds.
+    document is used. `clock` is monotonic, in seconds.
     """
 
     def __init__(self, routes: RouteReloader, fetch: Fetch, clock: Callable[[], float]) -> None:
@@ -76,7 +76,7 @@ class Documents:
             try:
                 self._service_documents[service] = await self._fetch(service)
             except UpstreamUnavailable:
-                log.warning("no document from a service, its last one serves", service=service)
+                log.warning("service gave no document; its last one stays in use", service=service)
         document = build_document(group, routes, self._service_documents)
         return RenderedDocument(
             document=json.dumps(document, ensure_ascii=False).encode(),

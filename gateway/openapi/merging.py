@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 def build_document(
     group: Group, routes: Iterable[Route], service_documents: Mapping[str, Mapping[str, Any]]
 ) -> Document:
-    """Return the document of these routes as the group may see it."""
+    """Return the document of these routes; for the certificate host without denied words."""
     document = merge_documents(group, routes, service_documents)
     return remove_denied_words(document) if group is Group.CERTIFICATE else document
 
@@ -65,7 +65,7 @@ def merge_documents(
 ) -> Document:
     """Return one OpenAPI document of these routes.
 
-    A service's schemas carry its name as prefix, so that two of one name never meet.
+    The names of schemas get the service's name as prefix, so that they do not collide.
     """
     paths: Document = {}
     schemas: Document = {}
@@ -91,14 +91,14 @@ def merge_documents(
 
 
 def remove_denied_words(document: Document) -> Document:
-    """Return the document without prose that holds a denied word (certification.md 14.1).
+    """Return the document without prose that contains a denied word (certification.md 14.1).
 
-    If a denied word remains, the document without its paths.
+    If a denied word remains, return a document without paths.
     """
     cleaned = cast("Document", _strip_denied_prose(document))
     if is_neutral(json.dumps(cleaned, ensure_ascii=False)):
         return cleaned
-    log.error("the certificate host's document holds a word of the deny list and is withheld")
+    log.error("the certificate host's document contains a denied word and is not published")
     return {
         "openapi": OPENAPI_VERSION,
         "info": {"title": _TITLES[Group.CERTIFICATE], "version": "1"},
@@ -112,7 +112,7 @@ def _find_operation(service_document: Mapping[str, Any], route: Route) -> Docume
 
 
 def _build_operation(route: Route, service_operation: Document) -> Document:
-    """Return the service's operation as the gateway offers it."""
+    """Return the service's operation with the gateway's security, tag, id and references."""
     operation = cast("Document", _prefix_references(service_operation, route.service))
     # Only POST reads an Idempotency-Key.
     parameters = [
@@ -120,7 +120,7 @@ def _build_operation(route: Route, service_operation: Document) -> Document:
         for parameter in cast("list[Document]", operation.pop("parameters", []))
         if route.method == "POST" or parameter["name"] != "idempotency-key"
     ]
-    # The problem responses say this.
+    # The problem response 4XX covers it.
     responses = {
         status: response
         for status, response in operation.get("responses", {}).items()
@@ -141,7 +141,7 @@ def _build_operation(route: Route, service_operation: Document) -> Document:
 
 
 def _prefix_references(node: Any, service: str) -> Any:
-    """Return the node with the service's name in front of its schema references."""
+    """Return the node with the service's name as prefix of its schema references."""
     if isinstance(node, list):
         return [_prefix_references(item, service) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""An HTML page of an OpenAPI document, without script or content of others.
+"""An HTML page of an OpenAPI document, without scripts or third-party content.
 
 Not here: merging.
 """
@@ -143,7 +143,7 @@ def _render_field(name: str, schema: Node, *, is_required: bool) -> str:
 
 
 def _render_type(schema: Node) -> str:
-    """Return a schema in a few words."""
+    """Return the type of a schema as HTML: a link, alternatives, values or a type name."""
     reference = schema.get("$ref")
     if reference:
         name = escape(str(reference).rpartition("/")[2])

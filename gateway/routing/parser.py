@@ -39,7 +39,7 @@ _RATE = re.compile(r"[1-9][0-9]{0,8}/(?:second|minute|hour|day)")
 
 
 class RoutesInvalid(Exception):
-    """The file cannot be used; `problems` names everything that is wrong with it."""
+    """The file cannot be used; `problems` lists every mistake in it."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -47,7 +47,7 @@ class RoutesInvalid(Exception):
 
 
 class _RouteBlock(BaseModel):
-    """A block of routes.toml, whose header explains the fields."""
+    """A block of routes.toml; the head of that file explains the fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -97,7 +97,7 @@ class _RouteParser:
     def _parse_concurrency_limits(self, section: object) -> dict[str, int]:
         limits = dict.fromkeys(self.role_permissions.by_service, 0)
         if not isinstance(section, dict):
-            self.problems.append("[service]: a table of service = most requests in flight")
+            self.problems.append("[service]: must be a table: service = maximum requests in flight")
             return limits
         given_limits = cast("dict[str, object]", section)
         for service, limit in given_limits.items():

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class RouteReloader:
-    """The current table. `generation` counts the swaps.
+    """Holds the current table. `generation` counts the tables since the start.
 
     `problems` says why the newest file was refused; it is empty while that file is in use.
     """
@@ -75,7 +75,10 @@ class RouteReloader:
         )
 
     def _read_stamp(self) -> tuple[int, int, int] | None:
-        """Return what changes with the file; None while a configuration volume is replaced."""
+        """Return inode, modification time and size of the file; None if it does not exist.
+
+        It does not exist for a moment while Kubernetes replaces a configuration volume.
+        """
         try:
             status = self._file.stat()
         except FileNotFoundError:

@@ -20,7 +20,7 @@ IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 class Route:
     """One method and template on one host group.
 
-    `permission` is "METHOD /template"; the `roles` have it.
+    `permission` is "METHOD /template"; `roles` are the roles that have it.
     """
 
     group: Group
@@ -60,7 +60,7 @@ class _Node:
         return self.parameter.find(segments, depth + 1)
 
     def enter(self, segment: str) -> _Node:
-        """Return the node of this segment of a template, which is created if necessary."""
+        """Return the child node of this template segment; create it if necessary."""
         if not segment.startswith("{"):
             return self.literals.setdefault(segment, _Node())
         if self.parameter is None:
@@ -79,7 +79,7 @@ class RouteTable:
             self._add(route)
 
     def match(self, group: Group, path: str) -> Mapping[str, Route] | None:
-        """Return the routes of this percent-encoded path by method; None if there is none.
+        """Return the routes of this percent-encoded path by method; None if there are none.
 
         No template ends with a slash.
         """

@@ -24,7 +24,7 @@ WATCH_DELAY_SECONDS = 0.2
 
 
 class RequestCanceller:
-    """Cancels one request, with a reason that the request then fails with."""
+    """Cancels one request, which then raises the given reason."""
 
     def __init__(self, ctx: RequestContext, receive: Receive, streams: OpenStreams) -> None:
         self.ctx = ctx
@@ -57,13 +57,14 @@ class RequestCanceller:
             raise self._reason from None
 
     def cancel(self, reason: Exception) -> None:
-        """Cancel the request; it fails with this reason."""
+        """Cancel the request and let it raise this reason."""
         if self._reason is None and self._request is not None:
             self._reason = reason
             self._request.cancel()
 
     def _start_watching(self) -> None:
-        # Whatever reads the body sees the client leave, and only one may read.
+        # Only one task may call `receive`. During an upload that is the reader of the body, which
+        # notices the disconnect itself.
         if self.ctx.is_upload_open:
             self._timer = self._loop.call_later(WATCH_DELAY_SECONDS, self._start_watching)
         else:
@@ -76,7 +77,7 @@ class RequestCanceller:
 
 
 class OpenStreams:
-    """The open-ended responses in progress. `is_revoked` is asked of each caller."""
+    """The open-ended responses in progress. `is_revoked` is called with each caller."""
 
     def __init__(self, is_revoked: Callable[[Identity], bool]) -> None:
         self.cancellers: set[RequestCanceller] = set()

@@ -1,4 +1,4 @@
-"""Forwards requests to the services and streams bodies both ways. Not here: whether it may.
+"""Forwards requests to the services and streams bodies both ways. Not here: access control.
 
 Reasons for aiohttp: docs/decisions/0015-aiohttp-forwards.md.
 """
@@ -52,9 +52,10 @@ class UpstreamClient:
     async def get_json(
         self, service: str, path: str, seconds: float
     ) -> tuple[int, Mapping[str, Any]]:
-        """Return status and JSON object of a public path of a service, {} for other JSON.
+        """Return the status and the JSON object at a public path of a service.
 
-        Raises UpstreamUnavailable if there is no JSON in time.
+        The object is {} if the JSON is no object. Raises UpstreamUnavailable if no JSON arrives
+        within `seconds`.
         """
         url = URL(self._origins[service] + path)
         try:
@@ -118,7 +119,7 @@ class UpstreamClient:
             response.close()
 
     def _get_session(self) -> aiohttp.ClientSession:
-        # aiohttp wants a running loop, so the session opens with the first request.
+        # aiohttp needs a running loop, so the first request opens the session.
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS),
@@ -135,10 +136,10 @@ class UpstreamClient:
 async def _translate_errors(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Distinguish a service without a connection from one that broke off.
+    """Distinguish a connection that was not established from one that broke off.
 
-    aiohttp repeats a request after some of its own errors. Ours are none of these, so that only
-    the middleware `retries` repeats, within its budget.
+    aiohttp repeats a request after some of its own errors, but not after ours. So only the
+    middleware `retries` repeats requests, within its budget.
     """
     try:
         return await handler(request)
@@ -149,14 +150,14 @@ async def _translate_errors(
 
 
 def _build_url(origin: str, scope: Scope) -> URL:
-    """Return the target as the client encoded it."""
+    """Return the URL at the service, with path and query as the client encoded them."""
     target = origin + scope["raw_path"].decode("latin-1")
     query = scope["query_string"].decode("latin-1")
     return URL(f"{target}?{query}" if query else target, encoded=True)
 
 
 async def _send_body(content: aiohttp.StreamReader, send: Send) -> None:
-    """Send what has arrived, until the end; the last message says that it is the last."""
+    """Send the body as it arrives; `more_body` is False in the last message."""
     has_more = True
     while has_more:
         chunk = await content.readany()
@@ -165,7 +166,7 @@ async def _send_body(content: aiohttp.StreamReader, send: Send) -> None:
 
 
 class _Upload:
-    """The request body as it arrives. `failure` is what ended it early."""
+    """The request body as it arrives. `failure` is the error that ended it early."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive

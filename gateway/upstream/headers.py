@@ -1,4 +1,7 @@
-"""The headers that pass, both ways: an allow-list. Not here: headers that the gateway adds."""
+"""Allow-lists of the request and response headers that are forwarded.
+
+Not here: response headers that the gateway adds.
+"""
 
 from __future__ import annotations
 
@@ -56,12 +59,15 @@ RESPONSE_HEADERS = frozenset(
         b"vary",
     }
 )
-# A length in such a response would be that of a body that does not follow.
+# A Content-Length in such a response would announce a body that does not follow.
 _STATUSES_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 def select_request_headers(scope: Scope, ctx: RequestContext) -> list[tuple[str, str]]:
-    """Return the request headers for the service. Raises Malformed if one is not UTF-8."""
+    """Return the allowed request headers, with our token, request id, deadline and trace.
+
+    Raises Malformed if a header is not UTF-8.
+    """
     allowed = REQUEST_HEADERS | ctx.matched_route.extra_request_headers
     passed = [(name, value) for name, value in scope["headers"] if name in allowed]
     try:

@@ -31,14 +31,14 @@ Pin = Annotated[str, Field(pattern=r"^[0-9]{6,12}$")]
 
 
 class PasswordDiffers(Refused):
-    """Not the caller's password."""
+    """The given password is not the caller's."""
 
     title = "Kata sandi Anda tidak sesuai"
     field = "password"
 
 
 class AccountForm(BaseModel):
-    """A new account: a login that is no person's name, and its home."""
+    """A new account: a login, which must not be a person's name, and its home."""
 
     model_config = dependencies.STRICT
 
@@ -55,7 +55,6 @@ class AccountBody(BaseModel):
 
     @classmethod
     def of(cls, account: Account) -> AccountBody:
-        """Return what is shown."""
         return cls(user_id=account.id, enrolled=bool(account.password), factors=account.factors)
 
 
@@ -77,7 +76,7 @@ class EnrolmentForm(BaseModel):
 
 
 class Enrolled(BaseModel):
-    """Codes to print, each good for one sign-in; `familiar` is kept by this PC. Shown once."""
+    """Codes to print, each valid for one sign-in, and the value that this PC keeps; shown once."""
 
     codes: list[str]
     familiar: str
@@ -98,7 +97,7 @@ class NewPasswordForm(PasswordForm):
 
 
 class PasskeyForm(BaseModel):
-    """The browser's response to the options."""
+    """The browser's WebAuthn response to the options."""
 
     model_config = dependencies.STRICT
 
@@ -115,7 +114,7 @@ class DeviceForm(PasswordForm):
 
 
 class FactorBody(BaseModel):
-    """A passkey or a PC."""
+    """A passkey or a registered PC."""
 
     id: str
     label: str
@@ -138,7 +137,7 @@ class CodesBody(BaseModel):
 
 @router.put("/v1/access/accounts")
 async def open_account(body: AccountForm, _: IssuerDeps, run: Run) -> AccountBody:
-    """Open an account at the built-in issuer; a repeat gives the same answer.
+    """Open an account at the built-in issuer; a repeat returns the same account.
 
     The account can be used after a reset.
     """
@@ -147,9 +146,9 @@ async def open_account(body: AccountForm, _: IssuerDeps, run: Run) -> AccountBod
 
 @router.post("/v1/access/users/{user_id}/reset")
 async def reset_account(user_id: str, _: IssuerDeps, run: NonRepeatableRun) -> ResetBody:
-    """Make a code with which its holder starts again.
+    """Reset an account and return the code with which its owner enrols again.
 
-    The former password, keys and sessions are no longer valid.
+    The former password, factors and sessions are no longer valid.
     """
     code = new_code()
     account = await run(partial(usecases.reset_account, user_id, hash_code(code)))
@@ -158,18 +157,19 @@ async def reset_account(user_id: str, _: IssuerDeps, run: NonRepeatableRun) -> R
 
 @router.post("/v1/enrolment", status_code=201)
 async def enrol(body: EnrolmentForm, deps: IssuerDeps, run: NonRepeatableRun) -> Enrolled:
-    """Take an account into use with the code of its reset."""
+    """Enrol: set the password of an account with the code of its reset."""
     rules.check_password(body.password, body.login)
     codes = [new_code() for _ in range(rules.CODE_COUNT)]
     familiar = new_token()
     password = await deps.password_hasher.hash_password(body.password)
+    code_hashes = [hash_code(code) for code in codes]
     await run(
         partial(
             usecases.enrol,
             body.login,
             hash_code(body.code),
             password,
-            [hash_code(code) for code in codes],
+            code_hashes,
             hash_token(familiar),
         )
     )
@@ -203,7 +203,7 @@ async def renew_codes(body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRu
 async def begin_passkey(
     body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun
 ) -> dict[str, Any]:
-    """Return what a browser needs to make or register a passkey (WebAuthn)."""
+    """Return the options with which a browser creates or registers a passkey (WebAuthn)."""
     login = await _verify_own_password(body.password, deps, run)
     challenge = bytes_to_base64url(generate_challenge())
     account = await run(partial(usecases.begin_passkey, challenge))
@@ -212,7 +212,7 @@ async def begin_passkey(
 
 @router.post("/v1/me/passkeys", status_code=201)
 async def add_passkey(body: PasskeyForm, deps: IssuerDeps, run: NonRepeatableRun) -> FactorsBody:
-    """Store the passkey that the browser made."""
+    """Store the passkey that the browser created."""
     challenge = await run(usecases.get_expected_challenge)
     passkey = deps.relying_party.verify_registration(
         body.credential, challenge, body.label, utc_now()
@@ -234,14 +234,14 @@ async def add_device(body: DeviceForm, deps: IssuerDeps, run: NonRepeatableRun) 
 
 @router.delete("/v1/me/factors/{factor_id}", status_code=204)
 async def remove_factor(factor_id: str, _: IssuerDeps, run: Run) -> None:
-    """Remove a passkey or a PC."""
+    """Remove a passkey or a registered PC."""
     await run(partial(usecases.remove_factor, factor_id))
 
 
 async def _verify_own_password(
     password: str, deps: IssuerDependencies, run: NonRepeatableRun
 ) -> str:
-    """Return the caller's login after checking their password."""
+    """Check the caller's password and return their login. Raises PasswordDiffers."""
     user, account = await run(usecases.count_own_password_try)
     if not await deps.password_hasher.verify_password(password, account.password):
         raise PasswordDiffers

@@ -1,6 +1,6 @@
 """The key of a registered PC.
 
-The browser makes it (WebCrypto, ECDSA P-256) so that it cannot be copied. Not here: its PIN.
+The browser creates it as non-extractable (WebCrypto, ECDSA P-256). Not here: the PIN of the PC.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ SIGNATURE_HALF_BYTES = 32
 
 
 class DeviceKeyRefused(Refused):
-    """No public key of the kind that a browser makes."""
+    """The JWK is no public key on the curve P-256."""
 
     title = "Kunci komputer tidak dapat dipakai"
     field = "public_key"
 
 
 def serialise_key(jwk: dict[str, Any]) -> str:
-    """Return the public key as it is stored.
+    """Return the public key in the form in which it is stored.
 
-    Raises DeviceKeyRefused for another kind of key, or a private one.
+    Raises DeviceKeyRefused for another type of key, or a private one.
     """
     public = {name: jwk.get(name) for name in ("kty", "crv", "x", "y")}
     if "d" in jwk or _parse_key(public) is None:
@@ -39,9 +39,9 @@ def serialise_key(jwk: dict[str, Any]) -> str:
 
 
 def has_signed(public_key: str, message: str, signature: str) -> bool:
-    """Return whether that key signed this message.
+    """Return whether this key signed this message.
 
-    The signature is base64url, r and s side by side as WebCrypto gives it (IEEE P1363).
+    The signature is r and s concatenated, as WebCrypto returns it (IEEE P1363), in base64url.
     """
     try:
         raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
@@ -60,8 +60,6 @@ def has_signed(public_key: str, message: str, signature: str) -> bool:
 
 def _parse_key(jwk: dict[str, Any]) -> EllipticCurvePublicKey | None:
     key = parse_jwk(jwk)
-    return (
-        key
-        if isinstance(key, EllipticCurvePublicKey) and supports_algorithm(key, "ES256")
-        else None
-    )
+    if isinstance(key, EllipticCurvePublicKey) and supports_algorithm(key, "ES256"):
+        return key
+    return None

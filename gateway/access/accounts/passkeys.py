@@ -1,6 +1,6 @@
-"""The two ceremonies of a passkey or security key (WebAuthn level 2).
+"""Registration and authentication by a passkey or security key (WebAuthn level 2).
 
-Not here: when they take place.
+Not here: when they take place (usecases, sign_ins).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _INVALID_RESPONSE = (WebAuthnException, ValueError, KeyError, TypeError)
 
 
 class PasskeyRefused(Refused):
-    """The browser's response does not fit the request."""
+    """The browser's response does not match the registration options."""
 
     title = "Kunci tidak dapat didaftarkan; ulangi dari awal"
     field = "credential"
@@ -42,7 +42,7 @@ class PasskeyRefused(Refused):
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """The relying party: the origin of the issuer, e.g. https://staff.example."""
+    """The WebAuthn relying party: the origin of the issuer, e.g. https://staff.example."""
 
     origin: str
 
@@ -54,7 +54,7 @@ class RelyingParty:
     def registration_options(
         self, user_id: str, login: str, challenge: str, registered: Sequence[Passkey]
     ) -> Options:
-        """Return the options with which a browser makes a passkey."""
+        """Return the options with which a browser creates a passkey."""
         made = generate_registration_options(
             rp_id=self.id,
             rp_name="Bina",
@@ -68,7 +68,7 @@ class RelyingParty:
     def verify_registration(
         self, credential: Options, challenge: str, label: str, now: datetime
     ) -> Passkey:
-        """Return the passkey that the browser made. Raises PasskeyRefused."""
+        """Return the passkey that the browser created. Raises PasskeyRefused."""
         try:
             found = verify_registration_response(
                 credential=credential,
@@ -98,9 +98,9 @@ class RelyingParty:
     def verify_authentication(
         self, passkey: Passkey, credential: Options, challenge: str
     ) -> Passkey:
-        """Return the passkey with its counter advanced.
+        """Return the passkey with its new signature counter.
 
-        Raises SignInRefused when the proof is invalid, or the counter is that of an older copy.
+        Raises SignInRefused if the signature is invalid or the counter did not increase.
         """
         try:
             found = verify_authentication_response(

@@ -1,6 +1,7 @@
 """Rules of accounts at the built-in issuer.
 
-Passwords, printed codes, passkeys and registered PCs. Accounts hold no names. Not here: hashing.
+An account has a password, printed codes, passkeys and registered PCs, but no name of a person. Not
+here: hashing.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class SignInRefused(Unauthenticated):
 
 
 class PasswordWeak(Refused):
-    """Too short, too plain, or contains the login."""
+    """The password is too short, has too few distinct characters, or contains the login."""
 
     title = (
         "Kata sandi paling sedikit 12 huruf, bukan nama masuk, dan tidak mengulang huruf yang sama"
@@ -42,7 +43,7 @@ class PasswordWeak(Refused):
 
 
 class FactorLimit(Conflict):
-    """The account has as many passkeys or PCs as one person needs."""
+    """The account already has MAX_FACTORS passkeys or PCs."""
 
     title = "Terlalu banyak kunci atau komputer terdaftar; hapus yang tidak dipakai"
 
@@ -80,9 +81,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """How one user signs in.
+    """The credentials of one user.
 
-    `password` is "" until it is chosen; `codes`, `familiar` and `reset` are hashes.
+    `password`, `codes`, `familiar` and `reset` are hashes; `password` is "" until the owner chooses
+    one. `ceremony` is the challenge of a passkey's registration in progress.
     """
 
     id: str
@@ -101,11 +103,8 @@ class Account:
     @property
     def factors(self) -> list[str]:
         """Return the kinds of second factors that this account has."""
-        return (
-            ["passkey"] * bool(self.passkeys)
-            + ["device"] * bool(self.devices)
-            + ["code"] * bool(self.codes)
-        )
+        kinds = {"passkey": self.passkeys, "device": self.devices, "code": self.codes}
+        return [kind for kind, registered in kinds.items() if registered]
 
     def get_passkey(self, id_: str) -> Passkey:
         """Return a passkey of this account. Raises SignInRefused."""
@@ -122,7 +121,7 @@ class Account:
 def check_password(password: str, login: str) -> None:
     """Refuse a weak password. Raises PasswordWeak.
 
-    NIST SP 800-63B: length and variety, no rules of composition.
+    After NIST SP 800-63B: length and variety, no composition rules.
     """
     if (
         len(password) < MIN_PASSWORD_LENGTH
@@ -133,7 +132,7 @@ def check_password(password: str, login: str) -> None:
 
 
 def reset(account: Account, code: str, now: datetime) -> Account:
-    """Return an account that only this code opens, once, within three days."""
+    """Return an account without factors, which this code enrols once within RESET_LIFETIME."""
     return Account(
         id=account.id,
         version=account.version,
@@ -154,7 +153,7 @@ def enrol(
 ) -> Account:
     """Return the account with its password and printed codes.
 
-    Raises SignInRefused unless the code of the reset is right and in time.
+    Raises SignInRefused unless the code of the reset is right and has not expired.
     """
     if (
         account is None
@@ -182,12 +181,12 @@ def spend_code(account: Account, code: str) -> Account:
 
 
 def add_familiar(account: Account, familiar: str) -> Account:
-    """Remember a PC from which the account signed in; the oldest is dropped."""
+    """Remember a PC from which the account signed in; keep the newest MAX_FAMILIAR."""
     return replace(account, familiar=(*account.familiar, familiar)[-MAX_FAMILIAR:])
 
 
 def begin_ceremony(account: Account, challenge: str, now: datetime) -> Account:
-    """Allow one passkey to be added with this challenge, for five minutes."""
+    """Allow one passkey to be added with this challenge, within CEREMONY_LIFETIME."""
     if len(account.passkeys) >= MAX_FACTORS:
         raise FactorLimit
     return replace(account, ceremony=challenge, ceremony_until=now + CEREMONY_LIFETIME)

@@ -10,7 +10,7 @@ from gateway.access.accounts.rules import Account, AccountUnknown
 class Accounts(Store[Account]):
     """Accounts by user; the administrators of the user's home see them.
 
-    Audit rows hold only the names of changed fields.
+    Audit rows have only the names of changed secret fields, not their values.
     """
 
     kind = Account

@@ -14,14 +14,16 @@ from gateway.access.users.rules import User
 
 
 async def open_account(login: str, home: str, tx: Transaction) -> Account:
-    """Return the account of this login, opened now if there was none."""
+    """Return the account of this login; open it if it is new."""
     user = await users.register_user(BUILTIN_ISSUER, login, home, tx)
     known = await tx.accounts.seek(user.id)
-    return tx.accounts.add(Account(id=user.id, home=home)) if known is None else known
+    if known is not None:
+        return known
+    return tx.accounts.add(Account(id=user.id, home=home))
 
 
 async def reset_account(user_id: str, code: str, tx: Transaction) -> Account:
-    """Reset the account to this code, which is printed and handed over; end its sessions."""
+    """Reset the account to this hashed code and end its sessions."""
     before = await tx.accounts.get(user_id)
     await sessions.end_all_sessions(user_id, "reset", tx)
     return tx.accounts.save(before, rules.reset(before, code, tx.now))
@@ -30,7 +32,7 @@ async def reset_account(user_id: str, code: str, tx: Transaction) -> Account:
 async def enrol(
     login: str, code: str, password: str, codes: Sequence[str], familiar: str, tx: Transaction
 ) -> Account:
-    """Take the account into use with the code of its reset. Raises SignInRefused."""
+    """Set the password of an account with the code of its reset. Raises SignInRefused."""
     _, before = await find_account(login, tx)
     after = rules.enrol(
         before, code=code, password=password, codes=codes, familiar=familiar, now=tx.now
@@ -41,13 +43,15 @@ async def enrol(
 
 
 async def find_account(login: str, tx: Transaction) -> tuple[User | None, Account | None]:
-    """Return user and account of a login; no account when the user is disabled.
+    """Return user and account of a login; no account if the user is disabled.
 
-    It makes the same reads for unknown logins.
+    An unknown login costs the same reads.
     """
     user = await tx.users.find_by_external(BUILTIN_ISSUER, login)
     account = await tx.accounts.seek(login if user is None else user.id, scoped=False)
-    return user, None if user is None or user.disabled_at else account
+    if user is None or user.disabled_at is not None:
+        return user, None
+    return user, account
 
 
 async def get_own_account(tx: Transaction) -> Account:
@@ -56,19 +60,19 @@ async def get_own_account(tx: Transaction) -> Account:
 
 
 async def count_own_password_try(tx: Transaction) -> tuple[User, Account]:
-    """Count a guess at the caller's password; return user and account."""
+    """Count an attempt at the caller's password; return user and account."""
     account = await get_own_account(tx)
     await attempts.count_attempt(_attempts_id(account), tx)
     return await tx.users.get(account.id, scoped=False), account
 
 
 async def accept_own_password(tx: Transaction) -> None:
-    """Reset the count of guesses at the caller's password."""
+    """Reset the count of attempts at the caller's password."""
     await attempts.forget_attempts(_attempts_id(await get_own_account(tx)), tx)
 
 
 async def change_password(password: str, tx: Transaction) -> Account:
-    """Set another password, already checked; end every session."""
+    """Set another password (a hash of one already checked); end all sessions."""
     before = await get_own_account(tx)
     await sessions.end_all_sessions(before.id, "password changed", tx)
     return tx.accounts.save(before, replace(before, password=password))
@@ -95,7 +99,7 @@ async def get_expected_challenge(tx: Transaction) -> str:
 
 
 async def add_passkey(passkey: Passkey, challenge: str, tx: Transaction) -> Account:
-    """Store the new passkey. Raises AccountUnknown when the ceremony has ended."""
+    """Store the new passkey. Raises AccountUnknown if its ceremony has ended."""
     if await get_expected_challenge(tx) != challenge:
         raise AccountUnknown
     before = await get_own_account(tx)

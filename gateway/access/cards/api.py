@@ -1,6 +1,6 @@
-"""Routes of holders' cards: services give them, holders sign in with them.
+"""Routes of holders' cards: services issue them, holders sign in with them.
 
-PINs are replaced in person. Not here: rules.
+Officers replace a PIN while the holder is present. Not here: rules.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class CardForm(BaseModel):
 
 
 class CardMade(BaseModel):
-    """To print and hand over; shown once."""
+    """The code and the PIN to print and hand over; shown once."""
 
     card: str
     pin: str
@@ -58,7 +58,7 @@ class ShownCard(BaseModel):
 
 
 class PinMade(BaseModel):
-    """To print and hand over; shown once."""
+    """The PIN to print and hand over; shown once."""
 
     pin: str
 
@@ -88,9 +88,10 @@ async def put_card(
     deps: IssuerDeps,
     run: NonRepeatableRun,
 ) -> CardMade:
-    """Give a card; a repeat gives another one, and the former is no longer valid."""
+    """Issue a card; a repeat issues another one and makes the former invalid."""
     card = new_code()
     pin = _generate_pin()
+    pin_hash = await deps.password_hasher.hash_password(pin)
     await run(
         partial(
             usecases.put_card,
@@ -99,7 +100,7 @@ async def put_card(
             body.own,
             body.home,
             hash_code(card),
-            await deps.password_hasher.hash_password(pin),
+            pin_hash,
         )
     )
     return CardMade(card=card, pin=pin)
@@ -109,11 +110,8 @@ async def put_card(
 async def renew_pin(body: ShownCard, deps: IssuerDeps, run: NonRepeatableRun) -> PinMade:
     """Replace the PIN of a card while its holder is present."""
     pin = _generate_pin()
-    await run(
-        partial(
-            usecases.renew_pin, hash_code(body.card), await deps.password_hasher.hash_password(pin)
-        )
-    )
+    pin_hash = await deps.password_hasher.hash_password(pin)
+    await run(partial(usecases.renew_pin, hash_code(body.card), pin_hash))
     return PinMade(pin=pin)
 
 

@@ -1,6 +1,6 @@
 """Rules of holders' cards.
 
-A card with code and PIN gives somebody who is out of custody their own papers, and nothing else
+A card with a code and a PIN gives a released person access to their own papers only
 (certification.md 14.6). Not here: hashing.
 """
 
@@ -48,7 +48,7 @@ class Card:
 
 
 def count_try(card: Card | None, now: datetime) -> Card:
-    """Count a try as wrong until it succeeds; the fifth wrong one locks the card."""
+    """Count an attempt as failed until it succeeds; the fifth failed one locks the card."""
     if card is None or card.locked_at is not None:
         raise CardRefused
     failures = card.failures + 1

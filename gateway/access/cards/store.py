@@ -8,9 +8,9 @@ from gateway.access.cards.rules import Card, CardUnknown
 
 
 class Cards(Store[Card]):
-    """Cards by the reference of the service that gave them.
+    """Cards by an id that is derived from the issuing service and its reference.
 
-    No claim shows them: a holder shows the code.
+    No claim gives access to them; a holder presents the code.
     """
 
     kind = Card

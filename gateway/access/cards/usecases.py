@@ -20,7 +20,7 @@ async def put_card(
     pin: str,
     tx: Transaction,
 ) -> Card:
-    """Give a card for these papers; the former card of this reference becomes invalid."""
+    """Issue a card for these papers; the former card of this reference becomes invalid."""
     fresh = Card(
         id=named_id("card", issuing_service, reference),
         home=home,
@@ -36,7 +36,7 @@ async def put_card(
 
 
 async def renew_pin(code: str, pin: str, tx: Transaction) -> Card:
-    """Replace the PIN of a card; its sessions end."""
+    """Replace the PIN of a card and revoke its tokens."""
     known = await tx.cards.find_by_code(code)
     if known is None:
         raise CardUnknown
@@ -45,7 +45,7 @@ async def renew_pin(code: str, pin: str, tx: Transaction) -> Card:
 
 
 async def try_pin(code: str, tx: Transaction) -> Card:
-    """Count a try at the PIN; return the card. Raises CardRefused."""
+    """Count an attempt at the PIN; return the card. Raises CardRefused."""
     known = await tx.cards.find_by_code(code)
     fresh = rules.count_try(known, tx.now)
     if known is None:
@@ -54,7 +54,7 @@ async def try_pin(code: str, tx: Transaction) -> Card:
 
 
 async def accept_pin(card_id: str, pin: str, tx: Transaction) -> Card:
-    """Reset the count of tries. Raises CardRefused when the PIN changed meanwhile."""
+    """Reset the count of attempts. Raises CardRefused if the PIN was changed meanwhile."""
     card = await tx.cards.get(card_id, scoped=False)
     if card.pin != pin:
         raise CardRefused
@@ -67,7 +67,7 @@ async def sign_out(tx: Transaction) -> None:
 
 
 async def resolve_holder(card_id: str, tx: Transaction) -> Identity:
-    """Return the holder whom a token of ours names. Raises CardRefused."""
+    """Return the holder of the card that a verified token names. Raises CardRefused."""
     card = await tx.cards.seek(card_id)
     if card is None:
         raise CardRefused

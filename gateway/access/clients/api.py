@@ -1,6 +1,6 @@
 """Routes of systems (clients), their secrets, keys and quotas.
 
-Administrators manage those of their place, manpower those of agencies and employers. Not here:
+Administrators manage those of their places, manpower those of agencies and employers. Not here:
 rules.
 """
 
@@ -35,7 +35,7 @@ Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 def get_database(request: Request) -> Mongo:
-    """Return the gateway's database, for counts beside its transactions."""
+    """Return the gateway's database, for counts that are read outside transactions."""
     engine: TransactionManager[Transaction] = request.app.state.engine
     return engine.db
 
@@ -44,14 +44,14 @@ Database = Annotated[Mongo, Depends(get_database)]
 
 
 class Slot(StrEnum):
-    """One of two slots for a secret or a key: the new one works before the old one ends."""
+    """One of two slots for a secret or a key, so that the old one is valid beside the new one."""
 
     FIRST = "1"
     SECOND = "2"
 
 
 class ClientForm(BaseModel):
-    """A system of a place."""
+    """A system to register: its home and a label."""
 
     model_config = dependencies.STRICT
 
@@ -60,9 +60,9 @@ class ClientForm(BaseModel):
 
 
 class PartnerClientForm(BaseModel):
-    """How a partner's system proves itself.
+    """The credentials of a partner's system, by slot.
 
-    SHA-256 of secrets of at least 256 random bits, and public keys (JWK).
+    `secrets` are SHA-256 hashes of secrets of at least 256 random bits, `keys` are public JWKs.
     """
 
     model_config = dependencies.STRICT
@@ -88,7 +88,7 @@ class QuotaForm(BaseModel):
 
 
 class QuotaBody(BaseModel):
-    """The quota, today's calls (counted every two seconds), and the end of the day."""
+    """The quota, today's calls (summed every two seconds), and the end of the day."""
 
     calls_per_day: int
     calls_today: int
@@ -96,15 +96,15 @@ class QuotaBody(BaseModel):
 
 
 class ClientKnown(BaseModel):
-    """Our id of the client as a user; grants name it."""
+    """The client's user id, which grants refer to."""
 
     user_id: str
 
 
 class ClientBody(BaseModel):
-    """A client as administrators see it: which slots are filled, without their content.
+    """A client as administrators see it.
 
-    With its daily quota and today's calls.
+    `secrets` and `keys` are the slots in use, without their content.
     """
 
     client_id: str
@@ -119,7 +119,6 @@ class ClientBody(BaseModel):
 
     @classmethod
     def of(cls, client: Client, calls_today: int) -> ClientBody:
-        """Return what is shown."""
         return cls(
             client_id=client.id,
             user_id=client.user_id,
@@ -141,16 +140,10 @@ class SecretBody(BaseModel):
 
 @internal_api.put("/internal/clients/{client_id}")
 async def put_client(client_id: ClientId, body: PartnerClientForm, run: Run) -> ClientKnown:
-    """Let this system prove itself by these secrets and keys only; a repeat changes nothing."""
+    """Replace all secrets and keys of this system; a repeat changes nothing."""
+    secrets = {slot.value: hashed for slot, hashed in body.secrets.items()}
     keys = {slot.value: assertions.serialise_key(jwk) for slot, jwk in body.keys.items()}
-    client = await run(
-        partial(
-            usecases.put_client,
-            client_id,
-            {slot.value: hashed for slot, hashed in body.secrets.items()},
-            keys,
-        )
-    )
+    client = await run(partial(usecases.put_client, client_id, secrets, keys))
     return ClientKnown(user_id=client.user_id)
 
 
@@ -158,10 +151,9 @@ async def put_client(client_id: ClientId, body: PartnerClientForm, run: Run) -> 
 async def register_client(
     client_id: ClientId, body: ClientForm, _: IssuerDeps, db: Database, run: Run
 ) -> ClientBody:
-    """Register a system; a repeat gives the same answer."""
-    return await _client_body(
-        await run(partial(usecases.register_client, client_id, body.home, body.label)), db
-    )
+    """Register a system; a repeat returns the same system."""
+    client = await run(partial(usecases.register_client, client_id, body.home, body.label))
+    return await _client_body(client, db)
 
 
 @router.get("/v1/access/clients")
@@ -185,7 +177,7 @@ async def show_client(client_id: str, db: Database, run: Run) -> ClientBody:
 
 @router.put("/v1/access/clients/{client_id}/secrets/{slot}")
 async def put_secret(client_id: str, slot: Slot, run: NonRepeatableRun) -> SecretBody:
-    """Make a secret for this slot; the other slot's stays valid."""
+    """Generate a secret for this slot; the other slot's stays valid."""
     secret = new_token()
     await run(partial(usecases.put_secret, client_id, slot.value, hash_token(secret)))
     return SecretBody(client_secret=secret)
@@ -194,29 +186,24 @@ async def put_secret(client_id: str, slot: Slot, run: NonRepeatableRun) -> Secre
 @router.put("/v1/access/clients/{client_id}/keys/{slot}")
 async def put_key(client_id: str, slot: Slot, body: KeyForm, db: Database, run: Run) -> ClientBody:
     """Put a public key into this slot; the other slot's stays valid."""
-    return await _client_body(
-        await run(
-            partial(usecases.put_key, client_id, slot.value, assertions.serialise_key(body.jwk))
-        ),
-        db,
-    )
+    key = assertions.serialise_key(body.jwk)
+    client = await run(partial(usecases.put_key, client_id, slot.value, key))
+    return await _client_body(client, db)
 
 
 @router.put("/v1/access/clients/{client_id}/quota")
 async def set_quota(client_id: str, body: QuotaForm, db: Database, run: Run) -> ClientBody:
     """Set a system's daily quota, 0 = no call; in force within a minute."""
-    return await _client_body(
-        await run(partial(usecases.set_quota, client_id, body.calls_per_day)), db
-    )
+    client = await run(partial(usecases.set_quota, client_id, body.calls_per_day))
+    return await _client_body(client, db)
 
 
 @router.get("/v1/me/quota")
 async def own_quota(run: Run) -> QuotaBody:
     """Show the caller's quota and today's calls; 404 for people, who have no quota."""
-    calls_per_day, today = await run(usecases.get_own_quota)
-    return QuotaBody(
-        calls_per_day=calls_per_day, calls_today=today, day_ends_at=quota_day(utc_now())[1]
-    )
+    calls_per_day, calls_today = await run(usecases.get_own_quota)
+    _, day_ends_at = quota_day(utc_now())
+    return QuotaBody(calls_per_day=calls_per_day, calls_today=calls_today, day_ends_at=day_ends_at)
 
 
 @router.delete("/v1/access/clients/{client_id}/slots/{slot}")
@@ -232,6 +219,5 @@ async def disable_client(client_id: str, db: Database, run: Run) -> ClientBody:
 
 
 async def _client_body(client: Client, db: Mongo) -> ClientBody:
-    return ClientBody.of(
-        client, (await read_calls_today([client.user_id], utc_now(), db))[client.user_id]
-    )
+    calls_today = await read_calls_today([client.user_id], utc_now(), db)
+    return ClientBody.of(client, calls_today[client.user_id])

@@ -1,6 +1,6 @@
 """A client's signed assertion (RFC 7523, private_key_jwt).
 
-Not here: whether it was used before (usecases).
+Not here: the check that it is used once (usecases).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _UNREADABLE = (jwt.InvalidTokenError, ValueError, TypeError, RecursionError)
 
 
 class KeyRefused(Refused):
-    """No public key of an accepted kind."""
+    """The JWK is no public key of an accepted type."""
 
     title = "Kunci publik tidak dapat dipakai"
     field = "jwk"
 
 
 def serialise_key(jwk: Mapping[str, Any]) -> str:
-    """Return the public key as it is stored.
+    """Return the public key in the form in which it is stored.
 
-    Raises KeyRefused for a private or symmetric key, or another kind.
+    Raises KeyRefused for a private or symmetric key, and for a type that is not accepted.
     """
     key = None if "d" in jwk or "k" in jwk else parse_jwk(jwk)
     if key is None or not any(supports_algorithm(key, algorithm) for algorithm in ALGORITHMS):
@@ -41,35 +41,32 @@ def serialise_key(jwk: Mapping[str, Any]) -> str:
 
 
 def read_claimed_client(assertion: str) -> str:
-    """Return the client that the assertion names, unproved; "" if it cannot be read."""
+    """Return the client that the unverified assertion names; "" if it cannot be read."""
+    if len(assertion) > MAX_ASSERTION_LENGTH:
+        return ""
     try:
-        return (
-            str(jwt.decode(assertion, options={"verify_signature": False}).get("sub", ""))
-            if len(assertion) <= MAX_ASSERTION_LENGTH
-            else ""
-        )
+        content = jwt.decode(assertion, options={"verify_signature": False})
+        return str(content.get("sub", ""))
     except _UNREADABLE:
         return ""
 
 
 def verify_assertion(client: Client, assertion: str, audiences: Collection[str], now: float) -> str:
-    """Return the id (`jti`) of this assertion.
+    """Return the id under which the use of this assertion is stored (a hash of its `jti`).
 
-    Raises ClientRefused unless it is of this client, for us, signed by one of its keys and short-
-    lived.
+    Raises ClientRefused unless one of the client's keys signed it, for one of these audiences, for
+    at most ASSERTION_SECONDS.
     """
-    for kept_key in client.keys.values():
-        content = _decode(assertion, parse_jwk(json.loads(kept_key)), client.id, audiences)
-        if content is not None:
-            expires = content.get("exp")
-            name = content.get("jti")
-            if (
-                isinstance(expires, (int, float))
-                and now < expires <= now + ASSERTION_SECONDS
-                and isinstance(name, str)
-                and name
-            ):
-                return hash_token(f"{client.id}\x1f{name}")
+    for stored_key in client.keys.values():
+        content = _decode(assertion, parse_jwk(json.loads(stored_key)), client.id, audiences)
+        if content is None:
+            continue
+        expires = content.get("exp")
+        token_id = content.get("jti")
+        is_number = isinstance(expires, (int, float))
+        is_short_lived = is_number and now < expires <= now + ASSERTION_SECONDS
+        if is_short_lived and isinstance(token_id, str) and token_id:
+            return hash_token(f"{client.id}\x1f{token_id}")
     raise ClientRefused
 
 

@@ -1,6 +1,6 @@
-"""Calls of each system today, summed over all replicas.
+"""Counts each system's calls per day over all replicas.
 
-Not here: how many are allowed (rules).
+Not here: the quota of a system (rules).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from chassis.persistence.mongo import Mongo
 
 COLLECTION = "calls"
-# A partner's day begins in this zone, wherever the prison is.
+# Quota days begin at midnight in this zone, wherever the prison is.
 QUOTA_TIME_ZONE = ZoneInfo("Asia/Jakarta")
 
 
 def quota_day(now: datetime) -> tuple[str, datetime]:
-    """Return the day at that moment as text, and the moment at which it ends (UTC)."""
+    """Return the quota day as an ISO date, and the moment at which it ends (UTC)."""
     day = now.astimezone(QUOTA_TIME_ZONE).date()
     midnight = datetime.combine(day + timedelta(days=1), time.min, QUOTA_TIME_ZONE)
     return day.isoformat(), midnight.astimezone(UTC)
@@ -40,7 +40,7 @@ async def read_calls_today(subjects: Iterable[str], now: datetime, db: Mongo) ->
 
 @dataclass(slots=True)
 class _DailyCount:
-    """Calls of one system on one day: the last known sum, and the calls here not yet in it."""
+    """Calls of one system on one day: the last shared sum, and calls here not yet in it."""
 
     ends: datetime
     shared_total: int = 0
@@ -63,7 +63,7 @@ class QuotaCounter:
     def count_call(self, subject: str, quota: int) -> tuple[int, float]:
         """Count a call if the quota allows it.
 
-        Returns the calls that were left before it, and the seconds until the day ends.
+        Returns the calls left before this one, and the seconds until the day ends.
         """
         now = datetime.fromtimestamp(self._clock(), UTC)
         day, ends = quota_day(now)

@@ -1,6 +1,6 @@
-"""Rules of systems: each proves itself by a secret or a key, in two slots.
+"""Rules of clients (systems), which authenticate by a secret or a key in one of two slots.
 
-Two slots let them change without a gap. Not here: quotas in use (daily_quota).
+With two slots a secret or key is replaced without a gap. Not here: calls per day (daily_quota).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from chassis.errors import NotFound
 
 ASSERTION_SECONDS = 300
-CALLS_PER_DAY = 20_000  # a feed read by long poll takes 3,456
+CALLS_PER_DAY = 20_000  # reading the feed by long polls of 25 s takes 3,456
 
 
 class ClientUnknown(NotFound):
@@ -23,11 +23,11 @@ class ClientUnknown(NotFound):
 
 
 class ClientRefused(Exception):
-    """The client did not prove itself; callers cannot tell why."""
+    """The client's authentication failed; callers cannot distinguish why."""
 
 
 class AssertionUnknown(NotFound):
-    """Not used so far."""
+    """The assertion has not been used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def empty_slot(client: Client, slot: str) -> Client:
 
 
 def has_secret(client: Client, hashed: str) -> bool:
-    """Return whether this is one of its secrets."""
+    """Return whether this is the hash of one of the client's secrets."""
     return any(hmac.compare_digest(kept, hashed) for kept in client.secrets.values())
 
 

@@ -19,7 +19,7 @@ class Clients(Store[Client]):
     secret = frozenset({"secrets"})
 
     async def find_by_user(self, user_id: str) -> Client | None:
-        """Return the client that is this user, for any caller."""
+        """Return the client with this user id, whatever the caller's scope."""
         return await self.first({"user_id": user_id}, scoped=False)
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Client]:
@@ -28,7 +28,7 @@ class Clients(Store[Client]):
 
 
 class Assertions(Store[Assertion]):
-    """Used assertions. No claim shows them."""
+    """Used assertions. No claim gives access to them."""
 
     kind = Assertion
     collection = "assertions"

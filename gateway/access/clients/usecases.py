@@ -15,20 +15,18 @@ from gateway.access.users.rules import User
 
 
 async def register_client(client_id: str, home: str, label: str, tx: Transaction) -> Client:
-    """Return the client of this id, registered now if there was none."""
+    """Return the client of this id; register it if it is new."""
     user = await users.register_user(BUILTIN_ISSUER, _external_name(client_id), home, tx)
     known = await tx.clients.seek(client_id)
-    return (
-        tx.clients.add(Client(id=client_id, user_id=user.id, home=home, label=label))
-        if known is None
-        else known
-    )
+    if known is not None:
+        return known
+    return tx.clients.add(Client(id=client_id, user_id=user.id, home=home, label=label))
 
 
 async def put_client(
     client_id: str, secrets: Mapping[str, str], keys: Mapping[str, str], tx: Transaction
 ) -> Client:
-    """Let manpower's client prove itself by these only; a repeat changes nothing."""
+    """Replace all secrets and keys of manpower's client; a repeat changes nothing."""
     before = await register_client(client_id, "", "", tx)
     after = replace(before, secrets=dict(secrets), keys=dict(keys))
     return before if after == before else tx.clients.save(before, after)
@@ -52,12 +50,9 @@ async def set_quota(client_id: str, calls_per_day: int, tx: Transaction) -> Clie
 
 
 async def get_quota(user: User, tx: Transaction) -> int | None:
-    """Return the daily quota of a user; None when the user is no system."""
-    client = (
-        await tx.clients.find_by_user(user.id)
-        if user.issuer == BUILTIN_ISSUER and user.external.startswith(_external_name(""))
-        else None
-    )
+    """Return the daily quota of a user; None if the user is no system."""
+    is_system = user.issuer == BUILTIN_ISSUER and user.external.startswith(_external_name(""))
+    client = await tx.clients.find_by_user(user.id) if is_system else None
     return None if client is None else client.calls_per_day
 
 
@@ -66,9 +61,8 @@ async def get_own_quota(tx: Transaction) -> tuple[int, int]:
     client = await tx.clients.find_by_user(tx.caller.subject)
     if client is None:
         raise ClientUnknown
-    return client.calls_per_day, (await read_calls_today([client.user_id], tx.now, tx.db))[
-        client.user_id
-    ]
+    calls_today = await read_calls_today([client.user_id], tx.now, tx.db)
+    return client.calls_per_day, calls_today[client.user_id]
 
 
 async def put_secret(client_id: str, slot: str, hashed: str, tx: Transaction) -> Client:
@@ -93,29 +87,24 @@ async def disable_client(client_id: str, tx: Transaction) -> Client:
     """Disable the client and revoke its tokens; a repeat changes nothing."""
     before = await tx.clients.get(client_id)
     await revocations.revoke_subject(before.user_id, tx)
-    return (
-        before
-        if before.disabled_at is not None
-        else tx.clients.save(before, replace(before, disabled_at=tx.now))
-    )
+    if before.disabled_at is not None:
+        return before
+    return tx.clients.save(before, replace(before, disabled_at=tx.now))
 
 
 async def get_active_client(client_id: str, tx: Transaction) -> Client:
-    """Return a client that may prove itself. Raises ClientRefused."""
+    """Return a client that is not disabled, nor its user. Raises ClientRefused."""
     client = await tx.clients.seek(client_id, scoped=False)
-    user = None if client is None else await tx.users.seek(client.user_id, scoped=False)
-    if (
-        client is None
-        or client.disabled_at is not None
-        or user is None
-        or user.disabled_at is not None
-    ):
+    if client is None or client.disabled_at is not None:
+        raise ClientRefused
+    user = await tx.users.seek(client.user_id, scoped=False)
+    if user is None or user.disabled_at is not None:
         raise ClientRefused
     return client
 
 
 async def use_assertion(use: str, tx: Transaction) -> None:
-    """Mark an assertion as used. Raises ClientRefused when it was used before."""
+    """Mark an assertion as used. Raises ClientRefused if it was used before."""
     if await tx.assertions.seek(use, scoped=False) is not None:
         raise ClientRefused
     tx.assertions.add(rules.mark_used(use, tx.now), scoped=False)

@@ -1,11 +1,11 @@
-"""Routes that explain access: one person's decisions, and what a role could do when.
+"""Routes that explain access: the decisions about one request, and the versions of a role.
 
 Not here: rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date
 from functools import partial
 from typing import Annotated, Literal
@@ -18,6 +18,7 @@ from chassis.http import dependencies
 from chassis.ids import utc_now
 from gateway.access.explanations import rules, usecases
 from gateway.access.explanations.rules import AccessQuestion, ExplainedRoute, ExplanationStep
+from gateway.access.grants.rules import Grant
 from gateway.access.issuer_dependencies import NonRepeatableRun
 from gateway.access.permissions import PUBLIC, ROLES, versions
 from gateway.access.permissions.roles import TITLES
@@ -37,14 +38,17 @@ class RoleUnknown(NotFound):
 
 
 class SubjectNeeded(Refused):
-    """Either a user, or a role with claims."""
+    """The question must name either a user, or a role with claims."""
 
     title = "Sebutkan pengguna, atau peran dengan cakupannya"
     field = "user_id"
 
 
 class QuestionForm(BaseModel):
-    """Whose access to what; `resource` are the claims of one row, {"facility": "LP-TJP"}."""
+    """A request to explain, of a user or of a role with claims.
+
+    `resource` are the claims of one row, for example {"facility": "LP-TJP"}.
+    """
 
     model_config = dependencies.STRICT
 
@@ -76,16 +80,15 @@ class ExplanationBody(BaseModel):
 
     @classmethod
     def of(cls, steps: list[ExplanationStep]) -> ExplanationBody:
-        """Return what is shown."""
-        answer = [
+        bodies = [
             StepBody(asks=step.question, passes=step.passes, words=step.words, english=step.english)
             for step in steps
         ]
-        return cls(allowed=all(step.passes for step in steps), steps=answer)
+        return cls(allowed=all(step.passes for step in steps), steps=bodies)
 
 
 class RoleBody(BaseModel):
-    """A role at a date; `title` is what administrators call it."""
+    """A role at a date; `title` is its Indonesian name for administrators."""
 
     role: str
     title: str
@@ -101,7 +104,7 @@ class RolesBody(BaseModel):
 
 
 class ChangesBody(BaseModel):
-    """What a role gained and lost between two versions."""
+    """The permissions that a role gained and lost between two versions."""
 
     role: str
     adds: list[str]
@@ -110,37 +113,36 @@ class ChangesBody(BaseModel):
 
 @router.post("/v1/access/explain")
 async def explain(body: QuestionForm, request: Request, run: NonRepeatableRun) -> ExplanationBody:
-    """Explain why somebody may or may not: route, grant, role and version, letter, rows."""
+    """Explain an access decision step by step: route, user, grant, permission, letter, rows."""
     if bool(body.user_id) == bool(body.role):
         raise SubjectNeeded
     if body.role and body.role not in ROLES:
         raise RoleUnknown
     at = (body.at or utc_now()).astimezone(UTC)
-    user, given, lasting = (
-        await run(partial(usecases.get_user_with_grants, body.user_id, at))
-        if body.user_id
-        else (None, None, ())
-    )
+    is_disabled = False
+    grants: Sequence[Grant] | None = None
+    effective_grants: Sequence[Grant] = ()
+    if body.user_id:
+        user, grants, effective_grants = await run(
+            partial(usecases.get_user_with_grants, body.user_id, at)
+        )
+        is_disabled = user.disabled_at is not None
     find_routes: FindRoutes = request.app.state.find_routes
     question = AccessQuestion(
         method=body.method,
         path=body.path,
-        grants=given,
-        effective_grants=lasting,
+        grants=grants,
+        effective_grants=effective_grants,
         chosen_grant=body.acting_grant,
-        is_disabled=user is not None and user.disabled_at is not None,
+        is_disabled=is_disabled,
         role=body.role,
         claims=body.claims,
         resource=body.resource,
         at=at,
     )
-    return ExplanationBody.of(
-        rules.explain(
-            question,
-            find_routes(body.host, body.path.partition("?")[0]),
-            versions.read_history(),
-        )
-    )
+    path, _, _ = body.path.partition("?")
+    routes = find_routes(body.host, path)
+    return ExplanationBody.of(rules.explain(question, routes, versions.read_history()))
 
 
 @router.get("/v1/access/roles")
@@ -156,7 +158,7 @@ async def list_roles() -> RolesBody:
 
 @router.get("/v1/access/roles/{role}")
 async def show_role(role: str, at: date | None = None) -> RoleBody:
-    """Show what a role could do at a date, by default today."""
+    """Show a role's permissions at a date, by default now."""
     return _role_body(role, _get_versions(role), at or date.max)
 
 
@@ -164,7 +166,7 @@ async def show_role(role: str, at: date | None = None) -> RoleBody:
 async def show_changes(
     role: str, older: Annotated[int, Query(ge=0)], newer: Annotated[int, Query(ge=0)]
 ) -> ChangesBody:
-    """Show what a role gained and lost between two versions; 0 is before the first."""
+    """Show the permissions gained and lost between two versions; 0 is before the first."""
     known = _get_versions(role)
     if max(older, newer) > len(known):
         raise RoleUnknown

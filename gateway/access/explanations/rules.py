@@ -1,4 +1,4 @@
-"""Rules that explain access: the gateway's own decisions, each in words.
+"""Rules that explain access: each decision of the gateway with its reason as a text.
 
 Not here: the rows, which the services filter by the same claims.
 """
@@ -30,7 +30,7 @@ _KIND_TITLES = {
 
 
 class ExplainedRoute(Protocol):
-    """What an explanation reads of a route of the proxy."""
+    """The attributes of a route of the proxy that an explanation reads."""
 
     @property
     def service(self) -> str: ...
@@ -54,10 +54,10 @@ class ExplanationStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessQuestion:
-    """Whose access to what, and when.
+    """The access to explain: of a user with grants, or of a role with claims.
 
-    A user with grants (and those in force at that moment), or a role with claims; `resource` are
-    the claims of one row.
+    `effective_grants` are the user's grants that are usable at the moment `at`. `resource` are the
+    claims of one row.
     """
 
     method: str
@@ -190,12 +190,10 @@ def _explain_grant(question: AccessQuestion, steps: list[ExplanationStep]) -> Gr
             )
         )
         return None
-    known = [one for one in question.grants or () if question.chosen_grant in {"", one.id}][
-        -MAX_LISTED_GRANTS:
-    ]
+    known = [one for one in question.grants or () if question.chosen_grant in {"", one.id}]
     reasons = "".join(
         f" {one.id} = {_describe_grant(one)}: {_explain_not_in_force(one, question.at)}."
-        for one in known
+        for one in known[-MAX_LISTED_GRANTS:]
     )
     steps.append(
         ExplanationStep(
@@ -209,7 +207,7 @@ def _explain_grant(question: AccessQuestion, steps: list[ExplanationStep]) -> Gr
 
 
 def _describe_grant(grant: Grant) -> str:
-    """Return a grant in an administrator's words."""
+    """Return the Indonesian description of a grant: role, kind, letter and end."""
     letter = f", surat {grant.letter}" if grant.letter else ""
     return (
         f"{TITLES[grant.role]} ({grant.role}) sebagai {_KIND_TITLES[grant.kind]}{letter}, "
@@ -224,11 +222,9 @@ def _explain_not_in_force(grant: Grant, at: datetime) -> str:
         return f"baru berlaku mulai {grant.valid_from.date().isoformat()}"
     if at >= grant.valid_until:
         return "masa berlakunya habis"
-    return (
-        "pejabat yang digantikan tidak lagi memegang peran itu"
-        if grant.kind is GrantKind.PLH
-        else "tidak lagi bertugas di Kanwil"
-    )
+    if grant.kind is GrantKind.PLH:
+        return "pejabat yang digantikan tidak lagi memegang peran itu"
+    return "tidak lagi bertugas di Kanwil"
 
 
 def _explain_permission(

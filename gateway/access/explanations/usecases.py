@@ -13,16 +13,16 @@ from gateway.access.users.rules import User
 async def get_user_with_grants(
     user_id: str, at: datetime, tx: Transaction
 ) -> tuple[User, Sequence[Grant], Sequence[Grant]]:
-    """Return a user of the administrator's place, their grants, and those in force then.
+    """Return a user of the administrator's places, their grants, and those usable at `at`.
 
-    The read is noted in the audit.
+    The read is audited.
     """
     user = await users.show_user(user_id, tx)
     tx.note("access.explained", user.id)
-    given = await tx.grants.find_by_user(user.id)
-    lasting = await grants.read_effective_grants(given, at, tx)
+    all_grants = await tx.grants.find_by_user(user.id)
+    effective_grants = await grants.read_effective_grants(all_grants, at, tx)
     return (
         user,
-        [one for one in given if one.home in user.homes],
-        [one for one in lasting if one.home in user.homes],
+        [one for one in all_grants if one.home in user.homes],
+        [one for one in effective_grants if one.home in user.homes],
     )

@@ -1,4 +1,4 @@
-"""Routes of grants: manpower writes those of partners, administrators those of their place.
+"""Routes of grants: manpower writes those of partners, administrators those of their places.
 
 Not here: rules.
 """
@@ -48,7 +48,7 @@ class GrantForm(BaseModel):
 
 
 class AssignmentForm(GrantForm):
-    """A grant that an administrator gives: an own role, or one held for somebody by letter.
+    """A grant that an administrator gives: the user's own role, or a delegated one by letter.
 
     `excluded` are permissions ("METHOD /template") that the holder does not get.
     """
@@ -96,7 +96,6 @@ class GrantBody(BaseModel):
 
     @classmethod
     def of(cls, grant: Grant) -> GrantBody:
-        """Return what is shown."""
         return cls(
             grant_id=grant.id,
             **{name: getattr(grant, name) for name in cls.model_fields if name != "grant_id"},
@@ -105,10 +104,9 @@ class GrantBody(BaseModel):
 
 @internal_api.put("/internal/grants/{reference}")
 async def put_grant(reference: Reference, body: GrantForm, run: Run) -> GrantPut:
-    """Let the grant of this reference have these terms; a repeat changes nothing."""
-    return GrantPut(
-        grant_id=(await run(partial(usecases.put_grant, reference, body.user_id, body.terms()))).id
-    )
+    """Create or update the grant of this reference; a repeat changes nothing."""
+    grant = await run(partial(usecases.put_grant, reference, body.user_id, body.terms()))
+    return GrantPut(grant_id=grant.id)
 
 
 @internal_api.delete("/internal/grants/{reference}", status_code=204)
@@ -130,7 +128,7 @@ async def give_grant(body: AssignmentForm, run: Run) -> GrantBody:
 async def list_grants(
     run: Run, user_id: str = "", cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[GrantBody]:
-    """List the grants of the administrator's places, of one user where one is named."""
+    """List the grants of the administrator's places, optionally of one user."""
     page = await run(partial(usecases.list_grants, user_id, cursor, limit))
     return paging.PageBody(
         items=[GrantBody.of(grant) for grant in page.items], next_cursor=page.next_cursor

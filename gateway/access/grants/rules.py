@@ -5,7 +5,7 @@ Not here: what a role may do (permissions).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,12 +20,10 @@ ROLES_BY_GRANTOR = {
     "manpower": PARTNER_ROLES | {"bapas", "kanwil"},
     "administrator": ROLES - PARTNER_ROLES - {"buyer", "holder"},
 }
-UNSCOPED_ROLES = frozenset(
-    {"operator"}
-)  # no claim narrows it: given only by who looks after every place
-MAX_DELEGATION = timedelta(
-    days=184
-)  # an acting officer: three months, once more three (Surat Edaran Kepala BKN 1/SE/I/2021)
+# No claim limits the rows of these roles, so only administrators of all places may give them.
+UNSCOPED_ROLES = frozenset({"operator"})
+# An acting officer has three months, extended once by three (Surat Edaran Kepala BKN 1/SE/I/2021).
+MAX_DELEGATION = timedelta(days=184)
 MAX_ASSIGNMENT = timedelta(days=366)
 
 
@@ -43,63 +41,63 @@ class RoleNotGivable(Refused):
 
 
 class ClaimUnknown(Refused):
-    """A claim by which no collection is filtered."""
+    """No such claim."""
 
     title = "Cakupan data tidak dikenal"
     field = "claims"
 
 
 class ScopeTooWide(Refused):
-    """More rows than the grantor sees."""
+    """The grant covers more rows than the grantor sees."""
 
     title = "Cakupan data melebihi cakupan Anda sendiri"
     field = "claims"
 
 
 class GrantToSelf(Refused):
-    """Nobody grants to themselves, nor a deputy to the official they act for."""
+    """The receiver is the grantor, or the official on whose behalf the grantor acts."""
 
     title = "Penugasan untuk diri sendiri diberikan oleh administrator lain"
     field = "user_id"
 
 
 class PeriodEmpty(Refused):
-    """It would end before it begins."""
+    """The grant would not end after its beginning."""
 
     title = "Masa berlaku harus berakhir setelah dimulai"
     field = "valid_until"
 
 
 class PeriodTooLong(Refused):
-    """A delegation or an assignment is longer than allowed."""
+    """A delegation is longer than MAX_DELEGATION, or an auditor's grant than MAX_ASSIGNMENT."""
 
     title = "Masa berlaku terlalu panjang untuk penugasan ini"
     field = "valid_until"
 
 
 class LetterNeeded(Refused):
-    """Acting officers, second persons and auditors need a letter, and auditors a scope."""
+    """Deputies, acting officers, second persons and auditors need a letter and a scope."""
 
     title = "Nomor surat perintah atau surat tugas, dan cakupannya, wajib diisi"
     field = "letter"
 
 
 class NothingToDelegate(Refused):
-    """The official does not hold that role for those rows, or is the deputy."""
+    """The official does not hold that role and scope, is the deputy, or the kind is not PLH."""
 
     title = "Pejabat yang digantikan tidak memegang peran dan cakupan itu"
     field = "on_behalf_of"
 
 
 class ActUnknown(Refused):
-    """An excluded permission that the role does not have."""
+    """The role does not have a permission that the grant excludes."""
 
     title = "Tindakan yang dikecualikan bukan tindakan peran ini"
     field = "excluded"
 
 
 class NotOfKanwil(Refused):
-    """A second person comes from the Kanwil."""
+    """A second person needs a grant of the Kanwil in force."""
 
     title = "Pemeriksa kedua harus pejabat Kanwil yang bertugas"
     field = "user_id"
@@ -112,43 +110,40 @@ class GrantDiffers(Conflict):
 
 
 class GrantEnded(Conflict):
-    """The grant has ended before."""
+    """The grant was ended before."""
 
     title = "Penugasan sudah diakhiri"
 
 
 class NoGrant(Forbidden):
-    """The caller is known and has no grant in force."""
+    """The caller has no grant in force, or not the chosen one, or is disabled or unknown."""
 
     title = "Belum ada tugas yang berlaku untuk Anda"
 
 
 class GrantChoiceNeeded(Forbidden):
-    """Several grants are in force.
-
-    The header `acting-grant` names the one under which the caller acts.
-    """
+    """Several grants are in force; the header `acting-grant` must name one of them."""
 
     title = "Pilih tugas yang sedang dijalankan"
     field = "acting-grant"
 
 
 class GrantKind(StrEnum):
-    """In what capacity somebody holds a role."""
+    """The capacity in which a user holds a role."""
 
     OWN = "own"
-    PLH = "plh"  # pelaksana harian: the official is away
-    PLT = "plt"  # pelaksana tugas: the office is vacant
-    SECOND = (
-        "second"  # a named officer of the Kanwil, where a prison has too few people for four eyes
-    )
+    PLH = "plh"  # pelaksana harian: deputy while the official is absent
+    PLT = "plt"  # pelaksana tugas: acting officer while the office is vacant
+    # A named officer of the Kanwil, where a prison has too few people for four eyes.
+    SECOND = "second"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grantor:
-    """Who grants.
+    """Who gives a grant.
 
-    `name` for the record, the roles that they may give, and the rows that they see (None: all).
+    `name` is stored with the grant. `roles` are the roles that they may give, `claims` the rows
+    that they see (None: all).
     """
 
     name: str
@@ -164,7 +159,7 @@ MANPOWER_GRANTOR = Grantor(name="manpower", roles=ROLES_BY_GRANTOR["manpower"])
 class GrantTerms:
     """The terms of a grant.
 
-    `excluded` are permissions ("METHOD /template") that the role has and this holder has not.
+    `excluded` are permissions of the role ("METHOD /template") that this holder does not get.
     """
 
     role: str
@@ -200,21 +195,16 @@ class Grant:
     excluded: tuple[str, ...] = ()
 
     def is_in_force(self, now: datetime) -> bool:
-        """Return whether it is in force at this moment."""
+        """Return whether the grant is in force at this moment."""
         return self.ended_at is None and self.valid_from <= now < self.valid_until
 
     @property
     def forbidden_permissions(self) -> frozenset[str]:
         """Return the permissions of the role that this holder does not have."""
-        everything = frozenset[str]().union(
-            *(
-                ROLE_PERMISSIONS.for_role(self.role, service)
-                for service in ROLE_PERMISSIONS.by_service
-            )
-        )
-        return frozenset(self.excluded) | (
-            exclude_second_person(everything) if self.kind is GrantKind.SECOND else frozenset[str]()
-        )
+        forbidden = frozenset(self.excluded)
+        if self.kind is GrantKind.SECOND:
+            forbidden |= exclude_second_person(ROLE_PERMISSIONS.at_all_services(self.role))
+        return forbidden
 
 
 def give(
@@ -229,8 +219,8 @@ def give(
 ) -> Grant:
     """Return a grant on these terms.
 
-    `held` are the receiver's own grants, `officials` those of the official on whose behalf they
-    act.
+    `held_grants` are the receiver's grants, `official_grants` those of the official on whose behalf
+    the receiver acts. Raises a Refused of this module.
     """
     if terms.role not in ROLES & grantor.roles:
         raise RoleNotGivable
@@ -239,7 +229,9 @@ def give(
     _check_scope(terms, grantor)
     if terms.valid_until <= terms.valid_from:
         raise PeriodEmpty
+    _check_letter_and_period(terms)
     _check_capacity(terms, user_id, held_grants, official_grants)
+    vacant_office = f"office:{terms.role}" if terms.kind is GrantKind.PLT else ""
     return Grant(
         id=id,
         user_id=user_id,
@@ -251,21 +243,24 @@ def give(
         given_by=grantor.name,
         kind=terms.kind,
         letter=terms.letter,
-        on_behalf_of=terms.on_behalf_of
-        or (f"office:{terms.role}" if terms.kind is GrantKind.PLT else ""),
+        on_behalf_of=terms.on_behalf_of or vacant_office,
         excluded=tuple(sorted(set(terms.excluded))),
     )
 
 
 def reconcile(stored: Grant | None, requested: Grant) -> Grant | None:
-    """Return what to store so that `wanted` holds under its reference; None if it does."""
+    """Return the grant to store so that `requested` is in force; None if nothing changes.
+
+    Raises GrantDiffers, GrantEnded.
+    """
     if stored is None:
         return requested
     if (stored.user_id, stored.given_by) != (requested.user_id, requested.given_by):
         raise GrantDiffers
     if stored.ended_at is not None:
         raise GrantEnded
-    return None if replace(requested, version=stored.version) == stored else requested
+    is_unchanged = replace(requested, version=stored.version) == stored
+    return None if is_unchanged else requested
 
 
 def end(grant: Grant, *, now: datetime) -> Grant:
@@ -276,10 +271,7 @@ def end(grant: Grant, *, now: datetime) -> Grant:
 
 
 def choose_acting_grant(grants: Sequence[Grant], chosen: str, now: datetime) -> Grant:
-    """Return the chosen grant, or the only one in force.
-
-    Raises NoGrant, GrantChoiceNeeded.
-    """
+    """Return the chosen grant or the only one in force. Raises NoGrant, GrantChoiceNeeded."""
     in_force = [grant for grant in grants if grant.is_in_force(now)]
     if chosen:
         in_force = [grant for grant in in_force if grant.id == chosen]
@@ -295,12 +287,13 @@ def choose_acting_grant(grants: Sequence[Grant], chosen: str, now: datetime) -> 
 def limit_to_officials(
     grants: Sequence[Grant], officials: Mapping[str, Sequence[Grant]], now: datetime
 ) -> list[Grant]:
-    """Return these grants as they hold now.
+    """Return the grants that remain usable now, limited by the grants that they depend on.
 
-    A deputy has what the official has and leaves with them; a second person leaves with their place
-    at the Kanwil.
+    A deputy's grant depends on the official's grants of the same role: it ends with them, and
+    excludes what all of them exclude. A second person's grant ends with their grants of the Kanwil.
+    `officials` are the grants of each official by user id.
     """
-    found: list[Grant] = []
+    usable: list[Grant] = []
     for grant in grants:
         match grant.kind:
             case GrantKind.PLH:
@@ -311,31 +304,34 @@ def limit_to_officials(
                 offices = [one for one in grants if one.role == "kanwil" and one.is_in_force(now)]
             case _:
                 offices = [grant]
-        if offices:
-            until = min(grant.valid_until, max(office.valid_until for office in offices))
-            also = (
-                frozenset[str].intersection(*(frozenset(office.excluded) for office in offices))
-                if grant.kind is GrantKind.PLH
-                else ()
-            )
-            found.append(
-                replace(grant, valid_until=until, excluded=tuple(sorted({*grant.excluded, *also})))
-            )
-    return found
+        if not offices:
+            continue
+        valid_until = min(grant.valid_until, max(office.valid_until for office in offices))
+        excluded = set(grant.excluded)
+        if grant.kind is GrantKind.PLH:
+            excluded |= set[str].intersection(*(set(office.excluded) for office in offices))
+        usable.append(replace(grant, valid_until=valid_until, excluded=tuple(sorted(excluded))))
+    return usable
 
 
 def covers_claims(
     held_claims: Mapping[str, Sequence[str] | frozenset[str]],
     wanted_claims: Mapping[str, Sequence[str]],
 ) -> bool:
-    """Return whether the rows of `wanted` are among those of `held`.
+    """Return whether the rows of `wanted_claims` are among those of `held_claims`.
 
-    Claims that name no row are wider, not narrower, and never covered.
+    Claims that leave out a held claim are wider, so they are not covered.
     """
+    if not held_claims.keys() <= wanted_claims.keys():
+        return False
     return all(
-        EVERYTHING in held_claims.get(name, ()) or set(values) <= set(held_claims.get(name, ()))
-        for name, values in wanted_claims.items()
-    ) and set(held_claims) <= set(wanted_claims)
+        _covers_values(held_claims.get(name, ()), values) for name, values in wanted_claims.items()
+    )
+
+
+def _covers_values(held: Iterable[str], wanted: Iterable[str]) -> bool:
+    held_values = set(held)
+    return EVERYTHING in held_values or set(wanted) <= held_values
 
 
 def _find_matching_offices(
@@ -352,45 +348,49 @@ def _find_matching_offices(
 
 
 def _check_scope(terms: GrantTerms, grantor: Grantor) -> None:
-    if set(terms.claims) - CLAIMS:
+    if not terms.claims.keys() <= CLAIMS:
         raise ClaimUnknown
-    if grantor.claims is not None and any(
-        EVERYTHING not in grantor.claims.get(name, ())
-        and set(values) - set(grantor.claims.get(name, ()))
-        for name, values in terms.claims.items()
-    ):
-        raise ScopeTooWide
+    if grantor.claims is None:
+        return
+    for name, values in terms.claims.items():
+        if not _covers_values(grantor.claims.get(name, ()), values):
+            raise ScopeTooWide
+
+
+def _check_letter_and_period(terms: GrantTerms) -> None:
+    """Check what every grant needs except an own role; an auditor's own role needs it too."""
+    is_own = terms.kind is GrantKind.OWN
+    if is_own and terms.role != "auditor":
+        return
+    if not terms.letter or not any(terms.claims.values()):
+        raise LetterNeeded
+    max_period = MAX_ASSIGNMENT if is_own else MAX_DELEGATION
+    if terms.valid_until - terms.valid_from > max_period:
+        raise PeriodTooLong
 
 
 def _check_capacity(
     terms: GrantTerms, user_id: str, held_grants: Sequence[Grant], official_grants: Sequence[Grant]
 ) -> None:
-    lasts = terms.valid_until - terms.valid_from
-    if terms.kind is not GrantKind.OWN or terms.role == "auditor":
-        if not terms.letter or not any(terms.claims.values()):
-            raise LetterNeeded
-        if lasts > (MAX_ASSIGNMENT if terms.kind is GrantKind.OWN else MAX_DELEGATION):
-            raise PeriodTooLong
     if terms.kind is GrantKind.PLH:
-        if (
-            not _find_matching_offices(official_grants, terms.role, terms.claims, terms.valid_from)
-            or terms.on_behalf_of == user_id
-        ):
+        offices = _find_matching_offices(
+            official_grants, terms.role, terms.claims, terms.valid_from
+        )
+        if not offices or terms.on_behalf_of == user_id:
             raise NothingToDelegate
     elif terms.on_behalf_of:
         raise NothingToDelegate
-    if terms.kind is GrantKind.SECOND and not any(
+    is_of_kanwil = any(
         one.role == "kanwil" and one.is_in_force(terms.valid_from) for one in held_grants
-    ):
+    )
+    if terms.kind is GrantKind.SECOND and not is_of_kanwil:
         raise NotOfKanwil
-    if set(terms.excluded) - frozenset[str]().union(
-        *(ROLE_PERMISSIONS.for_role(terms.role, service) for service in ROLE_PERMISSIONS.by_service)
-    ):
+    if not ROLE_PERMISSIONS.at_all_services(terms.role).issuperset(terms.excluded):
         raise ActUnknown
 
 
 def _truncate_to_milliseconds(moment: datetime) -> datetime:
-    """Return the moment as it is stored, so that a repeat compares equal."""
+    """Return the moment as MongoDB stores it, so that a repeat compares equal."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

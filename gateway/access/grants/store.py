@@ -20,17 +20,17 @@ class Grants(Store[Grant]):
     schema = 2
 
     async def find_by_user(self, user_id: str) -> list[Grant]:
-        """Return all grants of a user, the oldest first, for any caller."""
+        """Return all grants of a user, the oldest first, whatever the caller's scope."""
         return await self.find(
             {"user_id": user_id}, sort=[("valid_from", 1), ("_id", 1)], scoped=False
         )
 
     async def find_by_official(self, official: str) -> list[Grant]:
-        """Return the grants of those who act for this user, for any caller."""
+        """Return the grants on behalf of this user, whatever the caller's scope."""
         return await self.find({"on_behalf_of": official, "ended_at": None}, scoped=False)
 
     async def find_administrators(self, now: datetime) -> list[Grant]:
-        """Return the administrators' grants in force, for any caller."""
+        """Return the administrators' grants in force, whatever the caller's scope."""
         return await self.find(
             {
                 "role": "administrator",
@@ -42,5 +42,5 @@ class Grants(Store[Grant]):
         )
 
     async def list_page(self, user_id: str, cursor: str | None, limit: int) -> Page[Grant]:
-        """Return a page of grants in the order of their creation, of one user if named."""
+        """Return a page of grants in the order of their ids, of one user if named."""
         return await self.page({"user_id": user_id} if user_id else {}, cursor=cursor, limit=limit)

@@ -1,4 +1,4 @@
-"""Use cases of grants, and the identity that they give a caller. Not here: rules and routes."""
+"""Use cases of grants, and the identity of a caller by grant. Not here: rules and routes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,20 +27,25 @@ from gateway.access.users.rules import User
 
 async def give_grant(user_id: str, terms: GrantTerms, tx: Transaction) -> Grant:
     """Give a user of the administrator's place a role with row scopes for a period."""
-    return tx.grants.add(
-        await _build_grant(new_id(), user_id, terms, _administrator_grantor(tx.caller), tx)
-    )
+    grantor = _administrator_grantor(tx.caller)
+    return tx.grants.add(await _build_grant(new_id(), user_id, terms, grantor, tx))
 
 
 async def put_grant(reference: str, user_id: str, terms: GrantTerms, tx: Transaction) -> Grant:
-    """Let manpower's grant of this reference have these terms; a repeat changes nothing."""
-    wanted = await _build_grant(_manpower_grant_id(reference), user_id, terms, MANPOWER_GRANTOR, tx)
-    known = await tx.grants.seek(wanted.id)
-    stored = rules.reconcile(known, wanted)
-    if stored is None or known is None:
-        return tx.grants.add(wanted) if known is None else known
+    """Create or update manpower's grant of this reference; a repeat changes nothing.
+
+    An update revokes the user's tokens, which may be cached under the former terms.
+    """
+    grant_id = _manpower_grant_id(reference)
+    requested = await _build_grant(grant_id, user_id, terms, MANPOWER_GRANTOR, tx)
+    stored = await tx.grants.seek(requested.id)
+    changed = rules.reconcile(stored, requested)
+    if stored is None:
+        return tx.grants.add(requested)
+    if changed is None:
+        return stored
     await revocations.revoke_subject(user_id, tx)
-    return tx.grants.save(known, stored)
+    return tx.grants.save(stored, changed)
 
 
 async def withdraw_grant(reference: str, tx: Transaction) -> None:
@@ -51,7 +56,7 @@ async def withdraw_grant(reference: str, tx: Transaction) -> None:
 
 
 async def end_grant(grant_id: str, tx: Transaction) -> Grant:
-    """End a grant of the administrator's place, given by anybody."""
+    """End a grant of the administrator's place, no matter who gave it."""
     return await _end_grant(await tx.grants.get(grant_id), tx)
 
 
@@ -68,22 +73,19 @@ async def list_grants(user_id: str, cursor: str | None, limit: int, tx: Transact
 async def resolve_identity(
     issuer: str, external: str, chosen_grant: str, tx: Transaction
 ) -> Identity:
-    """Return the caller of a token, under the grant in which they act.
+    """Return the caller of a token, under their acting grant.
 
-    Our own users are named by our id. Raises NoGrant, GrantChoiceNeeded.
+    For the built-in issuer `external` is our user id. Raises NoGrant, GrantChoiceNeeded.
     """
-    user = (
-        await tx.users.seek(external)
-        if issuer == BUILTIN_ISSUER
-        else await tx.users.find_by_external(issuer, external)
-    )
+    if issuer == BUILTIN_ISSUER:
+        user = await tx.users.seek(external)
+    else:
+        user = await tx.users.find_by_external(issuer, external)
     if user is None or user.disabled_at is not None:
         raise NoGrant
-    grant = rules.choose_acting_grant(
-        await read_effective_grants(await _read_usable_grants(user, tx), tx.now, tx),
-        chosen_grant,
-        tx.now,
-    )
+    own_grants = await _read_usable_grants(user, tx)
+    effective_grants = await read_effective_grants(own_grants, tx.now, tx)
+    grant = rules.choose_acting_grant(effective_grants, chosen_grant, tx.now)
     return Identity(
         subject=user.id,
         role=grant.role,
@@ -101,10 +103,7 @@ async def resolve_identity(
 async def read_effective_grants(
     grants: Sequence[Grant], moment: datetime, tx: Transaction
 ) -> list[Grant]:
-    """Return a user's grants as they hold at that moment.
-
-    Grants on behalf of an official hold only while that official's do.
-    """
+    """Return those of a user's grants that remain usable at that moment (limit_to_officials)."""
     officials = {
         grant.on_behalf_of: await _read_usable_grants(
             await tx.users.seek(grant.on_behalf_of, scoped=False), tx
@@ -116,19 +115,14 @@ async def read_effective_grants(
 
 
 async def _read_usable_grants(user: User | None, tx: Transaction) -> list[Grant]:
-    """Return the grants of a user who is not disabled.
+    """Return the grants of a user, except those of homes that disabled the user.
 
-    Grants of places that disabled the user are left out.
+    A disabled user has none.
     """
-    return (
-        []
-        if user is None or user.disabled_at is not None
-        else [
-            grant
-            for grant in await tx.grants.find_by_user(user.id)
-            if grant.home not in user.disabled_in
-        ]
-    )
+    if user is None or user.disabled_at is not None:
+        return []
+    grants = await tx.grants.find_by_user(user.id)
+    return [grant for grant in grants if grant.home not in user.disabled_in]
 
 
 async def _build_grant(
@@ -152,32 +146,32 @@ async def _build_grant(
 
 
 async def _end_grant(before: Grant, tx: Transaction) -> Grant:
-    """End the grant, and revoke every token of the user and their deputies.
+    """End the grant and revoke the tokens that may be cached under it or depend on it.
 
-    A token may be remembered under the grant.
+    The grants of deputies depend on it, and so do the user's own grants as a second person, which
+    need a grant of the Kanwil.
     """
     ended = tx.grants.save(before, rules.end(before, now=tx.now))
-    resting = [
-        one for one in await tx.grants.find_by_user(ended.user_id) if one.kind is GrantKind.SECOND
-    ]  # on what they are at the Kanwil, wherever they are the second
-    for user_id, home in {
-        (one.user_id, one.home)
-        for one in (ended, *resting, *await tx.grants.find_by_official(ended.user_id))
-    }:
+    own_grants = await tx.grants.find_by_user(ended.user_id)
+    as_second_person = [grant for grant in own_grants if grant.kind is GrantKind.SECOND]
+    of_deputies = await tx.grants.find_by_official(ended.user_id)
+    affected = (ended, *as_second_person, *of_deputies)
+    for user_id, home in {(grant.user_id, grant.home) for grant in affected}:
         await users.revoke_trust(await tx.users.get(user_id, scoped=False), (home,), tx)
     return ended
 
 
 def _choose_home(user: User, terms: GrantTerms, caller: Caller) -> str:
-    """Return the place that looks after a grant.
+    """Return the home whose administrators manage the grant.
 
-    First one of the user's homes that the grantor looks after, and that the grant is for; a grant
-    of manpower may have none.
+    It is one of the user's homes that the grantor administers: the first that the grant's claim
+    `facility` names, else the first of all. A grant of manpower may have none ("").
     """
-    places = users.administered_homes(user, caller)
-    if caller.system and "" in places:
+    homes = users.administered_homes(user, caller)
+    if caller.system and "" in homes:
         return ""
-    return next((home for home in places if home in terms.claims.get("facility", ())), places[0])
+    facilities = terms.claims.get("facility", ())
+    return next((home for home in homes if home in facilities), homes[0])
 
 
 def _manpower_grant_id(reference: str) -> str:
@@ -185,10 +179,13 @@ def _manpower_grant_id(reference: str) -> str:
 
 
 def _administrator_grantor(caller: Caller) -> Grantor:
-    everywhere = EVERYTHING in caller.claim("facility")
+    roles = ROLES_BY_GRANTOR["administrator"]
+    is_of_all_places = EVERYTHING in caller.claim("facility")
+    if not is_of_all_places:
+        roles -= UNSCOPED_ROLES
     return Grantor(
         name=caller.subject,
         on_behalf_of=caller.on_behalf_of,
-        roles=ROLES_BY_GRANTOR["administrator"] - (frozenset() if everywhere else UNSCOPED_ROLES),
+        roles=roles,
         claims=caller.claims,
     )

@@ -1,7 +1,7 @@
-"""Rules of guessing: after five failures a wait, which doubles up to a quarter of an hour.
+"""Rules of login throttling: from the fifth failure a wait, which doubles up to 15 minutes.
 
-Nothing locks permanently. A familiar PC is counted apart, so that a stranger's guesses keep nobody
-out of their own PC. Not here: storage.
+No login is locked permanently. A familiar PC has its own counter, so that attempts elsewhere do not
+delay the user there. Not here: storage.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from chassis.errors import Busy, NotFound
 FREE_ATTEMPTS = 5
 FIRST_WAIT = timedelta(seconds=5)
 MAX_WAIT = timedelta(minutes=15)
+MAX_DOUBLINGS = 20  # keeps FIRST_WAIT * 2**doublings within the range of timedelta
 RETENTION = timedelta(hours=24)
 
 
@@ -23,7 +24,7 @@ class AttemptsUnknown(NotFound):
 
 
 class TooManyAttempts(Busy):
-    """Wait before the next guess, whether or not the login exists."""
+    """The next attempt comes too early; the response is the same for unknown logins."""
 
     status = 429
     title = "Terlalu banyak percobaan; tunggu sebentar lalu coba lagi"
@@ -31,7 +32,7 @@ class TooManyAttempts(Busy):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginAttempts:
-    """Consecutive failures of one counter; the next try is accepted from `next_at` on."""
+    """Consecutive failures of one counter; the next attempt is accepted from `next_at` on."""
 
     id: str
     version: int = 0
@@ -41,7 +42,7 @@ class LoginAttempts:
 
 
 def count_attempt(stored: LoginAttempts | None, *, id: str, now: datetime) -> LoginAttempts:
-    """Count a try as a failure until it succeeds. Raises TooManyAttempts before its time."""
+    """Count an attempt as a failure until it succeeds. Raises TooManyAttempts before `next_at`."""
     if stored is None or stored.kept_until <= now:
         stored = LoginAttempts(
             id=id,
@@ -53,9 +54,12 @@ def count_attempt(stored: LoginAttempts | None, *, id: str, now: datetime) -> Lo
     if now < stored.next_at:
         raise TooManyAttempts(retry_after=math.ceil((stored.next_at - now).total_seconds()))
     failures = stored.failures + 1
-    wait = (
-        timedelta()
-        if failures < FREE_ATTEMPTS
-        else min(FIRST_WAIT * 2 ** min(failures - FREE_ATTEMPTS, 20), MAX_WAIT)
-    )
+    wait = _wait_after(failures)
     return replace(stored, failures=failures, next_at=now + wait, kept_until=now + RETENTION)
+
+
+def _wait_after(failures: int) -> timedelta:
+    if failures < FREE_ATTEMPTS:
+        return timedelta()
+    doublings = min(failures - FREE_ATTEMPTS, MAX_DOUBLINGS)
+    return min(FIRST_WAIT * 2**doublings, MAX_WAIT)

@@ -1,4 +1,4 @@
-"""The store of login attempts, each kept until a day without any. Not here: rules."""
+"""The store of login attempts, kept for 24 hours after the last one. Not here: rules."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,7 +8,7 @@ from gateway.access.login_throttling.rules import AttemptsUnknown, LoginAttempts
 
 
 class LoginAttemptsStore(Store[LoginAttempts]):
-    """Attempts by counter. No claim shows them."""
+    """Attempts by counter. No claim gives access to them."""
 
     kind = LoginAttempts
     collection = "attempts"

@@ -5,9 +5,9 @@ from gateway.access.transaction import Transaction
 
 
 async def count_attempt(attempts_id: str, tx: Transaction) -> None:
-    """Count a try before it is judged, so that parallel tries gain nothing.
+    """Count an attempt before it is verified, so that parallel attempts are all counted.
 
-    Raises TooManyAttempts before its time.
+    Raises TooManyAttempts if it comes too early.
     """
     known = await tx.login_attempts.seek(attempts_id, scoped=False)
     fresh = rules.count_attempt(known, id=attempts_id, now=tx.now)

@@ -44,7 +44,7 @@ class OAuthError(Exception):
 
 
 async def read_form(request: Request) -> Mapping[str, str]:
-    """Return the form of the request. Raises OAuthError when a parameter comes twice."""
+    """Return the form of the request. Raises OAuthError if a parameter is repeated."""
     try:
         pairs = parse_qsl(
             (await request.body()).decode("ascii"),
@@ -64,7 +64,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
 def with_oauth_errors(
     route: Callable[..., Awaitable[Response]],
 ) -> Callable[..., Awaitable[Response]]:
-    """Return the route with its refusals in the standard's form."""
+    """Wrap a route so that its errors have the form of RFC 6749, section 5.2."""
 
     @wraps(route)
     async def answer(*args: Any, **kwargs: Any) -> Response:
@@ -112,21 +112,16 @@ async def token(
 
     The body is application/x-www-form-urlencoded.
     """
-    answer = await read_form(request)
-    match answer.get("grant_type"):
+    form = await read_form(request)
+    match form.get("grant_type"):
         case "authorization_code":
-            return await _exchange_code(answer, deps.issuer, run)
+            return await _exchange_code(form, deps.issuer, run)
         case "refresh_token":
-            return await _refresh_tokens(answer, deps.issuer, run, idempotency_key)
+            return await _refresh_tokens(form, deps.issuer, run, idempotency_key)
         case "client_credentials":
-            client = await _authenticate_client(answer, deps, run)
-            return _token_response(
-                {
-                    "access_token": deps.issuer.issue_token(
-                        client.user_id, utc_now(), client_id=client.id
-                    )
-                }
-            )
+            client = await _authenticate_client(form, deps, run)
+            access = deps.issuer.issue_token(client.user_id, utc_now(), client_id=client.id)
+            return _token_response({"access_token": access})
         case None:
             raise OAuthError("invalid_request", "grant_type wajib diisi / grant_type is missing")
         case _:
@@ -140,7 +135,8 @@ async def token(
 async def revoke(request: Request, deps: IssuerDeps, run: NonRepeatableRun) -> Response:
     """End the session of this refresh or access token; in force within seconds.
 
-    An unknown token is no error (RFC 7009, 2.2).
+    A system's access token has no session; only that token is revoked. An unknown token is no error
+    (RFC 7009, 2.2).
     """
     given = (await read_form(request)).get("token", "")
     if not given:
@@ -207,9 +203,9 @@ def _session_response(session: Session, refresh: str, issuer: BuiltInIssuer) -> 
 async def _authenticate_client(
     form: Mapping[str, str], deps: IssuerDependencies, run: NonRepeatableRun
 ) -> Client:
-    """Return the client that proves itself by the body.
+    """Return the client that the form authenticates.
 
-    `client_secret`, or `client_assertion` (RFC 7523).
+    The form has a `client_secret` or a `client_assertion` (RFC 7523). Raises ClientRefused.
     """
     assertion = form.get("client_assertion")
     if assertion is not None:
@@ -223,12 +219,9 @@ async def _authenticate_client(
             raise ClientRefused
         client = await run(partial(clients.get_active_client, claimed))
         audiences = {deps.issuer.name, deps.issuer.discovery_document()["token_endpoint"]}
-        await run(
-            partial(
-                clients.use_assertion,
-                assertions.verify_assertion(client, assertion, audiences, utc_now().timestamp()),
-            )
-        )
+        now = utc_now().timestamp()
+        assertion_id = assertions.verify_assertion(client, assertion, audiences, now)
+        await run(partial(clients.use_assertion, assertion_id))
         return client
     client = await run(partial(clients.get_active_client, _require_field(form, "client_id")))
     if not has_secret(client, hash_token(_require_field(form, "client_secret"))):

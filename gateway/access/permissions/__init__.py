@@ -1,4 +1,4 @@
-"""What each role may ask for, per service: permissions are "METHOD /template".
+"""The permissions of each role, per service. A permission is "METHOD /template".
 
 Each service's owner writes `gateway/access/permissions/<service>.py` with
 
@@ -8,9 +8,9 @@ Each service's owner writes `gateway/access/permissions/<service>.py` with
     }
 
 `public` is only for routes with `public = true` in routes.toml; every other role has these
-permissions too. Operators' and auditors' permissions, the same for every service, are in
-operations.py, those for the gateway's own routes in access.py, the roles in roles.py. Every
-template must be routed in gateway/routing/routes.toml.
+permissions too. operations.py has the permissions of operators and auditors, which are the same for
+every service; access.py those for the gateway's own routes; roles.py the roles. Every template must
+be routed in gateway/routing/routes.toml.
 
 Not here: row scopes, which are typed claims that the services apply.
 """
@@ -38,10 +38,14 @@ class RolePermissions:
         self.by_service = by_service
 
     def for_role(self, role: str, service: str) -> frozenset[str]:
-        """Return the role's permissions for one service, the public ones included."""
+        """Return the role's permissions for one service, including the public ones."""
         rules = self.by_service[service]
         granted = rules.get(role, frozenset()) if role in ROLES else frozenset[str]()
         return granted | rules.get(PUBLIC, frozenset())
+
+    def at_all_services(self, role: str) -> frozenset[str]:
+        """Return the role's permissions at all services, including the public ones."""
+        return frozenset[str]().union(*(self.for_role(role, name) for name in self.by_service))
 
     def roles_for(self, service: str, permission: str) -> frozenset[str]:
         """Return the roles that may use the route, `public` among them if it is public."""

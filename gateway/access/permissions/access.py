@@ -1,7 +1,7 @@
 """Permissions for the gateway's own routes.
 
-Everybody has those of their own sign-in; administrators those of others' access, scoped by
-`facility`, the user's home. Not here: scopes of rows.
+Every role except buyer and holder manages its own sign-in. Administrators manage the access of
+others, scoped by `facility`, the user's home. Not here: scopes of rows.
 """
 
 from gateway.access.permissions.operations import audit_permissions
@@ -57,9 +57,8 @@ OWN_SIGN_IN = frozenset(
         "POST /v1/me/sign-out",
     }
 )
-RENEW_PIN = frozenset(
-    {"POST /v1/access/cards/pin"}
-)  # in person: at the prison before release, at Bapas or the Dinas afterwards
+# In person: at the prison before release, at the Bapas or the Dinas afterwards.
+RENEW_PIN = frozenset({"POST /v1/access/cards/pin"})
 _ADDITIONAL = {
     "administrator": READ_ACCESS | CHANGE_ACCESS,
     "auditor": READ_ACCESS | audit_permissions("gateway"),

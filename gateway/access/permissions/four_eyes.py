@@ -1,7 +1,7 @@
-"""Permissions that need a second person beside the proposer.
+"""Permissions that need a second person beside the proposer (segregation of duties).
 
-Where a prison has too few people, a named officer of the Kanwil gets these and reading, nothing
-else. The services refuse the same person twice. Not here: that refusal.
+Where a prison has too few people, a named officer of the Kanwil gets these and the reading
+permissions of the role, nothing else. Not here: the check that both persons differ (services).
 """
 
 SECOND_PERSON_PERMISSIONS = frozenset(

@@ -4,17 +4,18 @@ The service's name is part of the path. Not here: permissions for a service's ow
 """
 
 _READS = ("parked", "parked/{sequence}", "lag", "outbox")
+# `event-status` only reads; it is a POST because its body lists up to 500 events.
 _CHANGES = (
     "parked/{sequence}/retry",
     "parked/{sequence}/discard",
     "replay",
     "event-status",
     "projections/{projection}/rebuild",
-)  # event-status counts only, but names up to 500 events in its body
+)
 
 
 def permissions(service: str) -> dict[str, frozenset[str]]:
-    """Return the permissions of both roles for one service."""
+    """Return the permissions of operators and auditors for one service."""
     reads = frozenset(f"GET /v1/operations/{service}/{path}" for path in _READS)
     return {
         "operator": reads
@@ -25,7 +26,7 @@ def permissions(service: str) -> dict[str, frozenset[str]]:
 
 
 def audit_permissions(service: str) -> frozenset[str]:
-    """Return an auditor's permissions for one audit, also the gateway's."""
+    """Return an auditor's permissions for the audit of one service or the gateway."""
     return frozenset(
         {f"GET /v1/operations/{service}/audit", f"GET /v1/operations/{service}/audit/export"}
     )

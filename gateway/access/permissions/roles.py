@@ -1,4 +1,4 @@
-"""The roles, and what administrators call them. Not here: what each may do."""
+"""The roles and their titles for administrators. Not here: what each role may do."""
 
 TITLES = {
     "registry_operator": "operator SDP",

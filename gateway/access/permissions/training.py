@@ -1,7 +1,7 @@
 """Permissions for training.
 
-Rows are scoped by the claim `facility`; names are read for a purpose, and audited. Not here: other
-services.
+Rows are scoped by the claim `facility`. Reading a name needs a purpose and is audited. Not here:
+other services.
 """
 
 _FACILITIES = frozenset({"GET /v1/facilities", "GET /v1/facilities/{facility_id}"})
@@ -133,5 +133,5 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     | _SNAPSHOTS
     | _PEOPLE
     | _NAMES
-    | _COURSES,  # names for a reason only (gateway/middleware/audited_reads.py)
+    | _COURSES,  # names only with a reason (gateway/middleware/audited_reads.py)
 }

@@ -1,6 +1,6 @@
-"""The versions of each role, as data: one file a role in history/, one difference an entry.
+"""The versions of each role's permissions: a file per role in history/, an entry per change.
 
-A change of permissions without an entry fails the build; `python -m
+A change of permissions without an entry fails the build. `python -m
 gateway.access.permissions.versions` writes missing entries, dated today. Not here: what a role may
 do now.
 """
@@ -25,7 +25,7 @@ HISTORY_DIRECTORY = Path(__file__).with_name("history")
 class RoleVersion:
     """A version of a role, in force from the day `since` (UTC).
 
-    Its entries are what it gained and lost ("service: METHOD /template").
+    `adds` and `removes` are the permissions gained and lost ("service: METHOD /template").
     """
 
     number: int
@@ -49,18 +49,18 @@ def current_permissions(
 
 @cache
 def read_history(directory: Path = HISTORY_DIRECTORY) -> dict[str, tuple[RoleVersion, ...]]:
-    """Return the versions of every role that has any, the oldest first."""
+    """Return the versions of every role that has a file, the oldest first."""
     return {file.stem: tuple(_read_versions(file)) for file in sorted(directory.glob("*.toml"))}
 
 
 def latest_version(role: str) -> int:
-    """Return the number of the role's version in force; 0 without any."""
+    """Return the number of the role's latest version; 0 without any."""
     versions = read_history().get(role, ())
     return versions[-1].number if versions else 0
 
 
 def permissions_at(versions: Sequence[RoleVersion], number: int) -> frozenset[str]:
-    """Return the permissions of that version; none before the first."""
+    """Return the permissions of that version; for 0 none."""
     held = frozenset[str]()
     for version in versions:
         if version.number <= number:
@@ -76,7 +76,7 @@ def version_on(versions: Sequence[RoleVersion], day: date) -> RoleVersion | None
 def compare_versions(
     versions: Sequence[RoleVersion], older: int, newer: int
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Return what was gained and what was lost between two versions."""
+    """Return the permissions gained and those lost between two versions."""
     before = permissions_at(versions, older)
     after = permissions_at(versions, newer)
     return after - before, before - after
@@ -85,7 +85,7 @@ def compare_versions(
 def find_problems(
     directory: Path = HISTORY_DIRECTORY, role_permissions: RolePermissions = ROLE_PERMISSIONS
 ) -> list[str]:
-    """Return where history and code differ, in words."""
+    """Return a description of each difference between the history and the code."""
     found = read_history(directory)
     return [
         *(f"{role}: no such role" for role in sorted(found.keys() - ROLES - {PUBLIC})),
@@ -126,7 +126,8 @@ def write_missing(
         after = current_permissions(role, role_permissions)
         if before != after:
             entry = _render_entry(len(versions) + 1, today, after - before, before - after)
-            file.write_text((file.read_text() + "\n" if file.exists() else "") + entry)
+            earlier = file.read_text() + "\n" if file.exists() else ""
+            file.write_text(earlier + entry)
             changed.append(role)
     return changed
 
@@ -153,14 +154,12 @@ def _render_entry(number: int, since: date, adds: frozenset[str], removes: froze
 
 
 def _render_list(permissions: frozenset[str]) -> str:
-    return (
-        "["
-        + "".join(f'\n    "{permission}",' for permission in sorted(permissions))
-        + ("\n]" if permissions else "]")
-    )
+    if not permissions:
+        return "[]"
+    lines = "".join(f'    "{permission}",\n' for permission in sorted(permissions))
+    return f"[\n{lines}]"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(
-        "".join(f"{role}\n" for role in write_missing(HISTORY_DIRECTORY, datetime.now(UTC).date()))
-    )
+    changed_roles = write_missing(HISTORY_DIRECTORY, datetime.now(UTC).date())
+    sys.stdout.write("".join(f"{role}\n" for role in changed_roles))

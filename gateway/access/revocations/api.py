@@ -1,4 +1,4 @@
-"""The route by which manpower revokes trust of agencies' and employers' people and systems.
+"""The route by which manpower revokes tokens of agencies' and employers' users and systems.
 
 Not here: rules.
 """

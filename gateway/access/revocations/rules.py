@@ -1,4 +1,4 @@
-"""Rules of revocations: of one token, a session, or a subject. Not here: caches."""
+"""Rules of revocations: of a token, a session or a subject. Not here: caches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from chassis.errors import NotFound
 
-RETENTION = timedelta(days=2)  # no token that we accept lives longer
+RETENTION = timedelta(days=2)  # longer than the lifetime of any token that we accept
 
 
 class RevocationUnknown(NotFound):
@@ -25,9 +25,9 @@ class RevocationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """No trust in `target`: a token, a session, or a subject.
+    """The end of trust in `target`: a token, a session or a subject.
 
-    Of a subject, tokens that were issued up to `at` are revoked.
+    For a subject, tokens issued up to `at` are revoked.
     """
 
     id: str
@@ -39,7 +39,7 @@ class Revocation:
 
 
 def revoke(kind: RevocationKind, target: str, now: datetime) -> Revocation:
-    """Return the revocation, from now on."""
+    """Return a revocation that begins now."""
     return Revocation(
         id=f"{kind}/{target}", kind=kind, target=target, at=now, kept_until=now + RETENTION
     )

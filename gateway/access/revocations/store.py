@@ -9,7 +9,7 @@ from gateway.access.revocations.rules import Revocation, RevocationUnknown
 
 
 class Revocations(Store[Revocation]):
-    """Revocations by target. No claim shows them: the gateway itself reads them."""
+    """Revocations by target. No claim gives access to them; the gateway itself reads them."""
 
     kind = Revocation
     collection = "revocations"
@@ -18,5 +18,5 @@ class Revocations(Store[Revocation]):
     indexes = (Index("kept_until", expire_seconds=0),)
 
     async def find_in_force(self, now: datetime) -> list[Revocation]:
-        """Return all that still concern a token."""
+        """Return the revocations whose retention has not ended."""
         return await self.find({"kept_until": {"$gt": now}})

@@ -28,8 +28,6 @@ async def list_in_force(tx: Transaction) -> list[Revocation]:
 async def _revoke(kind: RevocationKind, target: str, tx: Transaction) -> Revocation:
     fresh = rules.revoke(kind, target, tx.now)
     known = await tx.revocations.seek(fresh.id, scoped=False)
-    return (
-        tx.revocations.add(fresh, scoped=False)
-        if known is None
-        else tx.revocations.save(known, fresh)
-    )
+    if known is None:
+        return tx.revocations.add(fresh, scoped=False)
+    return tx.revocations.save(known, fresh)

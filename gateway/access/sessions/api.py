@@ -26,7 +26,6 @@ class SessionBody(BaseModel):
 
     @classmethod
     def of(cls, session: Session) -> SessionBody:
-        """Return what is shown."""
         return cls(
             session_id=session.id,
             amr=session.amr,
@@ -37,7 +36,7 @@ class SessionBody(BaseModel):
 
 
 class SessionsBody(BaseModel):
-    """All sessions; nobody has many."""
+    """All sessions, without paging because a user has few."""
 
     items: list[SessionBody]
 

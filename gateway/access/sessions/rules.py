@@ -1,7 +1,7 @@
 """Rules of sessions: how long they last, and how a refresh token is replaced.
 
-A refresh token that comes twice ends the session: one of the two callers was a thief. Not here:
-tokens.
+A refresh token that is used twice ends the session, because one of the two callers has stolen it.
+Not here: tokens.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ LIFETIME = timedelta(hours=12)
 IDLE_TIMEOUT = timedelta(hours=2)
 RETENTION = timedelta(days=90)
 REPEAT_WINDOW = timedelta(minutes=1)
-MAX_SPENT = (
-    500  # a page that refreshes every two minutes for as long as a session lasts does with fewer
-)
+MAX_SPENT = 500  # a page that refreshes every two minutes uses 360 in the lifetime of a session
 REFRESH_TOKEN_REUSED = "refresh token used twice"  # noqa: S105 - a reason, no secret
 
 
@@ -35,7 +33,8 @@ class RefreshRefused(Exception):
 class Session:
     """One sign-in of a user, with its factors (`amr`, RFC 8176).
 
-    `refresh` and `spent` are hashes; `repeat` that of the Idempotency-Key of the last change.
+    `refresh` and `spent` are hashes of refresh tokens; `repeat` is the hash of the Idempotency-Key
+    of the last refresh.
     """
 
     id: str
@@ -54,7 +53,7 @@ class Session:
     ended_why: str = ""
 
     def is_active(self, now: datetime) -> bool:
-        """Return whether it has not ended."""
+        """Return whether it has neither ended nor expired, nor was idle for too long."""
         return self.ended_at is None and now < min(self.expires_at, self.used_at + IDLE_TIMEOUT)
 
 
@@ -78,10 +77,10 @@ def start(
 def refresh(
     session: Session, *, presented: str, next_refresh: str, repeat: str, now: datetime
 ) -> Session:
-    """Return the session with the next refresh token; ended when this one was used before.
+    """Return the session with the next refresh token; ended if this one was used before.
 
-    The last token again with the same Idempotency-Key within a minute is the same request, whose
-    answer was lost: nothing changes. Raises RefreshRefused.
+    The last token with the same Idempotency-Key within REPEAT_WINDOW repeats a request whose
+    response was lost: nothing changes. Raises RefreshRefused.
     """
     if not session.is_active(now):
         raise RefreshRefused
@@ -95,12 +94,9 @@ def refresh(
         )
     if presented not in session.spent:
         raise RefreshRefused
-    if (
-        presented == session.spent[-1]
-        and repeat
-        and repeat == session.repeat
-        and now < session.used_at + REPEAT_WINDOW
-    ):
+    has_same_key = repeat != "" and repeat == session.repeat
+    is_recent = now < session.used_at + REPEAT_WINDOW
+    if presented == session.spent[-1] and has_same_key and is_recent:
         return session
     return end(session, REFRESH_TOKEN_REUSED, now)
 

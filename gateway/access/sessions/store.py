@@ -19,7 +19,7 @@ class Sessions(Store[Session]):
     secret = frozenset({"refresh", "spent", "repeat"})
 
     async def find_active(self, user_id: str, now: datetime) -> list[Session]:
-        """Return the active sessions of a user, for any caller."""
+        """Return the active sessions of a user, whatever the caller's scope."""
         found = await self.find(
             {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": now}},
             sort=[("started_at", 1)],

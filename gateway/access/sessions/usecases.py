@@ -1,6 +1,6 @@
 """Use cases of sessions. Not here: rules and routes.
 
-A sign-in that has begun ends with the sessions of its user.
+Ending all sessions of a user also removes the user's sign-ins in progress.
 """
 
 from gateway.access.revocations import usecases as revocations
@@ -11,14 +11,14 @@ from gateway.access.users import usecases as users
 
 
 async def start_session(session: Session, tx: Transaction) -> Session:
-    """Begin a session."""
+    """Store a new session."""
     return tx.sessions.add(session, scoped=False)
 
 
 async def refresh_session(
     session_id: str, presented: str, next_refresh: str, repeat: str, tx: Transaction
 ) -> Session:
-    """Replace the refresh token; the session returns ended when the token was used before.
+    """Replace the refresh token; return the session, ended if the token was used before.
 
     Raises RefreshRefused.
     """
@@ -37,19 +37,19 @@ async def refresh_session(
 
 
 async def end_session(session_id: str, reason: str, tx: Transaction) -> Session:
-    """End a session; return it."""
+    """End a session and return it; one that has ended is returned unchanged."""
     session = await tx.sessions.get(session_id, scoped=False)
-    return session if session.ended_at is not None else await _end_session(session, reason, tx)
+    if session.ended_at is not None:
+        return session
+    return await _end_session(session, reason, tx)
 
 
 async def end_by_refresh_token(session_id: str, presented: str, tx: Transaction) -> None:
     """End the session of this refresh token, if there is one."""
     session = await tx.sessions.seek(session_id, scoped=False)
-    if (
-        session is not None
-        and presented in {session.refresh, *session.spent}
-        and session.ended_at is None
-    ):
+    if session is None or session.ended_at is not None:
+        return
+    if presented in {session.refresh, *session.spent}:
         await _end_session(session, "signed out", tx)
 
 
@@ -91,7 +91,8 @@ async def sign_out_user(user_id: str, tx: Transaction) -> None:
     places = users.administered_homes(user, tx.caller)
     if set(user.homes) <= set(places):
         await end_all_sessions(user_id, "signed out by an administrator", tx)
-    else:  # no session is ours: another issuer let them in
+    else:
+        # Only users of other issuers have several homes. Their sessions are not ours to end.
         await users.revoke_trust(user, places, tx)
 
 
@@ -100,7 +101,8 @@ async def end_all_sessions(user_id: str, reason: str, tx: Transaction) -> None:
     for signin in await tx.sign_ins.find_by_user(user_id):
         tx.sign_ins.remove(signin)
     for session in await tx.sessions.find_active(user_id, tx.now):
-        # By its id too: the replica that signed its newest token may have a clock ahead of ours.
+        # Also revoke by session id: the replica that signed the newest token may have a clock ahead
+        # of ours.
         await _end_session(session, reason, tx)
     await revocations.revoke_subject(user_id, tx)
 

@@ -30,8 +30,8 @@ CODE_SECONDS = int(rules.REDEEM_WINDOW.total_seconds())
 class PasswordForm(BaseModel):
     """Login and password.
 
-    `code_challenge` is S256 of a secret that the page keeps (RFC 7636), `familiar` the value of the
-    last sign-in at this PC.
+    `code_challenge` is the S256 hash of a secret that the page keeps (RFC 7636). `familiar` is the
+    value that this PC got at its last sign-in.
     """
 
     model_config = dependencies.STRICT
@@ -45,7 +45,7 @@ class PasswordForm(BaseModel):
 class Begun(BaseModel):
     """The second factors of this account.
 
-    A passkey proves `passkey`; a registered PC signs `challenge`.
+    `passkey` are the WebAuthn options for its passkeys; a registered PC signs `challenge`.
     """
 
     sign_in: str
@@ -64,7 +64,7 @@ class CodeForm(BaseModel):
 
 
 class PasskeyForm(BaseModel):
-    """The browser's response."""
+    """The browser's WebAuthn response."""
 
     model_config = dependencies.STRICT
 
@@ -82,7 +82,7 @@ class DeviceForm(BaseModel):
 
 
 class Passed(BaseModel):
-    """The authorization code for the token endpoint, and what this PC keeps to be recognised."""
+    """The authorization code, and the value by which this PC is recognised next time."""
 
     code: str
     familiar: str
@@ -91,7 +91,11 @@ class Passed(BaseModel):
 
 @router.post("/v1/sign-in", status_code=201)
 async def begin(body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun) -> Begun:
-    """Begin with the password; wrong, unknown and disabled get one answer, after the same work."""
+    """Begin with the password.
+
+    A wrong password, an unknown login and a disabled account get the same response after the same
+    work.
+    """
     account, attempts_id = await run(
         partial(usecases.count_password_try, body.login, body.familiar)
     )
@@ -126,7 +130,7 @@ async def begin(body: PasswordForm, deps: IssuerDeps, run: NonRepeatableRun) -> 
 async def prove_by_code(
     sign_in: str, body: CodeForm, _: IssuerDeps, run: NonRepeatableRun
 ) -> Passed:
-    """Prove it by a printed code, which is spent."""
+    """Prove the second factor by a printed code, which is used up."""
     await run(partial(usecases.count_factor_try, sign_in))
     return await _complete_sign_in(
         sign_in, run, partial(usecases.pass_with_code, sign_in, hash_code(body.code))
@@ -137,7 +141,7 @@ async def prove_by_code(
 async def prove_by_passkey(
     sign_in: str, body: PasskeyForm, deps: IssuerDeps, run: NonRepeatableRun
 ) -> Passed:
-    """Prove it by a passkey or security key."""
+    """Prove the second factor by a passkey or security key."""
     signin, account = await run(partial(usecases.count_factor_try, sign_in))
     used = deps.relying_party.verify_authentication(
         account.get_passkey(str(body.credential.get("id", ""))), body.credential, signin.challenge
@@ -149,7 +153,7 @@ async def prove_by_passkey(
 async def prove_by_device(
     sign_in: str, body: DeviceForm, deps: IssuerDeps, run: NonRepeatableRun
 ) -> Passed:
-    """Prove it by a registered PC and its PIN."""
+    """Prove the second factor by a registered PC and its PIN."""
     signin, account = await run(partial(usecases.count_factor_try, sign_in))
     device = account.find_device(body.device)
     pin_fits = await deps.password_hasher.verify_password(body.pin, device.pin if device else "")

@@ -1,6 +1,7 @@
 """Rules of a sign-in between the password and the tokens.
 
-It lasts five minutes, allows three wrong second factors, and is redeemed once. Not here: factors.
+It lasts five minutes, allows three attempts at the second factor, and is redeemed once. Not here:
+factors.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def begin(
 
 
 def count_try(signin: SignIn | None, now: datetime) -> SignIn:
-    """Count a try at the second factor. Raises SignInRefused when none is left."""
+    """Count an attempt at the second factor. Raises SignInRefused if none is left."""
     if signin is None or signin.expires_at <= now or signin.code or signin.tries >= MAX_TRIES:
         raise SignInRefused
     return replace(signin, tries=signin.tries + 1)
@@ -88,9 +89,10 @@ def accept_factor(signin: SignIn, *, method: str, code: str, now: datetime) -> S
 def redeem(
     signin: SignIn | None, *, code: str, verifier: str, session: str, now: datetime
 ) -> SignIn:
-    """Redeem the code for a session, once, within a minute, by who began the sign-in.
+    """Redeem the authorization code for a session, within REDEEM_WINDOW.
 
-    RFC 7636, S256. A second time `session` is the first one's. Raises CodeRefused.
+    `verifier` proves that the same client began the sign-in (RFC 7636, S256). A sign-in that was
+    redeemed before is returned unchanged, with its first session. Raises CodeRefused.
     """
     if signin is None or not signin.code or signin.code != code or signin.passed_at is None:
         raise CodeRefused

@@ -1,4 +1,4 @@
-"""The store of sign-ins, each kept until it ends. Not here: rules."""
+"""The store of sign-ins, each kept until it expires. Not here: rules."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,7 +8,7 @@ from gateway.access.sign_ins.rules import SignIn, SignInUnknown
 
 
 class SignIns(Store[SignIn]):
-    """Sign-ins in progress. No claim shows them."""
+    """Sign-ins in progress. No claim gives access to them."""
 
     kind = SignIn
     collection = "signins"

@@ -18,7 +18,7 @@ CODE_REUSED = "authorization code used twice"
 async def count_password_try(
     login: str, familiar: str, tx: Transaction
 ) -> tuple[Account | None, str]:
-    """Count a guess; return the account of this login and the id of the counter.
+    """Count an attempt; return the account of this login and the id of the counter.
 
     Unknown logins are counted like known ones. A familiar PC has a counter of its own.
     """
@@ -32,7 +32,7 @@ async def count_password_try(
 
 
 async def begin(signin: SignIn, verified_password_hash: str, tx: Transaction) -> SignIn:
-    """Begin a sign-in. Raises SignInRefused when the verified hash changed meanwhile."""
+    """Begin a sign-in. Raises SignInRefused if the password was changed meanwhile."""
     account = await tx.accounts.get(signin.user_id, scoped=False)
     tx.accounts.hold(account)
     if account.password != verified_password_hash:
@@ -41,7 +41,7 @@ async def begin(signin: SignIn, verified_password_hash: str, tx: Transaction) ->
 
 
 async def count_factor_try(signin_id: str, tx: Transaction) -> tuple[SignIn, Account]:
-    """Count a try at the second factor; return the sign-in and its account."""
+    """Count an attempt at the second factor; return the sign-in and its account."""
     known = await tx.sign_ins.seek(signin_id, scoped=False)
     fresh = rules.count_try(known, tx.now)
     if known is None:
@@ -52,7 +52,7 @@ async def count_factor_try(signin_id: str, tx: Transaction) -> tuple[SignIn, Acc
 async def pass_with_code(
     signin_id: str, printed: str, code: str, familiar: str, tx: Transaction
 ) -> None:
-    """Spend a printed code."""
+    """Accept a printed code and use it up."""
     signin, account = await _get_sign_in(signin_id, tx)
     await _accept_factor(
         signin, account, accounts.spend_code(account, printed), "otp", code, familiar, tx
@@ -64,7 +64,7 @@ async def pass_with_passkey(
 ) -> None:
     """Accept a passkey that was verified outside the transaction.
 
-    An older copy of it is refused.
+    A signature counter that did not increase is refused, because the key may be a copy.
     """
     signin, account = await _get_sign_in(signin_id, tx)
     if used.sign_count and account.get_passkey(used.id).sign_count >= used.sign_count:
@@ -87,10 +87,10 @@ async def pass_with_device(
 async def redeem(
     signin_id: str, code: str, verifier: str, session_id: str, refresh: str, tx: Transaction
 ) -> Session:
-    """Make a session of it. Raises CodeRefused.
+    """Redeem an authorization code for a session. Raises CodeRefused.
 
-    A code that comes twice returns its session ended: one of the two callers was a thief (RFC 6749
-    4.1.2).
+    A code that is used twice ends its session, which is returned: one of the two callers has stolen
+    it (RFC 6749, 4.1.2).
     """
     before = await tx.sign_ins.seek(signin_id, scoped=False)
     after = rules.redeem(before, code=code, verifier=verifier, session=session_id, now=tx.now)

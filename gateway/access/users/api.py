@@ -1,4 +1,4 @@
-"""Routes of users: manpower registers partners' people, administrators those of their place.
+"""Routes of users: manpower registers partners' users, administrators those of their places.
 
 Not here: rules.
 """
@@ -26,7 +26,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class UserKey(BaseModel):
-    """The issuer, and its name for the user."""
+    """A user's key: the issuer, and the issuer's name for the user."""
 
     model_config = dependencies.STRICT
 
@@ -35,7 +35,7 @@ class UserKey(BaseModel):
 
 
 class UserAtHome(UserKey):
-    """A user of a place."""
+    """A user's key, and the place that registers the user."""
 
     home: Text
 
@@ -58,7 +58,6 @@ class UserBody(BaseModel):
 
     @classmethod
     def of(cls, user: User) -> UserBody:
-        """Return what is shown."""
         return cls(
             user_id=user.id,
             issuer=user.issuer,
@@ -71,20 +70,21 @@ class UserBody(BaseModel):
 
 @internal_api.put("/internal/users")
 async def register_partner_user(body: UserKey, run: Run) -> UserKnown:
-    """Register a user; a repeat gives the same answer."""
+    """Register a user; a repeat returns the same id."""
     user = await run(partial(usecases.register_external_user, body.issuer, body.external, ""))
     return UserKnown(user_id=user.id)
 
 
 @router.put("/v1/access/users")
 async def register_user(body: UserAtHome, run: Run) -> UserBody:
-    """Register a user of another issuer; a repeat gives the same answer.
+    """Register a user of another issuer; a repeat returns the same user.
 
-    The answer is the same where another place registered them before.
+    The response does not reveal whether another place registered the user before.
     """
-    return UserBody.of(
-        await run(partial(usecases.register_external_user, body.issuer, body.external, body.home))
+    user = await run(
+        partial(usecases.register_external_user, body.issuer, body.external, body.home)
     )
+    return UserBody.of(user)
 
 
 @router.get("/v1/access/users")
@@ -101,9 +101,8 @@ async def list_users(
 @router.get("/v1/access/users/{user_id}")
 async def show_user(user_id: str, run: Run) -> UserBody:
     """Show one user."""
-    return UserBody.of(
-        await run(partial(usecases.show_user, user_id))
-    )  # no version: it would count what other places did
+    # The body has no version: it would reveal changes by other places.
+    return UserBody.of(await run(partial(usecases.show_user, user_id)))
 
 
 @router.post("/v1/access/users/{user_id}/disable")

@@ -16,14 +16,14 @@ class UserUnknown(NotFound):
 
 
 class UserElsewhere(Conflict):
-    """One of our own logins or systems, of another place."""
+    """The login or system of the built-in issuer belongs to another place."""
 
     title = "Pengguna sudah terdaftar di tempat lain"
     field = "home"
 
 
 class IssuerOurs(Refused):
-    """Own people and systems are registered with their account, client or card, not by name."""
+    """Users of our own issuers are registered by account, client or card, not as external."""
 
     title = "Penerbit ini milik Bina sendiri; bukalah akun atau daftarkan sistemnya"
     field = "issuer"
@@ -31,11 +31,12 @@ class IssuerOurs(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A user, called `external` by their issuer.
+    """A user; `external` is the issuer's name for them.
 
-    Services and audit rows see our own id. `home` is the facility whose administrator looks after
-    them, "" without one. A user of another issuer may serve several places: each has its own grants
-    for them and disables them for itself (`disabled_in`), also the one that named them first.
+    Services and audit rows have only our own id. `home` is the facility whose administrators manage
+    the user, "" if there is none. A user of another issuer may have several homes. Each of them
+    gives its own grants and disables the user for itself (`disabled_in`); `disabled_at` is set when
+    the user is disabled for all homes.
     """
 
     id: str
@@ -48,83 +49,73 @@ class User:
 
     @property
     def homes(self) -> tuple[str, ...]:
-        """Return all places that look after them, the first one first."""
+        """Return all homes in the order in which they registered the user."""
         return (self.home,) if isinstance(self.home, str) else self.home
 
 
 def derive_user_id(issuer: str, external: str) -> str:
-    """Return the id of a user.
+    """Return the id of a new user.
 
-    For users of another issuer it is always the same, so that it reveals no earlier registration.
+    For another issuer it is derived from the name, so that it reveals no earlier registration.
     """
     return new_id() if issuer == BUILTIN_ISSUER else named_id("user", issuer, external)
 
 
 def check_issuer(issuer: str) -> None:
-    """Refuse our own issuer. Raises IssuerOurs."""
+    """Refuse our own issuers. Raises IssuerOurs."""
     if issuer in {BUILTIN_ISSUER, HOLDER_ISSUER}:
         raise IssuerOurs
 
 
 def add_home(user: User, home: str) -> User:
-    """Return the user, looked after by this place as well.
+    """Return the user with this place as an additional home.
 
-    Raises UserElsewhere for one of our own, who has one place.
+    Raises UserElsewhere for a user of the built-in issuer, who has one home.
     """
     if home in user.homes:
         return user
     if user.issuer == BUILTIN_ISSUER:
         raise UserElsewhere
-    before = {} if user.disabled_at is None else dict.fromkeys(user.homes, user.disabled_at)
-    return replace(
-        user, home=(*user.homes, home), disabled_at=None, disabled_in=user.disabled_in | before
-    )
+    disabled_in = user.disabled_in
+    if user.disabled_at is not None:
+        disabled_in = disabled_in | dict.fromkeys(user.homes, user.disabled_at)
+    return replace(user, home=(*user.homes, home), disabled_at=None, disabled_in=disabled_in)
 
 
 def restrict_view(user: User, administered_homes: Collection[str]) -> User:
-    """Return the user as the administrators of these places see them.
+    """Return the user as the administrators of these homes see them.
 
-    Nothing of other places is shown.
+    Other homes are left out. The user looks disabled if these homes have all disabled the user.
     """
     homes = tuple(home for home in user.homes if home in administered_homes)
-    moments = [user.disabled_in.get(home) for home in homes]
-    disabled = (
-        max((moment for moment in moments if moment is not None), default=None)
-        if None not in moments
-        else None
-    )
+    disabled_at = user.disabled_at
+    is_disabled_in_all = all(home in user.disabled_in for home in homes)
+    if disabled_at is None and is_disabled_in_all:
+        disabled_at = max((user.disabled_in[home] for home in homes), default=None)
     return replace(
         user,
         home=homes[0] if len(homes) == 1 else homes,
-        disabled_at=user.disabled_at or disabled,
+        disabled_at=disabled_at,
         disabled_in={},
     )
 
 
 def disable(user: User, administered_homes: Collection[str], now: datetime) -> User:
-    """Disable the user for these of their places; a repeat changes nothing."""
+    """Disable the user for these of their homes; a repeat changes nothing."""
     if user.disabled_at is not None:
         return user
     if set(user.homes) <= set(administered_homes):
         return replace(user, disabled_at=now)
-    return replace(
-        user,
-        disabled_in={home: now for home in user.homes if home in administered_homes}
-        | user.disabled_in,
-    )
+    disabled_now = {home: now for home in user.homes if home in administered_homes}
+    return replace(user, disabled_in=disabled_now | user.disabled_in)
 
 
 def enable(user: User, administered_homes: Collection[str]) -> User:
-    """Enable the user for these of their places, under the grants then in force."""
-    still = (
-        user.disabled_in
-        if user.disabled_at is None
-        else dict.fromkeys(user.homes, user.disabled_at)
-    )
-    return replace(
-        user,
-        disabled_at=None,
-        disabled_in={
-            home: moment for home, moment in still.items() if home not in administered_homes
-        },
-    )
+    """Enable the user for these of their homes. Their grants do not change."""
+    disabled_in = user.disabled_in
+    if user.disabled_at is not None:
+        disabled_in = dict.fromkeys(user.homes, user.disabled_at)
+    still_disabled_in = {
+        home: moment for home, moment in disabled_in.items() if home not in administered_homes
+    }
+    return replace(user, disabled_at=None, disabled_in=still_disabled_in)

@@ -19,7 +19,7 @@ class Users(Store[User]):
     secret = frozenset({"external"})
 
     async def find_by_external(self, issuer: str, external: str) -> User | None:
-        """Return the user of this name at this issuer, for any caller."""
+        """Return the user of this name at this issuer, whatever the caller's scope."""
         return await self.first({"issuer": issuer, "external": external}, scoped=False)
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[User]:

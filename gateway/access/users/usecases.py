@@ -9,7 +9,7 @@ from gateway.access.users.rules import User, UserUnknown
 
 
 async def register_user(issuer: str, external: str, home: str, tx: Transaction) -> User:
-    """Return the user of this name, registered now if new, looked after by this place."""
+    """Return the user of this name with this place as a home; register them if new."""
     known = await tx.users.find_by_external(issuer, external)
     if known is None:
         return tx.users.add(
@@ -27,7 +27,7 @@ async def register_user(issuer: str, external: str, home: str, tx: Transaction) 
 
 
 async def register_external_user(issuer: str, external: str, home: str, tx: Transaction) -> User:
-    """Register a user of another issuer, as their place sees them."""
+    """Register a user of another issuer; return the user as the caller's places see them."""
     rules.check_issuer(issuer)
     return _restrict_view(await register_user(issuer, external, home, tx), tx)
 
@@ -44,14 +44,13 @@ async def show_user(user_id: str, tx: Transaction) -> User:
 
 
 async def disable_user(user_id: str, tx: Transaction) -> User:
-    """Disable the user for the caller's places, with the tokens that they hold."""
+    """Disable the user for the caller's places and revoke their tokens and their deputies'."""
     before = await tx.users.get(user_id)
     after = rules.disable(before, administered_homes(before, tx.caller), tx.now)
     await revoke_trust(before, administered_homes(before, tx.caller), tx)
-    for deputy in await tx.grants.find_by_official(
-        before.id
-    ):  # who acts for somebody acts no longer than they
-        await revoke_trust(await tx.users.get(deputy.user_id, scoped=False), (deputy.home,), tx)
+    # A deputy acts no longer than the official.
+    for grant in await tx.grants.find_by_official(before.id):
+        await revoke_trust(await tx.users.get(grant.user_id, scoped=False), (grant.home,), tx)
     return _restrict_view(before if after == before else tx.users.save(before, after), tx)
 
 
@@ -63,10 +62,7 @@ async def enable_user(user_id: str, tx: Transaction) -> User:
 
 
 async def revoke_trust(user: User, homes: tuple[str, ...], tx: Transaction) -> None:
-    """Revoke the user's tokens for these of their places.
-
-    Other places revoke theirs themselves.
-    """
+    """Revoke the user's tokens for these of their homes; for all homes revoke the user."""
     if set(user.homes) <= set(homes):
         await revocations.revoke_subject(user.id, tx)
         return
@@ -75,12 +71,12 @@ async def revoke_trust(user: User, homes: tuple[str, ...], tx: Transaction) -> N
 
 
 def home_subject(user_id: str, home: str) -> str:
-    """Return the subject to revoke where a user loses one of several places."""
+    """Return the subject that is revoked when a user loses one of several homes."""
     return f"{user_id}@{home}"
 
 
 def administered_homes(user: User, caller: Caller) -> tuple[str, ...]:
-    """Return those of the user's places that the caller looks after."""
+    """Return those of the user's homes that the caller administers."""
     return tuple(home for home in user.homes if caller.sees("facility", home))
 
 
