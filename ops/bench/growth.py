@@ -1,4 +1,4 @@
-"""The bench `growth`: the cost of an event by partitions, length of the backlog, and archive.
+"""The bench `growth`: the cost of an event by partitions, backlog and archive.
 
 Not here: the measured service (system_under_test).
 """

@@ -1,4 +1,4 @@
-"""What the benches measure: a service on the real chassis without business rules, and manpower.
+"""What the benches measure: a service without business rules, and manpower.
 
 Not here: the benches.
 """

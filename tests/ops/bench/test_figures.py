@@ -1,4 +1,4 @@
-"""The benches of the event pipeline, at small sizes: what they measure, and the figures' names."""
+"""The benches of the event pipeline, at small sizes: what they do, and their figures."""
 
 from __future__ import annotations
 
