@@ -20,7 +20,6 @@ MAX_TEST_NAME = 70
 MAX_SUMMARY = 90
 MAX_TABLE_ROW = 400
 MAX_FORBIDDEN_IDENTIFIERS = 150
-GIVEN_PROGRAMS = "ops/bench/reference/"
 GENERATED_DOCUMENTS = ("docs/events.md", "docs/asyncapi.json")
 STYLE = "docs/style.md"
 GLOSSARY = "docs/glossary.md"
@@ -34,9 +33,7 @@ def listed(suffix: str) -> list[str]:
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     names = [name for name in output.split("\0") if name.endswith(suffix)]
-    return [
-        name for name in names if not name.startswith(GIVEN_PROGRAMS) and (ROOT / name).exists()
-    ]
+    return [name for name in names if (ROOT / name).exists()]
 
 
 def folder_of(name: str) -> str:

@@ -1,6 +1,7 @@
 """The command `bench`: runs one measurement on servers of its own and prints its figures.
 
-Each other module here that has a `run` is a bench. Not here: floors and history of figures.
+Each module of this folder with a function `run` is a bench. Not here: minimum figures, or a history
+of them.
 """
 
 import asyncio
@@ -25,13 +26,13 @@ from ops.errors import OperatorError
 from ops.local import ephemeral_servers, platform_checks
 
 MAX_SECONDS = 270.0
-# Holds all that a bench writes; otherwise the disk would be measured.
+# Everything that a bench writes fits into this cache; otherwise the bench would measure the disk.
 CACHE_GB = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchResult:
-    """Figures, with their unit in the name, and ratios of two figures of the same run."""
+    """Figures with their unit in the name, and ratios of two figures of the same run."""
 
     figures: Mapping[str, float]
     ratios: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -93,7 +94,7 @@ def bench(
 
 
 def print_progress(text: str) -> None:
-    """Show progress at a terminal; a program that reads our output does not see it."""
+    """Write progress to stderr if that is a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(f"bench: {text}\n")
 
@@ -123,7 +124,7 @@ def _open_kafka(data: Path) -> AbstractAsyncContextManager[str]:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return the machine of the figures; `load` is of the last minute, our own work included."""
+    """Return the machine that ran the bench; `load` of the last minute includes the bench."""
     return {
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),

@@ -1,4 +1,4 @@
-"""The bench `growth`: the cost of an event with more partitions, backlog and archive.
+"""The bench `growth`: the cost of an event by partitions, backlog and archive.
 
 Not here: the measured service (system_under_test).
 """
@@ -26,7 +26,7 @@ DRIVER = "motor"
 EVENTS = 20_000
 TIMES = 10
 ROUNDS = 3
-# Of the 270 s of a bench; the rest starts and ends the servers.
+# The rest of the 270 s of a bench starts and ends the servers.
 SECONDS = 240.0
 
 
@@ -73,7 +73,7 @@ async def measure(
 ) -> BenchResult:
     """Run the bench at any size; return microseconds per event.
 
-    Long cases are measured once, the others as often as there is time for, at most `rounds` times.
+    Long cases run once. The others run up to `rounds` times, as time allows.
     """
     costs: dict[str, list[float]] = defaultdict(list)
     clock = asyncio.get_running_loop().time
@@ -105,7 +105,7 @@ async def measure(
 
 
 def _speeds(figures: Mapping[str, float], usual: GrowthCase) -> dict[str, float]:
-    """Return the speed of each figure, that of the usual case being 1."""
+    """Return the speed of each figure relative to the usual case."""
     speeds: dict[str, float] = {}
     for name, value in figures.items():
         side = name.partition("_")[0]
@@ -146,7 +146,7 @@ def _cell(result: BenchResult, name: str) -> str:
 
 
 def replace_table(document: str, new_table: str) -> str:
-    """Return the document with this table between its marks."""
+    """Return the document with this table between its markers."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     return before + begin + new_table + end + after

@@ -1,4 +1,4 @@
-"""The bench `latency`: from commit to effect, and commands through the gateway.
+"""The bench `latency`: time from commit to effect, and of commands through the gateway.
 
 Not here: the processes (system_under_test.processes).
 """
@@ -37,7 +37,7 @@ async def measure(
 ) -> BenchResult:
     """Run the bench at any size.
 
-    Only what is measured runs, because two idle services take a tenth of a core.
+    Only the measured processes run at a time, because two idle services take a tenth of a core.
     """
     samples: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="bina-bench-") as name:
@@ -70,5 +70,5 @@ def _add_percentiles(
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least this share of all does not exceed."""
+    """Return the smallest value that at least this share of the values does not exceed."""
     return sorted(values)[math.ceil(share * len(values)) - 1]

@@ -1,6 +1,7 @@
 """The bench `pipeline`: Bina's consumer and relay beside the reference programs, in one run.
 
-Not here: the measured service (system_under_test).
+A service without business rules does the work of the reference programs; manpower does its own.
+Not here: both services and their events (system_under_test).
 """
 
 from __future__ import annotations
@@ -11,21 +12,35 @@ import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ops.bench import BenchResult, print_progress, programs
-from ops.bench.system_under_test.backlog import Backlog, filled_backlog
+from ops.bench.system_under_test.backlog import (
+    Backlog,
+    filled_backlog,
+    filled_manpower_backlog,
+)
 
 DRIVERS = ("motor", "pymongo")
 DEFAULT_DRIVER = DRIVERS[0]
 BATCH = 500
 EVENTS = 20_000
 ROUNDS = 5
-# Of the 270 s of a bench; the rest starts and ends the servers.
+# The rest of the 270 s of a bench starts and ends the servers.
 MAX_SECONDS = 240.0
 SECONDS_PREFIX = "seconds_of_"
 
 RunReference = Callable[..., Awaitable[dict[str, float]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Backlogs:
+    """The backlogs of one run; `bad` holds bad events between good ones."""
+
+    good: Backlog
+    bad: Backlog
+    manpower: Backlog
 
 
 async def run(mongo_url: str, kafka: str) -> BenchResult:
@@ -44,8 +59,8 @@ async def measure(
 ) -> BenchResult:
     """Run the bench at any size.
 
-    FastStream takes as long as all else together, so it runs only while there is time for it, and
-    at least once a driver.
+    FastStream takes as long as everything else together. So it runs at least once for each driver,
+    and again only while there is time.
     """
     samples: dict[str, list[float]] = defaultdict(list)
     clock = asyncio.get_running_loop().time
@@ -55,17 +70,19 @@ async def measure(
         async with (
             filled_backlog(mongo_url, kafka, Path(directory), events) as good,
             filled_backlog(mongo_url, kafka, Path(directory), events, bad=True) as bad,
+            filled_manpower_backlog(mongo_url, kafka, Path(directory), events) as manpower,
         ):
+            backlogs = _Backlogs(good=good, bad=bad, manpower=manpower)
             for number in range(rounds):
                 began = clock()
                 if number and began + longest_round > deadline:
                     break
-                await _run_round(good, bad, reference, samples)
+                await _run_round(backlogs, reference, samples)
                 longest_round = max(longest_round, clock() - began)
                 time_for_rounds = longest_round * (rounds - 1 - number)
                 for driver in DRIVERS:
-                    former = samples[f"{SECONDS_PREFIX}faststream_{driver}"]
-                    if number and clock() + max(former) + time_for_rounds >= deadline:
+                    former_runs = samples[f"{SECONDS_PREFIX}faststream_{driver}"]
+                    if number and clock() + max(former_runs) + time_for_rounds >= deadline:
                         continue
                     await _run_faststream(good, driver, reference, samples)
                 print_progress(f"{number + 1}/{rounds}")
@@ -83,8 +100,9 @@ async def _run_faststream(
 
 
 async def _run_round(
-    good: Backlog, bad: Backlog, reference: RunReference, samples: dict[str, list[float]]
+    backlogs: _Backlogs, reference: RunReference, samples: dict[str, list[float]]
 ) -> None:
+    good = backlogs.good
     raw = await reference("raw_kafka.py", env=_program_environment(good, DEFAULT_DRIVER))
     samples["raw_produce"].append(raw["produce_per_s"])
     samples["raw_consume"].append(raw["consume_per_s"])
@@ -95,14 +113,16 @@ async def _run_round(
         bina = await good.run_consumer(driver, relay=True)
         samples[f"consumer_{driver}"].append(bina["events_per_s"])
         samples[f"relay_{driver}"].append(bina["rows_per_s"])
+        manpower = await backlogs.manpower.run_consumer(driver)
+        samples[f"service_consumer_{driver}"].append(manpower["events_per_s"])
         hand_relay = await reference("hand_relay.py", env=env)
         samples[f"hand_relay_{driver}"].append(hand_relay["rows_per_s"])
-    with_bad_events = await bad.run_consumer(DEFAULT_DRIVER)
+    with_bad_events = await backlogs.bad.run_consumer(DEFAULT_DRIVER)
     samples["with_bad_events"].append(with_bad_events["events_per_s"])
 
 
 def _program_environment(servers: Backlog, driver: str) -> dict[str, str]:
-    """Return the environment of a reference program."""
+    """Return the environment of a reference program on the servers of this backlog."""
     return {
         **os.environ,
         "BINA_MONGO_URL": servers.mongo_url,
@@ -125,10 +145,12 @@ def _build_result(samples: Mapping[str, list[float]]) -> BenchResult:
     for driver in DRIVERS:
         suffix = "" if driver == DEFAULT_DRIVER else f"_{driver}"
         consumer = medians[f"consumer_{driver}"]
+        service = medians[f"service_consumer_{driver}"]
         relay = medians[f"relay_{driver}"]
         ratios |= {
             f"consumer_to_hand{suffix}": consumer / medians[f"hand_{driver}"],
             f"consumer_to_faststream{suffix}": consumer / medians[f"faststream_{driver}"],
+            f"service_to_hand{suffix}": service / medians[f"hand_{driver}"],
             f"relay_to_hand{suffix}": relay / medians[f"hand_relay_{driver}"],
             f"relay_to_raw{suffix}": relay / medians["raw_produce"],
         }

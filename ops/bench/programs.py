@@ -1,4 +1,7 @@
-"""Runs programs that print one JSON object of numbers. Not here: what the numbers mean."""
+"""Runs programs that print their figures as one JSON object of numbers.
+
+Not here: what the numbers mean.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ print('{}')
 
 
 async def run_program(*command: str, env: Mapping[str, str], cwd: Path = ROOT) -> dict[str, float]:
-    """Run a Python program; return the object of numbers in its last such line.
+    """Run a Python program; return the last line that is a JSON object of numbers.
 
-    Raises OperatorError with the last lines of its output.
+    Raises OperatorError with the end of the output when the program fails or prints no such line.
     """
     with tempfile.TemporaryDirectory(prefix="bina-bench-") as directory:
         log = Path(directory) / "log"
@@ -50,12 +53,12 @@ async def run_program(*command: str, env: Mapping[str, str], cwd: Path = ROOT) -
 
 
 async def run_reference(program: str, *arguments: str, env: Mapping[str, str]) -> dict[str, float]:
-    """Run one of the reference programs unchanged."""
+    """Run one of the reference programs from its own folder."""
     return await run_program(program, *arguments, env=env, cwd=REFERENCE_DIRECTORY)
 
 
 async def drop_topics(*topics: str, env: Mapping[str, str]) -> None:
-    """Delete topics as the reference programs delete theirs."""
+    """Delete topics in a process of its own, with the function of the reference programs."""
     await run_program("-c", _DROP_PROGRAM, *topics, env=env, cwd=REFERENCE_DIRECTORY)
 
 

@@ -1,9 +1,11 @@
--- What wrk sends for the bench `gateway`, and how it tells what came of it: one JSON object.
--- Arguments: a file with one bearer token a line, and how many milliseconds each connection waits before each request, in the mean: as long each time, all would come at once.
+-- What wrk sends for the bench `gateway`. Prints its result as one JSON object.
+-- Arguments: a file with one bearer token a line; the mean pause before each request of a connection
+-- in milliseconds, random so that the connections do not send at once; how many tokens to skip.
 local requests, at, pause = {}, 0, 0
 
 function init(args)
   pause = tonumber(args[2])
+  at = tonumber(args[3])
   for token in io.lines(args[1]) do
     requests[#requests + 1] = wrk.format("GET", nil, { ["Authorization"] = "Bearer " .. token })
   end
@@ -20,6 +22,8 @@ end
 function done(summary, latency)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  io.write(string.format('{"requests": %d, "seconds": %.6f, "p50_ms": %.3f, "p99_ms": %.3f, "failed": %d}\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, failed))
+  local format = '{"requests": %d, "seconds": %.6f, "p50_ms": %.3f, "p99_ms": %.3f, "failed": %d}\n'
+  io.write(string.format(format,
+    summary.requests, summary.duration / 1e6,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, failed))
 end

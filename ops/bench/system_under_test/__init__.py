@@ -1,1 +1,4 @@
-"""The service that the benches measure: a real chassis, without business. Not here: benches."""
+"""What the benches measure: a service without business rules, and manpower.
+
+Not here: the benches.
+"""

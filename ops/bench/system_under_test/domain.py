@@ -1,6 +1,7 @@
 """The domain of the measured service: how often a participant completed a course.
 
-Its durable work per event is that of reference/hand_pipeline.py. Not here: how it is run.
+It writes per event what reference/hand_pipeline.py writes, and an audit row. Not here: its
+processes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from chassis.persistence.store import Store
 from chassis.persistence.unit_of_work import OperationContext, StoreOf
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 
-# How the note of an event begins that the handler refuses, or at which it fails.
+# A note that begins with the first is refused; one that begins with the second breaks the handler.
 REFUSED_NOTE = "refused"
 BROKEN_NOTE = "broken"
 
@@ -32,7 +33,7 @@ class Progress:
 
 
 class CourseCompleted(Event, type="training.course-completed.v1", key="participant_ref"):
-    """A command of the writing service took effect."""
+    """A participant completed a course; the writing service publishes it for each command."""
 
     participant_ref: Reference
     class_id: str
@@ -41,7 +42,7 @@ class CourseCompleted(Event, type="training.course-completed.v1", key="participa
 
 
 class CompletionRecorded(Event, type="certification.completion-recorded.v1", key="participant_ref"):
-    """The reading service applied the event."""
+    """A completion was counted; the reading service publishes it for each event."""
 
     participant_ref: Reference
     class_id: str
@@ -50,7 +51,7 @@ class CompletionRecorded(Event, type="certification.completion-recorded.v1", key
 
 
 class CourseCompletedCopy(Inbound, type="training.course-completed.v1"):
-    """The reading service's tolerant copy."""
+    """The reading service's tolerant copy of CourseCompleted."""
 
     participant_ref: Reference
     class_id: str
@@ -58,7 +59,7 @@ class CourseCompletedCopy(Inbound, type="training.course-completed.v1"):
     note: str
 
     def reads(self) -> Iterable[tuple[type[Store[Any]], str]]:
-        """Return what the handler reads by id, so that a batch reads it at once."""
+        """Return the state, so that a batch reads all its states at once."""
         return [(Progresses, self.participant_ref)]
 
 
@@ -73,7 +74,7 @@ class Progresses(Store[Progress]):
 
 
 class Transaction(UnitOfWork):
-    """Remembers the correlation ids of its effects, for the commit clock."""
+    """A unit of work that lists the correlation ids of its effects for the commit clock."""
 
     progresses = StoreOf(Progresses)
 
@@ -102,7 +103,10 @@ async def complete(event: CourseCompleted, tx: Transaction) -> Progress:
 
 
 async def on_course_completed(event: CourseCompletedCopy, tx: Transaction) -> None:
-    """Write state, key counter and one outbox row; the chassis adds inbox row and position."""
+    """Write state, key counter and one outbox row; the chassis writes inbox row and position.
+
+    Raises NoteRefused.
+    """
     if event.note.startswith(REFUSED_NOTE):
         raise NoteRefused
     if event.note.startswith(BROKEN_NOTE):

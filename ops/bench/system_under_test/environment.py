@@ -1,4 +1,4 @@
-"""The environment of a process of the measured service, with throw-away secrets.
+"""The environment variables of a measured process, with throw-away secrets.
 
 Not here: what the process does.
 """
@@ -11,10 +11,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ops.local import secrets, topology
 
-WRITING, READING = (
-    service for service in topology.SERVICES if service.name in {"training", "certification"}
-)
-BENCH_PROCESSES = (WRITING, READING, topology.GATEWAY)
+_SERVICES = {service.name: service for service in topology.SERVICES}
+# The service without business rules runs under the names of these two.
+WRITING = _SERVICES["training"]
+READING = _SERVICES["certification"]
+MANPOWER = _SERVICES["manpower"]
+BENCH_PROCESSES = (WRITING, READING, MANPOWER, topology.GATEWAY)
 
 
 def database_url(administrator_url: str, database: str) -> str:

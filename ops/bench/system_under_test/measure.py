@@ -1,6 +1,6 @@
 """A program: applies the events of a topic, then sends the resulting rows; prints JSON.
 
-Consumer and relay are timed one after the other, as the reference programs are.
+It times the consumer, then the relay, so that each compares with one reference program.
 Not here: what the figures are compared with.
 """
 
@@ -22,10 +22,12 @@ from prometheus_client import Counter
 from chassis import telemetry
 from chassis.app.lifespan import ServiceRuntime
 from chassis.app.server import tune_gc
+from chassis.app.service import Service
 from chassis.ids import event_id, utc_now
 from chassis.messaging import kafka_ports
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Document
+from chassis.settings import Settings
 from ops.bench.system_under_test.domain import CompletionRecorded
 from ops.bench.system_under_test.service import (
     KEYS,
@@ -41,7 +43,7 @@ PAGE_SIZE = 5_000
 
 
 class DiscardingExporter(SpanExporter):
-    """Drops sampled spans: making them is measured, sending them is another process's work."""
+    """Discards sampled spans: the bench measures recording them, not sending them."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         del spans
@@ -49,7 +51,7 @@ class DiscardingExporter(SpanExporter):
 
 
 class _TimedConsumer:
-    """A consumer that records when its first records arrived."""
+    """A consumer that notes the time of its first records."""
 
     def __init__(self, inner: kafka_ports.Consumer) -> None:
         self._inner = inner
@@ -69,7 +71,7 @@ class _TimedConsumer:
 
 
 class _StartedProducer:
-    """A producer that was started before."""
+    """A producer that is started already, so that `start` does nothing."""
 
     def __init__(self, inner: kafka_ports.Producer) -> None:
         self._inner = inner
@@ -78,11 +80,11 @@ class _StartedProducer:
         return getattr(self._inner, name)
 
     async def start(self) -> None:
-        """Do nothing: it is started."""
+        """Do nothing."""
 
 
 class _BenchRuntime(ServiceRuntime):
-    """A runtime with a timed consumer and a producer that is connected before the clock starts."""
+    """A runtime with a timed consumer, and a producer that connects before the clock starts."""
 
     timed_consumer: _TimedConsumer
     producer: kafka_ports.Producer
@@ -93,34 +95,45 @@ class _BenchRuntime(ServiceRuntime):
         return cast("kafka_ports.Consumer", self.timed_consumer)
 
     async def start_producer(self) -> None:
-        """Start the producer."""
+        """Connect the producer that `new_producer` returns."""
         self.producer = super().new_producer()
         await self.producer.start()
 
     def new_producer(self) -> kafka_ports.Producer:
-        """Return the real producer, started."""
+        """Return the producer of `start_producer`."""
         return cast("kafka_ports.Producer", _StartedProducer(self.producer))
 
 
-async def measure_consumer(settings: ReadingSettings, events: int) -> float:
+class WrongEventCount(Exception):
+    """More events took effect than the topic holds, or one waits for its subject."""
+
+
+async def measure_consumer(service: Service[Any], events: int) -> float:
     """Return events per second, from the first record to the commit of the last.
 
-    Another replica holds the leases of relay and sealer meanwhile.
+    Another replica holds the leases of relay and sealer meanwhile, so that neither runs.
+    Raises WrongEventCount.
     """
-    runtime = _BenchRuntime(build_reading_service(settings))
+    runtime = _BenchRuntime(service)
     for name in ("relay", "job/audit-sealer"):
         await Lease(
             runtime.db, name, f"{runtime.service.name}/{OTHER_REPLICA}", LEASE_SECONDS
         ).take()
     before = _count_settled()
+    early_before = _counter_total(telemetry.EVENTS_EARLY)
     async with runtime.lifespan(None):
         await runtime.prepared.wait()
-        await _wait_until(lambda: _count_settled() - before == events)
-        return events / (time.perf_counter() - runtime.timed_consumer.started_at)
+        await _wait_until(lambda: _count_settled() - before >= events)
+        took = time.perf_counter() - runtime.timed_consumer.started_at
+    settled = _count_settled() - before
+    early = _counter_total(telemetry.EVENTS_EARLY) - early_before
+    if settled != events or early:
+        raise WrongEventCount(f"of {events} events {settled:.0f} settled, {early:.0f} came early")
+    return events / took
 
 
 async def measure_relay(settings: ReadingSettings) -> float:
-    """Return rows per second, from the first sweep to the mark of the last row."""
+    """Return rows per second, from the first read of the outbox to the mark of the last row."""
     runtime = _BenchRuntime(
         build_reading_service(settings.model_copy(update={"replica": OTHER_REPLICA}))
     )
@@ -138,9 +151,9 @@ async def measure_relay(settings: ReadingSettings) -> float:
 
 
 async def fill_archive(settings: ReadingSettings, rows: int) -> None:
-    """Insert sent rows and advance the key counters, as months of work would have.
+    """Insert sent rows and the key counters that belong to them.
 
-    All of it is synced to the disk, where old rows are.
+    Both are synced to disk, because rows of past months are on disk too.
     """
     runtime = ServiceRuntime(build_reading_service(settings))
     await runtime.prepare()
@@ -179,7 +192,9 @@ def _archive_row(number: int) -> Document:
 
 
 def _count_settled() -> float:
-    return _counter_total(telemetry.EVENTS_APPLIED) + _counter_total(telemetry.EVENTS_PARKED)
+    """Return how many events this process has applied, parked or kept as early."""
+    counters = (telemetry.EVENTS_APPLIED, telemetry.EVENTS_PARKED, telemetry.EVENTS_EARLY)
+    return sum(_counter_total(counter) for counter in counters)
 
 
 def _counter_total(counter: Counter) -> float:
@@ -192,15 +207,21 @@ async def _wait_until(done: Callable[[], bool]) -> None:
         await asyncio.sleep(POLL_SECONDS)
 
 
+def configure_telemetry(settings: Settings, service: str) -> None:
+    """Log to stderr, because stdout is for the figures, and discard the sampled spans."""
+    telemetry.configure(service, settings.log_level, stream=sys.stderr)
+    telemetry.trace_to(service, settings.trace_ratio, DiscardingExporter())
+
+
 async def main(arguments: argparse.Namespace) -> dict[str, float]:
-    """Run what the arguments name; return its figures."""
+    """Measure the consumer, with `--relay` also the relay; return the figures."""
     settings = ReadingSettings.load()
-    telemetry.configure("certification", settings.log_level, stream=sys.stderr)
-    telemetry.trace_to("certification", settings.trace_ratio, DiscardingExporter())
+    configure_telemetry(settings, "certification")
     if arguments.archive:
         await fill_archive(settings, arguments.archive)
     tune_gc()
-    figures = {"events_per_s": await measure_consumer(settings, arguments.events)}
+    service = build_reading_service(settings)
+    figures = {"events_per_s": await measure_consumer(service, arguments.events)}
     if arguments.relay:
         figures["rows_per_s"] = await measure_relay(settings)
     return figures

@@ -1,6 +1,6 @@
-"""The program of one process: `writing`, `reading`, or the gateway before them.
+"""A program: the `writing` service, the `reading` service, or the gateway before them.
 
-Not here: its environment (environment).
+Not here: its environment variables (environment).
 """
 
 from __future__ import annotations

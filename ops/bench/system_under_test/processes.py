@@ -1,6 +1,6 @@
-"""Starts the writing and the reading process, and a gateway before them.
+"""Starts the writing and the reading process and a gateway before them, and measures them.
 
-Not here: what becomes of the figures.
+Not here: how the figures are summarized.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ GATEWAY_PORT_COUNT = 10
 
 @dataclass(slots=True, kw_only=True)
 class ServicePair:
-    """Both processes, ready. Consecutive commands have different keys."""
+    """Both processes, ready. Consecutive commands have different keys.
+
+    `next_number` is the number of the next command, which gives its key.
+    """
 
     writing_url: str
     reading_url: str
@@ -54,7 +57,7 @@ class ServicePair:
             if time.monotonic() > deadline:
                 raise OperatorError(
                     "Ada peristiwa yang belum berefek setelah 20 detik.",
-                    "Some events had no effect after 20 seconds.",
+                    "Some events had no effect within 20 seconds.",
                 )
             await asyncio.sleep(POLL_SECONDS)
             seen |= await self._request("certification", "GET", f"{self.reading_url}/v1/effects")
@@ -63,7 +66,7 @@ class ServicePair:
     async def measure_commands(
         self, gateway_url: str, bearer: str, per_second: float, seconds: float
     ) -> list[float]:
-        """Return milliseconds of each command through the gateway, sent at a steady rate."""
+        """Send commands through the gateway at a steady rate; return milliseconds of each."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         running: list[asyncio.Task[float]] = []
@@ -89,7 +92,7 @@ class ServicePair:
             if answer.status != 201:  # noqa: PLR2004 - created
                 raise OperatorError(
                     f"Perintah dijawab {answer.status}: {text}",
-                    f"A command was answered {answer.status}, see above.",
+                    f"A command was answered with status {answer.status}, see above.",
                 )
         return (time.perf_counter() - began) * 1e3
 
@@ -102,7 +105,7 @@ class ServicePair:
                 why = await answer.text()
                 raise OperatorError(
                     f"Bench tidak dapat dilanjutkan, mesin ini terlalu sibuk untuk lajunya: {why}",
-                    "The bench cannot go on, this machine is too busy for its rate; see above.",
+                    "The bench cannot continue: the machine is too busy for its rate; see above.",
                 )
             return await answer.json()
 
@@ -111,7 +114,7 @@ class ServicePair:
 async def start_pair(
     mongo_url: str, kafka: str, directory: Path, driver: str
 ) -> AsyncGenerator[ServicePair]:
-    """Start both on databases and topics of their own; end them afterwards."""
+    """Start both services on databases and topics of their own; end them afterwards."""
     namespace = f"bench-{uuid.uuid4().hex[:8]}."
     ports = platform_checks.find_free_ports(2)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The measured service as two apps: one takes commands, one reads its events.
+"""The measured service as two apps: one takes commands, the other reads their events.
 
 Not here: how their processes are started (processes).
 """
@@ -37,11 +37,11 @@ effects = APIRouter()
 
 
 class WritingSettings(Settings, prefix="TRAINING_"):
-    """The settings of the chassis."""
+    """The chassis settings of the writing service."""
 
 
 class ReadingSettings(Settings, prefix="CERTIFICATION_"):
-    """The settings of the chassis."""
+    """The chassis settings of the reading service."""
 
 
 class CommitClock:
@@ -57,13 +57,13 @@ class CommitClock:
 
     def take(self) -> dict[str, int]:
         """Return the commit times since the last call."""
-        moments = self._commit_times
+        commit_times = self._commit_times
         self._commit_times = {}
-        return moments
+        return commit_times
 
 
 class Completion(BaseModel):
-    """The command."""
+    """The body of a command: a participant completed a course."""
 
     model_config = dependencies.STRICT
     participant_ref: str
@@ -73,7 +73,7 @@ class Completion(BaseModel):
 
 
 class Burst(BaseModel):
-    """Commands at a steady rate, run in this process without HTTP; `first` is the first number."""
+    """Commands at a steady rate, run in the process of the service; `first` is the first number."""
 
     model_config = dependencies.STRICT
     per_second: float = Field(gt=0)
@@ -82,7 +82,7 @@ class Burst(BaseModel):
 
 
 class ProgressBody(BaseModel):
-    """The state of a participant."""
+    """The answer to a command: the participant's state."""
 
     participant_ref: str
     completed: int
@@ -90,7 +90,7 @@ class ProgressBody(BaseModel):
 
 @commands.post("/v1/completions", status_code=201)
 async def post_completion(body: Completion, run: Run) -> ProgressBody:
-    """One command."""
+    """Run one command."""
     after = await run(partial(complete, CourseCompleted(**body.model_dump())))
     return ProgressBody(participant_ref=after.id, completed=after.completed)
 
@@ -116,13 +116,13 @@ async def post_burst(body: Burst, request: Request) -> dict[str, int]:
 
 @effects.get("/v1/effects")
 async def get_effects(request: Request) -> dict[str, int]:
-    """Return the effects since the last call, with their commit times."""
+    """Return the commit times of the effects since the last call, by correlation id."""
     clock: CommitClock = request.app.state.clock
     return clock.take()
 
 
 def make_command(number: int) -> CourseCompleted:
-    """Return the command of that number: 512 bytes of body, one of KEYS keys."""
+    """Return the command of this number: about 470 bytes of body, one of KEYS keys."""
     return CourseCompleted(
         participant_ref=f"p-{number % KEYS:08d}",
         class_id=f"c-{number % 97}",
@@ -146,7 +146,7 @@ def create_writing_app(settings: WritingSettings) -> FastAPI:
 
 
 def create_reading_app(settings: ReadingSettings) -> FastAPI:
-    """Return the app that reads the other's events."""
+    """Return the app that reads the events of the writing service."""
     return _create_app(build_reading_service(settings))
 
 

@@ -1,7 +1,4 @@
-"""The benches of the event pipeline, small.
-
-They do the work they say, and answer by the names that were promised.
-"""
+"""The benches of the event pipeline, at small sizes: what they do, and their figures."""
 
 from __future__ import annotations
 
@@ -17,16 +14,23 @@ from chassis.messaging.kafka import KafkaConsumer
 from chassis.messaging.kafka_ports import Partition, Record
 from chassis.persistence.mongo import Mongo
 from ops.bench import BenchResult, gateway, growth, latency, pipeline, programs
-from ops.bench.system_under_test import environment, topics
+from ops.bench.system_under_test import environment, manpower_events, topics
 from ops.errors import OperatorError
+from services.training.events import PUBLISHED
 
 EVENTS = 700
-RATIOS = ("consumer_to_hand", "consumer_to_faststream", "relay_to_hand", "relay_to_raw")
+RATIOS = (
+    "consumer_to_hand",
+    "consumer_to_faststream",
+    "service_to_hand",
+    "relay_to_hand",
+    "relay_to_raw",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a small run with bad events left behind."""
+    """The database, topics and figures of a small run with bad events."""
 
     db: Mongo
     kafka: str
@@ -101,6 +105,7 @@ async def test_the_measured_relay_sends_every_row_in_the_order_of_its_key(applie
     assert applied.figures["rows_per_s"] > 0
 
 
+@pytest.mark.timeout(300)
 async def test_the_pipeline_bench_gives_every_ratio_that_was_promised(
     mongo_url: str, kafka: str
 ) -> None:
@@ -116,11 +121,59 @@ async def test_the_pipeline_bench_gives_every_ratio_that_was_promised(
         "with_bad_events",
     }
     assert all(value > 0 for value in found.ratios.values())
+    for driver in pipeline.DRIVERS:
+        assert found.figures[f"service_consumer_{driver}_per_s"] > 0
 
 
-async def test_a_reference_program_runs_unchanged_on_the_named_servers(
-    mongo_url: str, kafka: str
+async def test_manpower_is_measured_with_one_effect_for_each_event(
+    mongo_url: str, kafka: str, tmp_path: Path
 ) -> None:
+    """The program checks candidates, courses, audit and inbox rows itself; so does the test."""
+    namespace = f"test-{uuid.uuid4().hex[:8]}."
+    database = f"test_{uuid.uuid4().hex[:8]}"
+    await topics.fill_for_manpower(kafka, namespace, EVENTS)
+    url = environment.database_url(mongo_url, database)
+    env = environment.build_environment(
+        environment.MANPOWER,
+        tmp_path,
+        mongo_url=url,
+        kafka=kafka,
+        driver="motor",
+        namespace=namespace,
+    )
+    figures = await programs.run_program(
+        "-m", "ops.bench.system_under_test.measure_manpower", str(EVENTS), env=env
+    )
+    assert figures["events_per_s"] > 0
+    db = Mongo(url, database, "pymongo")
+    people = EVENTS // manpower_events.EVENTS_PER_PERSON
+    candidates = await db.find("candidates", {})
+    assert [len(candidate["courses"]) for candidate in candidates] == [3] * people
+    assert sum(candidate["version"] for candidate in candidates) == EVENTS
+    assert await db.count("inbox", {"state": "done"}) == EVENTS
+    assert await db.count("inbox", {}) == EVENTS
+    await manpower_events.check_effects(db, EVENTS)
+    with pytest.raises(manpower_events.EffectsDiffer, match="inbox rows"):
+        await manpower_events.check_effects(db, EVENTS + 1)
+    await db.drop()
+    await db.close()
+
+
+def test_events_for_manpower_are_those_that_training_publishes() -> None:
+    records = [manpower_events.build_record(number, 8, b"") for number in range(8)]
+    published = {event.type: event for event in PUBLISHED}
+    for key, body, headers in records:
+        values = dict(headers)
+        event = published[values["ce_type"].decode()].model_validate_json(body)
+        assert event.key == key.decode() == values["ce_subject"].decode()
+    sequences_by_key: dict[bytes, list[bytes]] = {}
+    for key, _, headers in records:
+        sequences_by_key.setdefault(key, []).append(dict(headers)["ce_sequence"])
+    assert list(sequences_by_key.values()) == [[b"1", b"2", b"3", b"4"]] * 2
+    assert len({dict(headers)["ce_id"] for _, _, headers in records}) == len(records)
+
+
+async def test_a_reference_program_runs_on_the_named_servers(mongo_url: str, kafka: str) -> None:
     env = {
         **os.environ,
         "BINA_MONGO_URL": mongo_url,
