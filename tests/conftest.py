@@ -154,7 +154,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    """What the process' own spans become when they end."""
+    """Return an exporter that holds the process's own finished spans."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -163,7 +163,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests have measured (their property `figures`), one JSON document a line."""
+    """Print the figures that tests measured (property `figures`), one JSON document a line."""
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
         for name, figures in report.user_properties:
             if name == "figures" and report.when == "call":
@@ -198,7 +198,7 @@ def kafka(pytestconfig: pytest.Config) -> Iterator[str]:
 
 @pytest.fixture
 def database(mongo_url: str) -> Iterator[str]:
-    """A database name nobody else uses, dropped afterwards."""
+    """Yield a database name that nobody else uses; drop the database afterwards."""
     name = f"test_{uuid.uuid4().hex[:20]}"
     yield name
     with pymongo.MongoClient[dict[str, object]](mongo_url) as client:

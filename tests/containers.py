@@ -15,7 +15,7 @@ KAFKA = "apache/kafka:4.3.1"
 
 @contextmanager
 def mongod() -> Generator[str]:
-    """A single-node replica set without authentication, reachable by its published port only."""
+    """Run a single-node replica set without authentication; yield the URL of its published port."""
     mongo = (
         DockerContainer(MONGO)
         .with_command(

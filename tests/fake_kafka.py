@@ -237,7 +237,7 @@ class FakeConsumer:
         return self._at[partition]
 
     async def beginning(self, partition: Partition) -> int:
-        """The oldest offset."""
+        """Return the oldest offset."""
         return self._broker.beginning(partition)
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:

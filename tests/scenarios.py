@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A mark that names nothing proves nothing."""
+    """Fail a test whose mark names no known scenario."""
     scenarios = known()
     marks = {*scenarios, *(f"{id_}/{part}" for id_, parts in scenarios.items() for part in parts)}
     for name, value in item.user_properties:

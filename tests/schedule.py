@@ -62,9 +62,10 @@ def turn(path: Path) -> tuple[int, int]:
 
 
 def unit(nodeid: str) -> str:
-    """What a worker takes as one.
+    """Return the name of the unit that a worker takes as a whole.
 
-    A file, which shares its running service, unless said otherwise above.
+    A unit is a file, whose tests share a running service, except where APART, TOGETHER or
+    MEASURING say otherwise.
     """
     file = nodeid.partition("::")[0]
     path = HERE.parent / file
@@ -96,9 +97,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """A test that measures begins when all other workers have gone.
+    """Begin a test that measures only when all other workers have finished.
 
-    Its unit is the last of the queue, and the only one that waits. No time limit counts the wait.
+    Its unit is the last of the queue and the only one that waits. The wait is not part of any
+    time limit.
     """
     if (room := item.config.stash.get(_room, None)) and _among(item.path, MEASURING):
         fcntl.flock(room, fcntl.LOCK_EX)

@@ -57,7 +57,7 @@ async def remember(event: Asked, tx: Transaction) -> None:
 
 
 def in_memory(fake: FakeKafka) -> type[ServiceRuntime]:
-    """The life of a service whose broker this is."""
+    """Return a service runtime whose broker is this fake."""
 
     class InMemory(ServiceRuntime):
         def new_producer(self) -> Any:

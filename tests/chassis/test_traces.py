@@ -23,7 +23,7 @@ def of_trace(spans: InMemorySpanExporter) -> list[str]:
 
 
 async def first_traceparent(scene: Harness) -> str:
-    """The traceparent of the first record on the shop's own topic."""
+    """Return the traceparent of the first record on the shop's own topic."""
     topic = f"{scene.life.service.settings.namespace}shop.events"
 
     async def there() -> bool:

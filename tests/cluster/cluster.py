@@ -84,9 +84,9 @@ class Cluster:
         return {ports[2]: ports[1] for ports in self.broker_ports}
 
     def direct_mongo_url(self, port: int) -> str:
-        """The administrator's URL of one member, or of the proxy before it.
+        """Return the administrator's URL of one member, or of the proxy before it.
 
-        No other member is looked for.
+        The driver connects to no other member.
         """
         return self._url(f"{HERE}:{port}", "directConnection=true")
 
@@ -171,13 +171,13 @@ class Cluster:
     # Asking
 
     def log_tails(self) -> str:
-        """The last lines of every log."""
+        """Return the last lines of every log."""
         return "\n".join(
             f"{log.name}: {processes.tail(log)}" for log in sorted(self.place.glob("*.log"))
         )
 
     async def primary(self) -> int:
-        """The member that is primary, waited for."""
+        """Wait for a primary and return its index."""
 
         async def found() -> list[int]:
             states = await self._states()
@@ -229,7 +229,7 @@ class Cluster:
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
     async def _copies(self, topic: str) -> list[list[int]]:
-        """The brokers (by node id) in sync with each partition."""
+        """Return the brokers (by node id) in sync with each partition."""
         described: list[dict[str, Any]] = (
             await self._asked(lambda admin: admin.describe_topics([topic])) or []
         )
@@ -240,7 +240,7 @@ class Cluster:
         ]
 
     async def _asked(self, question: Callable[[Any], Awaitable[Any]]) -> Any:
-        """What the brokers answer an administrator; None when none does."""
+        """Return what the brokers answer to an administrator; None when none answers."""
         admin: Any = AIOKafkaAdminClient(bootstrap_servers=self.kafka, request_timeout_ms=5_000)
         try:
             await admin.start()
@@ -313,9 +313,9 @@ async def _killed(process: subprocess.Popen[bytes]) -> None:
 
 @asynccontextmanager
 async def running(place: Path) -> AsyncGenerator[Cluster]:
-    """A cluster that lives as long as the block.
+    """Run a cluster for the length of the block.
 
-    When it does not start, the last lines of its logs are printed.
+    Raises AssertionError with the last lines of its logs when it does not start.
     """
     cluster = Cluster(place)
     try:

@@ -97,7 +97,7 @@ class Process:
             self.child.wait()
 
     def lay(self, point: str, what: str) -> None:
-        """It will do this (kill, stop) to itself the next time it passes the point."""
+        """Make the process do this (kill, stop) to itself the next time it reaches the point."""
         draft = self.trap.with_suffix(".draft")
         draft.write_text(f"{point} {what}", encoding="utf-8")
         draft.rename(self.trap)
@@ -158,7 +158,7 @@ class Stage:
         self.also: list[Process] = []
 
     def process(self, service: str, at: int) -> Process:
-        """A replica of a service, not yet started."""
+        """Return a replica of a service, not yet started."""
         clean = {
             name: value
             for name, value in os.environ.items()
@@ -210,14 +210,14 @@ class Stage:
     async def find(
         self, service: str, collection: str, where: Mapping[str, Any], **more: Any
     ) -> list[Document]:
-        """What a service's database holds, asked again while it elects its primary."""
+        """Read a service's database, again and again while it elects its primary."""
         async with asyncio.timeout(SETTLED_SECONDS):
             while True:
                 with suppress(MongoError):
                     return await self.dbs[service].find(collection, where, **more)
 
     async def leader(self) -> Process:
-        """The shop that holds the relay's lease, waited for."""
+        """Wait until a shop holds the relay's lease and return its process."""
 
         async def held() -> list[Process]:
             rows = await self.find("shop", "leases", {"_id": "relay"})
@@ -243,7 +243,7 @@ class Stage:
         return all(len(effects.get(owner, [])) >= len(seqs) for owner, seqs in wanted.items())
 
     async def committed(self) -> Seqs:
-        """The seqs of each owner's events in the outbox."""
+        """Return the sequence numbers of each owner's events in the outbox."""
         rows = await self.find(
             "shop",
             "outbox",
@@ -254,7 +254,7 @@ class Stage:
         return {owner: [row["seq"] for row in rows if row["key"] == owner] for owner in self.owners}
 
     async def effects(self) -> Seqs:
-        """The seqs of each owner's events in the order in which they took effect."""
+        """Return each owner's sequence numbers in the order in which they took effect."""
         return {
             note["_id"]: [int(text) for text in note["texts"]]
             for note in await self.find("reader", "notes", {})
@@ -303,9 +303,9 @@ class Stage:
 async def running(
     cluster: Cluster, place: Path, *, mongo_url: str = "", kafka: str = ""
 ) -> AsyncGenerator[Stage]:
-    """The four processes, as long as the block.
+    """Run the four processes for the length of the block.
 
-    On these addresses instead of the cluster's own if given.
+    `mongo_url` and `kafka` replace the cluster's own addresses.
     """
     keys = Keys.make(place, ("gateway", "shop", "reader"))
     stage = Stage(

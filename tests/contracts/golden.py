@@ -26,7 +26,7 @@ def published() -> dict[str, type[Event]]:
 def sample(
     schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value"
 ) -> Any:
-    """A plain value of this JSON schema."""
+    """Return a plain value of this JSON schema."""
     known: Mapping[str, Any] = definitions or schema.get("$defs", {})
     if "$ref" in schema:
         return sample(known[str(schema["$ref"]).rpartition("/")[2]], known, name)

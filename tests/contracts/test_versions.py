@@ -80,7 +80,7 @@ FIELDS: dict[str, Any] = {
 
 
 def schema(**changed: Any) -> dict[str, Any]:
-    """The schema of an event of those fields; None leaves one out."""
+    """Return the schema of an event with these fields; None omits a field."""
     fields: dict[str, Any] = {
         name: kind if isinstance(kind, tuple) else (kind, ...)
         for name, kind in (FIELDS | changed).items()
@@ -180,13 +180,13 @@ class CourseHeard(
 
 
 async def on_course(event: CourseHeard, tx: Transaction) -> None:
-    """Never called here: what it would be given is what is looked at."""
+    """Do nothing: the tests check only the event that this handler would receive."""
 
 
 def heard(type_name: str, body: dict[str, Any]) -> tuple[CourseHeard | None, str]:
-    """What the reader of v2 makes of a record of that type.
+    """Receive a record of that type as the reader of v2.
 
-    The event for its handler, or the reason why it is parked.
+    Returns the event for the handler, if any, and the reason why the record is parked, if any.
     """
     envelope = Envelope(
         id="e",

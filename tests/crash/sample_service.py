@@ -30,7 +30,7 @@ async def on_heard(event: Heard, tx: Transaction) -> None:
 
 
 def shop(settings: ShopSettings) -> Service[Transaction]:
-    """The service."""
+    """Describe the sample service."""
     return Service(
         name="shop",
         settings=settings,

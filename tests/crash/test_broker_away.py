@@ -129,7 +129,7 @@ class Shop:
         seen.seconds.append(time.monotonic() - began)
 
     async def look(self, seen: Seen) -> None:
-        """What the probes say and how much memory is used."""
+        """Record the responses of both probes and the memory used."""
         seen.alive.add((await self.http.get("/livez")).status_code)
         seen.ready.add((await self.http.get("/readyz")).status_code)
         seen.mib.append(processes.resident_bytes(self.pid) / platform_checks.MIB)

@@ -68,7 +68,7 @@ class Slot:
         await self._process.stdin.drain()
 
     async def end(self) -> int:
-        """The exit code of the life that was begun, when it has ended."""
+        """Wait until the started life ends and return its exit code."""
         assert self._process.stdout
         return int(await self._process.stdout.readline())
 
@@ -95,9 +95,9 @@ async def slot(log: Path) -> AsyncGenerator[Slot]:
 
 @pytest.fixture
 async def own_mongo_url(tmp_path: Path) -> AsyncIterator[str]:
-    """A mongod of this test's own.
+    """Start a mongod for one test.
 
-    It ends the transactions of a killed process after a short time.
+    It aborts the transactions of a killed process after TRANSACTION_SECONDS.
     """
     async with ephemeral_servers.running_mongod(tmp_path / "mongod") as url:
         db = Mongo(url, "admin")
@@ -109,10 +109,10 @@ async def own_mongo_url(tmp_path: Path) -> AsyncIterator[str]:
 
 
 def plan(rounds: int, chance: random.Random, owners: Sequence[str]) -> list[dict[str, Any]]:
-    """The lives.
+    """Plan the lives of the process.
 
-    Every point once a round, in any order, killed at any count; owners come and go, so that none
-    lives through all of it.
+    Each round has every point once, in random order, killed at a random count. Each life replaces
+    some owners, so that no owner is in all lives.
     """
     lives: list[dict[str, Any]] = []
     for point in (point for _ in range(rounds) for point in chance.sample(list(NTH), len(NTH))):

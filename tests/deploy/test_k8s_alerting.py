@@ -50,7 +50,7 @@ def route(one: Object) -> Object:
 
 
 def in_alertmanagers_words(overlay: str) -> Object:
-    """What the object says, by the names of Alertmanager's own file."""
+    """Translate the AlertmanagerConfig of an overlay to the keys of Alertmanager's own file."""
     spec = named(overlay, "AlertmanagerConfig", "bina")["spec"]
     hooks = {
         one["name"]: [

@@ -18,7 +18,7 @@ VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def with_tracing(place: Path) -> list[Object]:
-    """The overlay `region` with the component on top, as an installation's own overlay takes it."""
+    """Build `region` with the tracing component, as an installation's own overlay does."""
     here = os.path.relpath(K8S, place.resolve())
     overlay = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",

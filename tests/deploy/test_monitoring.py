@@ -196,7 +196,7 @@ UNIT_OF = (  # the first that is found in what is asked for
 
 
 def unit_of(expression: str) -> str:
-    """The unit that follows from what is asked for."""
+    """Return the unit that follows from the expression."""
     return next(unit for words, unit in UNIT_OF if re.search(words, expression))
 
 

@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs/operations.md").read_text()
 
 
 def table(heading: str) -> list[list[str]]:
-    """The rows of the table that begins with these words."""
+    """Return the rows of the table whose header begins with these words."""
     _, _, rest = PAGE.partition(f"| {heading}")
     lines = rest.splitlines()[2:]
     return [

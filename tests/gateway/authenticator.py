@@ -29,7 +29,7 @@ class SecurityKey:
         self._key = generate_private_key(SECP256R1())
 
     def make(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The answer to the options of a registration."""
+        """Return the answer to the options of a registration."""
         numbers = self._key.public_key().public_numbers()
         public = cbor2.dumps(
             {
@@ -51,7 +51,7 @@ class SecurityKey:
         return self._credential(answer)
 
     def prove(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The answer to the options of a sign-in."""
+        """Return the answer to the options of a sign-in."""
         self.count += 1
         data = self._data(options["rpId"], 0x01)
         client = self._client("get", options)
@@ -103,6 +103,6 @@ class RegisteredPC:
         }
 
     def sign(self, challenge: str) -> str:
-        """The signature as WebCrypto gives it."""
+        """Return the signature in the format of WebCrypto: r and s, 32 bytes each."""
         r, s = decode_dss_signature(self._key.sign(challenge.encode(), ECDSA(SHA256())))
         return encoded(r.to_bytes(32, "big") + s.to_bytes(32, "big"))

@@ -16,14 +16,14 @@ class Commands(monitoring.CommandListener):
         self.seen: list[tuple[str, str]] = []
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """A command goes out."""
+        """Record a command that is sent."""
         self.seen.append((event.command_name, str(event.command.get(event.command_name))))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """It was answered."""
+        """Ignore successful commands."""
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """It was not."""
+        """Ignore failed commands."""
 
 
 @contextmanager

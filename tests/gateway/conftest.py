@@ -19,14 +19,14 @@ databases, database = databases_of(Transaction)
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
-    """A gateway in front of a small upstream."""
+    """Start a gateway in front of a small upstream."""
     async with staged(tmp_path) as stage:
         yield stage
 
 
 @pytest.fixture
 async def region(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Region]:
-    """A gateway with a database, an OIDC issuer and the roles of a Dinas."""
+    """Start a gateway with a database, an OIDC issuer and the roles of a Dinas."""
     url = own_mongo_url(tmp_path, mongo_url, database)
     async with staged(tmp_path, rules=DINAS, oidc=OIDC, living=True, mongo_url=url) as stage:
         await eventually(lambda: known(stage), seconds=30)
@@ -35,7 +35,7 @@ async def region(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
 
 @pytest.fixture
 async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
-    """A region with the real routes and roles, and its administrators."""
+    """Start a gateway with a database, the real routes and roles, and administrators."""
     url = own_mongo_url(tmp_path, mongo_url, database)
     async with staged(
         tmp_path, FILE.read_text(), ROLE_PERMISSIONS, oidc=OIDC, living=True, mongo_url=url
@@ -45,7 +45,7 @@ async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
 
 
 def own_mongo_url(directory: Path, mongo_url: str, database: str) -> str:
-    """The gateway's own address of the database."""
+    """Return the gateway's own URL of the database."""
     keys = Keys.make(directory)
     own = keys.settings("gateway", mongo_url=mongo_url, database=database, kafka="")
     return own["mongo_url"]
@@ -53,7 +53,7 @@ def own_mongo_url(directory: Path, mongo_url: str, database: str) -> str:
 
 @pytest.fixture
 def commands() -> Generator[Commands]:
-    """What the database is asked by every client made in this test."""
+    """Record the commands of every MongoDB client made in this test."""
     with listening() as heard:
         yield heard
 

@@ -23,22 +23,22 @@ from tests.gateway.harness import (
 
 @asynccontextmanager
 async def before(url: str, directory: Path) -> AsyncGenerator[Stage]:
-    """A gateway before a training service at this address."""
+    """Start a gateway whose training service has this URL."""
     async with staged(directory, training_url=url) as stage:
         yield stage
 
 
 def nobody() -> str:
-    """An address where nobody listens."""
+    """Return a URL where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @asynccontextmanager
 async def breaking(failures: int, half: bytes = b"") -> AsyncGenerator[tuple[str, list[bytes]]]:
-    """A service that ends its first connections after the request, with `half` a response.
+    """Run a service that closes its first connections after the request.
 
-    Gives its address and what it read.
+    Before it closes one it sends `half`. Yields its URL and the requests that it read.
     """
     read: list[bytes] = []
 
@@ -76,7 +76,7 @@ async def nothing(*_: Any) -> Any:
 
 
 def repeatable_scope(path: str = "/v1/classes") -> dict[str, Any]:
-    """The scope of a GET with a route."""
+    """Return the ASGI scope of a GET with a route."""
     found = parser.parse_routes(ROUTES, RULES).match(Group.STAFF, path)
     assert found
     return {
@@ -120,7 +120,7 @@ async def held(stage: Stage, path: str) -> tuple[asyncio.Event, asyncio.Semaphor
 
 
 async def raw(stage: Stage, request: str, group: Group = Group.STAFF) -> str:
-    """The whole answer to these very bytes."""
+    """Send exactly these bytes and return the whole response."""
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", stage.port + list(Group).index(group)
     )
@@ -131,7 +131,7 @@ async def raw(stage: Stage, request: str, group: Group = Group.STAFF) -> str:
 
 
 async def all_of(reader: asyncio.StreamReader) -> bytes:
-    """What comes until the connection ends, also by a reset."""
+    """Read until the connection ends, also by a reset."""
     response = bytearray()
     with suppress(ConnectionError):
         while piece := await reader.read(65_536):

@@ -178,7 +178,7 @@ async def answer(
 
 
 def fixed(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Answer:
-    """An answer that is always the same."""
+    """Return an ASGI app that always gives this response."""
 
     async def always(_scope: Scope, _receive: Receive, send: Send) -> None:
         await answer(send, status, content, headers)
@@ -190,7 +190,7 @@ def fixed(status: int, content: Any, headers: Mapping[str, str] | None = None) -
 async def served(
     app: ASGIApp | GatewayApp, sockets: list[socket.socket], **options: Any
 ) -> AsyncGenerator[None]:
-    """The app on these sockets in this loop."""
+    """Serve the app on these sockets in this loop."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -223,7 +223,7 @@ async def _idle(server: uvicorn.Server) -> bool:
 
 
 def free_ports(count: int) -> list[socket.socket]:
-    """Listening sockets at neighbouring free ports."""
+    """Return listening sockets at `count` consecutive free ports."""
     while True:
         taken = [listening(0)]
         base = taken[0].getsockname()[1]
@@ -237,7 +237,7 @@ def free_ports(count: int) -> list[socket.socket]:
 
 
 def free_ports_of_a_gateway() -> list[socket.socket]:
-    """Listening sockets at the four ports of the groups and at the internal one."""
+    """Return listening sockets at the ports of the host groups and at the internal one."""
     while True:
         ports = free_ports(len(Group))
         try:
@@ -248,7 +248,7 @@ def free_ports_of_a_gateway() -> list[socket.socket]:
 
 
 def listening(port: int) -> socket.socket:
-    """A listening socket whose connections send at once."""
+    """Return a listening socket with TCP_NODELAY."""
     listener = socket.create_server(("127.0.0.1", port))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
@@ -267,13 +267,13 @@ class Stage:
     routes_file: Path
 
     def url(self, path: str, group: Group = Group.STAFF) -> str:
-        """The address of a path on a host group."""
+        """Return the URL of a path on a host group."""
         return f"http://127.0.0.1:{self.port + list(Group).index(group)}{path}"
 
     def token(
         self, role: str = "training_officer", subject: str | None = None, **claims: str
     ) -> str:
-        """A token of the development issuer."""
+        """Return a token of the development issuer."""
         return issue_development_token(
             self.issuer_key, role, claims or {"facility": "LP-TJP"}, subject
         )
@@ -281,7 +281,7 @@ class Stage:
     def bearer(
         self, role: str = "training_officer", subject: str | None = None, **claims: str
     ) -> dict[str, str]:
-        """The header with such a token."""
+        """Return the Authorization header with such a token."""
         return {"authorization": f"Bearer {self.token(role, subject, **claims)}"}
 
     @property
@@ -325,7 +325,7 @@ class GatewayResponse:
 
 
 def new_key() -> str:
-    """A private key in PEM."""
+    """Return a private key in PEM."""
     key = Ed25519PrivateKey.generate()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
@@ -333,7 +333,7 @@ def new_key() -> str:
 def settings(
     keys: Keys, development_pem: str, upstream_url: str, port: int, routes_file: Path, **more: Any
 ) -> GatewaySettings:
-    """Settings of a gateway whose servers are out of reach, unless `more` names them."""
+    """Return settings whose servers are unreachable, unless `more` names them."""
     base: dict[str, Any] = keys.settings(
         "gateway",
         mongo_url="mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200",
@@ -358,9 +358,10 @@ async def staged(
     small: bool = False,
     **more: Any,
 ) -> AsyncGenerator[Stage]:
-    """A whole gateway on sockets.
+    """Run a whole gateway on sockets.
 
-    `living`: with its database. `small`: the upstream is its own API. `oidc`: keys are at /keys.
+    `living`: with its database. `small`: the upstream replaces the gateway's own internal API.
+    `oidc`: a second issuer, whose keys the upstream serves at /keys.
     """
     keys = Keys.make(directory)
     issuer_key = new_key()

@@ -73,7 +73,7 @@ class Person:
     refresh: str = ""
 
     async def begin(self, password: str = PASSWORD, familiar: str = "") -> GatewayResponse:
-        """The password."""
+        """Send the login and the password."""
         challenge = encoded(hashlib.sha256(self.verifier.encode()).digest())
         return await self.at.post(
             "/v1/sign-in",
@@ -86,12 +86,12 @@ class Person:
         )
 
     async def prove(self, begun: GatewayResponse, **how: Any) -> GatewayResponse:
-        """The second factor."""
+        """Send the second factor."""
         [(kind, body)] = how.items()
         return await self.at.post(f"/v1/sign-in/{begun.content['sign_in']}/{kind}", body)
 
     async def redeem(self, code: str, verifier: str = "") -> GatewayResponse:
-        """The tokens for an authorization code."""
+        """Exchange an authorization code for tokens."""
         return await self.at.form(
             "token",
             grant_type="authorization_code",
@@ -100,7 +100,7 @@ class Person:
         )
 
     async def sign_in(self, **how: Any) -> Person:
-        """The whole sign-in, by a printed code unless `how` names another factor."""
+        """Sign in completely, with a recovery code unless `how` names another factor."""
         begun = await self.begin()
         response = await self.prove(begun, **(how or {"code": {"code": self.codes.pop()}}))
         tokens = (await self.redeem(response.content["code"])).content
@@ -117,7 +117,7 @@ class Person:
         )
 
     async def refreshed(self, token: str = "", **headers: str) -> GatewayResponse:
-        """The answer to a refresh token."""
+        """Redeem a refresh token, the last one by default."""
         return await self.at.form(
             "token", headers, grant_type="refresh_token", refresh_token=token or self.refresh
         )

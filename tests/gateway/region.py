@@ -45,7 +45,7 @@ class Region:
     def bearer(
         self, external: str, *, jti: str = "t-1", issued: float | None = None
     ) -> dict[str, str]:
-        """The header with a token of the OIDC issuer."""
+        """Return the Authorization header with a token of the OIDC issuer."""
         now = time.time() if issued is None else issued
         content = {
             "iss": OIDC,
@@ -69,11 +69,11 @@ class Region:
         service: str = "manpower",
         purpose: str = "manage-access",
     ) -> httpx2.Response:
-        """What the internal API answers to a service."""
+        """Send a request of a service to the internal API."""
         return await self._inside.asked_by(service, method, path, purpose=purpose, json=body or {})
 
     async def user(self, external: str) -> str:
-        """A registered user's id."""
+        """Register a user and return the id."""
         return (
             await self.internal_request("/internal/users", {"issuer": OIDC, "external": external})
         ).json()["user_id"]
@@ -118,7 +118,7 @@ async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
 
 
 def caller_of(office: Office, service: str = "training") -> Any:
-    """The caller in the internal token of the last request."""
+    """Return the caller in the internal token of the last request."""
     return InternalTokenVerifier(service, office.stage.keys.directory).caller(
         office.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
@@ -147,7 +147,7 @@ class Office(Region):
         role: str = "administrator",
         **more: Any,
     ) -> GatewayResponse:
-        """The response to a request of an administrator."""
+        """Send a request as an administrator."""
         return await self.stage.ask(
             method,
             f"/v1/access/{path}",
@@ -157,7 +157,7 @@ class Office(Region):
         )
 
     async def person(self, external: str, home: str = "LP-TJP") -> str:
-        """A registered person's id."""
+        """Register a person and return the user id."""
         return (
             await self.admin(
                 "PUT", "users", {"issuer": OIDC, "external": external, "home": home}, facility=home
@@ -173,7 +173,7 @@ class Office(Region):
         facility: str = "LP-TJP",
         **more: Any,
     ) -> GatewayResponse:
-        """The answer to a new grant."""
+        """Create a grant that is valid for these days, counted from today."""
         first, last = ((TODAY + timedelta(days=day)).isoformat() for day in days)
         body = {
             "user_id": user_id,

@@ -227,7 +227,7 @@ async def test_a_credential_of_strange_members_is_refused_and_no_defect(
 
 
 async def asserted(place: Installation, key: Ed25519PrivateKey, content: str) -> GatewayResponse:
-    """What a signed assertion with exactly this content gives."""
+    """Request a token with a signed assertion of exactly this content."""
     signed = ".".join(
         base64.urlsafe_b64encode(part).decode().rstrip("=")
         for part in (b'{"alg": "EdDSA"}', content.encode())
@@ -245,7 +245,7 @@ async def asserted(place: Installation, key: Ed25519PrivateKey, content: str) ->
 
 
 def changed(credential: Any, path: tuple[str, ...], value: Any) -> Any:
-    """The credential with this value at this place."""
+    """Return a copy of the credential with this value at this path."""
     copy = json.loads(json.dumps(credential))
     inner = copy
     for name in path[:-1]:

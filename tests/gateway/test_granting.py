@@ -45,7 +45,7 @@ class Partnership:
     gateway: ServiceClient
 
     def hand(self, subject: str = "admin-1") -> AsgiClient:
-        """An administrator at manpower."""
+        """Return the client of an administrator at manpower."""
         return AsgiClient(self.manpower, self.office.stage.keys, "manpower").as_(
             "administrator", subject=subject, facility="*"
         )
@@ -61,7 +61,7 @@ class Partnership:
         return await hand.post(path, json=body, headers=headers)
 
     def run(self) -> Runner[Any]:
-        """A runner as jobs get it."""
+        """Return a runner like that of a job."""
         return Runner(
             self.manpower.state.engine,
             OperationContext(
@@ -71,11 +71,11 @@ class Partnership:
         )
 
     async def turn(self, gateway: ServiceClient | None = None) -> None:
-        """The job, once."""
+        """Run the job once."""
         await apply_grant_orders(gateway or self.gateway, self.run())
 
     async def active(self, credential: str) -> str:
-        """A consumer of the Dinas with this credential, approved by a second person."""
+        """Create a consumer of the Dinas with this credential, approved by a second person."""
         if (await self.hand().get("/v1/agencies/dinas-belitung")).status_code == 404:
             response = agency()
             form = {
@@ -119,7 +119,7 @@ class Partnership:
         )
 
     async def comes_in(self, jti: str) -> int:
-        """The response to the Dinas' system with a new token."""
+        """Send a request as the Dinas' system with a new token and return the status."""
         return (
             await self.office.stage.ask(
                 "GET", "/v1/candidates", headers=self.office.bearer("sistem-dinas", jti=jti)

@@ -27,7 +27,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def of_trace(spans: InMemorySpanExporter) -> list[ReadableSpan]:
-    """The finished spans of the trace, each after its parent."""
+    """Return the finished spans of the trace, each after its parent."""
     found = [
         span
         for span in spans.get_finished_spans()
@@ -97,7 +97,7 @@ async def test_one_trace_leads_from_the_gateway_through_kafka_to_the_effect(
 
 @pytest.fixture
 def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """An OTLP collector's address, and what it was sent: path and body."""
+    """Run an OTLP collector; yield its URL and the path and body of each request."""
     heard: list[tuple[str, bytes]] = []
 
     class Taking(BaseHTTPRequestHandler):

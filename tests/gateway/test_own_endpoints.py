@@ -139,7 +139,7 @@ def test_the_issuer_is_named_after_the_staff_host_https_in_production(
 
 
 async def system(place: Installation, client_id: str = "dinas-satu") -> str:
-    """A registered system with a grant; its user id."""
+    """Register a system with a grant and return its user id."""
     user_id = (
         await place.admin(
             "PUT", f"clients/{client_id}", {"home": "LP-TJP", "label": "Sistem Giatja"}

@@ -36,7 +36,7 @@ REASON = {"access-reason": "Pemeriksaan daftar nilai, ST-4/2026"}
 
 @pytest.fixture
 async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
-    """An office whose gateway asks the small upstream for everything."""
+    """Start a gateway that forwards every request to the small upstream."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
@@ -54,7 +54,7 @@ async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
 
 
 def reached(role: str) -> set[str]:
-    """What the role alone may ask, beside its own sign-in."""
+    """Return the permissions of the role alone, without its own sign-in."""
     mine = {
         route.permission for route in TABLE.routes if role in route.roles and not route.is_public
     }
@@ -111,7 +111,7 @@ def test_routes_that_show_names_are_listed_as_such(tmp_path: Path) -> None:
 def members(
     schema: Any, document: dict[str, Any], *, within: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    """The names of all members that an answer of this schema may have, at any depth."""
+    """Yield the names of all members that a response of this schema may have, at any depth."""
     if isinstance(schema, list):
         for one in cast("list[Any]", schema):
             yield from members(one, document, within=within)

@@ -51,11 +51,11 @@ class Running:
     upstream: SmallUpstream
 
     def url(self, path: str, offset: int = 0) -> str:
-        """The address of a path at the port base + offset."""
+        """Return the URL of a path at the port base + offset."""
         return f"http://127.0.0.1:{self.port + offset}{path}"
 
     def most_memory(self) -> int:
-        """The most bytes the process ever held."""
+        """Return the process's peak resident memory, in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
         assert found
@@ -72,7 +72,7 @@ def environment(
     mongo_url: str = "mongodb://127.0.0.1:9/",
     database: str = "gateway",
 ) -> dict[str, str]:
-    """The environment of a gateway process; Kafka is out of reach."""
+    """Return the environment of a gateway process; Kafka is unreachable."""
     keys = Keys.make(directory)
     issuer_key = new_key()
     (directory / "routes.toml").write_text(ROUTES)
@@ -112,7 +112,7 @@ async def ready(found: Running) -> bool:
 
 @asynccontextmanager
 async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenerator[Running]:
-    """A process before a small upstream."""
+    """Run a gateway process in front of a small upstream."""
     upstream = SmallUpstream()
     [own] = free_ports(1)
     upstream.url = f"http://127.0.0.1:{own.getsockname()[1]}"

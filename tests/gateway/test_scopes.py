@@ -52,14 +52,14 @@ WHEN = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 def made_of_union(parts: tuple[Any, ...]) -> Any:
-    """A value of one of these types: a text, else None, else the first."""
+    """Return a value of one of these types: a text, else None, else of the first."""
     if str in parts:
         return SEED
     return None if type(None) in parts else made(parts[0])
 
 
 def made(hint: Any) -> Any:
-    """A value of this type; every text in it is SEED."""
+    """Return a value of this type; every text in it is SEED."""
     origin = typing.get_origin(hint)
     if isinstance(hint, typing.NewType):
         return made(hint.__supertype__)
@@ -93,7 +93,7 @@ def made(hint: Any) -> Any:
 
 
 def instance(kind: type[Any]) -> Any:
-    """An instance of a dataclass."""
+    """Return an instance of a dataclass."""
     hints = typing.get_type_hints(kind, include_extras=True)
     response = {
         field.name: PLACES.get(field.name) or made(hints[field.name])
@@ -145,7 +145,7 @@ async def service(
 
 
 def routes_of(service: str) -> list[tuple[str, str, str]]:
-    """Method, template and a role that may use it, of every route that is not for the public."""
+    """Return method, template and an allowed role of every route that is not public."""
     found = {
         route.permission: route
         for route in TABLE.routes
@@ -165,7 +165,7 @@ def routes_of(service: str) -> list[tuple[str, str, str]]:
 
 
 def filled(template: str, value: str) -> str:
-    """The template with this in its parameters."""
+    """Return the template with this value in its parameters."""
     return "/".join(
         value if segment.startswith("{") else segment for segment in template.split("/")
     )

@@ -31,7 +31,7 @@ KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "curs
 
 
 def app_of(service: str, directory: Path, **more: Any) -> FastAPI:
-    """The service's app, its servers out of reach unless `more` names them."""
+    """Return the service's app; its servers are unreachable unless `more` names them."""
     keys = more.pop("keys", None) or Keys.make(directory)
     if service == "gateway":
         return create_app(
@@ -64,7 +64,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, FastAP
 
 
 def public_api(app: FastAPI) -> set[str]:
-    """`METHOD /template` of every route that is there for callers from outside."""
+    """Return `METHOD /template` of every route for callers from outside."""
     routes: list[APIRoute] = routes_of(app)
     public = [
         route

@@ -16,7 +16,7 @@ HALF = b'"\\ud800"'
 
 
 def texts_of(schema: dict[str, Any], body: dict[str, Any]) -> list[str]:
-    """The fields of a body that are free text."""
+    """Return the fields of a request body that are free text."""
     body = (
         schema["components"]["schemas"][body["$ref"].rpartition("/")[2]] if "$ref" in body else body
     )

@@ -80,7 +80,7 @@ def test_the_certificate_host_serves_only_public_and_holders_routes() -> None:
 
 
 def filled(route: Route) -> str:
-    """The template with something in its parameters."""
+    """Return the template with a value in its parameters."""
     return "/".join(
         "x" if segment.startswith("{") else segment for segment in route.template.split("/")
     )

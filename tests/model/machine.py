@@ -129,7 +129,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=names, key=st.sampled_from(KEYS), subject=st.sampled_from(SUBJECTS))
     def poison(self, name: str, key: str, subject: str) -> None:
-        """A fact that fails when it is heard; what follows of its key would not."""
+        """Commit a fact whose handler fails; later facts of its key would not fail."""
         self.world.broken.add(key)
         self.commit_and_hear(name, [(key, subject)])
         self.world.broken.discard(key)

@@ -163,5 +163,5 @@ def test_no_kill_at_all_is_no_crash_matrix(place: Installation) -> None:
 
 
 def _collected(report: str) -> set[str]:
-    """The files whose tests pytest lists."""
+    """Return the files whose tests pytest lists."""
     return {line.partition("::")[0] for line in report.splitlines() if "::" in line}

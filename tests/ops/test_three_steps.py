@@ -99,7 +99,7 @@ def borrow_packages(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tree with the service of CONTRIBUTING in it."""
+    """Return a copy of the tree that contains the service of CONTRIBUTING."""
     root = tmp_path_factory.mktemp("tree")
     scratch_copy(root)
     borrow_packages(root)
@@ -151,7 +151,7 @@ class TreeInstallation(Installation):
 
 @pytest.fixture
 def system(tree: Path, tmp_path: Path) -> Generator[Installation]:
-    """The system of the copied tree, running."""
+    """Start the system of the copied tree and stop it afterwards."""
     installation = TreeInstallation(tmp_path / "bina", tree)
     started = installation.bina("up", "--detach")
     try:

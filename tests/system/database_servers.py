@@ -149,7 +149,7 @@ def at(here: Servers, place: Path, shelf: Path) -> Sealed:
 
 
 def filled(here: Servers) -> None:
-    """A few documents of every kind in all databases."""
+    """Put a few documents of every kind into all databases."""
     here.emptied()
     with here.client() as client:
         for name in service_names():

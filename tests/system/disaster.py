@@ -37,7 +37,7 @@ class Sealed(Operator):
         return path
 
     def backing_up(self) -> list[str]:
-        """The arguments that make a backup."""
+        """Return the arguments that make a backup."""
         options = [
             "--reader",
             f"{self.key('reader')}.pub",
@@ -54,7 +54,7 @@ class Sealed(Operator):
         return self.bina(*self.backing_up())
 
     def opening(self, made: dict[str, Any], **other: Path | None) -> list[str]:
-        """The arguments that open a backup, or others in their place."""
+        """Return the arguments that restore a backup; `other` replaces or omits some."""
         given: dict[str, Path | None] = {
             "place": Path(made["backup"]),
             "reader": self.key("reader"),
@@ -97,7 +97,7 @@ class Disaster:
 
 
 def upload(day: str) -> None:
-    """A day's file of the prison, until it is applied."""
+    """Upload the prison's file of a day and wait until it is applied."""
 
     async def report() -> None:
         async with GatewayClient() as client:

@@ -29,7 +29,7 @@ LOOKS = 6
 
 @pytest.fixture(scope="module")
 def operator(system: Installation) -> Operator:
-    """An operator whose looks at parked events stand sealed in training's audit."""
+    """Return an operator whose reads of parked events are sealed in training's audit."""
     operator = Operator(system)
     for done in range(0, LOOKS, 2):  # two to a block
         for _ in range(2):
@@ -58,7 +58,7 @@ def looks(operator: Operator) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def exported(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An export of training's and the gateway's audit."""
+    """Export the audit of training and of the gateway."""
     file = tmp_path_factory.mktemp("export") / "audit.zip"
     report = operator.bina(
         "audit",
@@ -77,7 +77,7 @@ def exported(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def checked(file: Path, *fingerprint: str) -> tuple[int, str]:
-    """What the export's own verifier says, run where nothing of ours can be imported."""
+    """Run the export's own verifier in isolation; return its exit code and output."""
     place = file.parent / f"{file.stem}-verifier"
     place.mkdir(exist_ok=True)
     with zipfile.ZipFile(file) as archive:
@@ -94,7 +94,7 @@ def checked(file: Path, *fingerprint: str) -> tuple[int, str]:
 
 
 def tampered(file: Path, to: Path, name: str, change: Callable[[list[str]], list[str]]) -> Path:
-    """A copy in which the lines of one file are others."""
+    """Write a copy of the export in which `change` has changed the lines of one file."""
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(to, "w") as new:
         for one in old.namelist():
             content = old.read(one)
@@ -275,7 +275,7 @@ def test_an_export_is_for_auditors_and_whole_only_with_a_reason(
 def taken(
     operator: Operator, role: str, service: str, headers: dict[str, str]
 ) -> tuple[int, bytes]:
-    """An export from the staff host."""
+    """Request an export from the staff host."""
     token = operator.said("token", "--role", role, "--claim", "facility=*")[1].strip()
     address = (
         f"http://{platform_checks.LOOPBACK}:{operator.system.port}/v1/operations/{service}/"

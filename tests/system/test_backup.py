@@ -29,9 +29,9 @@ READERS = {"certification": 1, "marketplace": 1, "manpower": 2}
 
 @pytest.fixture(scope="module")
 def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
-    """A system that was backed up and lost.
+    """Back up a running system and then lose it.
 
-    During the backup Kafka is silent, one reader sleeps, and commands continue.
+    During the backup Kafka and one consuming service are suspended, and commands continue.
     """
     shelf = tmp_path_factory.mktemp("shelf")
     old = Sealed(Installation(tmp_path_factory.mktemp("lost") / "bina"), shelf)
@@ -232,7 +232,7 @@ def copied(disaster: Disaster, tmp_path: Path) -> Path:
 
 
 def refused(disaster: Disaster, tmp_path: Path, **other: Path | None) -> str:
-    """What is said of a backup that is refused; and nothing was touched."""
+    """Return the error of a restore that must be refused and must create nothing."""
     target = Sealed(Installation(tmp_path / "untouched"), disaster.old.shelf)
     words = target.refused(*disaster.old.opening(disaster.made, **other))
     assert not target.system.home.exists()

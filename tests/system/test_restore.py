@@ -174,7 +174,7 @@ def test_a_backup_without_a_needed_key_is_refused_and_names_it(
 
 
 def left(shelf: Path) -> list[Path]:
-    """What lies where backups and custody files are put."""
+    """Return all files where backups and custody files are put."""
     return [path for place in ("data", "keys") for path in (shelf / place).rglob("*")]
 
 

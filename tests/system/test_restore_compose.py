@@ -32,7 +32,7 @@ NAMES = {service.name for service in PROCESSES}
 
 
 def nobody(*_: object) -> None:
-    """Replaces chown, which only root may call."""
+    """Replace chown, which only root may call."""
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ class Watch:
         )
 
     def port(self, part: topology.Service) -> int:
-        """The address of a process's metrics."""
+        """Return the port of a process's metrics."""
         return self.system.port + part.listener.offset + part.probe_offset
 
     def configure(self) -> None:
@@ -132,7 +132,7 @@ class Watch:
         )
 
     def commands(self) -> dict[str, list[str]]:
-        """What runs."""
+        """Return the command line of each program by its name."""
         here = self.place
         (host, _, port) = self.oncall.partition(":")
         return {
@@ -164,7 +164,7 @@ class Watch:
         }
 
     def found(self, expression: str) -> list[dict[str, Any]]:
-        """What Prometheus answers now."""
+        """Return what Prometheus answers to this query now."""
         return asked(f"http://{self.prometheus}/api/v1/query", query=expression)["result"]
 
     def firing(self, alert: str, **labels: str) -> bool:
@@ -188,7 +188,7 @@ def _found(tool: str) -> str:
 
 @pytest.fixture(scope="module")
 def watch(system: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
-    """A watch that sees every part."""
+    """Start a watch that scrapes every process."""
     with OnDuty() as on_duty:
         threading.Thread(target=on_duty.serve_forever, daemon=True).start()
         here = Watch(system, tmp_path_factory.mktemp("watch"), on_duty)

@@ -104,7 +104,7 @@ class Export:
         return self.manifest()["services"]["shop"]
 
     def with_(self, name: str, change: Callable[[list[str]], list[str]]) -> Export:
-        """A copy in which the lines of one file are others."""
+        """Return a copy of the export in which `change` has changed the lines of one file."""
         made = io.BytesIO()
         with zipfile.ZipFile(self.file) as old, zipfile.ZipFile(made, "w") as new:
             for one in old.namelist():
@@ -136,7 +136,7 @@ class Export:
 
 
 async def seal(client: AsgiClient) -> Mongo:
-    """The service's database, all rows of which are sealed."""
+    """Seal all audit rows and return the service's database."""
     life = client.app.state.life
     run: Runner[Any] = Runner(
         life.engine, OperationContext(caller=system("shop"), correlation_id=new_id())

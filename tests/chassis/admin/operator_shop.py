@@ -46,7 +46,7 @@ class FilledHeard(Inbound, type="shop.jar-filled.v1"):
 
 
 async def on_filled(event: FilledHeard, tx: Transaction) -> None:
-    """What the shop itself remembers of its jars: a reader of its topic."""
+    """Note the marbles of each jar event: the shop consumes its own topic."""
     if event.marbles == 1:  # published by a note, which these tests do not count
         return
     if event.marbles == UNLUCKY:
@@ -80,7 +80,7 @@ class Shop(Outside):
         self.officer = client.as_("officer", facility="room")
 
     async def stuck(self, *texts: str) -> tuple[str, str]:
-        """An owner and the sequence of these notes of his, the first of which is poison."""
+        """Return a new owner and the id of a sequence blocked by the first of these notes."""
         owner = await self.admitted()
         for text in texts:
             await self.note(owner, text)
@@ -97,7 +97,7 @@ class Shop(Outside):
         )
 
     async def filled(self, owner: str, *marbles: int) -> None:
-        """A jar of this owner into which these marbles go, one event each."""
+        """Create a jar for this owner and fill in these marbles, one event for each number."""
         jar = new_id()
         assert (
             await self.officer.post(

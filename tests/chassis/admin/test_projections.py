@@ -24,7 +24,7 @@ async def shop(
     kafka: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Shop]:
-    """A shop whose rebuild takes one event a page."""
+    """Start a shop whose rebuild reads one event a page."""
     monkeypatch.setattr(projections, "PAGE", 1)
     async with opened("fake", "", tmp_path_factory.mktemp("shop"), mongo_url, kafka) as one:
         yield one

@@ -87,7 +87,7 @@ def unsigned(content: dict[str, Any], algorithm: str) -> str:
 
 
 def by_public_key(keys: Keys) -> str:
-    """The old trick: the public key, which anybody has, as the secret of a symmetric signature."""
+    """Return a token signed with HS256 under the public key (algorithm confusion)."""
     return jwt.api_jws.encode(
         json.dumps(
             {"iss": "gateway", "iat": int(time.time()), "exp": int(time.time()) + 60} | CALLER

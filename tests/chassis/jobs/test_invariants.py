@@ -76,7 +76,7 @@ class Watch:
         await BatchProcessor(self.engine, self.inbox).process(arrivals)
 
     async def look(self) -> dict[str, list[str]]:
-        """The ids that one look names, by invariant; the gauges say how many."""
+        """Run the job once; return the ids that it reports by invariant and check the gauges."""
         with capture_logs() as lines:
             assert await self.job(self.run()) is False
         broken = [line for line in lines if line["event"] == "invariant_broken"]

@@ -32,7 +32,7 @@ from tests.fakes import FakeKafka, Keys, eventually
 
 
 async def jar_of(scene: Harness, owner: str, *marbles: int) -> Jar:
-    """A jar of this owner into which these marbles went, one event each."""
+    """Create a jar for this owner and fill in these marbles, one event for each number."""
     jar = await scene.run()(
         lambda tx: _added(tx, Jar(id=new_id(), owner_ref=owner, room="north", capacity=1_000))
     )

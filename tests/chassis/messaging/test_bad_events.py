@@ -61,7 +61,7 @@ class Street:
         return {name: counter_value(metric) for name, metric in METRICS.items()}
 
     def counted(self) -> dict[str, float]:
-        """What has become of records since this street was opened."""
+        """Return how many records had each outcome since this harness was opened."""
         return {name: value - self.before[name] for name, value in self._counted().items()}
 
     async def put(
@@ -90,7 +90,7 @@ class Street:
         return envelope.id
 
     async def owner(self) -> str:
-        """An owner who is known here."""
+        """Publish the admission of a new owner and return the owner."""
         owner = new_id()
         await self.put(
             owner.encode(),
@@ -105,9 +105,9 @@ class Street:
         )
 
     async def accounted(self) -> dict[str, float]:
-        """What became of the records, once each of them is accounted for.
+        """Wait until every record has an outcome, and return the counts.
 
-        The positions stand behind the last.
+        The stored positions are then behind the last record that is not ignored.
         """
 
         async def all_of_them() -> bool:

@@ -60,7 +60,7 @@ async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(
 
 
 async def heard(scene: Harness) -> tuple[str, float]:
-    """A key of which three events have taken effect."""
+    """Return a new key whose first three events took effect, and the number of done rows."""
     key = new_id()
     for what in ("one", "two", "three"):
         await scene.tell("asked", key, owner_ref=key, what=what)

@@ -152,7 +152,7 @@ async def test_single_rows_are_sent_at_once_and_marked_together(db: Mongo, mongo
 
 @pytest.fixture
 async def shop(db: Mongo, mongo_url: str) -> AsyncGenerator[Shop]:
-    """A relay that has swept all keys once, and will not again by itself."""
+    """Start a relay that has swept all keys once and does not sweep again by itself."""
     recording = ReadRecordingMongo(mongo_url, db.name, db.driver)
     recording.reads = []
     shop = Shop(db, recording, FakeKafka())

@@ -21,20 +21,20 @@ def encoded(content: bytes) -> str:
 
 
 def header_of(stage: Stage) -> str:
-    """The JSON text of a good token's header."""
+    """Return the JSON text of a valid token's header."""
     return json.dumps(
         {"alg": "EdDSA", "typ": "JWT", "kid": thumbprint(private(stage.issuer_key).public_key())}
     )
 
 
 def hand_made(stage: Stage, content: str, header: str = "") -> str:
-    """A token with a good signature over exactly these JSON texts."""
+    """Return a token with a valid signature over exactly these JSON texts."""
     signed = f"{encoded((header or header_of(stage)).encode())}.{encoded(content.encode())}"
     return f"{signed}.{encoded(private(stage.issuer_key).sign(signed.encode()))}"
 
 
 def members(more: str, *, without: str = "") -> str:
-    """The JSON text of a good token's content with more members behind it."""
+    """Return the JSON text of a valid token's claims with `more` appended."""
     now = int(time.time())
     response = {
         "iss": ISSUER,

@@ -46,7 +46,7 @@ def forged(
     algorithm: str = "EdDSA",
     **content: Any,
 ) -> str:
-    """A token like the development issuer's, but for what the test changes."""
+    """Return a token like the development issuer's, except for what the test changes."""
     own = private(stage.issuer_key)
     now = int(time.time())
     response = {

@@ -27,7 +27,7 @@ class Clock:
 
 
 async def system_of(place: Installation, client_id: str = "sistem-dinas") -> tuple[str, str]:
-    """A registered system with a grant: its user's id and secret."""
+    """Register a system with a grant; return its user id and client secret."""
     user_id = (
         await place.admin("PUT", f"clients/{client_id}", {"home": "LP-TJP", "label": "Sistem"})
     ).content["user_id"]
@@ -39,7 +39,7 @@ async def system_of(place: Installation, client_id: str = "sistem-dinas") -> tup
 async def token_of(
     place: Installation, secret: str, client_id: str = "sistem-dinas"
 ) -> dict[str, str]:
-    """The header with a token of the system."""
+    """Return the Authorization header with a new token of the system."""
     response = await place.form(
         "token", grant_type="client_credentials", client_id=client_id, client_secret=secret
     )

@@ -35,7 +35,7 @@ class Unrelated(BaseModel):
 
 
 def service() -> dict[str, Any]:
-    """The document of a service with more routes than the gateway serves."""
+    """Return the OpenAPI document of a service with more routes than the gateway serves."""
     app = FastAPI(title="Bina training")
 
     @app.get("/v1/classes")

@@ -16,7 +16,7 @@ from tests.gateway.harness import Stage, answer
 
 @asynccontextmanager
 async def streaming(stage: Stage) -> AsyncGenerator[aiohttp.ClientResponse]:
-    """An open-ended answer whose first piece has come."""
+    """Request an endless response and yield it once its first chunk has arrived."""
 
     async def flow(_scope: Any, receive: Any, send: Any) -> None:
         await send(

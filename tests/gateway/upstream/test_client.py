@@ -24,7 +24,7 @@ ROUTES_WITH_HEAD = ROUTES.replace("GET PATCH PUT DELETE", "GET HEAD PATCH PUT DE
 
 
 def rules_with_head() -> RolePermissions:
-    """The permissions of the harness, and HEAD on a class."""
+    """Return the permissions of the harness, and HEAD on a class."""
     training = RULES.by_service["training"]
     officer = training["training_officer"] | {HEAD_PERMISSION}
     changed = {**training, "training_officer": officer}
@@ -74,7 +74,7 @@ class Service:
 async def serving(
     directory: Path, *answers: Sequence[bytes]
 ) -> AsyncGenerator[tuple[Service, Stage]]:
-    """A gateway before a training service with these answers."""
+    """Start a gateway in front of a training service with these answers."""
     service = Service(answers)
     server = await asyncio.start_server(service.serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -24,7 +24,7 @@ esac
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout without .venv."""
+    """Return a checkout without .venv."""
     place = tmp_path / "checkout"
     (place / "ops" / "local").mkdir(parents=True)
     shutil.copy(ROOT / "bina", place)
@@ -34,7 +34,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def path_with(tools: Path, *programs: str) -> str:
-    """A PATH that holds only these programs."""
+    """Return a PATH that holds only these programs."""
     tools.mkdir(exist_ok=True)
     for program in programs:
         found = shutil.which(program)

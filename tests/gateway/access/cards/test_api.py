@@ -37,7 +37,7 @@ class Desk(Installation):
     """An installation that gives cards, and a route for holders as certification will have it."""
 
     async def card(self, reference: str = "p-1") -> dict[str, str]:
-        """A card with its PIN."""
+        """Issue a card and return it with its PIN."""
         response = await self.internal_request(
             f"/internal/cards/{reference}",
             {"own": [reference]},
@@ -57,7 +57,7 @@ class Desk(Installation):
         )
 
     async def sign_in(self, card: dict[str, str], pin: str = "") -> GatewayResponse:
-        """What card and PIN give."""
+        """Sign in with a card and a PIN, the card's own by default."""
         return await self.holder(
             "POST", "/v1/holder/sign-in", {"card": card["card"], "pin": pin or card["pin"]}
         )

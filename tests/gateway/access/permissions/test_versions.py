@@ -81,7 +81,7 @@ def test_a_history_that_goes_backwards_or_is_of_nobody_is_named(tmp_path: Path) 
 
 @pytest.fixture
 async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
-    """An office with its administrators."""
+    """Start a gateway with the real routes and roles, and its administrators."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
