@@ -10,9 +10,9 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -25,6 +25,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from chassis import telemetry
 from ops.local import ephemeral_servers, processes
 from tests import containers, schedule
+from tests.installation import eventually
 from tests.schedule import PLACE
 
 pytest_plugins = ["tests.scenarios"]
@@ -259,14 +260,14 @@ def _embedded(part: str) -> str:
                 )
             )
         pid = int(keeper.read_text())
-        deadline = time.monotonic() + _START_SECONDS
-        while not address.exists():
-            if failed.exists():
-                pytest.exit(failed.read_text(), returncode=3)
-            if processes.start_time(pid) is None or time.monotonic() > deadline:
-                pytest.exit(
-                    f"{part} did not start:\n{processes.tail(place / f'{part}.log', 20)}",
-                    returncode=3,
-                )
-            time.sleep(0.05)
+
+        def has_ended_or_started() -> bool:
+            return address.exists() or failed.exists() or processes.start_time(pid) is None
+
+        with suppress(AssertionError):
+            eventually(has_ended_or_started, _START_SECONDS)
+        if not address.exists():
+            log_tail = processes.tail(place / f"{part}.log", 20)
+            reason = failed.read_text() if failed.exists() else f"{part} did not start:\n{log_tail}"
+            pytest.exit(reason, returncode=3)
     return address.read_text()

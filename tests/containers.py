@@ -1,4 +1,4 @@
-"""MongoDB and Kafka as containers, for `--containers`; what does not belong here: any test."""
+"""MongoDB and Kafka as containers, for `--containers`. Not here: tests."""
 
 import os
 import socket
@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import pymongo
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+
+from tests.installation import eventually
 
 MONGO = "mongo:8.0"
 KAFKA = "apache/kafka:4.3.1"
@@ -32,8 +34,7 @@ def mongod() -> Generator[str]:
                 "replSetInitiate",
                 {"_id": "bina", "members": [{"_id": 0, "host": "127.0.0.1:27017"}]},
             )
-            while not client.admin.command("hello")["isWritablePrimary"]:
-                pass
+            eventually(lambda: client.admin.command("hello")["isWritablePrimary"])
         yield url
 
 

@@ -1,14 +1,15 @@
 """The conformance suite of the Kafka ports.
 
-The fake that other tests stand on does what the real producer and consumer do.
+Each test runs on the fake and on a real broker, so that other tests may rely on the fake.
 
 Not here: what services do with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -244,30 +245,25 @@ async def test_a_commit_covers_own_partitions_only_and_moves_no_position(
         assert len(await reader.read(3)) == 3
 
 
+async def is_shared_by(*readers: Reader) -> bool:
+    """Poll once and return whether each partition is assigned to exactly one of these readers."""
+    for reader in readers:
+        await reader.consumer.poll(10, 0.05)
+    shares = [{partition.number for partition in reader.has} for reader in readers]
+    assigned = sorted(number for share in shares for number in share)
+    return all(shares) and assigned == list(range(PARTITIONS))
+
+
 async def test_a_rebalance_revokes_each_partition_before_it_assigns_it(
     broker: Broker,
 ) -> None:
     topic = await broker.topic()
     group = new_id()
-    everything = set(range(PARTITIONS))
-
-    def dealt(*readers: Reader) -> Callable[[], Any]:
-        async def probe() -> bool:
-            for reader in readers:
-                await reader.consumer.poll(10, 0.05)
-            shares = [{partition.number for partition in reader.has} for reader in readers]
-            return (
-                all(shares)
-                and sum(map(len, shares)) == PARTITIONS
-                and everything == set[int]().union(*shares)
-            )
-
-        return probe
-
+    everything = frozenset(range(PARTITIONS))
     async with reading(broker, topic, group=group) as first:
-        await eventually(dealt(first))
+        await eventually(partial(is_shared_by, first))
         async with reading(broker, topic, group=group, member="1") as second:
-            await eventually(dealt(first, second))
+            await eventually(partial(is_shared_by, first, second))
             assert first.rebalances[:3] == [
                 ("assigned", everything),
                 ("revoked", everything),
@@ -278,5 +274,5 @@ async def test_a_rebalance_revokes_each_partition_before_it_assigns_it(
             theirs = [await polled(reader) for reader in (first, second)]
             assert sum(map(len, theirs)) == 8
             shared = frozenset(partition.number for partition in first.has)
-        await eventually(dealt(first), seconds=30)
+        await eventually(partial(is_shared_by, first), seconds=30)
         assert first.rebalances[3:] == [("revoked", shared), ("assigned", everything)]

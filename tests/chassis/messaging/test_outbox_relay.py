@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -157,7 +156,7 @@ async def shop(db: Mongo, mongo_url: str) -> AsyncGenerator[Shop]:
     recording.reads = []
     shop = Shop(db, recording, FakeKafka())
     async with relaying(shop.relay):
-        await eventually(lambda: asyncio.sleep(0, "" in recording.reads))
+        await eventually(lambda: "" in recording.reads)
         recording.reads.clear()
         yield shop
     await recording.close()

@@ -325,7 +325,7 @@ async def test_a_connection_that_was_idle_too_long_is_not_used_again(
     monkeypatch.setattr(client, "IDLE_SECONDS", 0.05)
     async with serving(tmp_path, [HELLO]) as (service, stage):
         await ask(stage)
-        await asyncio.sleep(0.2)
+        await eventually(lambda: has_ended(service))
         assert (await ask(stage)).body == b"hello"
         assert service.connections == 2
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from services.marketplace.payment_simulator.usecases import PaymentSimulator
@@ -166,7 +164,6 @@ async def test_a_settlement_while_the_provider_is_unreachable_is_answered_503(
     await lapas.command(order, "pay_unheard")
 
     async def fail(_provider: object, _order_ref: str) -> None:
-        await asyncio.sleep(0)
         raise PaymentProviderUnreachable
 
     with monkeypatch.context() as outage:

@@ -200,8 +200,7 @@ async def test_cancelling_an_order_that_was_paid_without_notice_pays_it(later: L
 
 
 async def fail_as_unreachable(_provider: object, *_: object) -> None:
-    """Fail as a provider does that does not answer."""
-    await asyncio.sleep(0)
+    """Fail like a provider that does not answer."""
     raise PaymentProviderUnreachable
 
 
