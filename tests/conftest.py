@@ -114,12 +114,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     `--crash`, `--cluster`, `--soak`, `--compose`: what they name.
     """
     alone = [
-        Path(__file__).parent / place
-        for option, place in _ALONE.items()
+        Path(__file__).parent / directory
+        for option, directory in _ALONE.items()
         if config.getoption(option)
     ]
     if alone:
-        kept = [item for item in items if any(item.path.is_relative_to(place) for place in alone)]
+        kept = [
+            item
+            for item in items
+            if any(item.path.is_relative_to(directory) for directory in alone)
+        ]
     elif config.getoption("--quick"):
         kept = [
             item
@@ -136,7 +140,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [
             item
             for item in items
-            if not any(item.path.is_relative_to(place) for place in _ONLY_ALONE)
+            if not any(item.path.is_relative_to(directory) for directory in _ONLY_ALONE)
         ]
         kept.sort(key=lambda item: schedule.turn(item.path))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -176,10 +180,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
-    place = Path(os.environ.pop(PLACE))
-    for keeper in place.glob("*.keeper"):
+    directory = Path(os.environ.pop(PLACE))
+    for keeper in directory.glob("*.keeper"):
         processes.stop(int(keeper.read_text()), grace=30.0)
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -226,20 +230,20 @@ def _address(part: str, given: str | None, config: pytest.Config) -> Iterator[st
 
 
 def _embedded(part: str) -> str:
-    place = Path(os.environ[PLACE])
-    address = place / part
-    failed = place / f"{part}.{ephemeral_servers.FAILED_SUFFIX}"
-    keeper = place / f"{part}.keeper"
-    with (place / f"{part}.lock").open("w") as guard:
+    directory = Path(os.environ[PLACE])
+    address = directory / part
+    failed = directory / f"{part}.{ephemeral_servers.FAILED_SUFFIX}"
+    keeper = directory / f"{part}.keeper"
+    with (directory / f"{part}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not keeper.exists():
-            log = place / f"{part}.log"
+            log = directory / f"{part}.log"
             command = [
                 sys.executable,
                 "-m",
                 "ops.local.ephemeral_servers",
                 part,
-                str(place),
+                str(directory),
                 os.environ[_LEADER],
             ]
             output = [
@@ -267,7 +271,7 @@ def _embedded(part: str) -> str:
         with suppress(AssertionError):
             eventually(has_ended_or_started, _START_SECONDS)
         if not address.exists():
-            log_tail = processes.tail(place / f"{part}.log", 20)
+            log_tail = processes.tail(directory / f"{part}.log", 20)
             reason = failed.read_text() if failed.exists() else f"{part} did not start:\n{log_tail}"
             pytest.exit(reason, returncode=3)
     return address.read_text()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import Harness
 
 
@@ -24,6 +24,6 @@ async def harness(
 
 
 @pytest.fixture
-async def lsp(harness: Harness) -> Lsp:
+async def lsp(harness: Harness) -> LspHarness:
     """Create an LSP for one test, with everything that it needs to certify."""
-    return await Lsp.create(harness)
+    return await LspHarness.create(harness)

@@ -52,7 +52,7 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:
 class Cluster:
     """The servers of a session."""
 
-    place: Path
+    directory: Path
     password: str = field(default_factory=lambda: secrets.token_hex(16))
     mongo_ports: list[int] = field(default_factory=lambda: platform_checks.find_free_ports(MEMBERS))
     broker_ports: list[list[int]] = field(
@@ -144,10 +144,10 @@ class Cluster:
 
     def _mongod(self, at: int) -> subprocess.Popen[bytes]:
         return mongod.launch(
-            self.place / f"mongod-{at}",
+            self.directory / f"mongod-{at}",
             self.mongo_ports[at],
-            mongod.ensure_key_file(self.place),
-            self.place / f"mongod-{at}.log",
+            mongod.ensure_key_file(self.directory),
+            self.directory / f"mongod-{at}.log",
         )
 
     async def _broker(self, at: int) -> subprocess.Popen[bytes]:
@@ -162,9 +162,9 @@ class Cluster:
             f"advertised.listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxy}\n"
         )
         return await kafka_broker.launch(
-            self.place / f"broker-{at}",
+            self.directory / f"broker-{at}",
             _COPIES + places,
-            self.place / f"broker-{at}.log",
+            self.directory / f"broker-{at}.log",
             heap_mebibytes=HEAP_MEBIBYTES,
         )
 
@@ -173,7 +173,7 @@ class Cluster:
     def log_tails(self) -> str:
         """Return the last lines of every log."""
         return "\n".join(
-            f"{log.name}: {processes.tail(log)}" for log in sorted(self.place.glob("*.log"))
+            f"{log.name}: {processes.tail(log)}" for log in sorted(self.directory.glob("*.log"))
         )
 
     async def primary(self) -> int:
@@ -312,12 +312,12 @@ async def _killed(process: subprocess.Popen[bytes]) -> None:
 
 
 @asynccontextmanager
-async def running(place: Path) -> AsyncGenerator[Cluster]:
+async def running(directory: Path) -> AsyncGenerator[Cluster]:
     """Run a cluster for the length of the block.
 
     Raises AssertionError with the last lines of its logs when it does not start.
     """
-    cluster = Cluster(place)
+    cluster = Cluster(directory)
     try:
         try:
             await cluster.start()

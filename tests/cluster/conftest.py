@@ -10,7 +10,7 @@ import pytest
 from tests.cluster import cluster as servers
 from tests.cluster import harness as processes
 from tests.cluster.cluster import Cluster
-from tests.cluster.harness import Stage
+from tests.cluster.harness import ClusterHarness
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
 
 
 @pytest.fixture
-async def stage(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Stage]:
+async def harness(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ClusterHarness]:
     """Two shops and two readers on the cluster."""
     async with processes.running(cluster, tmp_path) as one:
         yield one

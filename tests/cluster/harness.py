@@ -132,15 +132,15 @@ class Process:
         return psutil.Process(self.child.pid).status()
 
 
-class Stage:
+class ClusterHarness:
     """What a test acts on."""
 
     def __init__(
-        self, cluster: Cluster, place: Path, keys: Keys, *, mongo_url: str, kafka: str
+        self, cluster: Cluster, directory: Path, keys: Keys, *, mongo_url: str, kafka: str
     ) -> None:
         self.cluster = cluster
         self.keys = keys
-        self.place = place
+        self.directory = directory
         self.name = f"test_{new_id()[-12:]}"
         self.topic = f"{self.name}.shop.events"
         self.owners = [
@@ -180,7 +180,7 @@ class Stage:
             "BINA_MONGO_DRIVER": DRIVERS[at % len(DRIVERS)],
         }
         env = clean | shared | {f"{service.upper()}_{name}": value for name, value in own.items()}
-        return Process(service, str(at), env, self.place / f"{service}-{at}.log")
+        return Process(service, str(at), env, self.directory / f"{service}-{at}.log")
 
     async def start(self) -> None:
         """Start all four processes; returns when each is ready."""
@@ -301,21 +301,25 @@ class Stage:
 
 @asynccontextmanager
 async def running(
-    cluster: Cluster, place: Path, *, mongo_url: str = "", kafka: str = ""
-) -> AsyncGenerator[Stage]:
+    cluster: Cluster, directory: Path, *, mongo_url: str = "", kafka: str = ""
+) -> AsyncGenerator[ClusterHarness]:
     """Run the four processes for the length of the block.
 
     `mongo_url` and `kafka` replace the cluster's own addresses.
     """
-    keys = Keys.make(place, ("gateway", "shop", "reader"))
-    stage = Stage(
-        cluster, place, keys, mongo_url=mongo_url or cluster.mongo_url, kafka=kafka or cluster.kafka
+    keys = Keys.make(directory, ("gateway", "shop", "reader"))
+    harness = ClusterHarness(
+        cluster,
+        directory,
+        keys,
+        mongo_url=mongo_url or cluster.mongo_url,
+        kafka=kafka or cluster.kafka,
     )
     try:
-        await stage.start()
-        yield stage
+        await harness.start()
+        yield harness
     finally:
-        await stage.end()
+        await harness.end()
 
 
 def partition_of(key: str) -> int:

@@ -98,7 +98,7 @@ class TrappedProducer:
         passed("acknowledgement")
         second = await on_its_way
         return Sent(
-            [*first.acknowledged, *(middle + place for place in second.acknowledged)],
+            [*first.acknowledged, *(middle + directory for directory in second.acknowledged)],
             second.failure,
         )
 

@@ -53,7 +53,7 @@ SHARED = {
 
 
 @dataclass(slots=True)
-class Seen:
+class Observations:
     """What clients and probes have seen."""
 
     seconds: list[float] = field(default_factory=list[float])
@@ -63,11 +63,11 @@ class Seen:
     mib: list[float] = field(default_factory=list[float])
 
 
-class Kafka:
+class RestartableKafka:
     """A broker of this test's own, which goes and comes back on its data."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.port, self.controller = platform_checks.find_free_ports(2)
         self.server: kafka_broker.Broker | None = None
 
@@ -81,7 +81,7 @@ class Kafka:
             self.server.process.send_signal(signal.SIGCONT)
         else:
             self.server = await kafka_broker.start(
-                self.place, self.port, self.controller, self.place.with_suffix(".log")
+                self.directory, self.port, self.controller, self.directory.with_suffix(".log")
             )
 
     async def go(self, how: signal.Signals) -> None:
@@ -97,7 +97,7 @@ class Kafka:
             await self.go(signal.SIGKILL)
 
 
-class Shop:
+class ShopHarness:
     """The shop's process, the clients that command it and the probes that look at it."""
 
     def __init__(self, port: int, pid: int, keys: Keys, db: Mongo) -> None:
@@ -115,7 +115,7 @@ class Shop:
             base_url=f"http://{platform_checks.LOOPBACK}:{port}", timeout=2 * DEADLINE_SECONDS
         )
 
-    async def command(self, jar: str, seen: Seen) -> None:
+    async def command(self, jar: str, seen: Observations) -> None:
         """Fill a jar; how long that took and what was answered."""
         began = time.monotonic()
         headers = {
@@ -128,18 +128,18 @@ class Shop:
         seen.statuses.add(answer.status_code)
         seen.seconds.append(time.monotonic() - began)
 
-    async def look(self, seen: Seen) -> None:
+    async def look(self, seen: Observations) -> None:
         """Record the responses of both probes and the memory used."""
         seen.alive.add((await self.http.get("/livez")).status_code)
         seen.ready.add((await self.http.get("/readyz")).status_code)
         seen.mib.append(processes.resident_bytes(self.pid) / platform_checks.MIB)
 
-    async def load(self, seconds: float, commands: int = 0) -> Seen:
+    async def load(self, seconds: float, commands: int = 0) -> Observations:
         """Send commands at a steady rate for that long, and until that many were sent.
 
         Each is awaited, none waits for another.
         """
-        seen = Seen()
+        seen = Observations()
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number in count():
@@ -163,8 +163,10 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncGenerator[Shop]:
-    keys = Keys.make(place, ("gateway", "shop"))
+async def shop(
+    directory: Path, mongo_url: str, database: str, kafka: str
+) -> AsyncGenerator[ShopHarness]:
+    keys = Keys.make(directory, ("gateway", "shop"))
     [port] = platform_checks.find_free_ports(1)
     settings = keys.settings(
         "shop", mongo_url=mongo_url, database=database, kafka=kafka, port=port, log_level="error"
@@ -174,9 +176,12 @@ async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncG
         SHARED.get(name, f"SHOP_{name.upper()}"): str(value) for name, value in settings.items()
     }
     process = processes.spawn(
-        [sys.executable, "-m", "tests.crash.http_process"], place / "shop.log", env=env, cwd=ROOT
+        [sys.executable, "-m", "tests.crash.http_process"],
+        directory / "shop.log",
+        env=env,
+        cwd=ROOT,
     )
-    one = Shop(port, process.pid, keys, Mongo(settings["mongo_url"], database))
+    one = ShopHarness(port, process.pid, keys, Mongo(settings["mongo_url"], database))
     try:
         await eventually(one.is_ready, seconds=60)
         for _ in range(OWNERS):
@@ -213,7 +218,7 @@ async def test_commands_are_answered_in_bounded_memory_without_a_broker(
 ) -> None:
     if request.config.getoption("--soak") and how == signal.SIGKILL:
         seconds = SOAK_SECONDS
-    kafka = Kafka(tmp_path / "kafka")
+    kafka = RestartableKafka(tmp_path / "kafka")
     try:
         async with asyncio.timeout(300 + 3 * seconds):
             await kafka.come()

@@ -74,7 +74,7 @@ class Slot:
 
 
 @asynccontextmanager
-async def slot(log: Path) -> AsyncGenerator[Slot]:
+async def running_slot(log: Path) -> AsyncGenerator[Slot]:
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -116,14 +116,14 @@ def plan(rounds: int, chance: random.Random, owners: Sequence[str]) -> list[dict
     """
     lives: list[dict[str, Any]] = []
     for point in (point for _ in range(rounds) for point in chance.sample(list(NTH), len(NTH))):
-        place = len(lives)
+        number = len(lives)
         backlog = chance.randint(40, 160) if chance.random() < 1 / 3 else 0
         lives.append(
             {
                 "point": point,
                 "nth": chance.randint(1, NTH[point]),
                 "backlog": backlog,
-                "owners": owners[place * NEW_OWNERS :][:OWNERS],
+                "owners": owners[number * NEW_OWNERS :][:OWNERS],
             }
         )
     return lives
@@ -154,34 +154,34 @@ async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
     # The seed decides when a kill comes.
     waiting = deque(plan(rounds, random.Random(seed), owners))  # noqa: S311
 
-    async def deaths(place: Slot, report: dict[str, Any]) -> None:
+    async def deaths(slot: Slot, report: dict[str, Any]) -> None:
         while waiting:
             life = waiting.popleft()
-            await place.begin(report | life)
-            assert await place.end() == -signal.SIGKILL, (
-                f"seed {seed}, {life['point']}: {processes.tail(place.log, 20)}"
+            await slot.begin(report | life)
+            assert await slot.end() == -signal.SIGKILL, (
+                f"seed {seed}, {life['point']}: {processes.tail(slot.log, 20)}"
             )
 
     db = Mongo(settings["mongo_url"], database)
     try:
         async with (
             asyncio.timeout(90 + kills * SECONDS_PER_KILL),
-            slot(tmp_path / "0.log") as first,
-            slot(tmp_path / "1.log") as second,
+            running_slot(tmp_path / "0.log") as first,
+            running_slot(tmp_path / "1.log") as second,
         ):
             replicas = [
                 (
-                    place,
+                    slot,
                     {"settings": settings | {"replica": str(number)}, "answered": str(answered)},
                 )
-                for number, place in enumerate((first, second))
+                for number, slot in enumerate((first, second))
             ]
             async with asyncio.TaskGroup() as dying:
-                for place, report in replicas:
-                    dying.create_task(deaths(place, report))
+                for slot, report in replicas:
+                    dying.create_task(deaths(slot, report))
             killing = time.monotonic() - began
-            for place, report in replicas:
-                await place.begin(report | {"point": "", "nth": 0, "backlog": 0, "owners": []})
+            for slot, report in replicas:
+                await slot.begin(report | {"point": "", "nth": 0, "backlog": 0, "owners": []})
             evidence = await gathered(db, kafka, topic)
         jars = {jar["_id"]: jar["marbles"] for jar in await db.find("jars", {})}
     finally:

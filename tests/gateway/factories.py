@@ -15,17 +15,17 @@ from gateway.routing import parser
 from tests.gateway.harness import (
     ROUTES,
     RULES,
-    Stage,
+    GatewayHarness,
     answer,
-    staged,
+    running_gateway,
 )
 
 
 @asynccontextmanager
-async def before(url: str, directory: Path) -> AsyncGenerator[Stage]:
+async def before(url: str, directory: Path) -> AsyncGenerator[GatewayHarness]:
     """Start a gateway whose training service has this URL."""
-    async with staged(directory, training_url=url) as stage:
-        yield stage
+    async with running_gateway(directory, training_url=url) as harness:
+        yield harness
 
 
 def nobody() -> str:
@@ -102,7 +102,7 @@ async def pieces(count: int, size: int = 4096) -> AsyncIterator[bytes]:
         yield b"x" * size
 
 
-async def held(stage: Stage, path: str) -> tuple[asyncio.Event, asyncio.Semaphore]:
+async def held(harness: GatewayHarness, path: str) -> tuple[asyncio.Event, asyncio.Semaphore]:
     """Let the service hold requests of this path until the event is set.
 
     The semaphore counts arrivals.
@@ -115,14 +115,14 @@ async def held(stage: Stage, path: str) -> tuple[asyncio.Event, asyncio.Semaphor
         await release.wait()
         await answer(send, 200, {})
 
-    stage.upstream.answers[path] = wait
+    harness.upstream.answers[path] = wait
     return release, arrived
 
 
-async def raw(stage: Stage, request: str, group: Group = Group.STAFF) -> str:
+async def raw(harness: GatewayHarness, request: str, group: Group = Group.STAFF) -> str:
     """Send exactly these bytes and return the whole response."""
     reader, writer = await asyncio.open_connection(
-        "127.0.0.1", stage.port + list(Group).index(group)
+        "127.0.0.1", harness.port + list(Group).index(group)
     )
     writer.write(request.encode())
     response = await reader.read()

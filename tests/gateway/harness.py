@@ -108,7 +108,7 @@ RULES = RolePermissions(
 
 
 @dataclass
-class Seen:
+class ReceivedRequest:
     """A request as the service saw it."""
 
     method: str
@@ -124,7 +124,7 @@ Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 class SmallUpstream:
     """A service on a real socket. It answers with what it saw, or what a test gave the path."""
 
-    seen: list[Seen] = field(default_factory=list[Seen])
+    seen: list[ReceivedRequest] = field(default_factory=list[ReceivedRequest])
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     gone: defaultdict[str, asyncio.Event] = field(
         default_factory=lambda: defaultdict(asyncio.Event)
@@ -134,7 +134,7 @@ class SmallUpstream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        seen = Seen(
+        seen = ReceivedRequest(
             scope["method"],
             scope["raw_path"].decode(),
             {name.decode(): value.decode() for name, value in scope["headers"]},
@@ -154,7 +154,7 @@ class SmallUpstream:
         await answer(send, 200, {"method": seen.method, "path": seen.path, "body": seen.body})
 
     @property
-    def last(self) -> Seen:
+    def last(self) -> ReceivedRequest:
         """The newest request."""
         return self.seen[-1]
 
@@ -255,7 +255,7 @@ def listening(port: int) -> socket.socket:
 
 
 @dataclass
-class Stage:
+class GatewayHarness:
     """A gateway in front of the small upstream, a client, and tokens."""
 
     gateway: GatewayApp
@@ -348,7 +348,7 @@ def settings(
 
 
 @asynccontextmanager
-async def staged(
+async def running_gateway(
     directory: Path,
     routes: str = ROUTES,
     rules: RolePermissions = RULES,
@@ -357,7 +357,7 @@ async def staged(
     living: bool = False,
     small: bool = False,
     **more: Any,
-) -> AsyncGenerator[Stage]:
+) -> AsyncGenerator[GatewayHarness]:
     """Run a whole gateway on sockets.
 
     `living`: with its database. `small`: the upstream replaces the gateway's own internal API.
@@ -387,7 +387,7 @@ async def staged(
         served(gateway, ports, http=GuardedProtocol),
         gateway.run() if living else _half_alive(gateway),
     ):
-        yield Stage(gateway, upstream, base, client, issuer_key, keys, routes_file)
+        yield GatewayHarness(gateway, upstream, base, client, issuer_key, keys, routes_file)
 
 
 @asynccontextmanager

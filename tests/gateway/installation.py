@@ -11,37 +11,37 @@ from urllib.parse import urlencode
 
 from chassis.persistence.mongo import Mongo
 from tests.gateway.authenticator import encoded
-from tests.gateway.harness import GatewayResponse, Stage
-from tests.gateway.region import Office
+from tests.gateway.harness import GatewayHarness, GatewayResponse
+from tests.gateway.region import OfficeHarness
 
 PASSWORD = "kuda-laut biru 19"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 
 
-class Installation(Office):
+class InstallationHarness(OfficeHarness):
     """An office whose people sign in here."""
 
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
-        self.origin = f"http://staff.localhost:{stage.port}"
+    def __init__(self, harness: GatewayHarness) -> None:
+        super().__init__(harness)
+        self.origin = f"http://staff.localhost:{harness.port}"
 
     @property
     def db(self) -> Mongo:
         """The gateway's own database."""
-        return self.stage.gateway.internal_api.state.life.db
+        return self.harness.gateway.internal_api.state.life.db
 
     async def post(
         self, path: str, body: Any, *, method: str = "POST", headers: dict[str, str] | None = None
     ) -> GatewayResponse:
         """One request in JSON."""
-        return await self.stage.ask(method, path, json=body, headers=headers or {})
+        return await self.harness.ask(method, path, json=body, headers=headers or {})
 
     async def form(
         self, path: str, headers: dict[str, str] | None = None, /, **response: str
     ) -> GatewayResponse:
         """One request to an OAuth endpoint."""
-        return await self.stage.ask(
+        return await self.harness.ask(
             "POST", f"/v1/oauth/{path}", data=urlencode(response), headers=FORM | (headers or {})
         )
 
@@ -63,7 +63,7 @@ class Installation(Office):
 class Person:
     """Somebody who signs in."""
 
-    at: Installation
+    at: InstallationHarness
     login: str
     user_id: str
     codes: list[str]

@@ -20,7 +20,7 @@ from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
 from gateway.authn.dev_issuer import AUDIENCE
 from gateway.routing import parser
 from tests.fakes import AsgiClient, Keys, eventually
-from tests.gateway.harness import RULES, GatewayResponse, Stage, fixed, staged
+from tests.gateway.harness import RULES, GatewayHarness, GatewayResponse, fixed, running_gateway
 
 TODAY = datetime.now(UTC)
 
@@ -31,16 +31,16 @@ FILE = Path(parser.__file__).with_name("routes.toml")
 OIDC = "https://id.example/realms/region"
 
 
-class Region:
+class RegionHarness:
     """A gateway with its database, an OIDC issuer whose key we hold, and manpower's way in."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, harness: GatewayHarness) -> None:
+        self.harness = harness
         self.key = Ed25519PrivateKey.generate()
         jwk = public_jwk(self.key.public_key())
         self.kid = jwk["kid"]
-        stage.upstream.answers["/keys"] = fixed(200, {"keys": [jwk]})
-        self._inside = AsgiClient(stage.gateway.internal_api, stage.keys, "gateway")
+        harness.upstream.answers["/keys"] = fixed(200, {"keys": [jwk]})
+        self._inside = AsgiClient(harness.gateway.internal_api, harness.keys, "gateway")
 
     def bearer(
         self, external: str, *, jti: str = "t-1", issued: float | None = None
@@ -99,28 +99,28 @@ class Region:
         return await self.internal_request(f"/internal/grants/{reference or new_id()}", body)
 
 
-async def known(stage: Stage) -> bool:
+async def known(harness: GatewayHarness) -> bool:
     """Whether the revocations were read once."""
-    return stage.withdrawn.is_loaded
+    return harness.withdrawn.is_loaded
 
 
 @pytest.fixture
-async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
+async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[OfficeHarness]:
     """Such an office."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
-    async with staged(
+    async with running_gateway(
         tmp_path, FILE.read_text(), ROLE_PERMISSIONS, oidc=OIDC, living=True, mongo_url=url
-    ) as stage:
-        await eventually(lambda: known(stage), seconds=30)
-        yield Office(stage)
+    ) as harness:
+        await eventually(lambda: known(harness), seconds=30)
+        yield OfficeHarness(harness)
 
 
-def caller_of(office: Office, service: str = "training") -> Any:
+def caller_of(office: OfficeHarness, service: str = "training") -> Any:
     """Return the caller in the internal token of the last request."""
-    return InternalTokenVerifier(service, office.stage.keys.directory).caller(
-        office.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
+    return InternalTokenVerifier(service, office.harness.keys.directory).caller(
+        office.harness.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
 
 
@@ -133,7 +133,7 @@ DINAS = RolePermissions(
 )
 
 
-class Office(Region):
+class OfficeHarness(RegionHarness):
     """A region with the real routes and roles, and its administrators."""
 
     async def admin(
@@ -148,10 +148,10 @@ class Office(Region):
         **more: Any,
     ) -> GatewayResponse:
         """Send a request as an administrator."""
-        return await self.stage.ask(
+        return await self.harness.ask(
             method,
             f"/v1/access/{path}",
-            headers=self.stage.bearer(role, subject, facility=facility) | more.pop("headers", {}),
+            headers=self.harness.bearer(role, subject, facility=facility) | more.pop("headers", {}),
             json=body,
             **more,
         )

@@ -41,7 +41,7 @@ ROUTE_COUNT = len(parser.parse_routes(ROUTES, RULES).routes)
 
 
 @dataclass
-class Running:
+class GatewayProcess:
     """A gateway process."""
 
     process: asyncio.subprocess.Process
@@ -100,7 +100,7 @@ def environment(
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())} | own | urls | more
 
 
-async def ready(found: Running) -> bool:
+async def ready(found: GatewayProcess) -> bool:
     """Whether it is open."""
     assert found.process.returncode is None, "the process ended"
     try:
@@ -111,7 +111,7 @@ async def ready(found: Running) -> bool:
 
 
 @asynccontextmanager
-async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenerator[Running]:
+async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenerator[GatewayProcess]:
     """Run a gateway process in front of a small upstream."""
     upstream = SmallUpstream()
     [own] = free_ports(1)
@@ -128,7 +128,7 @@ async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenera
         key = environ["GATEWAY_DEVELOPMENT_KEY"]
         token = issue_development_token(key, "training_officer", {"facility": "LP-TJP"})
         bearer = {"authorization": f"Bearer {token}"}
-        found = Running(process, port, client, bearer, upstream)
+        found = GatewayProcess(process, port, client, bearer, upstream)
         try:
             await eventually(lambda: ready(found), seconds=60)
             yield found
@@ -141,7 +141,7 @@ async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenera
 SIZE = 100 * MIB
 
 
-async def refused(gateway: Running) -> bool:
+async def refused(gateway: GatewayProcess) -> bool:
     """Whether new connections are refused."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
@@ -328,7 +328,7 @@ async def test_a_client_that_reads_nothing_of_a_response_is_cut_off(
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Exception | None] = loop.create_future()
 
-    class Generous(asyncio.Protocol):
+    class FloodingProtocol(asyncio.Protocol):
         """Sends much to any client."""
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -349,7 +349,7 @@ async def test_a_client_that_reads_nothing_of_a_response_is_cut_off(
     )
     monkeypatch.setattr(type(gateway_settings), "ports", {0: Group.STAFF})
     [listening, *others] = started.open_sockets(gateway_settings)
-    server = await loop.create_server(Generous, sock=listening)
+    server = await loop.create_server(FloodingProtocol, sock=listening)
     with socket.create_connection(listening.getsockname()[:2]):
         async with asyncio.timeout(20):
             assert isinstance(await ended, TimeoutError)

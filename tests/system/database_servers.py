@@ -27,7 +27,7 @@ from ops.local import (
 from ops.local.topology import PROCESSES
 from tests import kafka_operator
 from tests.installation import Installation
-from tests.system.disaster import Sealed
+from tests.system.disaster import BackupHarness
 
 Databases = dict[str, dict[str, list[dict[str, Any]]]]
 # What a restore adds to, or corrects: tests/ops/backup/test_restore_fixups.py
@@ -100,7 +100,7 @@ def service_names() -> list[str]:
 
 
 @contextmanager
-def serving(place: Path) -> Generator[Servers]:
+def serving(directory: Path) -> Generator[Servers]:
     """Such servers, as long as the block."""
     # No installation has the last flag.
     usual = mongod._FLAGS  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -108,13 +108,13 @@ def serving(place: Path) -> Generator[Servers]:
     with asyncio.Runner() as runner, patch.object(mongod, "_FLAGS", flags):
         stack = AsyncExitStack()
         url = runner.run(
-            stack.enter_async_context(ephemeral_servers.running_mongod(place / "mongod"))
+            stack.enter_async_context(ephemeral_servers.running_mongod(directory / "mongod"))
         )
         asking, administrator = runner.run(
-            kafka_broker.start_authenticated(place / "kafka", "secret", place / "kafka.log")
+            kafka_broker.start_authenticated(directory / "kafka", "secret", directory / "kafka.log")
         )
         stack.callback(processes.end, asking.process)
-        secret_files.write_private(place / "password", "of the operator")
+        secret_files.write_private(directory / "password", "of the operator")
         runner.run(kafka_operator.admit(administrator, "of the operator"))
         yield Servers(
             url,
@@ -122,7 +122,7 @@ def serving(place: Path) -> Generator[Servers]:
             {
                 "BINA_KAFKA": asking.bootstrap,
                 "BINA_KAFKA_USER": kafka_permissions.RESTORER,
-                "BINA_KAFKA_PASSWORD_FILE": str(place / "password"),
+                "BINA_KAFKA_PASSWORD_FILE": str(directory / "password"),
             },
         )
         runner.run(stack.aclose())
@@ -132,26 +132,26 @@ def serving(place: Path) -> Generator[Servers]:
 class FilledInstallation:
     """An installation with its operator, and the documents at the time of its backup."""
 
-    operator: Sealed
+    operator: BackupHarness
     servers: Servers
-    told: Databases
+    documents: Databases
     made: dict[str, Any]
 
-    def target(self, place: Path) -> Sealed:
+    def target(self, directory: Path) -> BackupHarness:
         """Another place for the keys, at the same servers."""
-        return at(self.servers, place, self.operator.shelf)
+        return at(self.servers, directory, self.operator.shelf)
 
 
-def at(here: Servers, place: Path, shelf: Path) -> Sealed:
-    operator = Sealed(Installation(place), shelf)
-    operator.system.env |= {"BINA_MONGO_URL": here.url, **here.login}
+def at(servers: Servers, directory: Path, shelf: Path) -> BackupHarness:
+    operator = BackupHarness(Installation(directory), shelf)
+    operator.system.env |= {"BINA_MONGO_URL": servers.url, **servers.login}
     return operator
 
 
-def filled(here: Servers) -> None:
+def filled(servers: Servers) -> None:
     """Put a few documents of every kind into all databases."""
-    here.emptied()
-    with here.client() as client:
+    servers.emptied()
+    with servers.client() as client:
         for name in service_names():
             rows = [
                 {

@@ -23,7 +23,7 @@ from tests.system.operator import Operator
 SNAPSHOTS = Path(__file__).parents[1] / "training/snapshots/LP-TJP"
 
 
-class Sealed(Operator):
+class BackupHarness(Operator):
     """The place, its operator, and where its backups and keys lie."""
 
     def __init__(self, place: Installation, shelf: Path) -> None:
@@ -88,7 +88,7 @@ class Sealed(Operator):
 class Disaster:
     """What was made before the machine was lost, and what was true at that time."""
 
-    old: Sealed
+    old: BackupHarness
     made: dict[str, Any]
     unsent: set[str]
     unread: set[str]
@@ -113,7 +113,7 @@ def upload(day: str) -> None:
     asyncio.run(report())
 
 
-class Commands(threading.Thread):
+class CommandThread(threading.Thread):
     """Commands without a pause, until it is stopped."""
 
     def __init__(self) -> None:

@@ -78,13 +78,13 @@ def exported(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def checked(file: Path, *fingerprint: str) -> tuple[int, str]:
     """Run the export's own verifier in isolation; return its exit code and output."""
-    place = file.parent / f"{file.stem}-verifier"
-    place.mkdir(exist_ok=True)
+    directory = file.parent / f"{file.stem}-verifier"
+    directory.mkdir(exist_ok=True)
     with zipfile.ZipFile(file) as archive:
-        (place / "verify.py").write_bytes(archive.read("verify.py"))
+        (directory / "verify.py").write_bytes(archive.read("verify.py"))
     run = subprocess.run(
-        [sys.executable, "-I", "-S", place / "verify.py", file, *fingerprint],
-        cwd=place,
+        [sys.executable, "-I", "-S", directory / "verify.py", file, *fingerprint],
+        cwd=directory,
         capture_output=True,
         text=True,
         check=False,

@@ -41,14 +41,14 @@ async def service(
 ) -> AsyncIterator[AsgiClient]:
     """One service on real servers, and a caller who may use every route and sees everything."""
     part = SERVICES[request.param]
-    place = tmp_path_factory.mktemp(part.name)
-    keys = Keys.make(place)
+    directory = tmp_path_factory.mktemp(part.name)
+    keys = Keys.make(directory)
     module = importlib.import_module(f"{part.module}.settings")
     kind: Any = next(
         found for name, found in vars(module).items() if name.lower() == f"{part.name}settings"
     )
     report: dict[str, Any] = dict.fromkeys(part.keys, "22" * 32) | dict.fromkeys(
-        part.directories, place
+        part.directories, directory
     )
     report |= {
         name: "http://127.0.0.1:9"

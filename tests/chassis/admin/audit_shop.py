@@ -87,9 +87,9 @@ async def filled(client: AsgiClient, owner: str, room: str, label: str = "") -> 
 class Export:
     """An exported ZIP, its content, and what its own verifier says, run without our code."""
 
-    def __init__(self, place: Path, content: bytes) -> None:
-        self._place = place
-        self.file = place / f"{new_id()}.zip"
+    def __init__(self, directory: Path, content: bytes) -> None:
+        self._place = directory
+        self.file = directory / f"{new_id()}.zip"
         self.file.write_bytes(content)
 
     def lines(self, name: str) -> list[dict[str, Any]]:
@@ -165,10 +165,10 @@ async def with_text(client: AsgiClient, subject: str, facility: str, text: str) 
 
 
 async def exported(
-    client: AsgiClient, place: Path, why: dict[str, str] | None = WHY, /, **sought: str
+    client: AsgiClient, directory: Path, why: dict[str, str] | None = WHY, /, **sought: str
 ) -> Export:
     answer = await client.get(EXPORT, params=sought, headers=why)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip"), (
         answer.text
     )
-    return Export(place, answer.content)
+    return Export(directory, answer.content)

@@ -22,7 +22,7 @@ from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Inbound, Reference
-from tests.chassis.messaging.test_pipeline import Outside
+from tests.chassis.messaging.test_pipeline import OutsideService
 from tests.chassis.sample_service import (
     HANDLERS,
     JarFilled,
@@ -67,7 +67,7 @@ NOTES = Projection(
 )
 
 
-class Shop(Outside):
+class OperatorHarness(OutsideService):
     """The shop as its operator reaches it, and the outside that sends it events."""
 
     def __init__(
@@ -155,9 +155,9 @@ class Shop(Outside):
 
 @asynccontextmanager
 async def opened(
-    broker: str, driver: str, place: Path, mongo_url: str, kafka: str
-) -> AsyncGenerator[Shop]:
-    keys = Keys.make(place, ("gateway", "shop"))
+    broker: str, driver: str, directory: Path, mongo_url: str, kafka: str
+) -> AsyncGenerator[OperatorHarness]:
+    keys = Keys.make(directory, ("gateway", "shop"))
     fake = FakeKafka()
     settings = ShopSettings(
         **keys.settings(
@@ -201,7 +201,7 @@ async def opened(
     cleaner = life.new_mongo()
     try:
         async with running(app, keys, "shop") as client:
-            yield Shop(life, send, client, fake)
+            yield OperatorHarness(life, send, client, fake)
     finally:
         await producer.stop()
         await cleaner.drop()
@@ -213,13 +213,13 @@ async def serve_shop(
     tmp_path_factory: pytest.TempPathFactory,
     mongo_url: str,
     kafka: str,
-) -> AsyncIterator[Shop]:
+) -> AsyncIterator[OperatorHarness]:
     broker, _, driver = request.param.partition("-")
     async with opened(broker, driver, tmp_path_factory.mktemp("shop"), mongo_url, kafka) as one:
         yield one
 
 
-async def all_sent(shop: Shop) -> bool:
+async def all_sent(shop: OperatorHarness) -> bool:
     """Whether nothing waits for the broker or for its mark."""
     return (await shop.get("/outbox"))["unsent"] == 0
 

@@ -175,7 +175,7 @@ def test_a_service_is_believed_only_for_the_very_question_that_it_signed(
 # Asking a peer
 
 
-class Answers:
+class PeerApp:
     """A peer that checks tokens as every service does, and then gives the prepared answer."""
 
     def __init__(self, keys: Keys) -> None:
@@ -203,8 +203,8 @@ class Answers:
 
 
 @pytest.fixture
-async def answers(keys: Keys) -> AsyncIterator[tuple[Answers, str]]:
-    peer = Answers(keys)
+async def answers(keys: Keys) -> AsyncIterator[tuple[PeerApp, str]]:
+    peer = PeerApp(keys)
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", peer.answer)
     server = TestServer(app)
@@ -214,7 +214,7 @@ async def answers(keys: Keys) -> AsyncIterator[tuple[Answers, str]]:
 
 
 @pytest.fixture
-async def peer(keys: Keys, answers: tuple[Answers, str]) -> AsyncIterator[ServiceClient]:
+async def peer(keys: Keys, answers: tuple[PeerApp, str]) -> AsyncIterator[ServiceClient]:
     one = ServiceClient(
         "shop", answers[1], InternalTokenSigner("training", keys.private["training"])
     )
@@ -223,7 +223,7 @@ async def peer(keys: Keys, answers: tuple[Answers, str]) -> AsyncIterator[Servic
 
 
 async def test_a_query_carries_a_token_for_this_query_only(
-    peer: ServiceClient, answers: tuple[Answers, str]
+    peer: ServiceClient, answers: tuple[PeerApp, str]
 ) -> None:
     assert await peer.request(
         "POST", PATH, purpose="count", on_behalf_of="officer-1", body=[1]
@@ -236,7 +236,7 @@ async def test_a_query_carries_a_token_for_this_query_only(
 
 @pytest.mark.scenario("T16/lookup-retried")
 async def test_a_failing_service_is_asked_again_and_then_unavailable(
-    peer: ServiceClient, answers: tuple[Answers, str]
+    peer: ServiceClient, answers: tuple[PeerApp, str]
 ) -> None:
     answers[0].failing = 2
     assert (await peer.request("GET", PATH, purpose="count", on_behalf_of="officer-1"))[
@@ -248,7 +248,7 @@ async def test_a_failing_service_is_asked_again_and_then_unavailable(
 
 
 async def test_a_refusal_is_not_repeated_and_names_who_refused_and_why(
-    peer: ServiceClient, answers: tuple[Answers, str]
+    peer: ServiceClient, answers: tuple[PeerApp, str]
 ) -> None:
     answers[0].status = 404
     with pytest.raises(ServiceRefused) as answer:
@@ -258,7 +258,7 @@ async def test_a_refusal_is_not_repeated_and_names_who_refused_and_why(
 
 
 async def test_a_peer_that_is_asked_with_a_token_for_another_refuses(
-    keys: Keys, answers: tuple[Answers, str]
+    keys: Keys, answers: tuple[PeerApp, str]
 ) -> None:
     lost = ServiceClient(
         "manpower", answers[1], InternalTokenSigner("training", keys.private["training"])

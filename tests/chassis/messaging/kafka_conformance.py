@@ -41,7 +41,7 @@ class Broker(Protocol):
     async def committed(self, group: str, partition: Partition) -> int: ...
 
 
-class Fake:
+class FakeBroker:
     def __init__(self) -> None:
         self.broker = FakeKafka(partitions=PARTITIONS)
         self.away = FakeKafka(away=True)
@@ -71,7 +71,7 @@ class Fake:
         return self.broker.committed.get((group, partition), -1)
 
 
-class Real:
+class RealBroker:
     def __init__(self, bootstrap: str, raw: Any, admin: Any) -> None:
         self.bootstrap = bootstrap
         self.raw = raw

@@ -46,7 +46,7 @@ class ReadRecordingMongo(Mongo):
         return await super().find(collection, where, **more)
 
 
-class Shop:
+class RelayHarness:
     """A process with a relay, and another process whose commits do not wake that relay."""
 
     def __init__(self, db: Mongo, recording: ReadRecordingMongo, fake: FakeKafka) -> None:

@@ -46,7 +46,7 @@ def counter_value(metric: Any) -> float:
     return sum(one.value for one in samples if one.name.endswith("_total"))
 
 
-class Street:
+class BadEventsHarness:
     """What comes in from outside, good and bad, and what became of it."""
 
     def __init__(self, life: ServiceRuntime, producer: Any) -> None:
@@ -135,7 +135,7 @@ class Street:
 @asynccontextmanager
 async def opened(
     tmp_path: Path, mongo_url: str, kafka: str, database: str
-) -> AsyncGenerator[Street]:
+) -> AsyncGenerator[BadEventsHarness]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(
         **keys.settings(
@@ -157,15 +157,15 @@ async def opened(
     async with running(app, keys, "shop"):
         await producer.start()
         try:
-            yield Street(app.state.life, producer)
+            yield BadEventsHarness(app.state.life, producer)
         finally:
             await producer.stop()
 
 
 @pytest.fixture
-async def street(
+async def harness(
     tmp_path: Path, mongo_url: str, kafka: str, database: str
-) -> AsyncIterator[Street]:
+) -> AsyncIterator[BadEventsHarness]:
     async with opened(tmp_path, mongo_url, kafka, database) as one:
         yield one
 
@@ -173,11 +173,11 @@ async def street(
 @pytest.mark.scenario("T16/parked")
 @pytest.mark.scenario("T16/ignored")
 async def test_each_kind_of_bad_record_is_parked_for_its_own_reason(
-    street: Street,
+    harness: BadEventsHarness,
 ) -> None:
     async def bad(reason: str, value: bytes | None = b"{}", **how: Any) -> None:
         wanted[reason] += 1
-        await street.put(how.pop("key", new_id().encode()), value, **how)
+        await harness.put(how.pop("key", new_id().encode()), value, **how)
 
     wanted: Counter[str] = Counter()
     for name in NEEDED:
@@ -213,73 +213,73 @@ async def test_each_kind_of_bad_record_is_parked_for_its_own_reason(
         "fields that do not fit: text: string_type", b'{"owner_ref": "a", "text": {"deep": 1}}'
     )
     unread = [
-        await street.put(new_id().encode(), b"{", kind=kind)
+        await harness.put(new_id().encode(), b"{", kind=kind)
         for kind in ("outside.nothing-of-ours.v1", "outside.note-taken.v1", "text/html")
     ]
-    owners = [await street.owner() for _ in range(6)]
+    owners = [await harness.owner() for _ in range(6)]
     for owner in owners:
-        await street.note(owner, "flows")
-    counted = await street.accounted()
-    assert await street.reasons() == wanted
+        await harness.note(owner, "flows")
+    counted = await harness.accounted()
+    assert await harness.reasons() == wanted
     assert (counted["parked"], counted["ignored"], counted["applied"]) == (
         wanted.total(),
         len(unread),
         12,
     )
     for owner in owners:
-        assert await street.texts(owner) == ["flows"]
+        assert await harness.texts(owner) == ["flows"]
 
 
 async def test_a_body_of_a_megabyte_and_a_wrong_clock_take_effect(
-    street: Street,
+    harness: BadEventsHarness,
 ) -> None:
-    owner = await street.owner()
-    await street.note(owner, "x" * BIG)
-    await street.note(owner, "old", time=datetime(1970, 1, 1, tzinfo=UTC))
-    await street.note(owner, "to come", time=datetime(9999, 1, 1, tzinfo=UTC))
-    assert (await street.accounted())["applied"] == 4
-    assert [text[:7] for text in await street.texts(owner)] == ["x" * 7, "old", "to come"]
+    owner = await harness.owner()
+    await harness.note(owner, "x" * BIG)
+    await harness.note(owner, "old", time=datetime(1970, 1, 1, tzinfo=UTC))
+    await harness.note(owner, "to come", time=datetime(9999, 1, 1, tzinfo=UTC))
+    assert (await harness.accounted())["applied"] == 4
+    assert [text[:7] for text in await harness.texts(owner)] == ["x" * 7, "old", "to come"]
 
 
 async def test_an_unreadable_megabyte_is_parked_and_shown_without_its_texts(
-    street: Street,
+    harness: BadEventsHarness,
 ) -> None:
-    owner = await street.owner()
-    await street.put(owner.encode(), b'{"owner_ref": "' + b"x" * BIG)
-    await street.note(owner, "behind")
-    counted = await street.accounted()
+    owner = await harness.owner()
+    await harness.put(owner.encode(), b'{"owner_ref": "' + b"x" * BIG)
+    await harness.note(owner, "behind")
+    counted = await harness.accounted()
     assert counted["parked"] == 2
-    assert await street.reasons() == {"the body is not JSON": 1, BEHIND: 1}
+    assert await harness.reasons() == {"the body is not JSON": 1, BEHIND: 1}
 
 
 async def test_with_failing_handlers_each_event_is_counted_and_keys_keep_order(
-    street: Street,
+    harness: BadEventsHarness,
 ) -> None:
-    owners = [await street.owner() for _ in range(40)]
+    owners = [await harness.owner() for _ in range(40)]
     poisoned: dict[str, int] = {}
     repeated: list[tuple[str, str, str]] = []
     for number in range(25):
-        for place, owner in enumerate(owners):
-            bad = (number * len(owners) + place) % 100 == 57
+        for index, owner in enumerate(owners):
+            bad = (number * len(owners) + index) % 100 == 57
             if bad:
                 poisoned.setdefault(owner, number)
-            id_ = await street.note(owner, "poison" if bad else str(number))
-            if place == number:
+            id_ = await harness.note(owner, "poison" if bad else str(number))
+            if index == number:
                 repeated.append((owner, "poison" if bad else str(number), id_))
     for owner, text, id_ in repeated:
-        await street.note(owner, text, id_=id_)
+        await harness.note(owner, text, id_=id_)
     early = [
-        await street.put(
+        await harness.put(
             new_id().encode(), json.dumps({"owner_ref": new_id(), "text": "early"}).encode()
         )
         for _ in range(5)
     ]
     ignored = [
-        await street.put(owner.encode(), b"{}", kind="outside.nothing-of-ours.v1")
+        await harness.put(owner.encode(), b"{}", kind="outside.nothing-of-ours.v1")
         for owner in owners[:7]
     ]
     assert len(poisoned) > 1
-    counted = await street.accounted()
+    counted = await harness.accounted()
     behind = sum(25 - number for number in poisoned.values())
     assert counted == {
         "applied": 40 + 1_000 - behind,
@@ -288,13 +288,13 @@ async def test_with_failing_handlers_each_event_is_counted_and_keys_keep_order(
         "repeated": len(repeated),
         "early": len(early),
     }
-    reasons = await street.reasons()
+    reasons = await harness.reasons()
     assert (reasons["jar_full"], reasons[BEHIND], reasons.total()) == (
         len(poisoned),
         behind - len(poisoned),
         behind,
     )
     for owner in owners:
-        assert await street.texts(owner) == [
+        assert await harness.texts(owner) == [
             str(number) for number in range(poisoned.get(owner, 25))
         ]

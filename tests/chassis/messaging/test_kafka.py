@@ -22,9 +22,9 @@ from tests.chassis.messaging.kafka_conformance import (
     PARTITIONS,
     TOO_BIG,
     Broker,
-    Fake,
+    FakeBroker,
     Reader,
-    Real,
+    RealBroker,
     beside,
     fill,
     outgoing,
@@ -39,7 +39,7 @@ from tests.fakes import eventually
 @pytest.fixture(params=["fake", "kafka"])
 async def broker(request: pytest.FixtureRequest, kafka: str) -> AsyncIterator[Broker]:
     if request.param == "fake":
-        yield Fake()
+        yield FakeBroker()
         return
     raw = AIOKafkaProducer(bootstrap_servers=kafka)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
@@ -48,7 +48,7 @@ async def broker(request: pytest.FixtureRequest, kafka: str) -> AsyncIterator[Br
         ends.push_async_callback(raw.stop)
         await admin.start()
         ends.push_async_callback(admin.close)
-        yield Real(kafka, raw, admin)
+        yield RealBroker(kafka, raw, admin)
 
 
 async def test_records_of_a_key_are_in_one_partition_in_order(

@@ -19,7 +19,7 @@ from tests.chassis.harness import runner
 from tests.chassis.messaging.relay_shop import (
     LONG_LEASE_SECONDS,
     ReadRecordingMongo,
-    Shop,
+    RelayHarness,
     received,
     relaying,
 )
@@ -150,11 +150,11 @@ async def test_single_rows_are_sent_at_once_and_marked_together(db: Mongo, mongo
 
 
 @pytest.fixture
-async def shop(db: Mongo, mongo_url: str) -> AsyncGenerator[Shop]:
+async def shop(db: Mongo, mongo_url: str) -> AsyncGenerator[RelayHarness]:
     """Start a relay that has swept all keys once and does not sweep again by itself."""
     recording = ReadRecordingMongo(mongo_url, db.name, db.driver)
     recording.reads = []
-    shop = Shop(db, recording, FakeKafka())
+    shop = RelayHarness(db, recording, FakeKafka())
     async with relaying(shop.relay):
         await eventually(lambda: "" in recording.reads)
         recording.reads.clear()
@@ -162,7 +162,9 @@ async def shop(db: Mongo, mongo_url: str) -> AsyncGenerator[Shop]:
     await recording.close()
 
 
-async def test_a_commit_of_its_process_makes_the_relay_read_its_keys_only(shop: Shop) -> None:
+async def test_a_commit_of_its_process_makes_the_relay_read_its_keys_only(
+    shop: RelayHarness,
+) -> None:
     for number in range(FILLS):
         for owner in ("a", "b"):
             await shop.commit(owner)
@@ -173,7 +175,9 @@ async def test_a_commit_of_its_process_makes_the_relay_read_its_keys_only(shop: 
     assert sequences(shop.fake) == {owner: list(range(1, FILLS + 1)) for owner in ("a", "b")}
 
 
-async def test_a_row_of_another_process_is_sent_before_a_later_row_of_its_key(shop: Shop) -> None:
+async def test_a_row_of_another_process_is_sent_before_a_later_row_of_its_key(
+    shop: RelayHarness,
+) -> None:
     await shop.commit("a")
     await shop.receives(1)
     await shop.commit("a", wakes=False)
@@ -190,7 +194,7 @@ async def test_a_row_of_another_process_is_sent_before_a_later_row_of_its_key(sh
 
 
 async def test_all_keys_are_read_when_many_are_named_or_none(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: RelayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_relay, "NAMED_KEYS", 2)
     for owner in "abc":
@@ -205,7 +209,7 @@ async def test_all_keys_are_read_when_many_are_named_or_none(
 
 
 async def test_rows_committed_while_the_broker_is_away_are_sent_in_order(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: RelayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_relay, "PAGE", 3)
     shop.fake.away = True
@@ -232,7 +236,7 @@ def test_a_busy_relay_remembers_a_bounded_number_of_keys(
 
 
 async def test_a_refused_row_blocks_its_key_until_it_is_released(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: RelayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wake for the blocked key, while the refused row is on its way, changes nothing."""
     await shop.commit("a")
@@ -265,7 +269,7 @@ async def test_a_refused_row_blocks_its_key_until_it_is_released(
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_first_occurrences_stay_in_order_under_random_failures(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, seed: int
+    shop: RelayHarness, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Sends fail, pages end within keys, and another process commits, too."""
     chance = random.Random(seed)  # noqa: S311 - repeatable

@@ -7,19 +7,19 @@ import pytest
 from chassis.persistence.mongo import Mongo
 from gateway.middleware.rate_limit import group_address
 from gateway.middleware.rate_windows import COLLECTION, INDEXES, SWEEP_SECONDS, RateWindows
-from tests.gateway.harness import Stage
+from tests.gateway.harness import GatewayHarness
 
 
-async def test_a_subject_over_its_rate_is_429_and_others_are_not(stage: Stage) -> None:
-    one = stage.bearer(subject="one")
-    other = stage.bearer(subject="other")
-    responses = [await stage.ask("GET", "/v1/rare", headers=one) for _ in range(4)]
+async def test_a_subject_over_its_rate_is_429_and_others_are_not(harness: GatewayHarness) -> None:
+    one = harness.bearer(subject="one")
+    other = harness.bearer(subject="other")
+    responses = [await harness.ask("GET", "/v1/rare", headers=one) for _ in range(4)]
     assert [answer.status for answer in responses] == [200, 200, 200, 429]
     assert responses[0].headers["ratelimit-policy"] == '"route";q=3;w=60'
     assert responses[0].headers["ratelimit"].startswith('"route";r=2;t=')
     assert 1 <= int(responses[3].headers["retry-after"]) <= 60
-    assert (await stage.ask("GET", "/v1/rare", headers=other)).status == 200
-    assert (await stage.ask("GET", "/v1/classes", headers=one)).status == 200
+    assert (await harness.ask("GET", "/v1/rare", headers=other)).status == 200
+    assert (await harness.ask("GET", "/v1/classes", headers=one)).status == 200
 
 
 async def test_the_next_window_begins_when_the_first_has_ended() -> None:

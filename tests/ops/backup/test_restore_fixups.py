@@ -18,12 +18,12 @@ def order(offset: int, partition: int = 3) -> str:
     return Record("a.events", partition, offset, None, None, (), 0).order
 
 
-def letter(id_: str, place: str, key: str = "k") -> Document:
+def parked_row(id_: str, position: str, key: str = "k") -> Document:
     return {
         "_id": id_,
         "state": "parked",
         "marker": f"a.events/{key}",
-        "order": place,
+        "order": position,
         "topic": "a.events",
         "key": key,
         "headers": [],
@@ -55,9 +55,9 @@ async def restored(mongo_url: str, database: str) -> Mongo:
         "inbox",
         [
             *done,
-            letter("first", order(-4)),
-            letter("second", order(7_000)),
-            letter(nameless, nameless),
+            parked_row("first", order(-4)),
+            parked_row("second", order(7_000)),
+            parked_row(nameless, nameless),
             {"_id": "early", "state": "early"},
         ],
     )

@@ -25,12 +25,12 @@ esac
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Return a checkout without .venv."""
-    place = tmp_path / "checkout"
-    (place / "ops" / "local").mkdir(parents=True)
-    shutil.copy(ROOT / "bina", place)
-    shutil.copy(ROOT / "requirements.lock", place)
-    shutil.copy(ROOT / "ops" / "local" / "install.py", place / "ops" / "local")
-    return place
+    directory = tmp_path / "checkout"
+    (directory / "ops" / "local").mkdir(parents=True)
+    shutil.copy(ROOT / "bina", directory)
+    shutil.copy(ROOT / "requirements.lock", directory)
+    shutil.copy(ROOT / "ops" / "local" / "install.py", directory / "ops" / "local")
+    return directory
 
 
 def path_with(tools: Path, *programs: str) -> str:
