@@ -1,7 +1,6 @@
 """Real servers for tests.
 
-One mongod and one Kafka per run, shared by all workers, started by the first test that asks for
-one.
+One mongod and one Kafka per run, shared by all workers, started by the first test that needs one.
 """
 
 import fcntl
@@ -31,7 +30,7 @@ from tests.schedule import PLACE
 pytest_plugins = ["tests.scenarios"]
 hypothesis.settings.register_profile(
     "bina", deadline=None, derandomize=bool(os.environ.get("CI"))
-)  # how fast a machine is proves nothing
+)  # the speed of a machine is no result
 hypothesis.settings.load_profile("bina")
 
 _LEADER = "BINA_TEST_LEADER"
@@ -42,7 +41,7 @@ _OTHER_PROCESSES = {
     "docs",
     "ops",
     "system",
-}  # their subject is processes of its own, with servers of their own
+}  # their tests start processes and servers of their own
 _ALONE = {
     "--crash": "crash/test_kills.py",
     "--cluster": "cluster",
@@ -188,16 +187,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def mongo_url(pytestconfig: pytest.Config) -> Iterator[str]:
-    """URL of the administrator of a replica set.
+    """Yield the administrator's URL of a replica set.
 
-    BINA_MONGO_URL, a container, or an embedded mongod.
+    The server is that of BINA_MONGO_URL, a container, or an embedded mongod.
     """
     yield from _address("mongod", os.environ.get("BINA_MONGO_URL"), pytestconfig)
 
 
 @pytest.fixture(scope="session")
 def kafka(pytestconfig: pytest.Config) -> Iterator[str]:
-    """Bootstrap address: BINA_KAFKA, a container, or an embedded Kafka."""
+    """Yield a bootstrap address: of BINA_KAFKA, a container, or an embedded Kafka."""
     yield from _address("kafka", os.environ.get("BINA_KAFKA"), pytestconfig)
 
 

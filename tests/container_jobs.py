@@ -1,6 +1,6 @@
 """The jobs `backup` and `restore` of docker-compose.yml, run without Docker.
 
-Directories take the place of image and volumes. Not here: any test.
+Directories replace image and volumes. Not here: tests.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def mongod() -> Generator[str]:
 
 @contextmanager
 def kafka() -> Generator[str]:
-    """One KRaft node that advertises the host's port."""
+    """Run one KRaft node that advertises the host's port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -75,4 +75,4 @@ def _kafka_settings(port: int) -> dict[str, str]:
 RUNNING = {"mongod": mongod, "kafka": kafka}
 os.environ.setdefault(
     "TESTCONTAINERS_RYUK_DISABLED", "true"
-)  # a run ends its containers itself, and the reaper's image is not everywhere to be had
+)  # a run removes its containers itself, and the reaper's image is not available everywhere

@@ -1,4 +1,4 @@
-"""Clients of an app in the process, throw-away keys, a fake Kafka, and waiting.
+"""A client of an app in this process, throw-away keys, a fake Kafka, and the async `eventually`.
 
 Not here: a fake MongoDB; tests use a real one.
 """
@@ -217,7 +217,7 @@ class AsgiClient:
 def not_four_eyes(subject: str, principal: str) -> list[Actor]:
     """Return the actors that may not decide second after `subject` acted for `principal`.
 
-    These are both, and everybody who acts for one of them or is acted for by the first.
+    These are both of them, everybody who acts for one of them, and `subject` acting for others.
     """
     return [
         Actor(subject),

@@ -14,7 +14,7 @@ from ops.local import platform_checks, topology
 from ops.local.state_dir import ROOT
 
 BINA = ROOT / "bina"
-# far more than a quiet machine needs: tests run side by side
+# far more than an idle machine needs: tests run in parallel
 READY_SECONDS = 150.0
 
 

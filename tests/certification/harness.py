@@ -132,13 +132,13 @@ class Harness:
 
     @property
     def runner(self) -> Runner[Transaction]:
-        """A runner for the service itself, as events and jobs have one."""
+        """A runner that acts as the service itself, as events and jobs do."""
         context = OperationContext(caller=system("certification"), correlation_id=new_id())
         return Runner(self.engine, context)
 
     @property
     def public(self) -> AsgiClient:
-        """Anybody, such as the holder of a paper."""
+        """A client without a token, such as somebody who checks a paper."""
         return self.client.as_("public", subject="public")
 
     async def publish_from_training(self, type_: str, key: str, **data: Any) -> None:

@@ -1,4 +1,4 @@
-"""Three mongods in one replica set and three Kafka brokers, each killed and started at will.
+"""Three mongods in one replica set and three Kafka brokers, each of which a test can kill.
 
 Not here: what runs on them.
 
@@ -50,7 +50,7 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:
 
 @dataclass(slots=True)
 class Cluster:
-    """The servers of a session."""
+    """The servers of a test session."""
 
     directory: Path
     password: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -63,24 +63,24 @@ class Cluster:
 
     @property
     def mongo_url(self) -> str:
-        """The administrator's URL of the set."""
+        """The administrator's URL of the replica set."""
         return self._url(
             ",".join(f"{HERE}:{port}" for port in self.mongo_ports), f"replicaSet={REPLICA_SET}"
         )
 
     @property
     def kafka(self) -> str:
-        """The direct listeners."""
+        """The bootstrap addresses of the direct listeners."""
         return ",".join(f"{HERE}:{ports[0]}" for ports in self.broker_ports)
 
     @property
     def kafka_behind_proxies(self) -> str:
-        """The listeners behind the proxies of `proxies`."""
+        """The bootstrap addresses of `proxies`."""
         return ",".join(f"{HERE}:{ports[2]}" for ports in self.broker_ports)
 
     @property
     def proxies(self) -> dict[int, int]:
-        """Where a proxy of each broker has to listen, and where it has to lead."""
+        """By port on which a broker's proxy must listen: the port to which it must forward."""
         return {ports[2]: ports[1] for ports in self.broker_ports}
 
     def direct_mongo_url(self, port: int) -> str:
@@ -96,7 +96,7 @@ class Cluster:
     # Starting and killing
 
     async def start(self) -> None:
-        """Start all; returns when a majority write is taken and every broker is in."""
+        """Start all servers; wait until a majority write and a topic on all brokers succeed."""
         for at in range(MEMBERS):
             self.mongods.append(self._mongod(at))
         for started in await asyncio.gather(*(self._broker(at) for at in range(MEMBERS))):
@@ -107,22 +107,18 @@ class Cluster:
             await self.in_sync(kafka_broker.READINESS_TOPIC)
 
     def end(self) -> None:
-        """End all at once: nobody needs what they hold."""
+        """Kill all servers at once; their data is not needed any more."""
         for process in (*self.mongods, *self.brokers):
             process.kill()
         for process in (*self.mongods, *self.brokers):
             process.wait()
 
     async def kill_mongod(self, at: int) -> None:
-        """SIGKILL to one member."""
+        """Send SIGKILL to one member."""
         await _killed(self.mongods[at])
 
     async def kill_broker(self, at: int, topic: str) -> None:
-        """SIGKILL to one broker.
-
-        Returns when the others have noticed, so that none of them waits for its copies of the topic
-        any more.
-        """
+        """Send SIGKILL to one broker and wait until it is out of the topic's in-sync replicas."""
         await _killed(self.brokers[at])
 
         async def noticed() -> bool:
@@ -133,12 +129,12 @@ class Cluster:
         await eventually(noticed, seconds=START_SECONDS)
 
     async def restart_mongod(self, at: int) -> None:
-        """Start a killed member; returns when it is a secondary again."""
+        """Start a killed member and wait until it is a secondary again."""
         self.mongods[at] = self._mongod(at)
         await eventually(self._whole, seconds=START_SECONDS)
 
     async def restart_broker(self, at: int, topic: str) -> None:
-        """Start a killed broker; returns when it is in sync with the topic again."""
+        """Start a killed broker and wait until it is in sync with the topic again."""
         self.brokers[at] = await self._broker(at)
         await self.in_sync(topic)
 
@@ -168,7 +164,7 @@ class Cluster:
             heap_mebibytes=HEAP_MEBIBYTES,
         )
 
-    # Asking
+    # Queries
 
     def log_tails(self) -> str:
         """Return the last lines of every log."""
@@ -183,13 +179,13 @@ class Cluster:
             states = await self._states()
             alive = [
                 at for at, process in enumerate(self.mongods) if process.poll() is None
-            ]  # of a dead one the others say for a while what it was
+            ]  # the others report the former state of a dead member for a while
             return [at for at in alive if states.get(f"{HERE}:{self.mongo_ports[at]}") == "PRIMARY"]
 
         return (await eventually(found, seconds=START_SECONDS))[0]
 
     async def in_sync(self, topic: str) -> None:
-        """Return when every partition of the topic has all its copies in sync."""
+        """Wait until every partition of the topic has all its replicas in sync."""
 
         async def whole() -> bool:
             return bool(copies := await self._copies(topic)) and all(
@@ -199,7 +195,7 @@ class Cluster:
         await eventually(whole, seconds=START_SECONDS)
 
     async def records(self, topic: str) -> list[Record]:
-        """All records of the topic, partition by partition in order."""
+        """Return all records of the topic, partition by partition in order."""
         consumer: Any = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
         await consumer.start()
         try:
@@ -258,7 +254,7 @@ class Cluster:
         return True
 
     async def _initiate(self) -> None:
-        """Make the set and its administrator, over MongoDB's localhost exception."""
+        """Create the replica set and its administrator, by MongoDB's localhost exception."""
         members = [
             {"_id": at, "host": f"{HERE}:{port}"} for at, port in enumerate(self.mongo_ports)
         ]
@@ -269,7 +265,7 @@ class Cluster:
             )
             await eventually(
                 partial(_is_primary, nobody), seconds=START_SECONDS
-            )  # the member that initiates the set asks for the first vote
+            )  # the member that initiates the set starts the first election
             await nobody.client.admin.command(
                 "createUser",
                 ADMINISTRATOR,

@@ -1,4 +1,4 @@
-"""A process sleeps (SIGSTOP) past its lease or session and wakes in the middle of its work.
+"""A process is stopped (SIGSTOP) longer than its lease or session and then continues its work.
 
 First occurrences stay in order; effects come once and in order.
 """
@@ -29,9 +29,8 @@ async def test_a_relay_that_wakes_after_its_lease_adds_only_late_duplicates(
         frozen = await harness.leader()
         frozen.lay(point, "stop")
         await frozen.frozen()
-        await (
-            harness.caught_up()
-        )  # what the sleeper had read and not marked is published by the other
+        # The other replica publishes what the stopped one had read and not marked.
+        await harness.caught_up()
         assert await harness.leader() is not frozen
         await harness.caught_up()
         frozen.wake()
@@ -52,7 +51,7 @@ async def test_a_consumer_that_wakes_after_its_session_applies_nothing_twice(
         frozen = harness.readers[0]
         frozen.lay(point, "stop")
         await frozen.frozen()
-        await harness.caught_up()  # the other reads the sleeper's partitions too
+        await harness.caught_up()  # the other replica also reads the partitions of the stopped one
         frozen.wake()
         await harness.caught_up()
         await frozen.ready()

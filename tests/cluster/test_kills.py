@@ -1,6 +1,6 @@
 """SIGKILL to servers and processes of a cluster under load.
 
-Commands go on while a majority lives, and the end state is exact.
+Commands are answered while a majority lives, and the final state is exact.
 """
 
 from __future__ import annotations

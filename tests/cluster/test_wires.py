@@ -1,9 +1,7 @@
 """Slow, silent and cut connections between the services and their servers.
 
-Kafka through a proxy before each broker, MongoDB through one before the primary.
-
-MongoDB is reached by a direct connection, for a client that knows the set looks for its members at
-their own addresses, past any proxy.
+Each broker has a proxy, and so has MongoDB's primary. The connection to MongoDB is direct: a client
+of the replica set would connect to the members' own addresses, past the proxy.
 """
 
 from __future__ import annotations
@@ -29,8 +27,8 @@ pytestmark = [
 ]
 Record = Callable[[str, Any], None]
 DELAY_SECONDS = 0.02
-# Longer than the relay's lease, which the other replica takes, and than an unacknowledged request
-# waits before it is sent again
+# Longer than the relay's lease, which the other replica then takes, and than the timeout after
+# which an unacknowledged request is sent again
 BROKERS_SILENT_SECONDS = 12.0
 DATABASE_SILENT_SECONDS = 6.0
 
@@ -39,7 +37,7 @@ DATABASE_SILENT_SECONDS = 6.0
 async def wired(
     cluster: Cluster, tmp_path: Path
 ) -> AsyncIterator[tuple[ClusterHarness, Proxy, list[Proxy]]]:
-    """Two shops and two readers behind proxies: MongoDB's, and the brokers'."""
+    """Run two shops and two readers behind a proxy for MongoDB and one for each broker."""
     port = platform_checks.find_free_ports(1)[0]
     ways = {port: cluster.mongo_ports[await cluster.primary()]} | cluster.proxies
     behind = {"mongo_url": cluster.direct_mongo_url(port), "kafka": cluster.kafka_behind_proxies}

@@ -2,9 +2,8 @@
 
 The steps are commit, relay read, publish, acknowledgement, mark, poll, effect and position. Two
 replicas share one database, one consumer group and one outbox; while one is dead or restarts, the
-other takes over. The points of the kills are drawn again in each run, in every third process behind
-a backlog. The publishing service is also the reading one: relay and consumer are the same code in
-all services.
+other takes over. Each run draws new kill points; every third process first commits a backlog. The
+service consumes its own events: relay and consumer are the same code in all services.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ NTH = {
     "polled": 10,
     "effect": 20,
     "position": 1,
-}  # the highest count at which a kill comes
+}  # by kill point: the highest count at which a kill comes
 REPLICAS = 2
 OWNERS = 24
 NEW_OWNERS = 4
@@ -55,20 +54,20 @@ TRANSACTION_SECONDS = (
 
 
 class Slot:
-    """Where the lives of one replica follow each other."""
+    """Runs the processes of one replica id, one after the other."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
         self.log = log
 
     async def begin(self, report: dict[str, Any]) -> None:
-        """Begin a life."""
+        """Start the next process."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps(report).encode() + b"\n")
         await self._process.stdin.drain()
 
     async def end(self) -> int:
-        """Wait until the started life ends and return its exit code."""
+        """Wait until the started process ends and return its exit code."""
         assert self._process.stdout
         return int(await self._process.stdout.readline())
 
@@ -109,10 +108,10 @@ async def own_mongo_url(tmp_path: Path) -> AsyncIterator[str]:
 
 
 def plan(rounds: int, chance: random.Random, owners: Sequence[str]) -> list[dict[str, Any]]:
-    """Plan the lives of the process.
+    """Return the input of each process: its kill point, count, backlog and owners.
 
-    Each round has every point once, in random order, killed at a random count. Each life replaces
-    some owners, so that no owner is in all lives.
+    Each round has every point once, in random order, with a random count. Each process replaces
+    some owners of the one before, so that no owner is in all of them.
     """
     lives: list[dict[str, Any]] = []
     for point in (point for _ in range(rounds) for point in chance.sample(list(NTH), len(NTH))):
@@ -131,7 +130,7 @@ def plan(rounds: int, chance: random.Random, owners: Sequence[str]) -> list[dict
 
 @pytest.mark.scenario("M18/kills")
 @pytest.mark.scenario("T31/kills")
-@pytest.mark.timeout(0)  # bounded inside: the time grows with the kills
+@pytest.mark.timeout(0)  # limited inside: the time grows with the number of kills
 async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
     tmp_path: Path,
     own_mongo_url: str,
@@ -151,7 +150,7 @@ async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
     topic = settings["namespace"] + TOPIC
     await ensure_topic(kafka, topic, partitions=4)
     owners = [new_id() for _ in range(kills * NEW_OWNERS + OWNERS)]
-    # The seed decides when a kill comes.
+    # The seed determines when a kill comes.
     waiting = deque(plan(rounds, random.Random(seed), owners))  # noqa: S311
 
     async def deaths(slot: Slot, report: dict[str, Any]) -> None:
@@ -203,9 +202,9 @@ async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
     assert evidence.broken == {}
     assert jars == {
         owner: len(seqs) for owner, seqs in evidence.committed.items()
-    }  # state and events of a command are one
+    }  # state and events of a command are committed together
     assert [
         f"{owner}/{marbles}" for owner, marbles in report if marbles > jars.get(owner, 0)
-    ] == []  # what was answered is committed
+    ] == []  # all answered commands are committed
     assert len(set(report)) == len(report)
     assert len(report) > kills * 5  # there was a load

@@ -177,7 +177,7 @@ class ComposeStack:
         self.up()
 
     def targets(self) -> dict[str, str]:
-        """How Prometheus finds each part."""
+        """Return the health of each process as Prometheus scrapes it."""
         with urllib.request.urlopen(
             f"http://{platform_checks.LOOPBACK}:{self.port + 9}/api/v1/targets"
         ) as answer:

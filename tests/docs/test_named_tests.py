@@ -1,4 +1,4 @@
-"""Tests that documents name as a proof: they exist."""
+"""Every test that a document names as a proof exists."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DOCUMENTS = sorted(set(listed("*.md")) - FORMER)
 
 
 def unknown(module: str, test: str | None) -> bool:
-    """Whether no module whose path ends so has this test."""
+    """Return whether no module whose path ends with `module` has this test."""
     found = [names for path, names in TESTS.items() if f"/{path}".endswith(f"/{module}")]
     return not any(test is None or test in names for names in found)
 

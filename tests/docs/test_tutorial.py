@@ -1,7 +1,4 @@
-"""docs/tutorial.md.
-
-Each command succeeds, in the order of the page, with the output it shows.
-"""
+"""The commands of docs/tutorial.md succeed in order, with the output that the page shows."""
 
 from __future__ import annotations
 

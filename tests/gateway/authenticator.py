@@ -1,4 +1,4 @@
-"""A software security key: makes and proves passkeys (WebAuthn, attestation "none", ES256)."""
+"""A software security key: registers and uses passkeys (WebAuthn, attestation "none", ES256)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 
 def encoded(raw: bytes) -> str:
-    """Base64url without padding."""
+    """Return base64url without padding."""
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 class SecurityKey:
-    """One key for one site: the `origin` of the browser, and the `count` of uses in the key."""
+    """A key for one site: `origin` is the browser's, `count` the key's signature counter."""
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
@@ -90,7 +90,7 @@ class SecurityKey:
 
 
 class RegisteredPC:
-    """The key that a browser keeps and cannot give away (WebCrypto, P-256)."""
+    """The key of a browser that is not extractable (WebCrypto, P-256)."""
 
     def __init__(self) -> None:
         self._key = generate_private_key(SECP256R1())

@@ -64,8 +64,8 @@ def commands() -> Generator[Commands]:
 async def installation(
     tmp_path: Path, mongo_url: str, database: str, commands: Commands
 ) -> AsyncGenerator[InstallationHarness]:
-    """Such an installation."""
-    del commands  # they are listened to from its first client on
+    """Start a gateway with a database and the built-in issuer."""
+    del commands  # the fixture must exist before the first MongoDB client
     url = own_mongo_url(tmp_path, mongo_url, database)
     async with running_gateway(
         tmp_path,

@@ -1,4 +1,4 @@
-"""Services, scopes and bytes that several tests need. Not here: any test."""
+"""Services, ASGI scopes and raw requests that several tests need. Not here: tests."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def pieces(count: int, size: int = 4096) -> AsyncIterator[bytes]:
 async def held(harness: GatewayHarness, path: str) -> tuple[asyncio.Event, asyncio.Semaphore]:
     """Let the service hold requests of this path until the event is set.
 
-    The semaphore counts arrivals.
+    The semaphore counts the requests that have arrived.
     """
     release = asyncio.Event()
     arrived = asyncio.Semaphore(0)

@@ -1,4 +1,4 @@
-"""A whole gateway on real sockets before a small upstream, and tokens. Not here: any test."""
+"""A whole gateway on real sockets in front of a small upstream, and tokens. Not here: tests."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ RULES = RolePermissions(
 
 @dataclass
 class ReceivedRequest:
-    """A request as the service saw it."""
+    """A request as the upstream received it."""
 
     method: str
     path: str
@@ -122,7 +122,7 @@ Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass
 class SmallUpstream:
-    """A service on a real socket. It answers with what it saw, or what a test gave the path."""
+    """A service on a real socket. It echoes requests, or answers as a test set for the path."""
 
     seen: list[ReceivedRequest] = field(default_factory=list[ReceivedRequest])
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
@@ -286,7 +286,7 @@ class GatewayHarness:
 
     @property
     def withdrawn(self) -> RevocationCache:
-        """What the gateway holds of revocations."""
+        """The gateway's revocation cache."""
         return self.gateway.caller_directory.revocation_cache
 
     async def ask(
@@ -298,7 +298,7 @@ class GatewayHarness:
         headers: Mapping[str, str] | None = None,
         **more: Any,
     ) -> GatewayResponse:
-        """One request, the answer read to its end."""
+        """Send a request and read the whole response."""
         async with self.client.request(
             method, self.url(path, group), headers=headers, allow_redirects=False, **more
         ) as response:
@@ -312,7 +312,7 @@ class GatewayHarness:
 
 @dataclass
 class GatewayResponse:
-    """An answer as the client got it."""
+    """A response as the client received it."""
 
     status: int
     headers: dict[str, str]
@@ -320,7 +320,7 @@ class GatewayResponse:
 
     @property
     def content(self) -> Any:
-        """The JSON in it."""
+        """The body as JSON."""
         return json.loads(self.body)
 
 

@@ -1,4 +1,4 @@
-"""An installation with the built-in issuer, and its people. Not here: any test."""
+"""An installation with the built-in issuer, and its people. Not here: tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 
 
 class InstallationHarness(OfficeHarness):
-    """An office whose people sign in here."""
+    """A gateway whose people sign in at its built-in issuer."""
 
     def __init__(self, harness: GatewayHarness) -> None:
         super().__init__(harness)
@@ -34,19 +34,19 @@ class InstallationHarness(OfficeHarness):
     async def post(
         self, path: str, body: Any, *, method: str = "POST", headers: dict[str, str] | None = None
     ) -> GatewayResponse:
-        """One request in JSON."""
+        """Send a request with a JSON body."""
         return await self.harness.ask(method, path, json=body, headers=headers or {})
 
     async def form(
         self, path: str, headers: dict[str, str] | None = None, /, **response: str
     ) -> GatewayResponse:
-        """One request to an OAuth endpoint."""
+        """Send a form to an OAuth endpoint."""
         return await self.harness.ask(
             "POST", f"/v1/oauth/{path}", data=urlencode(response), headers=FORM | (headers or {})
         )
 
     async def enrolled(self, login: str = "siti.r", role: str = "training_officer") -> Person:
-        """Somebody with a password, printed codes and a grant."""
+        """Enrol a person with a password, recovery codes and a grant."""
         user_id = (await self.admin("PUT", "accounts", {"login": login, "home": "LP-TJP"})).content[
             "user_id"
         ]
@@ -111,7 +111,7 @@ class Person:
     async def ask(
         self, method: str, path: str, body: Any = None, token: str = ""
     ) -> GatewayResponse:
-        """One request with the access token."""
+        """Send a request with the access token."""
         return await self.at.post(
             path, body, method=method, headers={"authorization": f"Bearer {token or self.access}"}
         )
@@ -124,7 +124,7 @@ class Person:
 
 
 def same(one: GatewayResponse, other: GatewayResponse) -> bool:
-    """Whether two refusals are equal except for the request id."""
+    """Return whether two refusals are equal except for the request id."""
     return (one.status, one.content | {"request_id": ""}) == (
         other.status,
         other.content | {"request_id": ""},
@@ -132,5 +132,5 @@ def same(one: GatewayResponse, other: GatewayResponse) -> bool:
 
 
 async def refused(person: Person, token: str = "") -> bool:
-    """Whether the access token is worth nothing."""
+    """Return whether the access token is refused."""
     return (await person.ask("GET", "/v1/classes", token=token)).status == 401

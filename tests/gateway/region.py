@@ -1,4 +1,4 @@
-"""A region and an office with their administrators. Not here: any test, any fixture."""
+"""A gateway with a database, an OIDC issuer and administrators. Not here: tests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OIDC = "https://id.example/realms/region"
 
 
 class RegionHarness:
-    """A gateway with its database, an OIDC issuer whose key we hold, and manpower's way in."""
+    """A gateway with its database, an OIDC issuer whose key we hold, and the internal API."""
 
     def __init__(self, harness: GatewayHarness) -> None:
         self.harness = harness
@@ -87,7 +87,7 @@ class RegionHarness:
         reference: str = "",
         **claims: list[str],
     ) -> httpx2.Response:
-        """Manpower's grant from `days[0]` to `days[1]` days from today."""
+        """Write a grant as manpower does, from `days[0]` to `days[1]` days from today."""
         first, last = (TODAY + timedelta(days=day) for day in days)
         body = {
             "user_id": user_id,
@@ -100,13 +100,13 @@ class RegionHarness:
 
 
 async def known(harness: GatewayHarness) -> bool:
-    """Whether the revocations were read once."""
+    """Return whether the revocations were loaded."""
     return harness.withdrawn.is_loaded
 
 
 @pytest.fixture
 async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[OfficeHarness]:
-    """Such an office."""
+    """Start a gateway with the real routes and roles, and administrators."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
@@ -134,7 +134,7 @@ DINAS = RolePermissions(
 
 
 class OfficeHarness(RegionHarness):
-    """A region with the real routes and roles, and its administrators."""
+    """A gateway with the real routes and roles, and its administrators."""
 
     async def admin(
         self,

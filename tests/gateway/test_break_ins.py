@@ -29,11 +29,11 @@ from tests.gateway.installation import NOW, PASSWORD, InstallationHarness, Perso
 
 
 def statuses(answers: list[GatewayResponse]) -> Counter[int]:
-    """How often each status came."""
+    """Count the responses by status."""
     return Counter(one.status for one in answers)
 
 
-# Half-way in
+# Half-finished sign-ins
 
 
 async def test_a_sign_in_under_way_ends_with_reset_sign_out_or_new_password(
@@ -98,7 +98,7 @@ async def test_a_sign_in_is_no_token_and_its_code_no_session(
     assert (await siti.ask("GET", "/v1/me/factors")).status == 401
 
 
-# At the same time
+# Races
 
 
 async def test_of_many_who_show_one_printed_code_at_once_one_comes_in(

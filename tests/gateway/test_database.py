@@ -25,7 +25,7 @@ async def test_the_gateway_is_not_ready_before_it_has_read_the_revocations(
 ) -> None:
     life = region.harness.gateway.internal_api.state.life
     assert await life.missing() == []
-    # As before the first load, which will come again.
+    # The state before the first load, which is repeated.
     life.revocation_cache.is_loaded = False
     assert (
         await region.harness.ask("GET", "/v1/classes", headers=region.harness.bearer())

@@ -38,7 +38,7 @@ FORM = {"kind": "system", "title": "Sistem", "purpose": "umpan", "legal_basis": 
 
 @dataclass
 class GrantingHarness:
-    """A gateway, and a manpower that writes its grants; its job is done when a test says so."""
+    """A gateway, and a manpower that writes grants into it when a test runs the job."""
 
     office: OfficeHarness
     manpower: FastAPI
@@ -113,7 +113,7 @@ class GrantingHarness:
         return consumer
 
     async def states(self) -> list[str]:
-        """How far the orders have reached the gateway."""
+        """Return the states of all grant orders, sorted."""
         return sorted(
             row["state"] for row in await self.manpower.state.life.db.find("grant_orders", {})
         )
@@ -131,7 +131,7 @@ class GrantingHarness:
 async def partnership(
     tmp_path: Path, mongo_url: str, database: str
 ) -> AsyncGenerator[GrantingHarness]:
-    """Such a partnership."""
+    """Start a gateway and a manpower that writes grants into it."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]

@@ -106,9 +106,9 @@ def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
             self.send_response(200)
             self.end_headers()
 
-        # The base class names it so.
+        # The base class has this parameter name.
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Nothing to standard error."""
+            """Write nothing to standard error."""
 
     with HTTPServer(("127.0.0.1", 0), CollectorHandler) as server:
         Thread(target=server.serve_forever, daemon=True).start()

@@ -93,7 +93,7 @@ def test_an_auditor_changes_nothing_but_their_own_sign_in() -> None:
 
 @pytest.mark.filterwarnings("ignore:Duplicate Operation ID")
 def test_routes_that_show_names_are_listed_as_such(tmp_path: Path) -> None:
-    """Every answer that an auditor may read, by what its service says of it."""
+    """Every response that an auditor may read: its schema in its service's OpenAPI document."""
     found: set[str] = set()
     for service in ROLE_PERMISSIONS.by_service:
         document = app_of(service, tmp_path).openapi()

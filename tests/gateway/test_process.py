@@ -101,7 +101,7 @@ def environment(
 
 
 async def ready(found: GatewayProcess) -> bool:
-    """Whether it is open."""
+    """Return whether /readyz succeeds."""
     assert found.process.returncode is None, "the process ended"
     try:
         async with found.client.get(found.url("/readyz")) as response:
@@ -142,7 +142,7 @@ SIZE = 100 * MIB
 
 
 async def refused(gateway: GatewayProcess) -> bool:
-    """Whether new connections are refused."""
+    """Return whether new connections are refused."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     except ConnectionRefusedError:
@@ -267,7 +267,7 @@ async def test_the_first_signal_lets_work_finish_and_ends_streams(
         async with asyncio.timeout(10):
             assert (
                 await gateway.process.wait() == -signal.SIGTERM
-            )  # as uvicorn ends: by the signal itself, once all is done
+            )  # uvicorn ends by the signal itself, after its clean-up
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ async def test_a_client_that_reads_nothing_of_a_response_is_cut_off(
     ended: asyncio.Future[Exception | None] = loop.create_future()
 
     class FloodingProtocol(asyncio.Protocol):
-        """Sends much to any client."""
+        """Sends more than a client reads."""
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             cast("asyncio.Transport", transport).write(b"x" * 32 * MIB)

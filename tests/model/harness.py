@@ -1,6 +1,6 @@
-"""Processes of one service that are driven step by step, over ports with traps.
+"""Processes of one service that run step by step, over ports with traps.
 
-Not here: what is right (test_model).
+Not here: the invariants (machine).
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ TRAPS = (*SENDING, *READING)
 
 
 class Died(BaseException):
-    """The process has ended, whatever it was doing; nothing may catch it."""
+    """The process has died. A BaseException, so that no handler catches it."""
 
 
 class Broker(Protocol):
-    """What carries the records."""
+    """The broker of a story, in memory or real."""
 
     poll_seconds: float
 
@@ -151,7 +151,7 @@ class Harness:
         return trap
 
     async def begin(self, name: str) -> Process:
-        """Start a process of this name in place of the one that ran."""
+        """Start a process with this name; it replaces a running one."""
         if name in self.processes:
             await self.end(name)
         process = self.processes[name] = Process(self, name)
@@ -170,7 +170,7 @@ class Harness:
 
 
 class Process(ServiceRuntime):
-    """One process: the service's own wiring, but nothing of it runs by itself."""
+    """One process: the service's own runtime, in which nothing runs by itself."""
 
     def __init__(self, harness: Harness, name: str) -> None:
         self.harness = harness
@@ -219,10 +219,10 @@ class Process(ServiceRuntime):
 
 
 class SteppedRelay(OutboxRelay):
-    """The relay, a page at a time."""
+    """The relay, run page by page."""
 
     async def step(self) -> bool:
-        """Sweep once while holding the lease, or believing so; True if there may be more."""
+        """Sweep once while it believes that it holds the lease; True if there may be more."""
         if not self._lease.held:
             self._reset()
             if not await self._lease.take():
@@ -238,7 +238,7 @@ class SteppedRelay(OutboxRelay):
             return True
 
     async def mark(self) -> None:
-        """Mark what is acknowledged, as an idle relay does."""
+        """Mark the acknowledged rows, as an idle relay does."""
         await self._mark()
 
     async def leave(self) -> None:
@@ -249,7 +249,7 @@ class SteppedRelay(OutboxRelay):
 
 
 class SteppedConsumer(EventConsumer[Any]):
-    """The consumer's loop, a turn at a time."""
+    """The consumer's loop, one iteration at a time."""
 
     port: Consumer
 
@@ -259,12 +259,12 @@ class SteppedConsumer(EventConsumer[Any]):
         await self.port.start(self._assigned, self._revoked)
 
     async def leave(self) -> None:
-        """Leave it."""
+        """Leave the group."""
         self._positions.clear()
         await self.port.stop()
 
     async def step(self) -> None:
-        """One turn."""
+        """Run one iteration of the loop."""
         await self._turn(self.port)
 
     async def overtake(self, fetched: Mapping[Partition, list[Record]]) -> None:
@@ -274,7 +274,7 @@ class SteppedConsumer(EventConsumer[Any]):
 
 
 class PrefetchedConsumer:
-    """A consumer that gives what another one has fetched."""
+    """A consumer whose poll returns what another one has fetched."""
 
     def __init__(self, fetched: Mapping[Partition, list[Record]], inner: Consumer) -> None:
         self.fetched = dict(fetched)
@@ -309,7 +309,7 @@ class TrappedConsumer:
         await self.inner.start(assigned, revoked)
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
-        del timeout_seconds  # of a step, not of a service at rest
+        del timeout_seconds  # a step has a timeout of its own
         fetched = await self.inner.poll(max_records, self.harness.broker.poll_seconds)
         trap = self.harness.falls(*READING[3:], READING[0]) if fetched else ""
         other = self.harness.other(self.name)

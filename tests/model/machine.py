@@ -1,4 +1,4 @@
-"""The state machine of the model: its rules, and its invariants. Not here: how it is run."""
+"""The state machine of the model: its rules and its invariants. Not here: how it is run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROUNDS = 200
 
 
 class Model(RuleBasedStateMachine):
-    """What was committed, discarded, admitted and merged; everything else is the product's."""
+    """Rules on the real product; the model stores only commits, discards, admissions and merges."""
 
     begin: Callable[[], Coroutine[Any, Any, Harness]]
     loop: asyncio.Runner
@@ -71,7 +71,7 @@ class Model(RuleBasedStateMachine):
             subject = self.into[subject]
         return subject
 
-    # What is committed
+    # Commits
 
     @initialize()
     def start(self) -> None:
@@ -134,7 +134,7 @@ class Model(RuleBasedStateMachine):
         self.commit_and_hear(name, [(key, subject)])
         self.harness.broken.discard(key)
 
-    # What happens to it
+    # Steps, faults and operators
 
     @rule(name=names)
     def relay(self, name: str) -> None:
@@ -174,7 +174,7 @@ class Model(RuleBasedStateMachine):
     def rebalance(self) -> None:
         if "B" not in self.harness.processes:
             self.loop.run(self.harness.begin("B"))
-        elif self.fake:  # a static member that leaves a real group is missed only after ten seconds
+        elif self.fake:  # a real broker removes a static member only after ten seconds
             self.loop.run(self.harness.end("B"))
 
     @precondition(lambda self: self.fake)
@@ -243,7 +243,7 @@ class Model(RuleBasedStateMachine):
         assert row is not None
         self.discarded.add((row["key"], row["seq"]))
 
-    # What holds at every moment
+    # Invariants after every step
 
     @invariant()
     def what_holds_always(self) -> None:
@@ -307,7 +307,7 @@ class Model(RuleBasedStateMachine):
                 f"{key}: only what is published is marked"
             )
 
-    # What holds once everything has come to rest
+    # Invariants at the end, when nothing is left to do
 
     def teardown(self) -> None:
         try:
@@ -334,7 +334,7 @@ class Model(RuleBasedStateMachine):
             now = await self._standing()
             if now == before and not now["unsent"] and now["heard"] == len(self.published):
                 break
-            # after a lost batch that nothing follows, a consumer joins again within a minute
+            # A consumer rejoins within a minute after a lost last batch; a restart is faster.
             if now == before:
                 for name in list(harness.processes):
                     await harness.begin(name)

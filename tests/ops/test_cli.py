@@ -42,7 +42,7 @@ def test_the_whole_system_starts_shows_its_status_and_ends_with_ctrl_c(
             assert line, report
             report += line
 
-        del installation.env["BINA_PORT"]  # what runs is found where it runs
+        del installation.env["BINA_PORT"]  # the port of a running system is found in its directory
         status = installation.status()
         assert status["addresses"]["staff"] == f"http://127.0.0.1:{installation.port}"
         assert [part["name"] for part in status["parts"]] == PARTS

@@ -1,4 +1,4 @@
-"""The import contract of the services refuses what it is there to refuse."""
+"""The import contract of the services refuses forbidden imports."""
 
 import grimp
 import pytest

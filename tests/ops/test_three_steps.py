@@ -48,7 +48,7 @@ def edits() -> Iterator[Edit]:
 
 
 def apply(edit: Edit, root: Path) -> None:
-    """Make one edit; an anchor must stand in the file exactly once."""
+    """Make one edit; its anchor must be in the file exactly once."""
     file = root / edit.path
     if edit.is_new:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def scratch_copy(root: Path) -> None:
 
 
 def borrow_packages(root: Path) -> None:
-    """Give the copy our installed packages, and the stamp that says that they are complete."""
+    """Link our installed packages into the copy, with the stamp that says they are complete."""
     (root / ".venv").mkdir()
     for path in (ROOT / ".venv").iterdir():
         if not path.name.startswith("."):

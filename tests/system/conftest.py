@@ -1,4 +1,4 @@
-"""One whole system for the system tests of a worker, gone when they are."""
+"""Fixture: one whole system for the system tests of a worker."""
 
 from __future__ import annotations
 

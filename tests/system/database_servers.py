@@ -30,7 +30,7 @@ from tests.installation import Installation
 from tests.system.disaster import BackupHarness
 
 Databases = dict[str, dict[str, list[dict[str, Any]]]]
-# What a restore adds to, or corrects: tests/ops/backup/test_restore_fixups.py
+# The collections that a restore extends or corrects: tests/ops/backup/test_restore_fixups.py
 CHANGED_BY_A_RESTORE = {"audit", "inbox", "leases", "offsets", "parked"}
 
 
@@ -44,9 +44,9 @@ def kept(databases: Databases) -> Databases:
 
 @dataclass(frozen=True)
 class Servers:
-    """A MongoDB whose failures can be ordered, and a Kafka.
+    """A MongoDB in which tests can inject failures, and a Kafka.
 
-    It has the addresses for its administrator and for the commands.
+    `administrator` and `login` are the addresses for Kafka's administrator and for the commands.
     """
 
     url: str
@@ -58,7 +58,7 @@ class Servers:
 
     @contextmanager
     def failing(self, app: str, command: str, after: int = 0, **how: object) -> Generator[None]:
-        """Let commands of these clients fail after the first `skip`."""
+        """Let this command fail for clients with this app name, after the first `after` ones."""
         with self.client() as client:
             client.admin.command(
                 "configureFailPoint",
@@ -101,8 +101,8 @@ def service_names() -> list[str]:
 
 @contextmanager
 def serving(directory: Path) -> Generator[Servers]:
-    """Such servers, as long as the block."""
-    # No installation has the last flag.
+    """Run the servers for the length of the block."""
+    # Only tests use the last flag, which allows fail points.
     usual = mongod._FLAGS  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     flags = (*usual, "--setParameter=enableTestCommands=1")
     with asyncio.Runner() as runner, patch.object(mongod, "_FLAGS", flags):
@@ -138,7 +138,7 @@ class FilledInstallation:
     made: dict[str, Any]
 
     def target(self, directory: Path) -> BackupHarness:
-        """Another place for the keys, at the same servers."""
+        """Return another installation, with its own directory for keys, at the same servers."""
         return at(self.servers, directory, self.operator.shelf)
 
 
@@ -193,7 +193,7 @@ def filled(servers: Servers) -> None:
         )
         client["marketplace"]["pictures"].insert_many(
             [{"_id": number, "content": bytes(9 * 2**20)} for number in range(2)]
-        )  # each more than a piece holds
+        )  # each is larger than a piece of the backup
         client["gateway"]["users"].insert_one({"_id": "rina", "password": "argon2"})
         client["gateway"]["grants"].insert_many(
             [{"_id": number} for number in range(2_500)]

@@ -24,10 +24,10 @@ SNAPSHOTS = Path(__file__).parents[1] / "training/snapshots/LP-TJP"
 
 
 class BackupHarness(Operator):
-    """The place, its operator, and where its backups and keys lie."""
+    """An installation, its operator, and the directory of its backups and keys (`shelf`)."""
 
-    def __init__(self, place: Installation, shelf: Path) -> None:
-        super().__init__(place)
+    def __init__(self, installation: Installation, shelf: Path) -> None:
+        super().__init__(installation)
         self.shelf = shelf
 
     def key(self, name: str) -> Path:
@@ -86,7 +86,7 @@ class BackupHarness(Operator):
 
 @dataclass
 class Disaster:
-    """What was made before the machine was lost, and what was true at that time."""
+    """The backup that was made before the machine was lost, and the state at that time."""
 
     old: BackupHarness
     made: dict[str, Any]
@@ -114,7 +114,7 @@ def upload(day: str) -> None:
 
 
 class CommandThread(threading.Thread):
-    """Commands without a pause, until it is stopped."""
+    """A thread that sends commands without a pause until it is stopped."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class CommandThread(threading.Thread):
                 title = f"Pelatihan {len(self.titles)}"
                 officer = client.caller(
                     "training_officer", subject=title, facility=FACILITY
-                )  # each another one: nobody may ask so often
+                )  # a new caller for each request, because of the rate limit
                 await officer.post(
                     "/v1/programmes", {"title": title, "units": UNITS, "lesson_hours": 8}
                 )

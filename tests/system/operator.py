@@ -1,4 +1,4 @@
-"""An operator at the commands of a running system. Not here: tests."""
+"""An operator who uses the commands of a running system. Not here: tests."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ TOPIC = "training.events"
 
 
 class Operator:
-    """Commands, and requests as any role, at one system."""
+    """Runs commands, and sends requests as any role, at one system."""
 
     def __init__(self, system: Installation) -> None:
         self.system = system
         self._tokens: dict[str, str] = {}
 
     def said(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit status, stdout and stderr of a command, run here.
+        """Run a command in this process; return its exit status, stdout and stderr.
 
-        An interpreter for each of them would be most of this file's time.
+        Starting an interpreter for each command would take most of the time.
         """
         out = io.StringIO()
         err = io.StringIO()
@@ -103,9 +103,9 @@ class Operator:
         without: str = "",
         raw: bytes | None = None,
     ) -> None:
-        """Put records into training's topic, as if it had said them.
+        """Put records into training's topic, as if training had published them.
 
-        With other bodies when `raw` is one.
+        `raw` replaces the body of each event.
         """
 
         async def produce() -> None:

@@ -1,7 +1,4 @@
-"""The audit of a running system, searched and exported.
-
-And an export that was tampered with, named by what lies in it.
-"""
+"""Searches and exports of a running system's audit, and the detection of changed exports."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ LOOKS = 6
 def operator(system: Installation) -> Operator:
     """Return an operator whose reads of parked events are sealed in training's audit."""
     operator = Operator(system)
-    for done in range(0, LOOKS, 2):  # two to a block
+    for done in range(0, LOOKS, 2):  # two rows in each block
         for _ in range(2):
             assert operator.ask("operator", "GET", "/v1/operations/training/parked")[0] == 200
         eventually(
@@ -203,7 +200,7 @@ def test_a_search_covers_all_services_by_actor_and_time(operator: Operator) -> N
     every = operator.bina("audit", "search", "--reason", "uji", "--limit", "10000")["rows"]
     assert {row["service"] for row in every} == {
         service.name for service in PROCESSES
-    }  # each has noted the searches themselves
+    }  # each audit also has the searches themselves
     assert operator.bina("audit", "search", "--reason", "uji", "--limit", "1")["more"] is True
     assert operator.said("audit", "search", "--actor", actor, "--reason", "uji")[0] == 0
 

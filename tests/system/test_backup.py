@@ -1,7 +1,4 @@
-"""A backup made while commands go on, and all that is put back from it in another place.
-
-And every backup that is not whole, which is refused in words.
-"""
+"""A backup made under load, its restore in another directory, and refused backups."""
 
 from __future__ import annotations
 
@@ -86,7 +83,7 @@ def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
 def restored(
     disaster: Disaster, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[BackupHarness]:
-    """Another place, with everything put back, running."""
+    """Restore the backup in another directory and start the system."""
     shutil.rmtree(disaster.old.system.home / "mongod")
     new = BackupHarness(Installation(tmp_path_factory.mktemp("found") / "bina"), disaster.old.shelf)
     report = new.bina(*new.opening(disaster.made))
@@ -102,7 +99,7 @@ def restored(
 
 
 def events_in(client: pymongo.MongoClient[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Every archived event by id."""
+    """Return every archived event by id."""
     return {
         row["_id"]: row
         for service in PROCESSES
@@ -111,7 +108,7 @@ def events_in(client: pymongo.MongoClient[dict[str, Any]]) -> dict[str, dict[str
 
 
 def missing(client: pymongo.MongoClient[dict[str, Any]]) -> list[str]:
-    """Admissions that have not taken effect in manpower."""
+    """Return the ids of admissions that have not taken effect in manpower."""
     admitted = [
         row["_id"]
         for row in client["training"]["outbox"].find(
@@ -226,7 +223,7 @@ def test_a_system_that_runs_is_left_alone(disaster: Disaster, restored: BackupHa
     assert "sedang berjalan" in restored.refused(*restored.opening(disaster.made), "--replace")
 
 
-# What is refused
+# Refusals
 
 
 def copied(disaster: Disaster, tmp_path: Path) -> Path:

@@ -1,6 +1,6 @@
-"""Backup and restore at servers of one's own, with a few documents of every kind.
+"""Backup and restore on existing servers, with a few documents of every kind.
 
-What is lost on the way (nothing), and every way in which it may end half way.
+Nothing is lost, and every interruption leaves a state from which a restore can continue.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def installation(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> 
     return FilledInstallation(operator, servers, report, operator.backup())
 
 
-# What is lost on the way
+# Nothing is lost
 
 
 def test_every_document_and_every_key_is_restored_unchanged(
@@ -92,7 +92,7 @@ def test_every_document_and_every_key_is_restored_unchanged(
     assert ISSUER in key_custody.find_keys(target.system.home)
 
 
-# A backup that is not whole
+# Incomplete backups
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -149,7 +149,7 @@ def test_an_interrupted_backup_leaves_nothing_that_looks_like_one(
     operator = BackupHarness(installation.operator.system, tmp_path)
     with installation.servers.failing(
         "bina-backup", "insert", after=2, closeConnection=True
-    ):  # when it notes itself: the data and the keys are written by then
+    ):  # at its audit row, when data and keys are already written
         assert "Pencadangan terputus" in operator.refused(*operator.backing_up())
     assert left(tmp_path) == []
 
@@ -192,7 +192,7 @@ def remembered(servers: Servers) -> int:
         ]
 
 
-# A restore that does not come to its end
+# Interrupted restores
 
 
 @pytest.mark.parametrize("command", ["dropDatabase", "insert", "update"])
@@ -229,7 +229,7 @@ def test_an_interrupted_restore_starts_nothing_and_can_be_repeated(
     assert key_custody.find_keys(aside) == {LOOKUP_KEY: b"11" * 32}
     assert asyncio.run(partitions(installation.servers.administrator)) == dict.fromkeys(
         service_names(), 12
-    )  # the old topics are gone with what they knew
+    )  # the old topics were deleted with their records
 
 
 @pytest.mark.parametrize(

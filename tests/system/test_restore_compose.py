@@ -1,6 +1,6 @@
 """Backup and restore by the jobs of docker-compose.yml, without Docker.
 
-Their commands and environment, in what their image holds, over directories for volumes.
+Commands, environment and image content are those of the jobs; directories replace the volumes.
 """
 
 from __future__ import annotations
@@ -43,10 +43,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
 
 @dataclass(frozen=True)
 class ComposeInstallation:
-    """An installation by compose.
-
-    Its volumes, and what its jobs for secrets and users leave in them.
-    """
+    """An installation by compose: its volumes, filled as by its jobs for secrets and users."""
 
     servers: Servers
     root: Path
@@ -62,7 +59,7 @@ class ComposeInstallation:
         )
 
     def keys(self) -> dict[str, str]:
-        """All that lies in the volumes of the services and in that of the issuers' keys."""
+        """Return all files in the volumes of the services' secrets and of the issuers' keys."""
         places = [
             (name, path)
             for name, path in self.volumes.items()

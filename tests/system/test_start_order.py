@@ -1,7 +1,7 @@
-"""No order of starting matters.
+"""The order in which processes start does not matter.
 
-The parts of ours run before MongoDB and Kafka are there, wait, and go on when either has been away;
-nobody needs to be started again.
+Our processes start before MongoDB and Kafka, wait for them, and continue after an outage of either
+without a restart.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.fakes import eventually
 from tests.installation import free_block
 
 PATIENCE = 60.0
-ADMITTED = 380  # in the snapshot of the story
+ADMITTED = 380  # the people in the snapshot of the demo
 
 
 class StartOrderHarness:
@@ -54,7 +54,7 @@ class StartOrderHarness:
         )
 
     async def install(self) -> None:
-        """Secrets and users, as an installation has them that was shut down."""
+        """Create secrets and users, as an installation that was shut down has them."""
         secrets.make_secrets(self.home / "secrets")
         await self.start("mongod")
         for service in topology.PROCESSES:
@@ -94,7 +94,7 @@ class StartOrderHarness:
         await asyncio.to_thread(processes.end, self.running.pop(part))
 
     async def until(self, *, ready: bool, missing: str = "") -> None:
-        """Wait until every part of ours says so; each answers all the while, and none has ended."""
+        """Wait until /readyz of every process of ours gives this answer; assert that none ended."""
 
         async def so() -> bool:
             answers = [

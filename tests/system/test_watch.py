@@ -44,7 +44,7 @@ def asked(url: str, **parameters: str) -> Any:
 
 
 class NotificationReceiver(ThreadingHTTPServer):
-    """The message gateway of the person on duty."""
+    """A fake message gateway that receives the notifications of the person on duty."""
 
     def __init__(self) -> None:
         heard = self.heard = list[tuple[str, str]]()
@@ -60,9 +60,9 @@ class NotificationReceiver(ThreadingHTTPServer):
                 self.send_response(202)
                 self.end_headers()
 
-            # The base class names it so.
+            # The base class has this parameter name.
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Nothing to standard error."""
+                """Write nothing to standard error."""
 
         super().__init__(("127.0.0.1", 0), NotificationHandler)
 
@@ -88,7 +88,7 @@ class MonitoringHarness:
         return self.system.port + part.listener.offset + part.probe_offset
 
     def configure(self) -> None:
-        """Write all three configurations."""
+        """Write the configurations of Prometheus, Alertmanager and the on-call server."""
         report: dict[str, Any] = yaml.safe_load(
             (ROOT / "deploy/compose/prometheus.yml").read_text()
         )
@@ -170,7 +170,7 @@ class MonitoringHarness:
         return asked(f"http://{self.prometheus}/api/v1/query", query=expression)["result"]
 
     def firing(self, alert: str, **labels: str) -> bool:
-        """Whether it fires with these labels."""
+        """Return whether the alert fires with these labels."""
         return any(
             one["state"] == "firing"
             and {"alertname": alert, **labels}.items() <= one["labels"].items()
@@ -192,7 +192,7 @@ def _found(tool: str) -> str:
 def monitoring(
     system: Installation, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MonitoringHarness]:
-    """Start a watch that scrapes every process."""
+    """Start the monitoring and wait until it scrapes every process."""
     with NotificationReceiver() as receiver:
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
         monitoring = MonitoringHarness(system, tmp_path_factory.mktemp("watch"), receiver)
@@ -362,12 +362,9 @@ def test_a_killed_service_and_its_return_are_notified_on_call(
     eventually(lambda: monitoring.firing("Watchdog"))
     killed = set[int]()
 
-    def heard_of() -> (
-        bool
-        # It is started again within seconds, often before anybody is notified: so it is killed
-        # until
-        # somebody has been
-    ):
+    # The service restarts within seconds, often before anybody is notified. So this kills it until
+    # somebody was.
+    def heard_of() -> bool:
         ran = json.loads((monitoring.system.home / "run" / f"{KILLED}.pid").read_text())["pid"]
         if ran not in killed:
             killed.add(ran)

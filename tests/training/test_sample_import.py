@@ -1,4 +1,4 @@
-"""The 41 sample files over HTTP: what is stored afterwards, and what is nowhere."""
+"""The 41 sample files over HTTP: the stored state, and texts that are stored nowhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SIXTEEN = re.compile(r"(?=[0-9]{16})")
 
 @dataclass
 class ImportedSamples:
-    """The service after all 41 files, and what it values of each."""
+    """The service after all 41 files, with its answer to each file."""
 
     client: AsgiClient
     answers: list[dict[str, Any]]

@@ -56,7 +56,7 @@ EXPORT = "/v1/operations/shop/audit/export"
 async def searched(
     client: AsgiClient, why: dict[str, str] | None = None, /, **sought: Any
 ) -> list[dict[str, Any]]:
-    """All rows of a search, two to a page."""
+    """Return all rows of a search, read two to a page."""
     rows: list[dict[str, Any]] = []
     while True:
         answer = await client.get(

@@ -57,7 +57,7 @@ async def on_filled(event: FilledHeard, tx: Transaction) -> None:
     tx.notes.save(note, replace(note, texts=(*note.texts, str(event.marbles))))
 
 
-# A note of an owner `own-...` is made of the shop's own events, any other of events from outside.
+# The shop's own events make the notes of owners `own-...`; events from outside make all others.
 NOTES = Projection(
     name="notes",
     store=Notes,
@@ -68,7 +68,7 @@ NOTES = Projection(
 
 
 class OperatorHarness(OutsideService):
-    """The shop as its operator reaches it, and the outside that sends it events."""
+    """The shop as its operator reaches it, and another service that sends it events."""
 
     def __init__(
         self, life: ServiceRuntime, send: Any, client: AsgiClient, fake: FakeKafka
@@ -110,9 +110,9 @@ class OperatorHarness(OutsideService):
             ).status_code == 200
 
     async def sent(self, owner: str, count: int) -> None:
-        """Return when that many of this owner's events are marked as sent.
+        """Wait until that many of this owner's events are marked as sent.
 
-        A replay takes no others.
+        A replay publishes only events that are marked.
         """
 
         async def marked() -> bool:
@@ -220,12 +220,12 @@ async def serve_shop(
 
 
 async def all_sent(shop: OperatorHarness) -> bool:
-    """Whether nothing waits for the broker or for its mark."""
+    """Return whether the outbox has no unsent row."""
     return (await shop.get("/outbox"))["unsent"] == 0
 
 
 async def stopped_keys(wanted: int) -> bool:
-    """Whether the gauge says so."""
+    """Return whether the gauge shows this number of blocked keys."""
     return [
         sample.value for metric in telemetry.OUTBOX_STOPPED.collect() for sample in metric.samples
     ] == [wanted]

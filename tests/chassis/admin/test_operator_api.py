@@ -1,6 +1,6 @@
-"""What an operator asks of a service over HTTP: parked sequences, and lag.
+"""The operator routes over HTTP: parked sequences and lag.
 
-On real MongoDB, with real Kafka and with the fake. Not here: replays and the outbox.
+They run on a real MongoDB, with a real Kafka and with the fake. Not here: replays and the outbox.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ async def test_after_a_discard_the_rest_takes_effect_once_in_order(
     assert again == done | {"took_effect": None}
     assert (
         len(await shop.audited("parked.retried", f"{shop.life.inbox.topics[0]}/{owner}")) == 2
-    )  # one of each letter's transaction, none of the repeat
+    )  # one for each event's transaction, none for the repeated request
     await shop.note(owner, "c")
     await shop.heard(owner, "a", "b", "c")
     assert (await shop.post(f"{path}/retry", if_match=version, expect=404))[

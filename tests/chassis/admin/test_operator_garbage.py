@@ -1,6 +1,6 @@
-"""What an operator asks by mistake over HTTP.
+"""Mistaken operator requests over HTTP: they are refused with a reason and change nothing.
 
-Garbage, times that are none, letters that do not wait. Refused in words, and nothing is changed.
+Garbage, empty time ranges, and events that are not parked.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ async def test_only_a_parked_event_can_be_discarded_also_behind_the_first(
     assert (after["took_effect"], after["count"]) == (
         0,
         2,
-    )  # the first still fails: what waits behind it does not pass it
+    )  # the first still fails, and later events of the sequence do not overtake it
     after = await shop.post(
         f"{path}/discard",
         {"event_id": shown["letters"][0]["id"], "reason": "rusak"},
@@ -71,7 +71,7 @@ async def test_only_a_parked_event_can_be_discarded_also_behind_the_first(
 async def test_a_replay_of_no_time_is_refused_and_not_taken_for_one_of_nothing(
     shop: OperatorHarness, since: int, until: int
 ) -> None:
-    """Hours from now: what ends before it begins or as it begins, and what lies ahead."""
+    """Ranges (in hours from now) that end before or when they begin, or lie in the future."""
     answer = {
         "from": (now := utc_now()) + timedelta(hours=since),
         "to": now + timedelta(hours=until),

@@ -1,4 +1,4 @@
-"""Replays, the outbox and the topic as an operator asks for them over HTTP."""
+"""The operator routes over HTTP: replays, the outbox and the topic."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_readers_of_a_replay_apply_only_what_is_new_to_them(
     await shop.sent(owner, 3)
 
     [(first, _), _] = would["events"]
-    await shop.db.delete("inbox", {"_id": first})  # as if this reader had never had it
+    await shop.db.delete("inbox", {"_id": first})  # as if this consumer had never received it
     assert (await shop.post("/event-status", about))["new"] == 1
     await shop.post("/replay", shop.stretch(owner, began, cursor=None))
     await shop.heard(owner, "2", "3", "4", "2")

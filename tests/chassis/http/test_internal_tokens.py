@@ -144,7 +144,7 @@ async def test_a_token_that_was_believed_is_refused_once_it_has_expired(keys: Ke
 
 BAD_QUESTIONS: dict[
     str, tuple[dict[str, Any], dict[str, Any]]
-] = {  # what the token says instead, and how it is signed
+] = {  # changed claims of the token, and how it is signed
     "another audience": ({"aud": "manpower"}, {}),
     "another method": ({"method": "POST"}, {}),
     "another path": ({"path": "/internal/jars/2"}, {}),
@@ -172,11 +172,11 @@ def test_a_service_is_believed_only_for_the_very_question_that_it_signed(
         verifier.calling_service(signed(keys, QUESTION | content, **(TRAINING | how)), "GET", PATH)
 
 
-# Asking a peer
+# Queries to another service
 
 
 class PeerApp:
-    """A peer that checks tokens as every service does, and then gives the prepared answer."""
+    """Another service, which verifies tokens like every service and gives a prepared answer."""
 
     def __init__(self, keys: Keys) -> None:
         self.verifier = InternalTokenVerifier("shop", keys.directory)

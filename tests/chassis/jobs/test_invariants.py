@@ -1,6 +1,6 @@
-"""What must always be true of the stored events is looked for.
+"""The job that checks invariants of stored events.
 
-Each invariant is broken here by hand, in MongoDB, and named; what is right is never named.
+Each test breaks an invariant in MongoDB, and the job reports it; correct rows are never reported.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.fakes import eventually
 
 
 class InvariantsHarness:
-    """The shop's stored events, and the job that looks at them turn by turn. Nothing else runs."""
+    """The shop's stored events, and the job that checks them, run by run. Nothing else runs."""
 
     def __init__(self, db: Mongo) -> None:
         self.db = db
@@ -48,7 +48,7 @@ class InvariantsHarness:
         return Runner(self.engine, OperationContext(caller=system("shop"), correlation_id=new_id()))
 
     async def hear(self, *answer: tuple[str, str, dict[str, Any]]) -> None:
-        """Events of these types, keys and bodies arrive in one partition."""
+        """Process events with these types, keys and bodies as one batch of one partition."""
         arrivals: list[ReceivedEvent] = []
         for name, key, data in answer:
             self.sequence += 1
@@ -99,7 +99,7 @@ def gauges() -> dict[str, float]:
 
 @pytest.fixture
 async def harness(db: Mongo) -> InvariantsHarness:
-    """Two jars filled three times each, a parked sequence of two, and an early event."""
+    """Store two jars filled three times each, a parked sequence of two, and an early event."""
     harness = InvariantsHarness(db)
     for owner in (new_id(), new_id()):
         jar = await harness.run()(

@@ -1,4 +1,4 @@
-"""The broker under test, real or fake, and a reader of it. Not here: tests."""
+"""The broker under test, real or fake, and a consumer of it. Not here: tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Broker(Protocol):
-    """A broker with its ports, and what a test does to it behind their back."""
+    """A broker with its ports, and what a test does to it without them."""
 
     def producer(self) -> Producer: ...
     def lost_producer(self) -> Producer:
@@ -126,7 +126,7 @@ def outgoing(key: str, *values: bytes) -> list[Outgoing]:
 
 
 class Reader:
-    """One member of a group, its rebalances, and the positions that its owner keeps."""
+    """One member of a group, its rebalances, and the positions at which it begins."""
 
     def __init__(self, consumer: Consumer, positions: Mapping[int, int] | None = None) -> None:
         self.consumer = consumer
@@ -190,7 +190,7 @@ async def values(broker: Broker, topic: str, count: int) -> list[bytes | None]:
 async def beside(broker: Broker, topic: str, key: str) -> tuple[str, str]:
     """Return another key of the same partition and a key of another partition.
 
-    A record of each of 21 keys is sent.
+    Sends one record of each of 21 keys.
     """
     keys = [key, *(f"{key}{number}" for number in range(20))]
     for one in keys:
@@ -218,7 +218,7 @@ async def fill(broker: Broker, topic: str, keys: Iterable[str], count: int) -> d
 
 
 async def polled(reader: Reader) -> list[Record]:
-    """All that comes of the partitions of one of two members."""
+    """Poll until nothing more comes, and return the records of this member's partitions."""
     found: list[Record] = []
 
     async def at_the_end() -> bool:

@@ -1,6 +1,6 @@
-"""Relay, consumer, leases and gauges at work.
+"""Relay, consumer, leases and gauges of a running service.
 
-What a refused row stops, what goes back down, who leaves when two are one.
+Blocked keys, lost fetches, gauges that return to zero, and two processes with one replica id.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ async def test_a_refused_row_blocks_only_its_key_until_an_operator_retries(
         ]
         return sorted(
             one for one in answer if one[0] in {stuck, free}
-        )  # the audit's anchor is beside them
+        )  # the topic also has the audit's anchors
 
     await harness.becomes(published, sorted((free, number) for number in (b"1", b"2")), seconds=10)
     marker = await eventually(lambda: harness.db.find_one("parked", {"_id": f"outbox/{stuck}"}))
@@ -83,7 +83,7 @@ async def test_a_refused_row_blocks_only_its_key_until_an_operator_retries(
             ]
         ),
         seconds=30,
-    )  # an operator's word is looked for every few seconds
+    )  # the relay reads an operator's release every few seconds
     assert [
         dict(record.headers)["ce_sequence"]
         for record in harness.fake.records(topic)
@@ -114,7 +114,7 @@ async def test_a_fetch_that_is_lost_repeatedly_is_read_until_it_comes(
         True,
         False,
         True,
-    ]  # each time that the next batch shows the gap, what is read again is lost too
+    ]  # whenever the next batch shows the gap, the repeated fetch is lost too
 
     async def left() -> int:
         return len(fake.losing)
@@ -192,7 +192,7 @@ async def test_the_outbox_gauges_show_rows_until_they_are_sent(
     async def waits() -> bool:
         return (
             shown(telemetry.OUTBOX_UNSENT) >= 2 and shown(telemetry.OUTBOX_AGE) > 0
-        )  # the audit's anchor may wait too
+        )  # the audit's anchor may be unsent, too
 
     async def waits_no_longer() -> bool:
         return shown(telemetry.OUTBOX_UNSENT) == shown(telemetry.OUTBOX_AGE) == 0
@@ -244,7 +244,7 @@ async def test_the_lag_falls_with_reading_and_is_zero_after_a_revocation(
         return shown(gauge) == wanted
 
     gauge.set(7)
-    await eventually(lambda: lag(0), seconds=12)  # looked at every five seconds
+    await eventually(lambda: lag(0), seconds=12)  # the gauge is refreshed every five seconds
     gauge.set(7)
     other = harness.fake.consumer("shop", [topic])
     theirs: set[Partition] = set()
@@ -262,14 +262,14 @@ async def test_the_lag_falls_with_reading_and_is_zero_after_a_revocation(
     await other.stop()
 
 
-# Who leaves
+# Two processes with one replica id
 
 
 @pytest.fixture
 def lives(
     tmp_path: Path, mongo_url: str, kafka: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> list[ServiceRuntime]:
-    """Two processes with one replica id, the second the younger."""
+    """Return two processes with one replica id; the second is the younger one."""
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(
         **keys.settings(

@@ -1,7 +1,6 @@
 """Bad events through the whole consumer on a real broker.
 
-Each is parked with its reason, or ignored and counted; every record is accounted for, and no
-partition stops.
+Each is parked with its reason, or ignored and counted. No record is lost, and no partition stops.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def counter_value(metric: Any) -> float:
 
 
 class BadEventsHarness:
-    """What comes in from outside, good and bad, and what became of it."""
+    """Good and bad records from outside, and the outcome of each."""
 
     def __init__(self, life: ServiceRuntime, producer: Any) -> None:
         self.life = life
@@ -75,7 +74,7 @@ class BadEventsHarness:
         time: datetime | None = None,
         **headers: bytes | None,
     ) -> str:
-        """Send a record whose envelope is right except for these arguments."""
+        """Send a record with a valid envelope, except for these arguments."""
         envelope = Envelope(
             id=id_ or new_id(),
             type=kind,
@@ -116,7 +115,7 @@ class BadEventsHarness:
             return (
                 sum(counted.values()) == self.sent
                 and self.sent - counted["ignored"] <= stand <= self.sent
-            )  # what nobody reads is stored seldom
+            )  # positions behind ignored records are stored seldom
 
         try:
             await eventually(all_of_them, seconds=40)

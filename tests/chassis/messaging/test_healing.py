@@ -1,7 +1,6 @@
-"""What is lost beside the facts heals.
+"""Recovery from lost state: the change stream, a position, the end of a topic, inbox rows.
 
-The change stream, a position, the end of a topic, the memory of what was done. Each alone; real
-MongoDB.
+Each is lost alone, on a real MongoDB.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Events beside the plain path.
+"""Early, failing and conflicting events.
 
-Each test shows one way in which something could be stuck, lost, blamed or overtaken.
+Each test shows one way in which an event could be stuck, lost, wrongly parked or overtaken.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.chassis.harness import Harness
 from tests.chassis.sample_service import Note, Transaction
 from tests.fakes import eventually
 
-# Early facts
+# Early events
 
 
 async def test_a_fact_and_its_subject_in_one_batch_meet_whichever_comes_first(
@@ -95,7 +95,7 @@ async def test_a_failing_early_event_does_not_stop_the_command_of_its_subject(
     await harness.becomes(lambda: harness.state(fact), "parked", seconds=14)
 
 
-# What stops a partition
+# Faults that stop a partition
 
 
 @pytest.mark.parametrize("what", ["too big", "label taken"])

@@ -238,7 +238,7 @@ def test_a_busy_relay_remembers_a_bounded_number_of_keys(
 async def test_a_refused_row_blocks_its_key_until_it_is_released(
     shop: RelayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A wake for the blocked key, while the refused row is on its way, changes nothing."""
+    """A wake for the key while the refused row is being sent changes nothing."""
     await shop.commit("a")
     await shop.receives(1)
     refused = await shop.commit("a", 2, wakes=False)
@@ -260,7 +260,7 @@ async def test_a_refused_row_blocks_its_key_until_it_is_released(
     is_refusing = False
     await shop.db.delete("parked", {"key": "a"})
     monkeypatch.setattr(outbox_relay, "LOOK_SECONDS", 0)
-    # As it does every five seconds.
+    # The relay does this every five seconds.
     await shop.relay._refresh_gauges()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     await shop.commit("a")
     await shop.receives(5)
@@ -304,7 +304,7 @@ async def test_a_relay_that_ends_marks_what_was_acknowledged(db: Mongo) -> None:
 async def test_acknowledged_rows_are_marked_without_another_wake(
     db: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when the clock's resolution says that the mark is not quite due."""
+    """The mark also comes when the clock's resolution makes it seem not quite due."""
 
     def never(_: OutboxRelay) -> bool:
         return False
@@ -331,7 +331,7 @@ class StreamCountingMongo(Mongo):
 async def test_only_a_leader_beside_other_replicas_opens_a_change_stream(
     db: Mongo, mongo_url: str, replicas: int
 ) -> None:
-    """With it, the leader sends at once what another replica commits."""
+    """With the stream, the leader sends at once what another replica commits."""
     fake = FakeKafka()
     databases = [StreamCountingMongo(mongo_url, db.name, db.driver) for _ in range(2)]
     holder, other = (

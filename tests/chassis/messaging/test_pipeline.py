@@ -1,6 +1,6 @@
-"""Events between services on real MongoDB, with real Kafka and with the fake.
+"""Events between services on a real MongoDB, with a real Kafka and with the fake.
 
-Once, in order, parked, early, merged.
+They take effect once and in order; some are parked, early or about merged references.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Tell = Callable[..., Any]
 
 
 class OutsideService:
-    """Another service, as far as the shop hears of it; and the shop as its operator sees it."""
+    """Another service, which publishes to the shop, and the shop as its operator sees it."""
 
     def __init__(self, life: ServiceRuntime, send: Callable[..., Any]) -> None:
         self.life = life

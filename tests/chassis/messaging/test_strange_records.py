@@ -1,7 +1,7 @@
-"""Records as no producer of ours makes them, on a real broker.
+"""Records that none of our producers writes, on a real broker.
 
-Packed, in transactions, with what the client cannot read. None may stop a partition, none is
-dropped in silence.
+They are compressed, in Kafka transactions, or unreadable for the client. None may stop a
+partition, and none is dropped silently.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.chassis.messaging.test_pipeline import OutsideService
 from tests.chassis.sample_service import Transaction
 from tests.fakes import eventually
 
-# where a record batch keeps its checksum, and from where it is reckoned
+# byte offsets in a record batch: of the checksum, and from which it is computed
 CRC_AT = 17
 CRC_FROM = 21
 NAME = b"NAME-OF-A-HEADER"
@@ -89,7 +89,7 @@ async def partition_of(harness: BadEventsHarness, key: str) -> int:
 async def nameless(harness: BadEventsHarness, *owners: str) -> None:
     """Send one batch with a note of each owner (all of one partition).
 
-    The record in its middle has a header whose name is not UTF-8.
+    The record in the middle of the batch has a header whose name is not UTF-8.
     """
     batch = harness.producer.create_batch()
     for index, owner in enumerate(owners):
@@ -182,9 +182,9 @@ async def behind(harness: BadEventsHarness, events: int) -> bool:
 async def test_a_record_with_undecodable_headers_is_parked_by_its_offset(
     harness: BadEventsHarness,
 ) -> None:
-    """Its partition goes on, and so do the other partitions that were read with it.
+    """Its partition continues, and so do the other partitions that were read with it.
 
-    The records behind it in the same batch are parked, too: the client cannot reach them.
+    Later records of the same batch are parked, too, because the client cannot reach them.
     """
     owners = [await harness.owner() for _ in range(40)]
     partition = await partition_of(harness, owners[0])

@@ -1,4 +1,4 @@
-"""OIDC issuers: discovery, rotation, outages, one question for many who wait."""
+"""OIDC issuers: discovery, rotation, outages, and one request for many waiting callers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.gateway.harness import running_gateway
 
 
 class FakeIssuer:
-    """An OIDC issuer's documents; `away` makes it silent, `gate` holds answers back."""
+    """A fake OIDC issuer; `away` makes its keys unavailable, `gate` holds responses back."""
 
     def __init__(self) -> None:
         self.keys: list[dict[str, Any]] = []

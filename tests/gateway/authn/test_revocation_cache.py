@@ -22,7 +22,7 @@ SECONDS = 5.0
 
 
 class Replica:
-    """One replica, with a stream and a long poll of somebody open."""
+    """One replica of the gateway whose upstream serves a stream and a long poll."""
 
     def __init__(self, harness: GatewayHarness) -> None:
         self.harness = harness
@@ -44,7 +44,7 @@ class Replica:
             pass
 
     async def stream_of(self, headers: dict[str, str]) -> float:
-        """When the stream was cut off."""
+        """Open the stream and return the time at which it was cut off."""
         async with self.harness.client.get(
             self.harness.url("/v1/feed?stream"), headers=headers
         ) as response:
@@ -54,18 +54,18 @@ class Replica:
         return time.monotonic()
 
     async def poll_of(self, headers: dict[str, str]) -> float:
-        """When the long poll was refused."""
+        """Send the long poll and return the time at which it was refused."""
         assert (await self.harness.ask("GET", "/v1/feed?poll", headers=headers)).status == 401
         return time.monotonic()
 
     async def both_open(self) -> bool:
-        """Whether the service has both."""
+        """Return whether both requests have reached the service."""
         return self.here >= {b"stream", b"poll"}
 
 
 @pytest.fixture
 async def replicas(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[list[Replica]]:
-    """Two replicas of one installation."""
+    """Start two replicas of one installation."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]

@@ -16,7 +16,7 @@ from tests.gateway.harness import GatewayHarness
 
 
 def encoded(content: bytes) -> str:
-    """Base64url without padding."""
+    """Return base64url without padding."""
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 

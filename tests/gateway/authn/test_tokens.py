@@ -86,7 +86,7 @@ def unsigned(harness: GatewayHarness) -> str:
 
 
 def confused(harness: GatewayHarness) -> str:
-    """HS256 with the public key as secret: the classic confusion of algorithms."""
+    """Return a token signed with HS256 under the public key (algorithm confusion)."""
     public = private(harness.issuer_key).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return forged(harness, key=public + b"\0" * 32, algorithm="HS256")
 

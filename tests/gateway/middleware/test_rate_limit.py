@@ -52,7 +52,7 @@ async def test_replicas_count_together_and_alone_without_the_database(
     here, there = (RateWindows(lambda: now[0], replica) for replica in ("0", "1"))
     for _ in range(6):
         await here.incr("one", 60)
-    now[0] += 10  # its window there begins later
+    now[0] += 10  # the window of the other replica begins later
     for _ in range(3):
         assert await there.incr("one", 60) <= 3
     await there.incr("other", 60)
@@ -67,7 +67,7 @@ async def test_replicas_count_together_and_alone_without_the_database(
     rows = await db.find(COLLECTION, {})
     assert len(rows) == 2
     assert "one" not in str(rows), "subjects and addresses are not stored"
-    now[0] += 55  # the window here is over, that there is not
+    now[0] += 55  # the window of this replica is over, that of the other is not
     for count in (1, 2, 3):
         assert await here.incr("one", 60) == count
     await here.synchronise(db)

@@ -40,7 +40,7 @@ def service() -> dict[str, Any]:
 
     @app.get("/v1/classes")
     def list_classes(limit: int = 50) -> list[ClassBody]:
-        """All classes."""
+        """List all classes."""
         raise NotImplementedError
 
     @app.post("/v1/classes")

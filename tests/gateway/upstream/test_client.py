@@ -1,4 +1,4 @@
-"""Forwarding to a service that answers with given bytes: what is kept, refused, passed on."""
+"""Forwarding to a service that answers with given bytes: connections, refusals, headers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.fakes import eventually
 from tests.gateway.harness import ROUTES, RULES, GatewayHarness, GatewayResponse, running_gateway
 
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
-CLOSE = b"<close>"  # the service ends the connection here
-READ_ALL = b"<read all>"  # and here it first reads the whole body
+CLOSE = b"<close>"  # the service closes the connection here
+READ_ALL = b"<read all>"  # the service first reads the whole body here
 HEAD_PERMISSION = "HEAD /v1/classes/{class_id}"
 ROUTES_WITH_HEAD = ROUTES.replace("GET PATCH PUT DELETE", "GET HEAD PATCH PUT DELETE")
 
@@ -33,7 +33,7 @@ def rules_with_head() -> RolePermissions:
 
 @dataclass
 class Service:
-    """Answers the requests of each connection in turn with these bytes, then says nothing."""
+    """Answers the requests of each connection in turn with these bytes; later ones get nothing."""
 
     answers: Sequence[Sequence[bytes]]
     received: list[bytes] = field(default_factory=list[bytes])
@@ -89,12 +89,12 @@ async def serving(
 
 
 async def has_ended(service: Service) -> bool:
-    """Whether the gateway has ended all connections with the service."""
+    """Return whether all connections between gateway and service have ended."""
     return service.ended == service.connections
 
 
 async def ask(harness: GatewayHarness, method: str = "POST", **more: Any) -> GatewayResponse:
-    """One request that the gateway does not repeat."""
+    """Send a request, by default a POST, which the gateway does not repeat."""
     path = "/v1/classes" if method == "POST" else "/v1/classes/a"
     headers = harness.bearer() | more.pop("headers", {})
     return await harness.ask(method, path, headers=headers, **more)

@@ -1,7 +1,4 @@
-"""The benches of the event pipeline, small.
-
-They do the work they say, and answer by the names that were promised.
-"""
+"""Small runs of the event pipeline's benches: they do their work and report the fixed names."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ RATIOS = ("consumer_to_hand", "consumer_to_faststream", "relay_to_hand", "relay_
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a small run with bad events left behind."""
+    """The state after a small run with bad events."""
 
     db: Mongo
     kafka: str

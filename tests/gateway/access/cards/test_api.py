@@ -34,7 +34,7 @@ OWN = RolePermissions(
 
 
 class CardsHarness(InstallationHarness):
-    """An installation that gives cards, and a route for holders as certification will have it."""
+    """An installation that issues cards, and a route for holders like certification's."""
 
     async def card(self, reference: str = "p-1") -> dict[str, str]:
         """Issue a card and return it with its PIN."""
@@ -50,7 +50,7 @@ class CardsHarness(InstallationHarness):
     async def holder(
         self, method: str, path: str, body: Any = None, token: str = ""
     ) -> GatewayResponse:
-        """One request at the certificate host."""
+        """Send a request to the certificate host."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
         return await self.harness.ask(
             method, path, group=Group.CERTIFICATE, headers=headers, json=body
@@ -65,7 +65,7 @@ class CardsHarness(InstallationHarness):
 
 @pytest.fixture
 async def cards(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[CardsHarness]:
-    """Such a desk."""
+    """Start a gateway that issues cards."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
@@ -77,7 +77,7 @@ async def cards(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator
 
 
 def wrong(pin: str) -> str:
-    """Another PIN."""
+    """Return another PIN."""
     return f"{(int(pin) + 1) % 1_000_000:06d}"
 
 

@@ -19,7 +19,7 @@ TODAY = datetime.now(UTC)
 
 
 def rules(**roles: frozenset[str]) -> RolePermissions:
-    """Rules of one service."""
+    """Return the permissions of one service's roles."""
     return RolePermissions({"training": roles})
 
 
@@ -119,7 +119,7 @@ async def test_administrators_read_what_a_role_may_and_what_changed(office: Offi
 async def explained(
     office: OfficeHarness, method: str, path: str, **more: Any
 ) -> tuple[bool, list[str], str]:
-    """Whether it is allowed, the steps, and the last one's words."""
+    """Return whether the access is allowed, the steps, and the text of the last step."""
     response = (
         await office.admin("POST", "explain", {"method": method, "path": path} | more)
     ).content
