@@ -1,4 +1,4 @@
-"""A client of an app in this process, throw-away keys, a fake Kafka, and the async `eventually`.
+"""A client of an app in this process, throw-away keys, a fake Kafka, and `eventually`.
 
 Not here: a fake MongoDB; tests use a real one.
 """

@@ -1,4 +1,4 @@
-"""A process is stopped (SIGSTOP) longer than its lease or session and then continues its work.
+"""A process is stopped (SIGSTOP) longer than its lease or session and then continues.
 
 First occurrences stay in order; effects come once and in order.
 """

@@ -1,4 +1,4 @@
-"""A software security key: registers and uses passkeys (WebAuthn, attestation "none", ES256)."""
+"""A software security key for passkeys (WebAuthn, attestation "none", ES256)."""
 
 from __future__ import annotations
 
