@@ -1,7 +1,6 @@
 """Real servers for tests.
 
-One mongod and one Kafka per run, shared by all workers, started by the first test that asks for
-one.
+One mongod and one Kafka per run, shared by all workers, started by the first test that needs one.
 """
 
 import fcntl
@@ -10,9 +9,9 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -25,12 +24,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from chassis import telemetry
 from ops.local import ephemeral_servers, processes
 from tests import containers, schedule
+from tests.installation import eventually
 from tests.schedule import PLACE
 
 pytest_plugins = ["tests.scenarios"]
 hypothesis.settings.register_profile(
     "bina", deadline=None, derandomize=bool(os.environ.get("CI"))
-)  # how fast a machine is proves nothing
+)  # the speed of a machine is no result
 hypothesis.settings.load_profile("bina")
 
 _LEADER = "BINA_TEST_LEADER"
@@ -41,7 +41,7 @@ _OTHER_PROCESSES = {
     "docs",
     "ops",
     "system",
-}  # their subject is processes of its own, with servers of their own
+}  # their tests start processes and servers of their own
 _ALONE = {
     "--crash": "crash/test_kills.py",
     "--cluster": "cluster",
@@ -113,12 +113,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     `--crash`, `--cluster`, `--soak`, `--compose`: what they name.
     """
     alone = [
-        Path(__file__).parent / place
-        for option, place in _ALONE.items()
+        Path(__file__).parent / directory
+        for option, directory in _ALONE.items()
         if config.getoption(option)
     ]
     if alone:
-        kept = [item for item in items if any(item.path.is_relative_to(place) for place in alone)]
+        kept = [
+            item
+            for item in items
+            if any(item.path.is_relative_to(directory) for directory in alone)
+        ]
     elif config.getoption("--quick"):
         kept = [
             item
@@ -135,7 +139,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [
             item
             for item in items
-            if not any(item.path.is_relative_to(place) for place in _ONLY_ALONE)
+            if not any(item.path.is_relative_to(directory) for directory in _ONLY_ALONE)
         ]
         kept.sort(key=lambda item: schedule.turn(item.path))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -154,7 +158,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    """What the process' own spans become when they end."""
+    """Return an exporter that holds the process's own finished spans."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -163,7 +167,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests have measured (their property `figures`), one JSON document a line."""
+    """Print the figures that tests measured (property `figures`), one JSON document a line."""
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
         for name, figures in report.user_properties:
             if name == "figures" and report.when == "call":
@@ -175,30 +179,30 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
-    place = Path(os.environ.pop(PLACE))
-    for keeper in place.glob("*.keeper"):
+    directory = Path(os.environ.pop(PLACE))
+    for keeper in directory.glob("*.keeper"):
         processes.stop(int(keeper.read_text()), grace=30.0)
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def mongo_url(pytestconfig: pytest.Config) -> Iterator[str]:
-    """URL of the administrator of a replica set.
+    """Yield the administrator's URL of a replica set.
 
-    BINA_MONGO_URL, a container, or an embedded mongod.
+    The server is that of BINA_MONGO_URL, a container, or an embedded mongod.
     """
     yield from _address("mongod", os.environ.get("BINA_MONGO_URL"), pytestconfig)
 
 
 @pytest.fixture(scope="session")
 def kafka(pytestconfig: pytest.Config) -> Iterator[str]:
-    """Bootstrap address: BINA_KAFKA, a container, or an embedded Kafka."""
+    """Yield a bootstrap address: of BINA_KAFKA, a container, or an embedded Kafka."""
     yield from _address("kafka", os.environ.get("BINA_KAFKA"), pytestconfig)
 
 
 @pytest.fixture
 def database(mongo_url: str) -> Iterator[str]:
-    """A database name nobody else uses, dropped afterwards."""
+    """Yield a database name that nobody else uses; drop the database afterwards."""
     name = f"test_{uuid.uuid4().hex[:20]}"
     yield name
     with pymongo.MongoClient[dict[str, object]](mongo_url) as client:
@@ -225,20 +229,20 @@ def _address(part: str, given: str | None, config: pytest.Config) -> Iterator[st
 
 
 def _embedded(part: str) -> str:
-    place = Path(os.environ[PLACE])
-    address = place / part
-    failed = place / f"{part}.{ephemeral_servers.FAILED_SUFFIX}"
-    keeper = place / f"{part}.keeper"
-    with (place / f"{part}.lock").open("w") as guard:
+    directory = Path(os.environ[PLACE])
+    address = directory / part
+    failed = directory / f"{part}.{ephemeral_servers.FAILED_SUFFIX}"
+    keeper = directory / f"{part}.keeper"
+    with (directory / f"{part}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not keeper.exists():
-            log = place / f"{part}.log"
+            log = directory / f"{part}.log"
             command = [
                 sys.executable,
                 "-m",
                 "ops.local.ephemeral_servers",
                 part,
-                str(place),
+                str(directory),
                 os.environ[_LEADER],
             ]
             output = [
@@ -259,14 +263,14 @@ def _embedded(part: str) -> str:
                 )
             )
         pid = int(keeper.read_text())
-        deadline = time.monotonic() + _START_SECONDS
-        while not address.exists():
-            if failed.exists():
-                pytest.exit(failed.read_text(), returncode=3)
-            if processes.start_time(pid) is None or time.monotonic() > deadline:
-                pytest.exit(
-                    f"{part} did not start:\n{processes.tail(place / f'{part}.log', 20)}",
-                    returncode=3,
-                )
-            time.sleep(0.05)
+
+        def has_ended_or_started() -> bool:
+            return address.exists() or failed.exists() or processes.start_time(pid) is None
+
+        with suppress(AssertionError):
+            eventually(has_ended_or_started, _START_SECONDS)
+        if not address.exists():
+            log_tail = processes.tail(directory / f"{part}.log", 20)
+            reason = failed.read_text() if failed.exists() else f"{part} did not start:\n{log_tail}"
+            pytest.exit(reason, returncode=3)
     return address.read_text()

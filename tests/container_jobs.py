@@ -1,6 +1,6 @@
 """The jobs `backup` and `restore` of docker-compose.yml, run without Docker.
 
-Directories take the place of image and volumes. Not here: any test.
+Directories replace image and volumes. Not here: tests.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ SERVICES = cast(
 DOCKERFILE = ROOT / "deploy/compose/commands.Dockerfile"
 
 
-def image(place: Path) -> Path:
+def image(directory: Path) -> Path:
     """Make a directory with all that the Dockerfile copies; .dockerignore must allow it."""
     allowed = {
         line.removeprefix("!")
         for line in (ROOT / ".dockerignore").read_text().splitlines()
         if line.startswith("!")
     }
-    place.mkdir(parents=True)
+    directory.mkdir(parents=True)
     for line in DOCKERFILE.read_text().splitlines():
         if line.startswith("COPY "):
             _, source, target = line.split()
             assert source in allowed, source
             if (ROOT / source).is_dir():
                 ignored = shutil.ignore_patterns("__pycache__", "*.md")
-                shutil.copytree(ROOT / source, place / target, ignore=ignored)
+                shutil.copytree(ROOT / source, directory / target, ignore=ignored)
             else:
-                shutil.copy(ROOT / source, place / target)
-    return place
+                shutil.copy(ROOT / source, directory / target)
+    return directory
 
 
 def mounted(name: str, root: Path, volumes: Mapping[str, Path]) -> None:
     """Link each volume of the job to its path below `root`, outer ones first."""
     pairs = [cast("list[str]", volume.split(":"))[:2] for volume in SERVICES[name]["volumes"]]
     for volume, target in sorted(pairs, key=lambda pair: pair[1].count("/")):
-        place = root / target.removeprefix("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.is_symlink():
-            place.symlink_to(volumes[volume])
+        directory = root / target.removeprefix("/")
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        if not directory.is_symlink():
+            directory.symlink_to(volumes[volume])
 
 
 def run(name: str, root: Path, kafka: str, *arguments: str) -> subprocess.CompletedProcess[str]:

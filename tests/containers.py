@@ -1,4 +1,4 @@
-"""MongoDB and Kafka as containers, for `--containers`; what does not belong here: any test."""
+"""MongoDB and Kafka as containers, for `--containers`. Not here: tests."""
 
 import os
 import socket
@@ -9,13 +9,15 @@ import pymongo
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
+from tests.installation import eventually
+
 MONGO = "mongo:8.0"
 KAFKA = "apache/kafka:4.3.1"
 
 
 @contextmanager
 def mongod() -> Generator[str]:
-    """A single-node replica set without authentication, reachable by its published port only."""
+    """Run a single-node replica set without authentication; yield the URL of its published port."""
     mongo = (
         DockerContainer(MONGO)
         .with_command(
@@ -32,14 +34,13 @@ def mongod() -> Generator[str]:
                 "replSetInitiate",
                 {"_id": "bina", "members": [{"_id": 0, "host": "127.0.0.1:27017"}]},
             )
-            while not client.admin.command("hello")["isWritablePrimary"]:
-                pass
+            eventually(lambda: client.admin.command("hello")["isWritablePrimary"])
         yield url
 
 
 @contextmanager
 def kafka() -> Generator[str]:
-    """One KRaft node that advertises the host's port."""
+    """Run one KRaft node that advertises the host's port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -74,4 +75,4 @@ def _kafka_settings(port: int) -> dict[str, str]:
 RUNNING = {"mongod": mongod, "kafka": kafka}
 os.environ.setdefault(
     "TESTCONTAINERS_RYUK_DISABLED", "true"
-)  # a run ends its containers itself, and the reaper's image is not everywhere to be had
+)  # a run removes its containers itself, and the reaper's image is not available everywhere

@@ -1,7 +1,7 @@
 """Databases that the tests of one service use in turn.
 
-Creating all collections and indexes is more work for MongoDB than most tests. Not here: whose
-databases they are.
+Creating all collections and indexes is more work for MongoDB than most tests. Not here: the
+services.
 """
 
 from __future__ import annotations

@@ -237,11 +237,11 @@ class FakeConsumer:
         return self._at[partition]
 
     async def beginning(self, partition: Partition) -> int:
-        """The oldest offset."""
+        """Return the oldest offset."""
         return self._broker.beginning(partition)
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Tell the broker."""
+        """Store these positions at the broker."""
         self._broker.committed.update(
             {
                 (self.group, where): offset
@@ -251,5 +251,5 @@ class FakeConsumer:
         )
 
     def ends(self) -> dict[Partition, int]:
-        """Where each assigned partition ends."""
+        """Return the end offset of each assigned partition."""
         return {where: self._broker.ends.get(where, 0) for where in self._at}

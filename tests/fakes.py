@@ -1,4 +1,4 @@
-"""Clients of an app in the process, throw-away keys, a fake Kafka, and waiting.
+"""A client of an app in this process, throw-away keys, a fake Kafka, and `eventually`.
 
 Not here: a fake MongoDB; tests use a real one.
 """
@@ -6,9 +6,10 @@ Not here: a fake MongoDB; tests use a real one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -216,7 +217,7 @@ class AsgiClient:
 def not_four_eyes(subject: str, principal: str) -> list[Actor]:
     """Return the actors that may not decide second after `subject` acted for `principal`.
 
-    These are both, and everybody who acts for one of them or is acted for by the first.
+    These are both of them, everybody who acts for one of them, and `subject` acting for others.
     """
     return [
         Actor(subject),
@@ -262,15 +263,17 @@ async def running(
             yield AsgiClient(app, keys, service)
 
 
-async def eventually(condition: Callable[[], Awaitable[Any]], *, seconds: float = 20) -> Any:
-    """Return the first truthy value of the condition, which is polled.
+async def eventually(condition: Callable[[], Any], *, seconds: float = 20) -> Any:
+    """Poll a condition, plain or async, and return its first truthy value.
 
     Raises AssertionError when there is none in time.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while True:
-        value = await condition()
+        value = condition()
+        if isawaitable(value):
+            value = await value
         if value:
             return value
         if loop.time() > deadline:

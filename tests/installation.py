@@ -14,7 +14,7 @@ from ops.local import platform_checks, topology
 from ops.local.state_dir import ROOT
 
 BINA = ROOT / "bina"
-# far more than a quiet machine needs: tests run side by side
+# far more than an idle machine needs: tests run in parallel
 READY_SECONDS = 150.0
 
 
@@ -61,6 +61,10 @@ def free_block() -> int:
 
 
 def eventually(holds: Callable[[], bool], seconds: float = READY_SECONDS) -> None:
+    """Poll a condition until it holds, without an event loop (async: `tests.fakes.eventually`).
+
+    Raises AssertionError when it does not hold in time.
+    """
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -43,5 +43,5 @@ def listed() -> Iterator[Row]:
 
 
 async def admit(administrator: BrokerAccess, password: str) -> None:
-    """Make the users of people, as compose does."""
+    """Create the users of people, as compose does."""
     await kafka_admin.make_people(administrator, dict.fromkeys(kafka_permissions.PEOPLE, password))

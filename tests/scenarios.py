@@ -1,6 +1,6 @@
-"""Which scenarios of the domain documents this run proves.
+"""The scenarios of the domain documents that a run proves.
 
-The mark `scenario`, the list in scenarios.toml, the answer of `--scenarios`.
+Here are the mark `scenario`, the list in scenarios.toml, and the file that `--scenarios` writes.
 """
 
 import functools
@@ -18,7 +18,7 @@ _PROPERTY = "scenario"
 
 @functools.cache
 def known() -> dict[str, tuple[str, ...]]:
-    """Every id with the parts it is proved by; without parts it is proved whole."""
+    """Return the parts of each scenario id; one without parts is proved as a whole."""
     return {
         id_: tuple(entry.get("parts", ())) for id_, entry in tomllib.loads(LIST.read_text()).items()
     }
@@ -27,9 +27,9 @@ def known() -> dict[str, tuple[str, ...]]:
 def verdict(
     scenarios: dict[str, tuple[str, ...]], results: dict[str, list[bool]]
 ) -> dict[str, list[str]]:
-    """Proved.
+    """Return the proved and the missing scenarios.
 
-    Every part (or the whole) has a test, and every test marked with it ran and passed.
+    One is proved if every part (or the whole) has a test, and all its marked tests ran and passed.
     """
 
     def holds(id_: str) -> bool:
@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tell each test's report what it proves; with --scenarios leave the unmarked tests out."""
+    """Add the scenarios to each test's report; with --scenarios deselect unmarked tests."""
     for item in items:
         item.user_properties.extend(
             (_PROPERTY, id_) for mark in item.iter_markers("scenario") for id_ in mark.args
@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A mark that names nothing proves nothing."""
+    """Fail a test whose mark names no known scenario."""
     scenarios = known()
     marks = {*scenarios, *(f"{id_}/{part}" for id_, parts in scenarios.items() for part in parts)}
     for name, value in item.user_properties:
@@ -80,7 +80,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 class _Listener:
-    """Hears every result, also those of xdist's workers, in the process that leads the run."""
+    """Collects every result, also those of xdist's workers, in the controlling process."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -105,7 +105,7 @@ class _Listener:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Only the leading process writes the answer."""
+    """Register the listener, only in the controlling process."""
     if session.config.getoption("--scenarios") is not None and not hasattr(
         session.config, "workerinput"
     ):

@@ -1,7 +1,7 @@
-"""Which test runs when and beside what.
+"""The order of tests and their distribution over xdist workers.
 
-Long ones first, one system for those that share it, those that measure alone at the end. Not here:
-which tests a run has.
+Long tests come first, tests of one running system go to one worker, and tests that measure run
+alone at the end. Not here: the selection of tests.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-# Of this run: set by the process that leads it, inherited by its xdist workers
+# The directory of a run: set by the controlling process, inherited by its xdist workers
 PLACE = "BINA_TEST_PLACE"
 HERE = Path(__file__).parent
-# Begun last, they would have a worker to themselves at the end; those that mostly wait stand
-# between those that work
+# If they began last, one worker would still run them when the others have finished. Tests that
+# mostly wait are placed between those that use the CPU.
 LONG = (
     *(
         "crash",
@@ -37,21 +37,21 @@ APART = (
     "crash",
     "ops/test_cli.py",
     "ops/test_three_steps.py",
-)  # each test has servers of its own: workers take them one by one
+)  # each test has servers of its own, so workers take them one by one
 TOGETHER = tuple(
     f"system/test_{name}.py" for name in ("auditing", "main_job", "operating", "watch")
-)  # on one running system
+)  # they share one running system
 MEASURING = (
     "chassis/persistence/test_contention.py",
-)  # their bounds are of a machine that does nothing else
+)  # their limits hold only if the machine does nothing else
 _room = pytest.StashKey[Any]()
 
 
 def turn(path: Path) -> tuple[int, int]:
-    """When the tests of a file begin.
+    """Return the sort key of a file: long tests first, measuring ones last.
 
-    The many short ones are mixed: those of one directory are alike, and all of them would wait, or
-    work, at the same time.
+    Short files are shuffled by their hash: files of one directory are alike, and would all wait or
+    all use the CPU at the same time.
     """
     if _among(path, MEASURING):
         return len(LONG) + 1, 0
@@ -62,9 +62,10 @@ def turn(path: Path) -> tuple[int, int]:
 
 
 def unit(nodeid: str) -> str:
-    """What a worker takes as one.
+    """Return the name of the unit that a worker takes as a whole.
 
-    A file, which shares its running service, unless said otherwise above.
+    A unit is a file, whose tests share a running service, except where APART, TOGETHER or
+    MEASURING say otherwise.
     """
     file = nodeid.partition("::")[0]
     path = HERE.parent / file
@@ -76,7 +77,7 @@ def unit(nodeid: str) -> str:
 
 
 class Units(LoadFileScheduling):
-    """Hands units to workers."""
+    """Distributes units to workers."""
 
     def _split_scope(self, nodeid: str) -> str:
         return unit(nodeid)
@@ -87,7 +88,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units | None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Be in the room until this process ends."""
+    """Hold the shared lock `room` until this worker ends."""
     if hasattr(session.config, "workerinput"):
         room = session.config.stash[_room] = (Path(os.environ[PLACE]) / "room").open("w")
         fcntl.flock(room, fcntl.LOCK_SH)
@@ -96,9 +97,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """A test that measures begins when all other workers have gone.
+    """Begin a test that measures only when all other workers have finished.
 
-    Its unit is the last of the queue, and the only one that waits. No time limit counts the wait.
+    Its unit is the last of the queue and the only one that waits. The wait is not part of any
+    time limit.
     """
     if (room := item.config.stash.get(_room, None)) and _among(item.path, MEASURING):
         fcntl.flock(room, fcntl.LOCK_EX)

@@ -61,20 +61,20 @@ def placed() -> set[str]:
 
 
 def packages() -> list[Path]:
-    """The product's packages: each folder with modules."""
+    """Return the product's packages: each folder with modules."""
     product = modules("chassis", "gateway", "ops", "services")
     return sorted({path.parent for path in product} - {ROOT / "ops/bench/reference"})
 
 
 def description(package: Path) -> str:
-    """What a package says of itself: its docstring, or its README."""
+    """Return a package's docstring with its README."""
     said = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
     readme = package / "README.md"
     return said + (readme.read_text() if readme.exists() else "")
 
 
 def is_noun(package: Path) -> bool:
-    """A noun folder of a service or of access; the glossary describes what it holds."""
+    """Return whether the package is a noun folder of a service or of access."""
     parents = {ROOT / "services" / name for name in SERVICES} | {ROOT / "gateway/access"}
     return package.parent in parents
 

@@ -1,7 +1,4 @@
-"""The order of the tests.
-
-Places that it names are there, and what measures is last and in one hand. Not here: the tests.
-"""
+"""The schedule of tests: its paths exist, and measuring tests run last and on one worker."""
 
 from __future__ import annotations
 
@@ -73,7 +70,7 @@ def test_a_worker_takes_a_file_or_one_test_or_all_of_one_system() -> None:
     )
     assert (
         len({schedule.unit(f"tests/{file}::test_a") for file in schedule.MEASURING}) == 1
-    )  # two would wait for each other without end
+    )  # two workers would wait for each other without end
 
 
 def test_a_measuring_test_begins_when_the_other_workers_have_ended(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import Harness
 
 
@@ -17,13 +17,13 @@ from tests.certification.harness import Harness
 async def harness(
     tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
 ) -> AsyncIterator[Harness]:
-    """The running service."""
+    """Start the service and yield its harness."""
     folder = tmp_path_factory.mktemp("certification")
     async with Harness.create(folder, mongo_url, kafka) as running_harness:
         yield running_harness
 
 
 @pytest.fixture
-async def lsp(harness: Harness) -> Lsp:
-    """An LSP of this test's own, with everything that it needs to certify."""
-    return await Lsp.create(harness)
+async def lsp(harness: Harness) -> LspHarness:
+    """Create an LSP for one test, with everything that it needs to certify."""
+    return await LspHarness.create(harness)

@@ -34,7 +34,7 @@ def all_units(value: Any) -> Json:
 
 
 @dataclass(slots=True)
-class Lsp:
+class LspHarness:
     """One LSP with everything that it needs to certify."""
 
     harness: Harness
@@ -45,7 +45,7 @@ class Lsp:
     venue: Json = field(default_factory=dict[str, Any])
 
     @classmethod
-    async def create(cls, harness: Harness) -> Lsp:
+    async def create(cls, harness: Harness) -> LspHarness:
         """Create it with licence, keys, a scheme, an assessor and a venue verified for today."""
         unique = new_id()[-10:]
         administrator = harness.client.as_("administrator", lsp="*")

@@ -44,7 +44,7 @@ def today() -> date:
 
 
 @dataclass(slots=True)
-class Surroundings:
+class ServiceResources:
     """What outlives one process of the service: settings, database, keys, training."""
 
     keys: Keys
@@ -53,7 +53,9 @@ class Surroundings:
 
     @classmethod
     @asynccontextmanager
-    async def create(cls, folder: Path, mongo_url: str, kafka: str) -> AsyncGenerator[Surroundings]:
+    async def create(
+        cls, folder: Path, mongo_url: str, kafka: str
+    ) -> AsyncGenerator[ServiceResources]:
         """Create them in this folder; the database is dropped afterwards."""
         (folder / "trusted").mkdir()
         keys = Keys.make(folder / "trusted")
@@ -102,14 +104,14 @@ class Harness:
     async def create(cls, folder: Path, mongo_url: str, kafka: str) -> AsyncGenerator[Harness]:
         """Start the service on a database of its own, which is dropped afterwards."""
         async with (
-            Surroundings.create(folder, mongo_url, kafka) as surroundings,
+            ServiceResources.create(folder, mongo_url, kafka) as surroundings,
             cls.start(surroundings) as harness,
         ):
             yield harness
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, surroundings: Surroundings) -> AsyncGenerator[Harness]:
+    async def start(cls, surroundings: ServiceResources) -> AsyncGenerator[Harness]:
         """Start the service in existing surroundings."""
         producer = KafkaProducer(surroundings.settings.kafka, "fake-training")
         await producer.start()
@@ -130,13 +132,13 @@ class Harness:
 
     @property
     def runner(self) -> Runner[Transaction]:
-        """A runner for the service itself, as events and jobs have one."""
+        """A runner that acts as the service itself, as events and jobs do."""
         context = OperationContext(caller=system("certification"), correlation_id=new_id())
         return Runner(self.engine, context)
 
     @property
     def public(self) -> AsgiClient:
-        """Anybody, such as the holder of a paper."""
+        """A client without a token, such as somebody who checks a paper."""
         return self.client.as_("public", subject="public")
 
     async def publish_from_training(self, type_: str, key: str, **data: Any) -> None:

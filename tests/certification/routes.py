@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.certification.factories import FORM, UNITS, Lsp, application_path
+from tests.certification.factories import FORM, UNITS, LspHarness, application_path
 from tests.certification.harness import Harness, Json, done, today
 from tests.fakes import routes
 
@@ -38,7 +38,7 @@ def own_routes(harness: Harness) -> Iterator[tuple[str, str]]:
                 yield method, route.path
 
 
-async def ids_of(lsp: Lsp, certificate: Json) -> dict[str, str]:
+async def ids_of(lsp: LspHarness, certificate: Json) -> dict[str, str]:
     """Return the ids of an LSP's aggregates, by path parameter."""
     path = application_path(certificate["application_id"])
     application = await done(lsp.officer.get(path))
@@ -53,7 +53,7 @@ async def ids_of(lsp: Lsp, certificate: Json) -> dict[str, str]:
     }
 
 
-def bodies(lsp: Lsp) -> dict[str, Json]:
+def bodies(lsp: LspHarness) -> dict[str, Json]:
     """Return a body for each change that takes one."""
     return {
         "POST /v1/lsps/{lsp_id}/licences": lsp.licence(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.ids import new_id
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import Json
 from tests.fakes import AsgiClient, routes
 
@@ -32,7 +32,7 @@ AUDITED: dict[str, tuple[str, str | None]] = {
 }
 
 
-async def issue_printed(lsp: Lsp) -> Json:
+async def issue_printed(lsp: LspHarness) -> Json:
     """Return a certificate whose paper is archived; the first print takes several reads."""
     certificate = await lsp.issue_certificate()
     path = f"/v1/certificates/{certificate['certificate_id']}/pdf"
@@ -40,11 +40,11 @@ async def issue_printed(lsp: Lsp) -> Json:
     return certificate
 
 
-def committee(lsp: Lsp, subject: str, lsp_id: str) -> AsgiClient:
+def committee(lsp: LspHarness, subject: str, lsp_id: str) -> AsgiClient:
     return lsp.harness.client.as_("committee", subject=subject, lsp=lsp_id)
 
 
-async def test_every_read_about_a_person_is_audited(lsp: Lsp) -> None:
+async def test_every_read_about_a_person_is_audited(lsp: LspHarness) -> None:
     """The row names the reader, the person and the purpose."""
     certificate = await issue_printed(lsp)
     [application] = await lsp.harness.stored("applications", _id=certificate["application_id"])
@@ -60,7 +60,7 @@ async def test_every_read_about_a_person_is_audited(lsp: Lsp) -> None:
         assert origin_ref in persons, template
 
 
-async def test_a_refused_read_is_not_audited(lsp: Lsp) -> None:
+async def test_a_refused_read_is_not_audited(lsp: LspHarness) -> None:
     """Nothing was read outside the scope or without the permission."""
     certificate = await issue_printed(lsp)
     for template in AUDITED:
@@ -76,7 +76,7 @@ async def test_a_refused_read_is_not_audited(lsp: Lsp) -> None:
         assert [row for row in rows if row.get("refs") != []] == [], template
 
 
-async def test_every_read_route_is_audited_or_listed_as_without_persons(lsp: Lsp) -> None:
+async def test_every_read_route_is_audited_or_listed_as_without_persons(lsp: LspHarness) -> None:
     reads = {
         route.path
         for route in routes(lsp.harness.client.app)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from tests.certification.factories import FORM, Lsp, application_path
+from tests.certification.factories import FORM, LspHarness, application_path
 from tests.certification.harness import Harness, change, refused
 from tests.certification.routes import CREATIONS, bodies, ids_of, own_routes
 
 
-async def test_a_change_without_if_match_is_428_on_every_route(harness: Harness, lsp: Lsp) -> None:
+async def test_a_change_without_if_match_is_428_on_every_route(
+    harness: Harness, lsp: LspHarness
+) -> None:
     ids = await ids_of(lsp, await lsp.issue_certificate())
     request_bodies = bodies(lsp)
     walked = 0
@@ -21,7 +23,7 @@ async def test_a_change_without_if_match_is_428_on_every_route(harness: Harness,
     assert walked == 16
 
 
-async def test_a_change_with_an_outdated_version_is_412(lsp: Lsp) -> None:
+async def test_a_change_with_an_outdated_version_is_412(lsp: LspHarness) -> None:
     application = await lsp.open_application()
     path = f"{application_path(application['application_id'])}/apl-01"
     outdated = {"if-match": f'"{application["version"]}"'}
@@ -30,7 +32,7 @@ async def test_a_change_with_an_outdated_version_is_412(lsp: Lsp) -> None:
     assert await refused(request, 412) == {"version_differs"}
 
 
-async def test_a_read_and_a_change_give_the_version_as_etag(lsp: Lsp) -> None:
+async def test_a_read_and_a_change_give_the_version_as_etag(lsp: LspHarness) -> None:
     application = await lsp.open_application()
     path = application_path(application["application_id"])
     shown = await lsp.officer.get(path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from chassis.ids import new_id
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import Harness, Json, today
 from tests.fakes import eventually
 
 
-async def wait_for_applications(lsp: Lsp, person: str, count: int) -> list[Json]:
+async def wait_for_applications(lsp: LspHarness, person: str, count: int) -> list[Json]:
     """Return the applications of a person, once there are this many."""
 
     async def enough() -> list[Json] | None:
@@ -21,7 +21,7 @@ async def wait_for_applications(lsp: Lsp, person: str, count: int) -> list[Json]
 
 
 async def test_a_course_of_an_unpublished_scheme_opens_its_application_later(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
     """The application opens in the transaction that publishes the scheme."""
     person = new_id()
@@ -35,7 +35,9 @@ async def test_a_course_of_an_unpublished_scheme_opens_its_application_later(
     assert not await harness.stored("early")
 
 
-async def test_a_repeated_completion_or_a_course_without_scheme_opens_nothing(lsp: Lsp) -> None:
+async def test_a_repeated_completion_or_a_course_without_scheme_opens_nothing(
+    lsp: LspHarness,
+) -> None:
     person = new_id()
     enrolment = new_id()
     yesterday = str(today() - timedelta(days=1))
@@ -57,7 +59,7 @@ async def merge(harness: Harness, old: str, new: str) -> None:
 
 
 async def test_after_a_merge_applications_and_later_events_follow_the_survivor(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
     old = new_id()
     new = new_id()
@@ -75,7 +77,7 @@ async def test_after_a_merge_applications_and_later_events_follow_the_survivor(
     assert len(await wait_for_applications(lsp, new, 2)) == 2
 
 
-async def test_a_merge_does_not_change_a_signed_document(harness: Harness, lsp: Lsp) -> None:
+async def test_a_merge_does_not_change_a_signed_document(harness: Harness, lsp: LspHarness) -> None:
     old = new_id()
     new = new_id()
     certificate = await lsp.issue_certificate(old)

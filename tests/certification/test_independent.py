@@ -112,7 +112,7 @@ CASES = REFUSED | {
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Json:
-    """The verifier's answer to each case."""
+    """Return the independent verifier's answer to each case."""
     with (tmp_path_factory.getbasetemp().parent / "independent.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not (FOLDER / "node_modules" / ".package-lock.json").exists():

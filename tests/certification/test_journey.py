@@ -7,7 +7,7 @@ import json
 from chassis.ids import new_id
 from services.certification.certificates.rules import end_of_validity
 from services.certification.credentials import proof
-from tests.certification.factories import UNITS, Lsp
+from tests.certification.factories import UNITS, LspHarness
 from tests.certification.harness import Harness, Json, done, today
 from tests.fakes import eventually
 
@@ -15,14 +15,14 @@ NAME = "Muhammad Syahrul Ramadhan"
 SCHEME = "Pemasangan Instalasi Listrik Sederhana"
 
 
-async def issue_for(person: str, lsp: Lsp) -> Json:
+async def issue_for(person: str, lsp: LspHarness) -> Json:
     """Return an issued certificate of this person, whose name is NAME."""
     lsp.harness.training.names[person] = NAME
     return await lsp.issue_certificate(person)
 
 
 async def test_a_completed_course_becomes_a_certificate_that_anybody_can_check(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
     person = new_id()
     certificate = await issue_for(person, lsp)
@@ -42,7 +42,7 @@ async def test_a_completed_course_becomes_a_certificate_that_anybody_can_check(
 
 
 async def test_the_events_of_a_certificate_are_keyed_by_person_and_name_nobody(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
     person = new_id()
     certificate = await issue_for(person, lsp)
@@ -77,7 +77,7 @@ async def read_list(harness: Harness, url: str) -> Json | None:
     return answer.json() if answer.status_code == 200 else None
 
 
-async def test_the_addresses_in_a_credential_exist(harness: Harness, lsp: Lsp) -> None:
+async def test_the_addresses_in_a_credential_exist(harness: Harness, lsp: LspHarness) -> None:
     credential = await lsp.issue_credential()
     slug = lsp.did.rpartition(":")[2]
     did_document = await done(harness.get_public(f"/i/{slug}/did.json"))
@@ -97,7 +97,7 @@ async def test_the_addresses_in_a_credential_exist(harness: Harness, lsp: Lsp) -
     assert described["scheme"] == achievement["name"]
 
 
-async def test_addresses_of_nothing_are_404(harness: Harness, lsp: Lsp) -> None:
+async def test_addresses_of_nothing_are_404(harness: Harness, lsp: LspHarness) -> None:
     edition = f"/s/{lsp.scheme_ref}/1"
     assert (await harness.get_public(edition)).status_code == 200
     for missing in (f"{edition}9", "/s/nothing/1", "/s/x/x", "/i/nobody/did.json", "/l/nothing"):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.certification.factories import Lsp
-from tests.certification.harness import Harness, Json, Surroundings
+from tests.certification.factories import LspHarness
+from tests.certification.harness import Harness, Json, ServiceResources
 from tests.fakes import eventually
 
 # Of two processes with one replica id the younger lives on, and the killed one is the older.
@@ -43,9 +43,9 @@ async def test_a_certificate_reserved_before_a_kill_is_signed_as_reserved(
     tmp_path: Path, mongo_url: str, kafka: str, point: str
 ) -> None:
     """The next process signs and issues it, once."""
-    async with Surroundings.create(tmp_path, mongo_url, kafka) as surroundings:
+    async with ServiceResources.create(tmp_path, mongo_url, kafka) as surroundings:
         async with Harness.start(surroundings) as harness:
-            lsp = await Lsp.create(harness)
+            lsp = await LspHarness.create(harness)
             application_id = await lsp.recommend()
         order = killing_order(surroundings, point, lsp, application_id)
         order_file = tmp_path / "order.json"
@@ -69,7 +69,9 @@ async def test_a_certificate_reserved_before_a_kill_is_signed_as_reserved(
             assert len(await harness.events_of("certificate-issued")) == 1
 
 
-def killing_order(surroundings: Surroundings, point: str, lsp: Lsp, application_id: str) -> Json:
+def killing_order(
+    surroundings: ServiceResources, point: str, lsp: LspHarness, application_id: str
+) -> Json:
     """Return what the killable process reads."""
     settings = surroundings.settings
     plain = {name: str(getattr(settings, name)) for name in PLAIN_SETTINGS}
@@ -101,7 +103,7 @@ async def run_until_killed(order_file: Path) -> None:
     assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
 
 
-async def read_certificates(surroundings: Surroundings) -> list[Json]:
+async def read_certificates(surroundings: ServiceResources) -> list[Json]:
     db = surroundings.connect()
     certificates = await db.find("certificates", {})
     await db.close()

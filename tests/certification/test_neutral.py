@@ -13,13 +13,13 @@ import pypdf
 import pytest
 
 from services.certification.names.rules import find_denied_words
-from tests.certification.factories import Lsp, application_path
+from tests.certification.factories import LspHarness, application_path
 from tests.certification.harness import Harness, Json, done
 
 Texts = list[tuple[str, str]]
 
 
-async def collect_public_texts(harness: Harness, lsp: Lsp) -> Texts:
+async def collect_public_texts(harness: Harness, lsp: LspHarness) -> Texts:
     """Return everything that is published about a certificate, as pairs of source and text."""
     certificate = await lsp.issue_certificate()
     credential = await lsp.get_credential(certificate["certificate_id"])
@@ -37,7 +37,7 @@ async def collect_public_texts(harness: Harness, lsp: Lsp) -> Texts:
     return texts
 
 
-def public_urls(certificate: Json, credential: Json, lsp: Lsp) -> list[str]:
+def public_urls(certificate: Json, credential: Json, lsp: LspHarness) -> list[str]:
     """Return the public addresses of a certificate, and some that do not exist."""
     token = certificate["check_url"].rpartition("/")[2]
     scheme_page = credential["credentialSubject"]["achievement"]["id"]
@@ -81,7 +81,9 @@ def texts_of_pdf(content: bytes) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.scenario("C16/bytes", "C17/pages")
-async def test_nothing_that_is_published_contains_a_denied_word(harness: Harness, lsp: Lsp) -> None:
+async def test_nothing_that_is_published_contains_a_denied_word(
+    harness: Harness, lsp: LspHarness
+) -> None:
     """Pages, paper, credential, lists, addresses and headers are searched."""
     texts = await collect_public_texts(harness, lsp)
     denied = [(source, find_denied_words(text)) for source, text in texts]
@@ -90,7 +92,7 @@ async def test_nothing_that_is_published_contains_a_denied_word(harness: Harness
 
 
 @pytest.mark.scenario("C17/pages")
-async def test_a_unit_titled_with_a_trade_word_is_published_and_issued(lsp: Lsp) -> None:
+async def test_a_unit_titled_with_a_trade_word_is_published_and_issued(lsp: LspHarness) -> None:
     credential = await lsp.issue_credential()
     alignment = credential["credentialSubject"]["achievement"]["alignment"]
     assert "Mengukur tahanan isolasi" in [unit["targetName"] for unit in alignment]
@@ -98,7 +100,7 @@ async def test_a_unit_titled_with_a_trade_word_is_published_and_issued(lsp: Lsp)
 
 @pytest.mark.scenario("C16/bytes")
 async def test_nothing_that_is_published_names_venue_course_or_person(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
     texts = await collect_public_texts(harness, lsp)
     published = "\n".join(text for _, text in texts)
@@ -116,7 +118,7 @@ async def test_nothing_that_is_published_names_venue_course_or_person(
     assert [text for text in hidden if text in published] == []
 
 
-async def test_two_certificates_cannot_be_linked_by_ids_or_slots(lsp: Lsp) -> None:
+async def test_two_certificates_cannot_be_linked_by_ids_or_slots(lsp: LspHarness) -> None:
     """Ids, subject ids and slots differ, and the moment of signing is the same for all."""
     first = await lsp.issue_credential()
     second = await lsp.issue_credential()
@@ -128,7 +130,7 @@ async def test_two_certificates_cannot_be_linked_by_ids_or_slots(lsp: Lsp) -> No
     assert first["proof"][0]["created"] == second["proof"][0]["created"]
 
 
-async def test_staff_bodies_never_join_a_certificate_with_a_person(lsp: Lsp) -> None:
+async def test_staff_bodies_never_join_a_certificate_with_a_person(lsp: LspHarness) -> None:
     certificate = await lsp.issue_certificate()
     [origin] = await lsp.harness.stored("origins", lsp_id=lsp.id)
     certificates = await done(lsp.officer.get("/v1/certificates"))

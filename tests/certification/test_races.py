@@ -22,15 +22,15 @@ from services.certification.panels import usecases as panels
 from services.certification.panels.rules import Member, Sitting, Verdict
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.transaction import Transaction
-from tests.certification.factories import Lsp, application_path
+from tests.certification.factories import LspHarness, application_path
 from tests.certification.harness import done, today
 
-Change = Callable[[Lsp, Transaction], Awaitable[object]]
+Change = Callable[[LspHarness, Transaction], Awaitable[object]]
 YESTERDAY = today() - timedelta(days=1)
 
 
 async def refuse_after(
-    lsp: Lsp, decide: Callable[[Transaction], Awaitable[Any]], change: Change
+    lsp: LspHarness, decide: Callable[[Transaction], Awaitable[Any]], change: Change
 ) -> list[Reason]:
     """Return the reasons of the refused decision.
 
@@ -59,7 +59,7 @@ async def refuse_after(
     return list(refused.value.reasons)
 
 
-async def end_licence(lsp: Lsp, tx: Transaction) -> None:
+async def end_licence(lsp: LspHarness, tx: Transaction) -> None:
     before = await tx.lsps.get(lsp.id)
     ended = Licence(
         number="BNSP-LSP-0001-ID",
@@ -70,17 +70,17 @@ async def end_licence(lsp: Lsp, tx: Transaction) -> None:
     tx.lsps.save(before, lsps.add_licence(before, ended))
 
 
-async def end_met(lsp: Lsp, tx: Transaction) -> None:
+async def end_met(lsp: LspHarness, tx: Transaction) -> None:
     before = await tx.assessors.get(lsp.assessor["assessor_id"])
     tx.assessors.save(before, replace(before, met_valid_until=YESTERDAY))
 
 
-async def remove_verifications(lsp: Lsp, tx: Transaction) -> None:
+async def remove_verifications(lsp: LspHarness, tx: Transaction) -> None:
     before = await tx.venues.get(lsp.venue["venue_id"])
     tx.venues.save(before, replace(before, verifications=()))
 
 
-async def remove_name(lsp: Lsp, tx: Transaction) -> None:
+async def remove_name(lsp: LspHarness, tx: Transaction) -> None:
     [before] = await tx.applications.find({"lsp_id": lsp.id})
     tx.applications.save(before, replace(before, name=None))
 
@@ -95,7 +95,7 @@ async def remove_name(lsp: Lsp, tx: Transaction) -> None:
     ],
 )
 async def test_an_assignment_is_refused_when_its_facts_change_before_commit(
-    lsp: Lsp, change: Change, reason: Reason
+    lsp: LspHarness, change: Change, reason: Reason
 ) -> None:
     application_id = await lsp.fill_forms()
     application = await done(lsp.officer.get(application_path(application_id)))
@@ -116,7 +116,7 @@ async def test_an_assignment_is_refused_when_its_facts_change_before_commit(
     [(end_licence, Reason.LICENCE_EXPIRED), (remove_name, Reason.NAME_NOT_CONFIRMED)],
 )
 async def test_a_panel_decision_is_refused_when_its_facts_change_before_commit(
-    lsp: Lsp, change: Change, reason: Reason
+    lsp: LspHarness, change: Change, reason: Reason
 ) -> None:
     application_id = await lsp.recommend()
     pool = lsp.harness.client.app.state.slot_pool

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tests.certification.factories import Lsp, application_path
+from tests.certification.factories import LspHarness, application_path
 from tests.certification.harness import Harness, change, done, refused
 from tests.certification.routes import LISTS, bodies, ids_of, own_routes
 
 
 async def test_another_lsps_data_is_404_on_every_route_and_in_no_list(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
-    stranger = await Lsp.create(harness)
+    stranger = await LspHarness.create(harness)
     certificate = await lsp.issue_certificate()
     ids = await ids_of(lsp, certificate)
     request_bodies = bodies(lsp)
@@ -34,7 +34,7 @@ async def test_another_lsps_data_is_404_on_every_route_and_in_no_list(
     assert await done(lsp.officer.get(path)) == certificate
 
 
-async def test_an_assessor_sees_only_assigned_applications(lsp: Lsp) -> None:
+async def test_an_assessor_sees_only_assigned_applications(lsp: LspHarness) -> None:
     assigned = await lsp.fill_forms()
     other = await lsp.fill_forms()
     second_assessor = await lsp.record_assessor()
@@ -50,7 +50,7 @@ async def test_an_assessor_sees_only_assigned_applications(lsp: Lsp) -> None:
         assert await refused(request, 404) == {"application_unknown"}
 
 
-async def test_an_assessor_does_not_see_whose_application_it_is(lsp: Lsp) -> None:
+async def test_an_assessor_does_not_see_whose_application_it_is(lsp: LspHarness) -> None:
     application_id = await lsp.fill_forms()
     assert await lsp.assign(application_id) == set()
     shown = await done(lsp.assessor_client().get(application_path(application_id)))
@@ -58,9 +58,9 @@ async def test_an_assessor_does_not_see_whose_application_it_is(lsp: Lsp) -> Non
 
 
 async def test_an_assessor_or_venue_of_another_lsp_cannot_be_assigned(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
-    stranger = await Lsp.create(harness)
+    stranger = await LspHarness.create(harness)
     path = f"{application_path(await lsp.fill_forms())}/assignment"
     for foreign, code in (
         ({"assessor_id": stranger.assessor["assessor_id"]}, "assessor_unknown"),

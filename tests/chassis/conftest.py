@@ -21,7 +21,7 @@ databases, database = databases_of(Transaction)
 
 
 @pytest.fixture
-async def scene(
+async def harness(
     tmp_path: Path, mongo_url: str, kafka: str, database: str
 ) -> AsyncIterator[Harness]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))

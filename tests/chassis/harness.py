@@ -1,4 +1,4 @@
-"""The shop with a fake Kafka whose records come when a test says. Not here: any test."""
+"""The sample service on a fake Kafka whose records a test publishes. Not here: tests."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def remember(event: Asked, tx: Transaction) -> None:
 
 
 def in_memory(fake: FakeKafka) -> type[ServiceRuntime]:
-    """The life of a service whose broker this is."""
+    """Return a service runtime whose broker is this fake."""
 
     class InMemory(ServiceRuntime):
         def new_producer(self) -> Any:
@@ -70,7 +70,7 @@ def in_memory(fake: FakeKafka) -> type[ServiceRuntime]:
 
 
 class Harness:
-    """The shop with a fake Kafka whose records come when the test says."""
+    """The running shop, its fake Kafka, and a client."""
 
     def __init__(self, life: ServiceRuntime, fake: FakeKafka, client: AsgiClient) -> None:
         self.life = life
@@ -116,7 +116,7 @@ class Harness:
 
     @asynccontextmanager
     async def one_batch(self) -> AsyncGenerator[None]:
-        """Make the consumer fetch all that is published inside in one batch."""
+        """Make the consumer fetch all records published in the block in one batch."""
         self.fake.away = True
         yield
         self.fake.away = False
@@ -124,7 +124,7 @@ class Harness:
             self.fake.changed.notify_all()
 
     def beside(self, key: str) -> str:
-        """Another key of the same partition, so that the events of both come in one order."""
+        """Return another key of the same partition, so that the events of both are in one order."""
         return next(
             other
             for other in iter(new_id, "")

@@ -22,7 +22,7 @@ from chassis.settings import Settings
 
 
 class ShopSettings(Settings, prefix="SHOP_"):
-    """Nothing of its own."""
+    """The settings that every service has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Jar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Something remembered about an owner, in the order in which it took effect."""
+    """Texts about an owner, in the order in which the events took effect."""
 
     id: str
     owner_ref: str

@@ -1,4 +1,4 @@
-"""Settings that are wrong are named at the start, without their values."""
+"""A start names wrong settings, without their values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs name classes and source lines only; traces keep the decision of their beginning."""
+"""Logged exceptions have classes and source lines only; traces keep their sampling decision."""
 
 from __future__ import annotations
 

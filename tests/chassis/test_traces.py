@@ -22,52 +22,52 @@ def of_trace(spans: InMemorySpanExporter) -> list[str]:
     ]
 
 
-async def first_traceparent(scene: Harness) -> str:
-    """The traceparent of the first record on the shop's own topic."""
-    topic = f"{scene.life.service.settings.namespace}shop.events"
+async def first_traceparent(harness: Harness) -> str:
+    """Return the traceparent of the first record on the shop's own topic."""
+    topic = f"{harness.life.service.settings.namespace}shop.events"
 
     async def there() -> bool:
-        return bool(scene.fake.records(topic))
+        return bool(harness.fake.records(topic))
 
     await eventually(there)
-    return dict(scene.fake.records(topic)[0].headers)["traceparent"].decode()
+    return dict(harness.fake.records(topic)[0].headers)["traceparent"].decode()
 
 
 async def test_one_trace_leads_from_a_request_to_its_effect(
-    scene: Harness, spans: InMemorySpanExporter
+    harness: Harness, spans: InMemorySpanExporter
 ) -> None:
-    jar = await scene.jar()
-    answer = await scene.client.as_("keeper", facility="*").post(
+    jar = await harness.jar()
+    answer = await harness.client.as_("keeper", facility="*").post(
         f"/v1/jars/{jar.id}/fillings",
         json={"marbles": 3},
         headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"},
     )
     assert answer.status_code == 200
-    passed_on = await first_traceparent(scene)
+    passed_on = await first_traceparent(harness)
     assert passed_on.split("-")[1] == TRACE
     owner = new_id()
-    await scene.tell("asked", owner, owner_ref=owner, what="hello", traceparent=passed_on)
-    await scene.becomes(lambda: scene.texts(owner), ["hello"])
+    await harness.tell("asked", owner, owner_ref=owner, what="hello", traceparent=passed_on)
+    await harness.becomes(lambda: harness.texts(owner), ["hello"])
     assert of_trace(spans) == ["POST /v1/jars/{jar_id}/fillings", "outside.asked.v1"]
 
 
 async def test_an_event_of_an_unsampled_trace_makes_no_span(
-    scene: Harness, spans: InMemorySpanExporter
+    harness: Harness, spans: InMemorySpanExporter
 ) -> None:
     owner = new_id()
-    await scene.tell(
+    await harness.tell(
         "asked", owner, owner_ref=owner, what="hello", traceparent=f"00-{TRACE}-00f067aa0ba902b7-00"
     )
-    await scene.becomes(lambda: scene.texts(owner), ["hello"])
+    await harness.becomes(lambda: harness.texts(owner), ["hello"])
     assert of_trace(spans) == []
 
 
 async def test_a_span_does_not_contain_the_message_of_an_exception(
-    scene: Harness, spans: InMemorySpanExporter
+    harness: Harness, spans: InMemorySpanExporter
 ) -> None:
     owner = new_id()
     secret = "Zubaidah binti Fulan"
-    event = await scene.tell(
+    event = await harness.tell(
         "asked",
         owner,
         owner_ref=owner,
@@ -75,7 +75,7 @@ async def test_a_span_does_not_contain_the_message_of_an_exception(
         about=secret,
         traceparent=f"00-{TRACE}-00f067aa0ba902b7-01",
     )
-    await scene.becomes(lambda: scene.state(event), "parked")
+    await harness.becomes(lambda: harness.state(event), "parked")
     finished = spans.get_finished_spans()
     assert "outside.asked.v1" in of_trace(spans)
     assert all(secret not in span.to_json() for span in finished)

@@ -1,4 +1,4 @@
-"""Three mongods in one replica set and three Kafka brokers, each killed and started at will.
+"""Three mongods in one replica set and three Kafka brokers, each of which a test can kill.
 
 Not here: what runs on them.
 
@@ -50,9 +50,9 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:
 
 @dataclass(slots=True)
 class Cluster:
-    """The servers of a session."""
+    """The servers of a test session."""
 
-    place: Path
+    directory: Path
     password: str = field(default_factory=lambda: secrets.token_hex(16))
     mongo_ports: list[int] = field(default_factory=lambda: platform_checks.find_free_ports(MEMBERS))
     broker_ports: list[list[int]] = field(
@@ -63,30 +63,30 @@ class Cluster:
 
     @property
     def mongo_url(self) -> str:
-        """The administrator's URL of the set."""
+        """The administrator's URL of the replica set."""
         return self._url(
             ",".join(f"{HERE}:{port}" for port in self.mongo_ports), f"replicaSet={REPLICA_SET}"
         )
 
     @property
     def kafka(self) -> str:
-        """The direct listeners."""
+        """The bootstrap addresses of the direct listeners."""
         return ",".join(f"{HERE}:{ports[0]}" for ports in self.broker_ports)
 
     @property
     def kafka_behind_proxies(self) -> str:
-        """The listeners behind the proxies of `proxies`."""
+        """The bootstrap addresses of `proxies`."""
         return ",".join(f"{HERE}:{ports[2]}" for ports in self.broker_ports)
 
     @property
     def proxies(self) -> dict[int, int]:
-        """Where a proxy of each broker has to listen, and where it has to lead."""
+        """By port on which a broker's proxy must listen: the port to which it must forward."""
         return {ports[2]: ports[1] for ports in self.broker_ports}
 
     def direct_mongo_url(self, port: int) -> str:
-        """The administrator's URL of one member, or of the proxy before it.
+        """Return the administrator's URL of one member, or of the proxy before it.
 
-        No other member is looked for.
+        The driver connects to no other member.
         """
         return self._url(f"{HERE}:{port}", "directConnection=true")
 
@@ -96,7 +96,7 @@ class Cluster:
     # Starting and killing
 
     async def start(self) -> None:
-        """Start all; returns when a majority write is taken and every broker is in."""
+        """Start all servers; wait until a majority write and a topic on all brokers succeed."""
         for at in range(MEMBERS):
             self.mongods.append(self._mongod(at))
         for started in await asyncio.gather(*(self._broker(at) for at in range(MEMBERS))):
@@ -107,22 +107,18 @@ class Cluster:
             await self.in_sync(kafka_broker.READINESS_TOPIC)
 
     def end(self) -> None:
-        """End all at once: nobody needs what they hold."""
+        """Kill all servers at once; their data is not needed any more."""
         for process in (*self.mongods, *self.brokers):
             process.kill()
         for process in (*self.mongods, *self.brokers):
             process.wait()
 
     async def kill_mongod(self, at: int) -> None:
-        """SIGKILL to one member."""
+        """Send SIGKILL to one member."""
         await _killed(self.mongods[at])
 
     async def kill_broker(self, at: int, topic: str) -> None:
-        """SIGKILL to one broker.
-
-        Returns when the others have noticed, so that none of them waits for its copies of the topic
-        any more.
-        """
+        """Send SIGKILL to one broker and wait until it is out of the topic's in-sync replicas."""
         await _killed(self.brokers[at])
 
         async def noticed() -> bool:
@@ -133,21 +129,21 @@ class Cluster:
         await eventually(noticed, seconds=START_SECONDS)
 
     async def restart_mongod(self, at: int) -> None:
-        """Start a killed member; returns when it is a secondary again."""
+        """Start a killed member and wait until it is a secondary again."""
         self.mongods[at] = self._mongod(at)
         await eventually(self._whole, seconds=START_SECONDS)
 
     async def restart_broker(self, at: int, topic: str) -> None:
-        """Start a killed broker; returns when it is in sync with the topic again."""
+        """Start a killed broker and wait until it is in sync with the topic again."""
         self.brokers[at] = await self._broker(at)
         await self.in_sync(topic)
 
     def _mongod(self, at: int) -> subprocess.Popen[bytes]:
         return mongod.launch(
-            self.place / f"mongod-{at}",
+            self.directory / f"mongod-{at}",
             self.mongo_ports[at],
-            mongod.ensure_key_file(self.place),
-            self.place / f"mongod-{at}.log",
+            mongod.ensure_key_file(self.directory),
+            self.directory / f"mongod-{at}.log",
         )
 
     async def _broker(self, at: int) -> subprocess.Popen[bytes]:
@@ -162,34 +158,34 @@ class Cluster:
             f"advertised.listeners=PLAINTEXT://{HERE}:{direct},PROXIED://{HERE}:{proxy}\n"
         )
         return await kafka_broker.launch(
-            self.place / f"broker-{at}",
+            self.directory / f"broker-{at}",
             _COPIES + places,
-            self.place / f"broker-{at}.log",
+            self.directory / f"broker-{at}.log",
             heap_mebibytes=HEAP_MEBIBYTES,
         )
 
-    # Asking
+    # Queries
 
     def log_tails(self) -> str:
-        """The last lines of every log."""
+        """Return the last lines of every log."""
         return "\n".join(
-            f"{log.name}: {processes.tail(log)}" for log in sorted(self.place.glob("*.log"))
+            f"{log.name}: {processes.tail(log)}" for log in sorted(self.directory.glob("*.log"))
         )
 
     async def primary(self) -> int:
-        """The member that is primary, waited for."""
+        """Wait for a primary and return its index."""
 
         async def found() -> list[int]:
             states = await self._states()
             alive = [
                 at for at, process in enumerate(self.mongods) if process.poll() is None
-            ]  # of a dead one the others say for a while what it was
+            ]  # the others report the former state of a dead member for a while
             return [at for at in alive if states.get(f"{HERE}:{self.mongo_ports[at]}") == "PRIMARY"]
 
         return (await eventually(found, seconds=START_SECONDS))[0]
 
     async def in_sync(self, topic: str) -> None:
-        """Return when every partition of the topic has all its copies in sync."""
+        """Wait until every partition of the topic has all its replicas in sync."""
 
         async def whole() -> bool:
             return bool(copies := await self._copies(topic)) and all(
@@ -199,7 +195,7 @@ class Cluster:
         await eventually(whole, seconds=START_SECONDS)
 
     async def records(self, topic: str) -> list[Record]:
-        """All records of the topic, partition by partition in order."""
+        """Return all records of the topic, partition by partition in order."""
         consumer: Any = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
         await consumer.start()
         try:
@@ -229,7 +225,7 @@ class Cluster:
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
     async def _copies(self, topic: str) -> list[list[int]]:
-        """The brokers (by node id) in sync with each partition."""
+        """Return the brokers (by node id) in sync with each partition."""
         described: list[dict[str, Any]] = (
             await self._asked(lambda admin: admin.describe_topics([topic])) or []
         )
@@ -240,7 +236,7 @@ class Cluster:
         ]
 
     async def _asked(self, question: Callable[[Any], Awaitable[Any]]) -> Any:
-        """What the brokers answer an administrator; None when none does."""
+        """Return what the brokers answer to an administrator; None when none answers."""
         admin: Any = AIOKafkaAdminClient(bootstrap_servers=self.kafka, request_timeout_ms=5_000)
         try:
             await admin.start()
@@ -258,7 +254,7 @@ class Cluster:
         return True
 
     async def _initiate(self) -> None:
-        """Make the set and its administrator, over MongoDB's localhost exception."""
+        """Create the replica set and its administrator, by MongoDB's localhost exception."""
         members = [
             {"_id": at, "host": f"{HERE}:{port}"} for at, port in enumerate(self.mongo_ports)
         ]
@@ -269,7 +265,7 @@ class Cluster:
             )
             await eventually(
                 partial(_is_primary, nobody), seconds=START_SECONDS
-            )  # the member that initiates the set asks for the first vote
+            )  # the member that initiates the set starts the first election
             await nobody.client.admin.command(
                 "createUser",
                 ADMINISTRATOR,
@@ -312,12 +308,12 @@ async def _killed(process: subprocess.Popen[bytes]) -> None:
 
 
 @asynccontextmanager
-async def running(place: Path) -> AsyncGenerator[Cluster]:
-    """A cluster that lives as long as the block.
+async def running(directory: Path) -> AsyncGenerator[Cluster]:
+    """Run a cluster for the length of the block.
 
-    When it does not start, the last lines of its logs are printed.
+    Raises AssertionError with the last lines of its logs when it does not start.
     """
-    cluster = Cluster(place)
+    cluster = Cluster(directory)
     try:
         try:
             await cluster.start()

@@ -1,4 +1,4 @@
-"""The cluster of a session, and the processes of a test on it."""
+"""Fixtures: the cluster of a session, and the processes of a test on it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import pytest
 from tests.cluster import cluster as servers
 from tests.cluster import harness as processes
 from tests.cluster.cluster import Cluster
-from tests.cluster.harness import Stage
+from tests.cluster.harness import ClusterHarness
 
 
 @pytest.fixture(scope="session")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
-    """Three mongods and three brokers."""
+    """Run three mongods and three brokers."""
     async with servers.running(tmp_path_factory.mktemp("cluster")) as one:
         yield one
 
 
 @pytest.fixture
-async def stage(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Two shops and two readers on the cluster."""
+async def harness(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ClusterHarness]:
+    """Run two shops and two readers on the cluster."""
     async with processes.running(cluster, tmp_path) as one:
         yield one

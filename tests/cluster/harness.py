@@ -1,6 +1,6 @@
 """Two services under load on a cluster, each in two processes.
 
-The shop takes commands, the reader applies its events. Not here: what is done to them.
+The shop takes commands, and the reader applies its events. Not here: the faults.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ from tests.fakes import Keys, eventually
 
 PARTITIONS = 4
 REPLICAS = 2
-DRIVERS = ("motor", "pymongo")  # one replica of each service with either
+DRIVERS = ("motor", "pymongo")  # each service has one replica on each
 READY_SECONDS = 90.0
 SETTLED_SECONDS = 120.0
-# without any answer, and of one command: an election takes 12, a transaction left open lasts 15
+# Longest time without any answer, and of one command: an election takes 12 s, and MongoDB ends a
+# transaction that was left open after 15 s
 GAP_SECONDS = 25.0
 WAIT_SECONDS = 60.0
 TYPE = "shop.jar-filled.v1"
@@ -58,11 +59,11 @@ class Process:
 
     @property
     def trap(self) -> Path:
-        """Where a trap is laid for it."""
+        """The file that sets a trap for this process (MEMBER_TRAP)."""
         return self.log.with_suffix(".trap")
 
     def start(self) -> None:
-        """Start it, again on the port and under the name that it had."""
+        """Start the process, again on its port and with its replica id."""
         prefix = self.service.upper()
         env = {
             **self.env,
@@ -78,7 +79,7 @@ class Process:
         )
 
     async def ready(self) -> None:
-        """Return when it says that it is."""
+        """Wait until /readyz succeeds."""
         async with httpx2.AsyncClient(timeout=5) as http:
 
             async def ready() -> bool:
@@ -91,19 +92,19 @@ class Process:
             await eventually(ready, seconds=READY_SECONDS)
 
     def kill(self) -> None:
-        """SIGKILL, which ends a frozen one too."""
+        """Send SIGKILL, which also ends a stopped process."""
         if self.child:
             self.child.kill()
             self.child.wait()
 
     def lay(self, point: str, what: str) -> None:
-        """It will do this (kill, stop) to itself the next time it passes the point."""
+        """Make the process do this (kill, stop) to itself the next time it reaches the point."""
         draft = self.trap.with_suffix(".draft")
         draft.write_text(f"{point} {what}", encoding="utf-8")
         draft.rename(self.trap)
 
     async def frozen(self) -> None:
-        """Return when it has stopped itself."""
+        """Wait until the process has stopped itself."""
 
         async def stopped() -> bool:
             return self._status() == psutil.STATUS_STOPPED
@@ -111,7 +112,7 @@ class Process:
         await eventually(stopped, seconds=READY_SECONDS)
 
     async def dead(self) -> None:
-        """Return when it has killed itself."""
+        """Wait until the process has killed itself."""
 
         async def gone() -> bool:
             return self.child is not None and self.child.poll() == -signal.SIGKILL
@@ -119,12 +120,12 @@ class Process:
         await eventually(gone, seconds=READY_SECONDS)
 
     def wake(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         assert self.child
         self.child.send_signal(signal.SIGCONT)
 
     def runs(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether the process has not ended."""
         return self.child is not None and self.child.poll() is None
 
     def _status(self) -> str:
@@ -132,21 +133,21 @@ class Process:
         return psutil.Process(self.child.pid).status()
 
 
-class Stage:
-    """What a test acts on."""
+class ClusterHarness:
+    """Two shops and two readers on a cluster, and their databases."""
 
     def __init__(
-        self, cluster: Cluster, place: Path, keys: Keys, *, mongo_url: str, kafka: str
+        self, cluster: Cluster, directory: Path, keys: Keys, *, mongo_url: str, kafka: str
     ) -> None:
         self.cluster = cluster
         self.keys = keys
-        self.place = place
+        self.directory = directory
         self.name = f"test_{new_id()[-12:]}"
         self.topic = f"{self.name}.shop.events"
         self.owners = [
             next(id_ for id_ in iter(new_id, "") if partition_of(id_) == number)
             for number in range(PARTITIONS)
-        ]  # each reader has some
+        ]  # each reader is assigned some
         self.dbs = {
             service: Mongo(cluster.mongo_url, f"{self.name}_{service}", "pymongo")
             for service in ("shop", "reader")
@@ -158,7 +159,7 @@ class Stage:
         self.also: list[Process] = []
 
     def process(self, service: str, at: int) -> Process:
-        """A replica of a service, not yet started."""
+        """Return a replica of a service, not yet started."""
         clean = {
             name: value
             for name, value in os.environ.items()
@@ -180,10 +181,10 @@ class Stage:
             "BINA_MONGO_DRIVER": DRIVERS[at % len(DRIVERS)],
         }
         env = clean | shared | {f"{service.upper()}_{name}": value for name, value in own.items()}
-        return Process(service, str(at), env, self.place / f"{service}-{at}.log")
+        return Process(service, str(at), env, self.directory / f"{service}-{at}.log")
 
     async def start(self) -> None:
-        """Start all four processes; returns when each is ready."""
+        """Start all four processes and wait until each is ready."""
         await ensure_topic(self.cluster.kafka, self.topic, partitions=PARTITIONS)
         await ensure_topic(self.cluster.kafka, f"{self.name}.reader.events", partitions=1)
         for process in (*self.shops, *self.readers):
@@ -191,7 +192,7 @@ class Stage:
         await asyncio.gather(*(process.ready() for process in (*self.shops, *self.readers)))
 
     async def end(self) -> None:
-        """Kill what still runs."""
+        """Kill the processes that still run."""
         for process in (*self.shops, *self.readers, *self.also):
             process.kill()
         for db in self.dbs.values():
@@ -199,7 +200,7 @@ class Stage:
 
     @asynccontextmanager
     async def load(self) -> AsyncGenerator[Load]:
-        """Clients of both shops, as long as the block."""
+        """Run clients of both shops for the length of the block."""
         async with Load(
             [process.port for process in self.shops],
             InternalTokenSigner("gateway", self.keys.private["gateway"]),
@@ -210,14 +211,14 @@ class Stage:
     async def find(
         self, service: str, collection: str, where: Mapping[str, Any], **more: Any
     ) -> list[Document]:
-        """What a service's database holds, asked again while it elects its primary."""
+        """Read a service's database; repeat on errors, such as an election of a primary."""
         async with asyncio.timeout(SETTLED_SECONDS):
             while True:
                 with suppress(MongoError):
                     return await self.dbs[service].find(collection, where, **more)
 
     async def leader(self) -> Process:
-        """The shop that holds the relay's lease, waited for."""
+        """Wait until a shop holds the relay's lease and return its process."""
 
         async def held() -> list[Process]:
             rows = await self.find("shop", "leases", {"_id": "relay"})
@@ -227,7 +228,7 @@ class Stage:
         return (await eventually(held))[0]
 
     async def caught_up(self, seconds: float = SETTLED_SECONDS) -> None:
-        """Wait until everything committed by now has taken effect, and something newer came."""
+        """Wait until all present commits took effect and every owner has a newer one."""
         before = await self.committed()
         await eventually(partial(self._effects_reach, before), seconds=seconds)
 
@@ -243,7 +244,7 @@ class Stage:
         return all(len(effects.get(owner, [])) >= len(seqs) for owner, seqs in wanted.items())
 
     async def committed(self) -> Seqs:
-        """The seqs of each owner's events in the outbox."""
+        """Return the sequence numbers of each owner's events in the outbox."""
         rows = await self.find(
             "shop",
             "outbox",
@@ -254,7 +255,7 @@ class Stage:
         return {owner: [row["seq"] for row in rows if row["key"] == owner] for owner in self.owners}
 
     async def effects(self) -> Seqs:
-        """The seqs of each owner's events in the order in which they took effect."""
+        """Return each owner's sequence numbers in the order in which they took effect."""
         return {
             note["_id"]: [int(text) for text in note["texts"]]
             for note in await self.find("reader", "notes", {})
@@ -264,9 +265,9 @@ class Stage:
         return await self.find("shop", "outbox", {"sent": False}) == []
 
     async def exactly(self, load: Load) -> dict[str, Any]:
-        """Wait until all is quiet, then assert the promises, each by itself; the figures."""
+        """Wait until all events took effect, assert each promise, and return the figures."""
         committed = await self.committed()
-        with suppress(AssertionError):  # what is missing shows below, by name
+        with suppress(AssertionError):  # the assertions below name what is missing
             await eventually(partial(self._effects_reach, committed), seconds=SETTLED_SECONDS)
         published: Seqs = defaultdict(list)
         ids: set[str] = set()
@@ -301,23 +302,27 @@ class Stage:
 
 @asynccontextmanager
 async def running(
-    cluster: Cluster, place: Path, *, mongo_url: str = "", kafka: str = ""
-) -> AsyncGenerator[Stage]:
-    """The four processes, as long as the block.
+    cluster: Cluster, directory: Path, *, mongo_url: str = "", kafka: str = ""
+) -> AsyncGenerator[ClusterHarness]:
+    """Run the four processes for the length of the block.
 
-    On these addresses instead of the cluster's own if given.
+    `mongo_url` and `kafka` replace the cluster's own addresses.
     """
-    keys = Keys.make(place, ("gateway", "shop", "reader"))
-    stage = Stage(
-        cluster, place, keys, mongo_url=mongo_url or cluster.mongo_url, kafka=kafka or cluster.kafka
+    keys = Keys.make(directory, ("gateway", "shop", "reader"))
+    harness = ClusterHarness(
+        cluster,
+        directory,
+        keys,
+        mongo_url=mongo_url or cluster.mongo_url,
+        kafka=kafka or cluster.kafka,
     )
     try:
-        await stage.start()
-        yield stage
+        await harness.start()
+        yield harness
     finally:
-        await stage.end()
+        await harness.end()
 
 
 def partition_of(key: str) -> int:
-    """Where Kafka's clients put it."""
+    """Return the partition that Kafka's clients choose for a key."""
     return (int(murmur2(key.encode())) & 0x7FFFFFFF) % PARTITIONS

@@ -1,7 +1,7 @@
-"""Clients of the shop.
+"""Clients of the shop, which send one command after the other on some keys.
 
-Commands without pause on some keys, each repeated under its Idempotency-Key until it is answered.
-Not here: whom they ask, and what becomes of it.
+Each command is repeated with its Idempotency-Key until it is answered. Not here: the processes
+that answer, and the check of the effects.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from chassis.caller import Caller
 from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.ids import new_id
 
-PAUSE_SECONDS = 0.1  # of a client, between two commands
-AGAIN_SECONDS = 0.25  # before a refused try is repeated
-TRY_SECONDS = 5.0  # then another replica is asked
+PAUSE_SECONDS = 0.1  # between two commands of a client
+AGAIN_SECONDS = 0.25  # before a failed attempt is repeated
+TRY_SECONDS = 5.0  # then the client tries another replica
 PATH = "/v1/owners/{owner}/marbles"
 CALLER = Caller(
     subject="load",
@@ -33,7 +33,7 @@ CALLER = Caller(
 class Load:
     """Clients, each with one command at a time.
 
-    Two clients ask different replicas about one owner.
+    Each owner has one client for each replica.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class Load:
 
     @asynccontextmanager
     async def going_on(self) -> AsyncGenerator[Self]:
-        """Commands go on as long as the block, and until each is answered.
+        """Send commands for the length of the block, and until each is answered.
 
-        An answer that nobody should get ends the block.
+        An unexpected answer ends the block with an error.
         """
         self._last = asyncio.get_running_loop().time()
         try:
@@ -72,9 +72,9 @@ class Load:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _command(self, owner: str, port: int) -> int:
-        """Ask until it is answered; the port that answered.
+        """Send one command until it is answered with 200; return the port that answered.
 
-        Whatever is neither 200 nor a reason to ask again fails the test.
+        Connection errors and 503 are repeated. Any other status fails the test.
         """
         loop = asyncio.get_running_loop()
         key = new_id()

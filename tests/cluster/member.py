@@ -2,8 +2,8 @@
 
 `python -m tests.cluster.member shop|reader` runs a real service with settings from the
 environment. The file MEMBER_TRAP, when it exists, contains "<point> <kill|stop>": the process does
-that to itself (SIGKILL, SIGSTOP) the next time it passes the point. No product module knows the
-points. Not here: who starts and stops it.
+that to itself (SIGKILL, SIGSTOP) the next time it reaches the point. No product module knows the
+points. Not here: starting and stopping the process.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 def passed(point: str) -> None:
-    """Do to this process what the trap says, if it is laid at this point."""
+    """Kill or stop this process if the trap is set at this point."""
     with suppress(FileNotFoundError):
         trap = Path(os.environ[TRAP])
         where, what = trap.read_text(encoding="utf-8").split()
@@ -77,7 +77,7 @@ class TrappedMongo(Mongo):
 
 
 class TrappedProducer:
-    """A producer with points between two halves of a send, and while the second is on its way."""
+    """A producer with points between two halves of a send and before the last acknowledgement."""
 
     def __init__(self, inner: Producer) -> None:
         self.start = inner.start
@@ -92,13 +92,11 @@ class TrappedProducer:
         if first.acknowledged:
             passed("send")
         on_its_way = asyncio.create_task(self._send(topic, records[middle:]))
-        await asyncio.sleep(
-            0.001
-        )  # the second half is handed over, its acknowledgement has not come
+        await asyncio.sleep(0.001)  # the second half is sent but not acknowledged
         passed("acknowledgement")
         second = await on_its_way
         return Sent(
-            [*first.acknowledged, *(middle + place for place in second.acknowledged)],
+            [*first.acknowledged, *(middle + directory for directory in second.acknowledged)],
             second.failure,
         )
 
@@ -133,13 +131,13 @@ class TrappedConsumer:
             ("ce_type", Heard.type.encode()) in record.headers
             for records in found.values()
             for record in records
-        ):  # a seal's anchor has no effect
+        ):  # a batch of audit anchors has no effect
             passed("poll")
         return found
 
 
 class Member(ServiceRuntime):
-    """The service's life with trapped ports."""
+    """The service's runtime with trapped ports."""
 
     def new_mongo(self) -> Mongo:
         settings = self.service.settings
@@ -158,7 +156,7 @@ class Member(ServiceRuntime):
 
 
 class ReaderSettings(Settings, prefix="READER_"):
-    """Nothing of its own."""
+    """The settings that every service has."""
 
 
 class Heard(Inbound, type="shop.jar-filled.v1"):
@@ -166,7 +164,7 @@ class Heard(Inbound, type="shop.jar-filled.v1"):
 
 
 async def on_heard(event: Heard, tx: Transaction) -> None:
-    """Append to the stored value, so that a second effect shows, and so does its order."""
+    """Append to the stored value, which shows second effects and their order."""
     text = f"{event.meta.sequence}"
     note = await tx.notes.seek(event.owner_ref)
     if note is None:
@@ -180,7 +178,7 @@ router = APIRouter()
 
 @router.post("/v1/owners/{owner}/marbles")
 async def post_marble(owner: str, run: Run) -> JarBody:
-    """One marble into the owner's jar: one transaction with one event."""
+    """Put one marble into the owner's jar: one transaction with one event."""
 
     async def work(tx: Transaction) -> Jar:
         if await tx.jars.seek(owner) is None:
@@ -224,5 +222,5 @@ SERVED = {
 if __name__ == "__main__":
     ctypes.CDLL(None).prctl(
         _PR_SET_PDEATHSIG, signal.SIGKILL
-    )  # who is frozen when the test dies must die too
+    )  # a stopped process must end with the test
     SERVED[sys.argv[1]]()

@@ -1,4 +1,4 @@
-"""A TCP proxy that delays, holds back and cuts what goes through it. Not here: what that is."""
+"""A TCP proxy that delays, holds back and cuts its connections."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _CHUNK = 64 * 1024
 
 
 class Proxy:
-    """One port that leads to another.
+    """One port that forwards to another.
 
-    `delay`: seconds that each chunk waits on its way, in both directions.
+    `delay`: seconds that each chunk waits, in both directions.
     """
 
     def __init__(self, target: int) -> None:
@@ -26,20 +26,20 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def hold(self) -> None:
-        """Let nothing through, silently."""
+        """Forward nothing, without closing a connection."""
         self._open.clear()
 
     def let_go(self) -> None:
-        """Let through what was held back, and what comes."""
+        """Forward what was held back, and all that follows."""
         self._open.set()
 
     def cut(self) -> None:
-        """Reset every connection; what is on its way is gone."""
+        """Reset every connection; data in flight is lost."""
         for writer in self._writers:
             writer.transport.abort()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, to its end."""
+        """Forward one connection until it ends."""
         self.connections += 1
         try:
             onward_reader, onward_writer = await asyncio.open_connection(LOOPBACK, self.target)
@@ -58,7 +58,7 @@ class Proxy:
                 one.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One direction; its end is the end of the connection."""
+        """Forward one direction; its end closes the connection."""
         try:
             while chunk := await reader.read(_CHUNK):
                 if self.delay:
@@ -74,7 +74,7 @@ class Proxy:
 
 @asynccontextmanager
 async def running(ways: Mapping[int, int]) -> AsyncGenerator[list[Proxy]]:
-    """Proxies that listen on these ports and lead to those, as long as the block."""
+    """Run proxies from the keys to the values of `ways` for the length of the block."""
     proxies = [Proxy(target) for target in ways.values()]
     servers = [
         await asyncio.start_server(proxy.serve, LOOPBACK, port)

@@ -1,4 +1,4 @@
-"""A process sleeps (SIGSTOP) past its lease or session and wakes in the middle of its work.
+"""A process is stopped (SIGSTOP) longer than its lease or session and then continues.
 
 First occurrences stay in order; effects come once and in order.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.harness import Stage
+from tests.cluster.harness import ClusterHarness
 
 # a driver drops the socket of a connection that a dying server has cut
 pytestmark = [
@@ -22,40 +22,39 @@ Record = Callable[[str, Any], None]
 
 @pytest.mark.parametrize("point", ["send", "acknowledgement"])
 async def test_a_relay_that_wakes_after_its_lease_adds_only_late_duplicates(
-    stage: Stage, point: str, record_property: Record
+    harness: ClusterHarness, point: str, record_property: Record
 ) -> None:
-    async with stage.load() as load:
-        await stage.caught_up()
-        frozen = await stage.leader()
+    async with harness.load() as load:
+        await harness.caught_up()
+        frozen = await harness.leader()
         frozen.lay(point, "stop")
         await frozen.frozen()
-        await (
-            stage.caught_up()
-        )  # what the sleeper had read and not marked is published by the other
-        assert await stage.leader() is not frozen
-        await stage.caught_up()
+        # The other replica publishes what the stopped one had read and not marked.
+        await harness.caught_up()
+        assert await harness.leader() is not frozen
+        await harness.caught_up()
         frozen.wake()
         await frozen.ready()
-        await stage.caught_up()
+        await harness.caught_up()
         assert frozen.runs()
-    figures = await stage.exactly(load)
+    figures = await harness.exactly(load)
     assert figures["repeated_in_topic"], figures
     record_property("figures", figures)
 
 
 @pytest.mark.parametrize("point", ["poll", "position"])
 async def test_a_consumer_that_wakes_after_its_session_applies_nothing_twice(
-    stage: Stage, point: str, record_property: Record
+    harness: ClusterHarness, point: str, record_property: Record
 ) -> None:
-    async with stage.load() as load:
-        await stage.caught_up()
-        frozen = stage.readers[0]
+    async with harness.load() as load:
+        await harness.caught_up()
+        frozen = harness.readers[0]
         frozen.lay(point, "stop")
         await frozen.frozen()
-        await stage.caught_up()  # the other reads the sleeper's partitions too
+        await harness.caught_up()  # the other replica also reads the partitions of the stopped one
         frozen.wake()
-        await stage.caught_up()
+        await harness.caught_up()
         await frozen.ready()
-        await stage.caught_up()
+        await harness.caught_up()
         assert frozen.runs()
-    record_property("figures", await stage.exactly(load))
+    record_property("figures", await harness.exactly(load))

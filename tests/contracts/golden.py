@@ -1,7 +1,6 @@
-"""Golden samples.
+"""Golden samples: one file per event version, written once and never changed.
 
-One file per event version, made once and never changed. `python -m tests.contracts.golden` writes
-those that are missing and touches no other.
+`python -m tests.contracts.golden` writes the missing ones and changes no other.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ _FORMATS = {"date": "2026-11-24", "date-time": "2026-11-24T03:00:00Z"}
 
 
 def published() -> dict[str, type[Event]]:
-    """Every event that a service publishes, by type."""
+    """Return every event class that a service publishes, by type."""
     return {event.type: event for part in read_catalogue() for event in part.published}
 
 
 def sample(
     schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value"
 ) -> Any:
-    """A plain value of this JSON schema."""
+    """Return a plain value of this JSON schema."""
     known: Mapping[str, Any] = definitions or schema.get("$defs", {})
     if "$ref" in schema:
         return sample(known[str(schema["$ref"]).rpartition("/")[2]], known, name)
@@ -56,9 +55,9 @@ def sample(
 def variants(
     schema: Mapping[str, Any], definitions: Mapping[str, Any] | None = None, name: str = "value"
 ) -> Iterator[Any]:
-    """Values of this JSON schema, at least one for each choice that it leaves.
+    """Yield values of this JSON schema, at least one for each choice that it allows.
 
-    Of each type and member, without each optional field, empty and full, least and most.
+    Each type and enum member, each optional field left out, empty and full, minimum and maximum.
     """
     known: Mapping[str, Any] = definitions or schema.get("$defs", {})
     if "$ref" in schema:
@@ -89,7 +88,7 @@ def variants(
 
 
 def write_missing() -> list[str]:
-    """Write the samples that are not there yet; their types."""
+    """Write the missing samples and return their types."""
     written: list[str] = []
     for type_name, event in published().items():
         file = GOLDEN / f"{type_name}.json"

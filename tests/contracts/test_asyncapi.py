@@ -1,6 +1,6 @@
-"""What the official AsyncAPI parser says of docs/asyncapi.json.
+"""docs/asyncapi.json is valid for the official AsyncAPI parser.
 
-The pinned npm set is installed once into its own folder.
+The pinned npm packages are installed once into their own folder.
 """
 
 from __future__ import annotations

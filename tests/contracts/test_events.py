@@ -1,7 +1,7 @@
-"""What services tell each other.
+"""Events between services.
 
-Every type has a reader, every reader understands every version ever sent, and the documents are
-those of the code.
+Every type has a consumer, every consumer understands every version ever sent, and the documents
+are generated from the code.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def test_a_golden_sample_is_kept_and_the_schema_stays_compatible_with_it(type_na
 def touched(repository: Path, files: str) -> set[str]:
     """Return the files that were changed, removed or replaced after they were added.
 
-    In a commit (a merge, too) or since the last one.
+    Commits, also merges, and uncommitted changes count.
     """
     what = ("--name-only", "--no-renames", "--diff-filter=MDT", "--", files)
     return set(git(repository, "log", "-m", "--format=", *what).split()) | set(

@@ -1,6 +1,6 @@
-"""What makes a new version, and one worked example.
+"""Changes of an event that need a new version, and one worked example.
 
-An event's v2, and a consumer that reads it and upcasts every v1 that was ever sent.
+The example is an event's v2, and a consumer that reads it and upcasts every archived v1.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class NarrowMood(StrEnum):
     GOOD = "good"
 
 
-NarrowMood.__name__ = NarrowMood.__qualname__ = "Mood"  # the same enumeration, one member later
+NarrowMood.__name__ = NarrowMood.__qualname__ = "Mood"  # the same enumeration with one more member
 
 
 class Unit(BaseModel):
@@ -51,7 +51,7 @@ class Strict(BaseModel):
 
 
 class Wide(BaseModel):
-    """The same, under another name, with one field more."""
+    """The same fields under another name, and one more."""
 
     room: str
     block: str = "A"
@@ -80,7 +80,7 @@ FIELDS: dict[str, Any] = {
 
 
 def schema(**changed: Any) -> dict[str, Any]:
-    """The schema of an event of those fields; None leaves one out."""
+    """Return the schema of an event with these fields; None omits a field."""
     fields: dict[str, Any] = {
         name: kind if isinstance(kind, tuple) else (kind, ...)
         for name, kind in (FIELDS | changed).items()
@@ -155,10 +155,7 @@ def test_an_added_optional_field_and_a_better_description_break_nothing() -> Non
 
 
 class CourseCompletedV2(Event, type="training.course-completed.v2", key="participant_ref"):
-    """As v1, but what was taught is given in minutes.
-
-    Lesson hours of other lengths than 45 minutes have come up.
-    """
+    """Like v1, with minutes instead of lesson hours, which are not always 45 minutes long."""
 
     participant_ref: Reference
     enrolment_id: str
@@ -180,13 +177,13 @@ class CourseHeard(
 
 
 async def on_course(event: CourseHeard, tx: Transaction) -> None:
-    """Never called here: what it would be given is what is looked at."""
+    """Do nothing: the tests check only the event that this handler would receive."""
 
 
 def heard(type_name: str, body: dict[str, Any]) -> tuple[CourseHeard | None, str]:
-    """What the reader of v2 makes of a record of that type.
+    """Receive a record of that type as the reader of v2.
 
-    The event for its handler, or the reason why it is parked.
+    Returns the event for the handler, if any, and the reason why the record is parked, if any.
     """
     envelope = Envelope(
         id="e",
@@ -214,13 +211,13 @@ def heard(type_name: str, body: dict[str, Any]) -> tuple[CourseHeard | None, str
 
 
 class CourseGraded(Event, type="training.course-graded.v1", key="ref"):
-    """Nobody reads it."""
+    """An event that no service consumes."""
 
     ref: str
 
 
 class AuditSealed(Event, type="training.audit-sealed.v1", key="ref"):
-    """Read by `audit verify`."""
+    """An event that only `audit verify` reads."""
 
     ref: str
 
@@ -234,7 +231,7 @@ def test_types_without_a_reader_or_without_a_publisher_are_named() -> None:
     )
     assert (
         find_unread((training, reader)) == []
-    )  # its v1, which is only lifted, lies in the archive: nobody needs to publish it any more
+    )  # v1 is only upcast from the archive: nobody needs to publish it any more
     assert find_unread(
         (
             ServiceEvents(

@@ -1,6 +1,6 @@
-"""The reading shop as a process of its own that answers HTTP.
+"""The sample service as a process that answers HTTP.
 
-`python -m tests.crash.http_process` reads SHOP_ variables, as every service reads its own.
+`python -m tests.crash.http_process` reads SHOP_ variables, like every service its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.crash.sample_service import shop
 
 
 def app(settings: ShopSettings) -> FastAPI:
-    """Its app."""
+    """Return the app of the sample service."""
     return create_app(shop(settings))
 
 

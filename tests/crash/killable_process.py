@@ -1,9 +1,9 @@
 """A process that kills itself under load: the sample service, reading its own topic.
 
-Kill points are wrappers around the ports; no product module knows them. A process is given
+Kill points are wrappers around the ports; no product module knows them. The input of a process is
 {settings, point, nth, backlog, owners, answered}. It sends commands until it kills itself (SIGKILL)
 the nth time that its point is reached. Without a point it sends no command: it relays and applies
-what others left, until it is ended.
+what other processes left, until it is ended.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.crash.sample_service import shop
 
 LEASE_SECONDS = 2.0
 LIFE_SECONDS = 90.0
-# bounded: two lives, mongod and Kafka share the machine
+# limited, because two processes, mongod and Kafka share the machine
 LOADERS = 4
 PAUSE_SECONDS = 0.02
 
@@ -102,7 +102,7 @@ def _is_batch(body: Callable[[Any], Awaitable[Any]]) -> bool:
 
 
 class KillingRelay(OutboxRelay):
-    """The relay, with a kill point when it has rows in hand, which it has read or was handed."""
+    """The relay, with a kill point after it has got rows, from the outbox or from a commit."""
 
     trigger: Trigger
 
@@ -127,7 +127,7 @@ class KillingProducer:
         await self.inner.stop()
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
-        """In two halves, so that a kill may come between them."""
+        """Send in two halves, so that a kill may come between them."""
         await self.trigger.piled.wait()
         acknowledged: list[int] = []
         middle = (len(records) + 1) // 2
@@ -167,7 +167,7 @@ class KillingConsumer:
 
 
 class Victim(ServiceRuntime):
-    """The service's life with wrapped ports, and a lease that another replica can soon take."""
+    """The service's runtime with wrapped ports, and a short relay lease."""
 
     trigger: Trigger
 
@@ -220,7 +220,7 @@ async def alive(settings: ShopSettings, trigger: Trigger) -> AsyncGenerator[Vict
 
 
 class Load:
-    """Commands without end; what was answered is written to a file that outlives the process."""
+    """Commands without end; each answered one is written to a file that outlives the process."""
 
     def __init__(self, life: Victim, owners: Sequence[str], answered: int) -> None:
         self.life = life
@@ -236,7 +236,7 @@ class Load:
             try:
                 jar = await self._command(owner)
             except Busy:
-                continue  # what a killed process left open is let go by MongoDB after a few seconds
+                continue  # MongoDB aborts a killed process's open transaction after a few seconds
             os.write(self.file, f"{owner} {jar.marbles}\n".encode())
             self.life.trigger.answered(1)
             await asyncio.sleep(PAUSE_SECONDS)
@@ -255,9 +255,9 @@ class Load:
 
 
 async def live(report: Mapping[str, Any]) -> None:
-    """One life, at most LIFE_SECONDS long.
+    """Run the service and its load until the kill, at most LIFE_SECONDS.
 
-    TimeoutError when its point was never passed so often.
+    Raises TimeoutError when the point was not reached often enough.
     """
     telemetry.configure("shop", "warning")
     trigger = Trigger(report["point"], report["nth"], report["backlog"])

@@ -1,4 +1,4 @@
-"""Comparison of what was committed, published and applied, as sets and as orders.
+"""Comparison of committed, published and applied events, as sets and in their order.
 
 Not here: the faults.
 """
@@ -18,12 +18,12 @@ from chassis.persistence.mongo import Mongo
 from tests.crash.sample_service import Heard
 from tests.fakes import eventually
 
-Seqs = dict[str, list[int]]  # of each key, in the order in which they came
+Seqs = dict[str, list[int]]  # sequence numbers of each key, in the order of arrival
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a run has left behind."""
+    """Committed, published and applied events after a run."""
 
     committed: Seqs
     published: Seqs
@@ -31,34 +31,34 @@ class Evidence:
 
     @property
     def events(self) -> int:
-        """How many events were committed."""
+        """The number of committed events."""
         return sum(map(len, self.committed.values()))
 
     @property
     def gaps(self) -> list[str]:
-        """Keys whose committed events are not numbered 1, 2, 3."""
+        """Keys whose committed events are not numbered 1, 2, 3 and so on."""
         return [
             key for key, seqs in self.committed.items() if seqs != list(range(1, len(seqs) + 1))
         ]
 
     @property
     def unpublished(self) -> list[str]:
-        """What was committed and is not in the topic."""
+        """Committed events that are not in the topic."""
         return _more(self.committed, self.published)
 
     @property
     def invented(self) -> list[str]:
-        """What is in the topic or took effect and was never committed."""
+        """Events that are in the topic or took effect and were never committed."""
         return _more(self.published, self.committed) + _more(self.effects, self.committed)
 
     @property
     def lost(self) -> list[str]:
-        """What was committed and took no effect."""
+        """Committed events that took no effect."""
         return _more(self.committed, self.effects)
 
     @property
     def doubled(self) -> list[str]:
-        """What took effect more than once."""
+        """Events that took effect more than once."""
         counted = Counter((key, seq) for key, seqs in self.effects.items() for seq in seqs)
         return [f"{key}/{seq} x{times}" for (key, seq), times in counted.items() if times > 1]
 
@@ -74,12 +74,12 @@ class Evidence:
 
     @property
     def repeated(self) -> int:
-        """How many records of the topic are duplicates, which it may hold."""
+        """The number of duplicate records in the topic, which are allowed."""
         return sum(len(seqs) - len(set(seqs)) for seqs in self.published.values())
 
     @property
     def broken(self) -> dict[str, list[str]]:
-        """The promises that were broken, with what broke each."""
+        """The broken promises, each with the events or keys that break it."""
         kinds = (
             "lost",
             "doubled",
@@ -93,7 +93,7 @@ class Evidence:
         return {kind: cases for kind, cases in found.items() if cases}
 
     def figures(self) -> dict[str, int]:
-        """Events, lost, doubled, disordered, and duplicates in the topic."""
+        """Return the numbers of events, lost, doubled, disordered and duplicate ones."""
         return {
             "events": self.events,
             "lost": len(self.lost),
@@ -126,7 +126,7 @@ async def gathered(
     """Return the evidence about events of this type.
 
     Waits until all is sent and the service has read the topic to its last record.
-    AssertionError when that does not happen.
+    Raises AssertionError when that does not happen.
     """
 
     async def sent() -> bool:

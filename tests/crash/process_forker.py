@@ -1,9 +1,9 @@
-"""A process with the packages loaded that forks a victim for every line it reads.
+"""A process with loaded packages that forks a killable process for every line of input.
 
-A life then begins in a fifth of the time. Not here: what a life does.
+A forked process starts in a fifth of the time. Not here: what it does.
 
-`python -m tests.crash.process_forker LOG` reads one JSON a line. It answers each with the exit
-code of that life (negative: the signal that ended it).
+`python -m tests.crash.process_forker LOG` reads one JSON document a line. It answers each with the
+exit code of the forked process (negative: the signal that ended it).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import uvloop
 
-# Our own code is not among them: each process imports it, with ids and clocks of its own.
+# Our own code is not preloaded: each process imports it, with ids and clocks of its own.
 PACKAGES = (
     *(
         "aiohttp",
@@ -35,7 +35,7 @@ PACKAGES = (
 
 
 def begin(report: dict[str, Any], log: Path) -> None:
-    """In the forked process: live, with all output in the log."""
+    """Run the killable process, with all output in the log. Called in the forked process."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
         os.dup2(output, stream)
@@ -45,7 +45,7 @@ def begin(report: dict[str, Any], log: Path) -> None:
 
 
 def main(log: Path) -> None:
-    """Fork, wait, answer, until nobody asks."""
+    """Fork for each line of stdin, wait, and print the exit code."""
     for name in PACKAGES:
         importlib.import_module(name)
     for line in sys.stdin:

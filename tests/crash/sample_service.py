@@ -1,7 +1,6 @@
-"""The shop that listens to itself.
+"""The sample service, which consumes its own topic.
 
-Each of its events takes effect as one more entry in its owner's note, so that what was lost,
-doubled or disordered can be seen.
+Each event appends one entry to its owner's note, which shows lost, doubled and disordered events.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ async def on_heard(event: Heard, tx: Transaction) -> None:
 
 
 def shop(settings: ShopSettings) -> Service[Transaction]:
-    """The service."""
+    """Describe the sample service."""
     return Service(
         name="shop",
         settings=settings,

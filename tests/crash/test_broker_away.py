@@ -1,6 +1,6 @@
-"""Kafka goes away under load, killed, frozen or stopped in order.
+"""Kafka is killed, frozen or stopped under load.
 
-Commands go on, the outbox waits in bounded memory, and afterwards it drains in order.
+Commands are answered, the outbox grows in bounded memory, and afterwards it drains in order.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from tests.fakes import Keys, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILLING = "/v1/jars/{jar_id}/fillings"
-# commands a second; each says how long it will wait
+# RATE is commands a second; each command has a deadline
 OWNERS = 60
 RATE = 60
 DEADLINE_SECONDS = 10.0
 ROWS = 5_000
 SECONDS = 90
 SOAK_SECONDS = 600
-# What memory may grow by. While rows wait it must not follow their number; draining takes
-# whole pages, fetches and batches of 500.
+# Limits of memory growth. It must not depend on the number of unsent rows; draining needs whole
+# pages, fetches and batches of 500.
 AWAY_MIB = 48
 DRAIN_MIB = 128
 SHARED = {
@@ -53,8 +53,8 @@ SHARED = {
 
 
 @dataclass(slots=True)
-class Seen:
-    """What clients and probes have seen."""
+class Observations:
+    """Times and statuses of commands and probes, and the memory used."""
 
     seconds: list[float] = field(default_factory=list[float])
     statuses: set[int] = field(default_factory=set[int])
@@ -63,11 +63,11 @@ class Seen:
     mib: list[float] = field(default_factory=list[float])
 
 
-class Kafka:
-    """A broker of this test's own, which goes and comes back on its data."""
+class RestartableKafka:
+    """A broker that one test stops and starts again on its data."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.port, self.controller = platform_checks.find_free_ports(2)
         self.server: kafka_broker.Broker | None = None
 
@@ -76,29 +76,29 @@ class Kafka:
         return f"{platform_checks.LOOPBACK}:{self.port}"
 
     async def come(self) -> None:
-        """Start, or wake."""
+        """Start the broker, or continue a stopped one."""
         if self.server and self.server.process.poll() is None:
             self.server.process.send_signal(signal.SIGCONT)
         else:
             self.server = await kafka_broker.start(
-                self.place, self.port, self.controller, self.place.with_suffix(".log")
+                self.directory, self.port, self.controller, self.directory.with_suffix(".log")
             )
 
     async def go(self, how: signal.Signals) -> None:
-        """Go by this signal; SIGTERM lets it end in order."""
+        """Send this signal and wait for the end, except for SIGSTOP."""
         assert self.server
         self.server.process.send_signal(how)
         if how != signal.SIGSTOP:
             await asyncio.to_thread(self.server.process.wait)
 
     async def end(self) -> None:
-        """Go for good."""
+        """Kill the broker if it runs."""
         if self.server and self.server.process.poll() is None:
             await self.go(signal.SIGKILL)
 
 
-class Shop:
-    """The shop's process, the clients that command it and the probes that look at it."""
+class ShopHarness:
+    """The shop's process, its clients and its probes."""
 
     def __init__(self, port: int, pid: int, keys: Keys, db: Mongo) -> None:
         self.pid = pid
@@ -115,8 +115,8 @@ class Shop:
             base_url=f"http://{platform_checks.LOOPBACK}:{port}", timeout=2 * DEADLINE_SECONDS
         )
 
-    async def command(self, jar: str, seen: Seen) -> None:
-        """Fill a jar; how long that took and what was answered."""
+    async def command(self, jar: str, seen: Observations) -> None:
+        """Fill a jar; record the time taken and the status."""
         began = time.monotonic()
         headers = {
             "authorization": f"Bearer {self._signer.for_caller('shop', self._caller)}",
@@ -128,18 +128,18 @@ class Shop:
         seen.statuses.add(answer.status_code)
         seen.seconds.append(time.monotonic() - began)
 
-    async def look(self, seen: Seen) -> None:
-        """What the probes say and how much memory is used."""
+    async def look(self, seen: Observations) -> None:
+        """Record the responses of both probes and the memory used."""
         seen.alive.add((await self.http.get("/livez")).status_code)
         seen.ready.add((await self.http.get("/readyz")).status_code)
         seen.mib.append(processes.resident_bytes(self.pid) / platform_checks.MIB)
 
-    async def load(self, seconds: float, commands: int = 0) -> Seen:
+    async def load(self, seconds: float, commands: int = 0) -> Observations:
         """Send commands at a steady rate for that long, and until that many were sent.
 
-        Each is awaited, none waits for another.
+        No command waits for another; all are awaited at the end.
         """
-        seen = Seen()
+        seen = Observations()
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number in count():
@@ -163,8 +163,10 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncGenerator[Shop]:
-    keys = Keys.make(place, ("gateway", "shop"))
+async def shop(
+    directory: Path, mongo_url: str, database: str, kafka: str
+) -> AsyncGenerator[ShopHarness]:
+    keys = Keys.make(directory, ("gateway", "shop"))
     [port] = platform_checks.find_free_ports(1)
     settings = keys.settings(
         "shop", mongo_url=mongo_url, database=database, kafka=kafka, port=port, log_level="error"
@@ -174,9 +176,12 @@ async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncG
         SHARED.get(name, f"SHOP_{name.upper()}"): str(value) for name, value in settings.items()
     }
     process = processes.spawn(
-        [sys.executable, "-m", "tests.crash.http_process"], place / "shop.log", env=env, cwd=ROOT
+        [sys.executable, "-m", "tests.crash.http_process"],
+        directory / "shop.log",
+        env=env,
+        cwd=ROOT,
     )
-    one = Shop(port, process.pid, keys, Mongo(settings["mongo_url"], database))
+    one = ShopHarness(port, process.pid, keys, Mongo(settings["mongo_url"], database))
     try:
         await eventually(one.is_ready, seconds=60)
         for _ in range(OWNERS):
@@ -195,7 +200,7 @@ async def shop(place: Path, mongo_url: str, database: str, kafka: str) -> AsyncG
 
 @pytest.mark.scenario("M18/broker-away")
 @pytest.mark.scenario("T31/broker-away")
-@pytest.mark.timeout(0)  # bounded inside: the time is what a run asks for
+@pytest.mark.timeout(0)  # limited inside: the time depends on the options of the run
 @pytest.mark.parametrize(
     ("how", "seconds", "rows"),
     [(signal.SIGKILL, SECONDS, ROWS), (signal.SIGSTOP, 25, 1_000), (signal.SIGTERM, 15, 500)],
@@ -213,7 +218,7 @@ async def test_commands_are_answered_in_bounded_memory_without_a_broker(
 ) -> None:
     if request.config.getoption("--soak") and how == signal.SIGKILL:
         seconds = SOAK_SECONDS
-    kafka = Kafka(tmp_path / "kafka")
+    kafka = RestartableKafka(tmp_path / "kafka")
     try:
         async with asyncio.timeout(300 + 3 * seconds):
             await kafka.come()
@@ -250,7 +255,7 @@ async def test_commands_are_answered_in_bounded_memory_without_a_broker(
     assert before.statuses | away.statuses | after.statuses == {200}
     assert max(slowest) < DEADLINE_SECONDS
     assert waiting >= rows
-    assert away.alive | after.alive == {200}  # a restart would bring no broker back
-    assert away.ready | after.ready == {200}  # it can do what it is asked for
+    assert away.alive | after.alive == {200}  # a restart of the service would not help
+    assert away.ready | after.ready == {200}  # commands still succeed
     assert grown[0] < AWAY_MIB
     assert grown[1] < DRAIN_MIB

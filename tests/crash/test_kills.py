@@ -2,9 +2,8 @@
 
 The steps are commit, relay read, publish, acknowledgement, mark, poll, effect and position. Two
 replicas share one database, one consumer group and one outbox; while one is dead or restarts, the
-other takes over. The points of the kills are drawn again in each run, in every third process behind
-a backlog. The publishing service is also the reading one: relay and consumer are the same code in
-all services.
+other takes over. Each run draws new kill points; every third process first commits a backlog. The
+service consumes its own events: relay and consumer are the same code in all services.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ NTH = {
     "polled": 10,
     "effect": 20,
     "position": 1,
-}  # the highest count at which a kill comes
+}  # by kill point: the highest count at which a kill comes
 REPLICAS = 2
 OWNERS = 24
 NEW_OWNERS = 4
@@ -55,26 +54,26 @@ TRANSACTION_SECONDS = (
 
 
 class Slot:
-    """Where the lives of one replica follow each other."""
+    """Runs the processes of one replica id, one after the other."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
         self.log = log
 
     async def begin(self, report: dict[str, Any]) -> None:
-        """Begin a life."""
+        """Start the next process."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps(report).encode() + b"\n")
         await self._process.stdin.drain()
 
     async def end(self) -> int:
-        """The exit code of the life that was begun, when it has ended."""
+        """Wait until the started process ends and return its exit code."""
         assert self._process.stdout
         return int(await self._process.stdout.readline())
 
 
 @asynccontextmanager
-async def slot(log: Path) -> AsyncGenerator[Slot]:
+async def running_slot(log: Path) -> AsyncGenerator[Slot]:
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -95,9 +94,9 @@ async def slot(log: Path) -> AsyncGenerator[Slot]:
 
 @pytest.fixture
 async def own_mongo_url(tmp_path: Path) -> AsyncIterator[str]:
-    """A mongod of this test's own.
+    """Start a mongod for one test.
 
-    It ends the transactions of a killed process after a short time.
+    It aborts the transactions of a killed process after TRANSACTION_SECONDS.
     """
     async with ephemeral_servers.running_mongod(tmp_path / "mongod") as url:
         db = Mongo(url, "admin")
@@ -109,21 +108,21 @@ async def own_mongo_url(tmp_path: Path) -> AsyncIterator[str]:
 
 
 def plan(rounds: int, chance: random.Random, owners: Sequence[str]) -> list[dict[str, Any]]:
-    """The lives.
+    """Return the input of each process: its kill point, count, backlog and owners.
 
-    Every point once a round, in any order, killed at any count; owners come and go, so that none
-    lives through all of it.
+    Each round has every point once, in random order, with a random count. Each process replaces
+    some owners of the one before, so that no owner is in all of them.
     """
     lives: list[dict[str, Any]] = []
     for point in (point for _ in range(rounds) for point in chance.sample(list(NTH), len(NTH))):
-        place = len(lives)
+        number = len(lives)
         backlog = chance.randint(40, 160) if chance.random() < 1 / 3 else 0
         lives.append(
             {
                 "point": point,
                 "nth": chance.randint(1, NTH[point]),
                 "backlog": backlog,
-                "owners": owners[place * NEW_OWNERS :][:OWNERS],
+                "owners": owners[number * NEW_OWNERS :][:OWNERS],
             }
         )
     return lives
@@ -131,7 +130,7 @@ def plan(rounds: int, chance: random.Random, owners: Sequence[str]) -> list[dict
 
 @pytest.mark.scenario("M18/kills")
 @pytest.mark.scenario("T31/kills")
-@pytest.mark.timeout(0)  # bounded inside: the time grows with the kills
+@pytest.mark.timeout(0)  # limited inside: the time grows with the number of kills
 async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
     tmp_path: Path,
     own_mongo_url: str,
@@ -151,37 +150,37 @@ async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
     topic = settings["namespace"] + TOPIC
     await ensure_topic(kafka, topic, partitions=4)
     owners = [new_id() for _ in range(kills * NEW_OWNERS + OWNERS)]
-    # The seed decides when a kill comes.
+    # The seed determines when a kill comes.
     waiting = deque(plan(rounds, random.Random(seed), owners))  # noqa: S311
 
-    async def deaths(place: Slot, report: dict[str, Any]) -> None:
+    async def deaths(slot: Slot, report: dict[str, Any]) -> None:
         while waiting:
             life = waiting.popleft()
-            await place.begin(report | life)
-            assert await place.end() == -signal.SIGKILL, (
-                f"seed {seed}, {life['point']}: {processes.tail(place.log, 20)}"
+            await slot.begin(report | life)
+            assert await slot.end() == -signal.SIGKILL, (
+                f"seed {seed}, {life['point']}: {processes.tail(slot.log, 20)}"
             )
 
     db = Mongo(settings["mongo_url"], database)
     try:
         async with (
             asyncio.timeout(90 + kills * SECONDS_PER_KILL),
-            slot(tmp_path / "0.log") as first,
-            slot(tmp_path / "1.log") as second,
+            running_slot(tmp_path / "0.log") as first,
+            running_slot(tmp_path / "1.log") as second,
         ):
             replicas = [
                 (
-                    place,
+                    slot,
                     {"settings": settings | {"replica": str(number)}, "answered": str(answered)},
                 )
-                for number, place in enumerate((first, second))
+                for number, slot in enumerate((first, second))
             ]
             async with asyncio.TaskGroup() as dying:
-                for place, report in replicas:
-                    dying.create_task(deaths(place, report))
+                for slot, report in replicas:
+                    dying.create_task(deaths(slot, report))
             killing = time.monotonic() - began
-            for place, report in replicas:
-                await place.begin(report | {"point": "", "nth": 0, "backlog": 0, "owners": []})
+            for slot, report in replicas:
+                await slot.begin(report | {"point": "", "nth": 0, "backlog": 0, "owners": []})
             evidence = await gathered(db, kafka, topic)
         jars = {jar["_id"]: jar["marbles"] for jar in await db.find("jars", {})}
     finally:
@@ -203,9 +202,9 @@ async def test_after_a_kill_at_any_point_effects_are_what_was_committed(
     assert evidence.broken == {}
     assert jars == {
         owner: len(seqs) for owner, seqs in evidence.committed.items()
-    }  # state and events of a command are one
+    }  # state and events of a command are committed together
     assert [
         f"{owner}/{marbles}" for owner, marbles in report if marbles > jars.get(owner, 0)
-    ] == []  # what was answered is committed
+    ] == []  # all answered commands are committed
     assert len(set(report)) == len(report)
     assert len(report) > kills * 5  # there was a load

@@ -1,6 +1,6 @@
-"""A service starts before its broker.
+"""A service that starts before its broker.
 
-It takes commands at once, names what is missing, and publishes once the broker is there.
+It answers commands at once, names the missing broker, and publishes once the broker runs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The rules of deploy/monitoring, and names in expressions that no process exposes.
 
-Not here: any test.
+Not here: tests.
 """
 
 from __future__ import annotations

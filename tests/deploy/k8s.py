@@ -1,4 +1,4 @@
-"""The manifests of deploy/k8s as kustomize renders them. Not here: any test."""
+"""The manifests of deploy/k8s as kustomize renders them. Not here: tests."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from tests.deploy.alerts import (
 
 RUNBOOKS = ROOT / "docs/runbooks"
 GUARANTEES = ROOT / "docs/guarantees.md"
-PROMISED = MONITORING / "rules/pipeline.yml"  # its alerts show the breach of a guarantee
+PROMISED = MONITORING / "rules/pipeline.yml"  # its alerts show that a guarantee is broken
 
 
 ENGLISH = {"the", "of", "is", "are", "not", "and", "has", "have", "for", "in", "to", "more", "than"}

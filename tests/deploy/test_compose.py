@@ -1,4 +1,4 @@
-"""docker-compose.yml is the same system as `./bina up`, with nothing open and no password."""
+"""docker-compose.yml is the same system as `./bina up`, with no open port and no password."""
 
 import re
 from pathlib import Path

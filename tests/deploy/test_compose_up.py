@@ -44,7 +44,7 @@ HTTPServer(("0.0.0.0", 8080), Taking).serve_forever()
 """
 
 
-class Stack:
+class ComposeStack:
     """A project of its own: containers, networks, volumes and ports that nobody else uses."""
 
     def __init__(self, home: Path) -> None:
@@ -104,9 +104,9 @@ class Stack:
     ) -> dict[str, Any]:
         """Play the demo through the published ports; return its report."""
         secret = self.compose("exec", "gateway", "cat", "/secrets/gateway_development_key")
-        place = self.home / "secrets" / "gateway"
-        place.mkdir(parents=True, exist_ok=True)
-        secret_files.write_private(place / "gateway_development_key", secret)
+        directory = self.home / "secrets" / "gateway"
+        directory.mkdir(parents=True, exist_ok=True)
+        secret_files.write_private(directory / "gateway_development_key", secret)
         for name in ("BINA_DIR", "BINA_PORT"):
             monkeypatch.setenv(name, self.env[name])
         assert run_demo(as_json=True) == 0
@@ -177,7 +177,7 @@ class Stack:
         self.up()
 
     def targets(self) -> dict[str, str]:
-        """How Prometheus finds each part."""
+        """Return the health of each process as Prometheus scrapes it."""
         with urllib.request.urlopen(
             f"http://{platform_checks.LOOPBACK}:{self.port + 9}/api/v1/targets"
         ) as answer:
@@ -199,8 +199,8 @@ class Stack:
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    here = Stack(tmp_path)
+def stack(tmp_path: Path) -> Iterator[ComposeStack]:
+    here = ComposeStack(tmp_path)
     try:
         yield here
     finally:
@@ -212,7 +212,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 @pytest.mark.needs("docker")
 @pytest.mark.timeout(1_800)  # the first build of the images
 def test_compose_starts_keeps_data_in_an_upgrade_and_restores_a_backup(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stack: ComposeStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack.up()
     before = stack.story(monkeypatch, capsys)

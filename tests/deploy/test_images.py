@@ -73,7 +73,7 @@ def test_the_image_of_backup_and_restore_holds_all_that_they_import(
 
 
 def imported_ops_modules(module: str) -> set[str]:
-    """The modules below `ops` that this one imports at its top, as dotted names."""
+    """Return the modules of `ops` that this one imports at its top, as dotted names."""
     tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text())
     names: set[str] = set()
     for node in tree.body:

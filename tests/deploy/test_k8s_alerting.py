@@ -24,7 +24,7 @@ from tests.deploy.alerts import rules
 from tests.deploy.k8s import WATCHED, Object, app, container, files, named, of
 from tests.deploy.test_alertmanager import COMPOSE, CONFIG, amtool
 from tests.installation import eventually
-from tests.system.test_watch import OnDuty
+from tests.system.test_watch import NotificationReceiver
 
 pytestmark = pytest.mark.needs("kustomize")
 NAMES = {
@@ -50,7 +50,7 @@ def route(one: Object) -> Object:
 
 
 def in_alertmanagers_words(overlay: str) -> Object:
-    """What the object says, by the names of Alertmanager's own file."""
+    """Translate the AlertmanagerConfig of an overlay to the keys of Alertmanager's own file."""
     spec = named(overlay, "AlertmanagerConfig", "bina")["spec"]
     hooks = {
         one["name"]: [
@@ -229,16 +229,16 @@ def test_the_on_call_server_is_reachable_where_needed_and_nowhere_else(
 
 
 @pytest.fixture
-def on_duty() -> Iterator[OnDuty]:
-    with OnDuty() as people:
-        threading.Thread(target=people.serve_forever, daemon=True).start()
-        yield people
-        people.shutdown()
+def receiver() -> Iterator[NotificationReceiver]:
+    with NotificationReceiver() as receiver:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        yield receiver
+        receiver.shutdown()
 
 
 @pytest.mark.needs("prometheus-alertmanager")
 def test_an_unacknowledged_alert_reaches_the_next_person_on_call(
-    on_duty: OnDuty, tmp_path: Path
+    receiver: NotificationReceiver, tmp_path: Path
 ) -> None:
     alertmanager, oncall = (
         f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.find_free_ports(2)
@@ -257,7 +257,9 @@ def test_an_unacknowledged_alert_reaches_the_next_person_on_call(
     )
     (tmp_path / "oncall.toml").write_text(
         re.sub(
-            r'"mailto:([\w-]+)@bina.example"', rf'"http://127.0.0.1:{on_duty.server_port}/\1"', duty
+            r'"mailto:([\w-]+)@bina.example"',
+            rf'"http://127.0.0.1:{receiver.server_port}/\1"',
+            duty,
         )
     )
     command = container(named("region", "Deployment", "oncall"))["command"]
@@ -296,9 +298,9 @@ def test_an_unacknowledged_alert_reaches_the_next_person_on_call(
             )
         )
         order = oncall_file.read_schedule(tmp_path / "oncall.toml").turns[-1].order
-        eventually(lambda: [person for person, _ in on_duty.heard[:2]] == list(order[:2]))
-        assert all("jabar: training tidak menjawab" in text for _, text in on_duty.heard)
-        link = on_duty.heard[-1][1].rpartition(": ")[2]
+        eventually(lambda: [person for person, _ in receiver.heard[:2]] == list(order[:2]))
+        assert all("jabar: training tidak menjawab" in text for _, text in receiver.heard)
+        link = receiver.heard[-1][1].rpartition(": ")[2]
         taken = urllib.request.urlopen(  # noqa: S310 - our own server
             f"{link}/acknowledgement", data=urllib.parse.urlencode({"by": "Rina"}).encode()
         )

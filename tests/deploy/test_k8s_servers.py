@@ -24,7 +24,10 @@ from tests.deploy.k8s import (
 )
 
 pytestmark = pytest.mark.needs("kustomize")
-PATTERNS: dict[str, Any] = {"literal": "literal", "prefix": "prefixed"}  # by Strimzi's word
+PATTERNS: dict[str, Any] = {
+    "literal": "literal",
+    "prefix": "prefixed",
+}  # our pattern types by Strimzi's names
 
 
 def permissions_of(user: Object) -> Iterator[kafka_permissions.Permission]:

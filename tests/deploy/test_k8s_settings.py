@@ -71,7 +71,7 @@ def _place() -> Path:
 def test_the_settings_of_a_process_accept_its_variables(
     overlay: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Load them as the pod would, with its mounted files in a directory here."""
+    """Load the settings as the pod would, with its mounted files in a local directory."""
     deployment = named(overlay, "Deployment", name)
     service = OURS[name]
     cluster_secrets.build_secrets(tmp_path, "bina")
@@ -188,7 +188,7 @@ def test_each_file_of_a_secret_of_compose_is_one_in_the_cluster(name: str, tmp_p
     secrets.write_mongo_url(host, name, "mongodb://")
     in_compose = {file.name for file in (host / name).iterdir()} - {
         "mongo-password"
-    }  # for the one who makes the user
+    }  # only for the job that creates the user
     from_servers = paths_of(named("dev", "Deployment", name))
     assert made[f"{name}-secrets"] | (from_servers - {"ca.crt"}) == in_compose
     assert made["trusted-keys"] == {file.name for file in (host / "trusted").iterdir()}

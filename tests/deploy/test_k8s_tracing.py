@@ -17,9 +17,9 @@ pytestmark = pytest.mark.needs("kustomize")
 VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
-def with_tracing(place: Path) -> list[Object]:
-    """The overlay `region` with the component on top, as an installation's own overlay takes it."""
-    here = os.path.relpath(K8S, place.resolve())
+def with_tracing(directory: Path) -> list[Object]:
+    """Build `region` with the tracing component, as an installation's own overlay does."""
+    here = os.path.relpath(K8S, directory.resolve())
     overlay = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -29,9 +29,9 @@ def with_tracing(place: Path) -> list[Object]:
         "resources": [f"{here}/overlays/region"],
         "components": [f"{here}/components/tracing"],
     }
-    (place / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    (directory / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
     built = subprocess.run(
-        ["kustomize", "build", str(place)],  # noqa: S607 - found in PATH
+        ["kustomize", "build", str(directory)],  # noqa: S607 - found in PATH
         capture_output=True,
         text=True,
         check=False,

@@ -40,24 +40,24 @@ TOPICS = {f"{service.name}.events" for service in topology.PROCESSES}
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class SecuredBroker:
     """A broker with authentication, and its administrator."""
 
     bootstrap: str
     administrator: BrokerAccess
-    place: Path
+    directory: Path
 
 
 @pytest.fixture(scope="module")
-async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Guarded]:
-    place = tmp_path_factory.mktemp("guarded")
+async def secured(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[SecuredBroker]:
+    directory = tmp_path_factory.mktemp("guarded")
     server, administrator = await kafka_broker.start_authenticated(
-        place / "kafka", "secret", place / "kafka.log"
+        directory / "kafka", "secret", directory / "kafka.log"
     )
     try:
         await kafka_admin.make_users(administrator, {})
         await anchored(administrator)
-        yield Guarded(server.bootstrap, administrator, place)
+        yield SecuredBroker(server.bootstrap, administrator, directory)
     finally:
         processes.end(server.process)
 
@@ -91,11 +91,13 @@ async def anchored(where: BrokerAccess) -> None:
 
 
 @pytest.fixture
-def come(guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def come(
+    secured: SecuredBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> pytest.MonkeyPatch:
     """Set variables that name the broker, the operator and the password."""
     (tmp_path / "password").write_text("of the operator\n")
     for name, value in (
-        (kafka_login.ADDRESS_VARIABLE, guarded.bootstrap),
+        (kafka_login.ADDRESS_VARIABLE, secured.bootstrap),
         (kafka_login.USER_VARIABLE, kafka_permissions.OPERATOR),
         (kafka_login.PASSWORD_VARIABLE, str(tmp_path / "password")),
     ):
@@ -122,9 +124,9 @@ async def refused() -> str:
 
 
 async def test_an_operator_reads_topics_and_anchors_and_deletes_nothing(
-    guarded: Guarded, come: pytest.MonkeyPatch
+    secured: SecuredBroker, come: pytest.MonkeyPatch
 ) -> None:
-    await kafka_operator.admit(guarded.administrator, "of the operator")
+    await kafka_operator.admit(secured.administrator, "of the operator")
     assert await seen() == ["training.audit-sealed.v1"]
     assert {
         number: anchor.rows
@@ -134,7 +136,7 @@ async def test_an_operator_reads_topics_and_anchors_and_deletes_nothing(
     } == {1: 3}
     with pytest.raises(OperatorError, match="tidak mengizinkan pengguna operator"):
         await restore.delete_existing_data({}, kafka_login.running_access())
-    async with administering(guarded.administrator) as admin:
+    async with administering(secured.administrator) as admin:
         assert set(await admin.list_topics()) >= TOPICS
 
 
@@ -158,9 +160,9 @@ def test_people_have_exactly_the_permissions_that_operations_lists() -> None:
 
 
 async def test_the_operator_writes_nothing_and_joins_no_group_of_a_service(
-    guarded: Guarded, come: pytest.MonkeyPatch
+    secured: SecuredBroker, come: pytest.MonkeyPatch
 ) -> None:
-    await kafka_operator.admit(guarded.administrator, "of the operator")
+    await kafka_operator.admit(secured.administrator, "of the operator")
     where = kafka_login.running_access()
     assert [await writes(where, topic) for topic in sorted(TOPICS)] == [False] * len(TOPICS)
     assert await joins(where, "training", {TOPIC}) == set()
@@ -168,16 +170,16 @@ async def test_the_operator_writes_nothing_and_joins_no_group_of_a_service(
 
 
 async def test_kafkas_tools_read_topics_only_with_the_operators_client_file(
-    guarded: Guarded, tmp_path: Path
+    secured: SecuredBroker, tmp_path: Path
 ) -> None:
-    await kafka_operator.admit(guarded.administrator, "of the operator")
+    await kafka_operator.admit(secured.administrator, "of the operator")
     (tmp_path / "client.properties").write_text(
         kafka_admin.client(kafka_permissions.OPERATOR, "of the operator")
     )
     (tmp_path / "none.properties").write_text("")
     looking = [
         "--bootstrap-server",
-        guarded.bootstrap,
+        secured.bootstrap,
         "--group",
         "bina-look-tool",
         "--topic",
@@ -207,8 +209,10 @@ async def test_kafkas_tools_read_topics_only_with_the_operators_client_file(
     assert "training-audit" not in said["none"], "the tool tells there why it was given nothing"
 
 
-async def test_the_restorer_may_replace_topics(guarded: Guarded, come: pytest.MonkeyPatch) -> None:
-    await kafka_operator.admit(guarded.administrator, "of the operator")
+async def test_the_restorer_may_replace_topics(
+    secured: SecuredBroker, come: pytest.MonkeyPatch
+) -> None:
+    await kafka_operator.admit(secured.administrator, "of the operator")
     come.setenv(kafka_login.USER_VARIABLE, kafka_permissions.RESTORER)
     where = kafka_login.running_access()
     await restore.delete_existing_data({}, where)
@@ -218,9 +222,9 @@ async def test_the_restorer_may_replace_topics(guarded: Guarded, come: pytest.Mo
 
 
 async def test_wrong_password_missing_name_and_missing_permission_are_explained(
-    guarded: Guarded, come: pytest.MonkeyPatch, tmp_path: Path
+    secured: SecuredBroker, come: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    await kafka_operator.admit(guarded.administrator, "of the operator")
+    await kafka_operator.admit(secured.administrator, "of the operator")
     (tmp_path / "password").write_text("another")
     assert "menolak pengguna operator: periksa BINA_KAFKA_USER" in (words := await refused())
     assert "refuses user operator" in words
@@ -229,7 +233,7 @@ async def test_wrong_password_missing_name_and_missing_permission_are_explained(
     assert "BINA_KAFKA_PASSWORD_FILE ada tetapi BINA_KAFKA_USER tidak ada" in await refused()
     come.delenv(kafka_login.PASSWORD_VARIABLE)
     assert "tidak melayani yang datang tanpa nama: sebutkan BINA_KAFKA_USER" in await refused()
-    await kafka_admin.make_users(guarded.administrator, {"stranger": "of the operator"}, ())
+    await kafka_admin.make_users(secured.administrator, {"stranger": "of the operator"}, ())
     (tmp_path / "password").write_text("of the operator")
     come.setenv(kafka_login.USER_VARIABLE, "stranger")
     come.setenv(kafka_login.PASSWORD_VARIABLE, str(tmp_path / "password"))

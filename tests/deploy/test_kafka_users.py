@@ -39,7 +39,7 @@ TOPICS = tuple(f"{service.name}.events" for service in SERVICES)
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class SecuredBroker:
     """A broker with authentication, its administrator, and each service's password."""
 
     bootstrap: str
@@ -51,17 +51,17 @@ class Guarded:
 
 
 @pytest.fixture(scope="module")
-async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Guarded]:
-    place = tmp_path_factory.mktemp("guarded")
+async def secured(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[SecuredBroker]:
+    directory = tmp_path_factory.mktemp("guarded")
     passwords = {service.name: new_id() for service in SERVICES}
     server, administrator = await kafka_broker.start_authenticated(
-        place / "kafka", "secret", place / "kafka.log"
+        directory / "kafka", "secret", directory / "kafka.log"
     )
     try:
         await kafka_admin.make_users(administrator, passwords, SERVICES)
         for topic in TOPICS:
             assert await writes(administrator, topic)
-        yield Guarded(server.bootstrap, administrator, passwords)
+        yield SecuredBroker(server.bootstrap, administrator, passwords)
     finally:
         processes.end(server.process)
 
@@ -122,67 +122,67 @@ async def joins(where: BrokerAccess, group: str, topics: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
 async def test_a_service_writes_its_own_topic_and_no_other(
-    guarded: Guarded, service: topology.Service
+    secured: SecuredBroker, service: topology.Service
 ) -> None:
-    written = {topic for topic in TOPICS if await writes(guarded.as_(service.name), topic)}
+    written = {topic for topic in TOPICS if await writes(secured.as_(service.name), topic)}
     assert written == {f"{service.name}.events"}
 
 
 @pytest.mark.parametrize("service", topology.PROCESSES, ids=lambda service: service.name)
 async def test_a_service_reads_the_topics_it_consumes_and_no_other(
-    guarded: Guarded, service: topology.Service
+    secured: SecuredBroker, service: topology.Service
 ) -> None:
-    readable = {topic for topic in TOPICS if await reads(guarded.as_(service.name), topic)}
+    readable = {topic for topic in TOPICS if await reads(secured.as_(service.name), topic)}
     assert readable == {f"{name}.events" for name in service.consumes}
 
 
 @pytest.mark.parametrize("service", topology.SERVICES, ids=lambda service: service.name)
 async def test_a_service_is_a_member_of_its_own_group_and_of_no_other(
-    guarded: Guarded, service: topology.Service
+    secured: SecuredBroker, service: topology.Service
 ) -> None:
     topics = {f"{name}.events" for name in service.consumes}
-    assert await joins(guarded.as_(service.name), service.name, topics) == topics
-    assert await joins(guarded.as_(service.name), "shop", topics) == set()
+    assert await joins(secured.as_(service.name), service.name, topics) == topics
+    assert await joins(secured.as_(service.name), "shop", topics) == set()
 
 
-async def test_a_service_may_not_create_a_topic(guarded: Guarded) -> None:
+async def test_a_service_may_not_create_a_topic(secured: SecuredBroker) -> None:
     with pytest.raises(KafkaUnavailable, match=r"of\.its\.own"):
-        await ensure_topic(guarded.as_("training"), "of.its.own")
+        await ensure_topic(secured.as_("training"), "of.its.own")
 
 
-async def test_clients_without_valid_credentials_are_refused(guarded: Guarded) -> None:
-    training = guarded.as_("training")
+async def test_clients_without_valid_credentials_are_refused(secured: SecuredBroker) -> None:
+    training = secured.as_("training")
     strangers = [
-        BrokerAccess(guarded.bootstrap),
+        BrokerAccess(secured.bootstrap),
         replace(training, password="another"),
         replace(training, user="stranger"),
-        replace(guarded.administrator, bootstrap=guarded.bootstrap),
+        replace(secured.administrator, bootstrap=secured.bootstrap),
     ]
     assert [await writes(stranger, "training.events") for stranger in strangers] == [False] * 4
     assert await writes(training, "training.events")
 
 
-async def test_a_renewed_password_replaces_the_former_one(guarded: Guarded) -> None:
-    gateway = guarded.as_("gateway")
+async def test_a_renewed_password_replaces_the_former_one(secured: SecuredBroker) -> None:
+    gateway = secured.as_("gateway")
     renewed = replace(gateway, password="renewed")
-    await kafka_admin.make_users(guarded.administrator, {"gateway": "renewed"}, ())
+    await kafka_admin.make_users(secured.administrator, {"gateway": "renewed"}, ())
     assert (await writes(gateway, "gateway.events"), await writes(renewed, "gateway.events")) == (
         False,
         True,
     )
     await kafka_admin.make_users(
-        guarded.administrator, {"gateway": guarded.passwords["gateway"]}, ()
+        secured.administrator, {"gateway": secured.passwords["gateway"]}, ()
     )
 
 
 async def test_an_event_takes_effect_through_an_authenticated_broker(
-    guarded: Guarded, tmp_path: Path, mongo_url: str, database: str
+    secured: SecuredBroker, tmp_path: Path, mongo_url: str, database: str
 ) -> None:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings: dict[str, Any] = keys.settings(
-        "shop", mongo_url=mongo_url, database=database, kafka=guarded.bootstrap
+        "shop", mongo_url=mongo_url, database=database, kafka=secured.bootstrap
     )
-    settings |= {"kafka_password": guarded.passwords["shop"], "namespace": ""}
+    settings |= {"kafka_password": secured.passwords["shop"], "namespace": ""}
     assert TOPIC == "shop.events"
     app = create_app(shop(ShopSettings(**settings)))
     life = app.state.life
@@ -198,7 +198,7 @@ async def test_an_event_takes_effect_through_an_authenticated_broker(
         await eventually(lambda: life.db.find_one("notes", {"_id": jar.owner_ref}), seconds=40)
 
 
-def self_signed(place: Path) -> tuple[Path, str]:
+def self_signed(directory: Path) -> tuple[Path, str]:
     """Return a CA file for the loopback address, and settings of an encrypted listener."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")])
@@ -216,7 +216,7 @@ def self_signed(place: Path) -> tuple[Path, str]:
     )
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     chain = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
-    (place / "ca.crt").write_text(chain)
+    (directory / "ca.crt").write_text(chain)
     pem = {
         "certificate.chain": chain,
         "key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
@@ -227,7 +227,7 @@ def self_signed(place: Path) -> tuple[Path, str]:
     ]
     protocols = "SERVICES:SASL_SSL,ADMINISTRATION:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
     settings = [f"listener.security.protocol.map={protocols}", *lines, ""]
-    return place / "ca.crt", "\n".join(settings)
+    return directory / "ca.crt", "\n".join(settings)
 
 
 async def test_an_encrypted_client_trusts_only_a_broker_of_its_ca(

@@ -36,7 +36,7 @@ GRAFANA_UNITS = {
     "eps",
     "ops",
     "currencyIDR",
-}  # as its list of units calls them
+}  # the unit ids of Grafana
 PERSONAL = re.compile(
     r"name|nik|subject|person|participant|actor|user|address|path|ref|id$|phone|email"
 )
@@ -181,7 +181,7 @@ def test_a_panel_has_its_own_title_unit_and_indonesian_description(board: Path) 
         }
 
 
-UNIT_OF = (  # the first that is found in what is asked for
+UNIT_OF = (  # the first pattern that matches the expression
     (r"ratio_rate", "percentunit"),
     (r"_rupiah", "currencyIDR"),
     (r"_days", "d"),
@@ -196,7 +196,7 @@ UNIT_OF = (  # the first that is found in what is asked for
 
 
 def unit_of(expression: str) -> str:
-    """The unit that follows from what is asked for."""
+    """Return the unit that follows from the expression."""
     return next(unit for words, unit in UNIT_OF if re.search(words, expression))
 
 

@@ -1,4 +1,4 @@
-"""Tests that documents name as a proof: they exist."""
+"""Every test that a document names as a proof exists."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NAMED = re.compile(r"`(?P<module>[\w/]*test_\w+\.py)?(?:::(?P<test>test_\w+))?`"
 
 
 def listed(pattern: str) -> list[str]:
-    """The files of the project that fit, relative to its folder."""
+    """Return the project's files that match, relative to its root."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", pattern]
     names = subprocess.check_output(command, cwd=ROOT, text=True).splitlines()
     return [name for name in names if (ROOT / name).exists()]
 
 
 def names_in(module: str) -> set[str]:
-    """The names of the test functions of a module."""
+    """Return the names of all functions of a module."""
     tree = ast.parse((ROOT / module).read_text())
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     return {node.name for node in ast.walk(tree) if isinstance(node, functions)}
@@ -34,7 +34,7 @@ DOCUMENTS = sorted(set(listed("*.md")) - FORMER)
 
 
 def unknown(module: str, test: str | None) -> bool:
-    """Whether no module whose path ends so has this test."""
+    """Return whether no module whose path ends with `module` has this test."""
     found = [names for path, names in TESTS.items() if f"/{path}".endswith(f"/{module}")]
     return not any(test is None or test in names for names in found)
 

@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs/operations.md").read_text()
 
 
 def table(heading: str) -> list[list[str]]:
-    """The rows of the table that begins with these words."""
+    """Return the rows of the table whose header begins with these words."""
     _, _, rest = PAGE.partition(f"| {heading}")
     lines = rest.splitlines()[2:]
     return [
@@ -42,7 +42,7 @@ def test_a_size_follows_from_the_figures(row: list[str]) -> None:
     assert mongo == pytest.approx(a_day * figure("MongoDB on disk") * 365 / 1e6, rel=0.05)
     assert kafka == pytest.approx(
         a_day * figure("Kafka on disk") * figure("how long Kafka") / 1e6, rel=0.35
-    )  # one copy on each broker; rounded up to what can be read
+    )  # one copy on each broker, rounded up
 
 
 def test_sizes_are_given_for_1_to_500_prisons() -> None:

@@ -1,7 +1,4 @@
-"""docs/tutorial.md.
-
-Each command succeeds, in the order of the page, with the output it shows.
-"""
+"""The commands of docs/tutorial.md succeed in order, with the output that the page shows."""
 
 from __future__ import annotations
 
@@ -102,7 +99,7 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
-    """A shell for an installation of its own, which the page itself starts and stops."""
+    """Yield a shell for an installation that the page itself starts and stops."""
     installation = Installation(tmp_path / "bina")
     shell = Shell(installation)
     yield shell
@@ -140,7 +137,7 @@ def test_a_pattern_accepts_other_ids_and_numbers_and_no_other_words() -> None:
 
 
 def _reads_only(step: Step) -> bool:
-    """True for a command that may run again: it shows something and changes nothing."""
+    """Return whether the command may run again: it shows something and changes nothing."""
     return (
         bool(step.output)
         and "-X POST" not in step.command

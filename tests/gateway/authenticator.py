@@ -1,4 +1,4 @@
-"""A software security key: makes and proves passkeys (WebAuthn, attestation "none", ES256)."""
+"""A software security key for passkeys (WebAuthn, attestation "none", ES256)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 
 def encoded(raw: bytes) -> str:
-    """Base64url without padding."""
+    """Return base64url without padding."""
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 class SecurityKey:
-    """One key for one site: the `origin` of the browser, and the `count` of uses in the key."""
+    """A key for one site: `origin` is the browser's, `count` the key's signature counter."""
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
@@ -29,7 +29,7 @@ class SecurityKey:
         self._key = generate_private_key(SECP256R1())
 
     def make(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The answer to the options of a registration."""
+        """Return the answer to the options of a registration."""
         numbers = self._key.public_key().public_numbers()
         public = cbor2.dumps(
             {
@@ -51,7 +51,7 @@ class SecurityKey:
         return self._credential(answer)
 
     def prove(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The answer to the options of a sign-in."""
+        """Return the answer to the options of a sign-in."""
         self.count += 1
         data = self._data(options["rpId"], 0x01)
         client = self._client("get", options)
@@ -90,7 +90,7 @@ class SecurityKey:
 
 
 class RegisteredPC:
-    """The key that a browser keeps and cannot give away (WebCrypto, P-256)."""
+    """The key of a browser that is not extractable (WebCrypto, P-256)."""
 
     def __init__(self) -> None:
         self._key = generate_private_key(SECP256R1())
@@ -103,6 +103,6 @@ class RegisteredPC:
         }
 
     def sign(self, challenge: str) -> str:
-        """The signature as WebCrypto gives it."""
+        """Return the signature in the format of WebCrypto: r and s, 32 bytes each."""
         r, s = decode_dss_signature(self._key.sign(challenge.encode(), ECDSA(SHA256())))
         return encoded(r.to_bytes(32, "big") + s.to_bytes(32, "big"))

@@ -1,4 +1,4 @@
-"""What the database is asked while a test looks. Not here: any test."""
+"""Recording of MongoDB commands during a test. Not here: tests."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from pymongo import monitoring
 
 
 class Commands(monitoring.CommandListener):
-    """Every command by name and collection, as each driver reports it from any thread."""
+    """Name and collection of every command, as the drivers report them from any thread."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str]] = []
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """A command goes out."""
+        """Record a command that is sent."""
         self.seen.append((event.command_name, str(event.command.get(event.command_name))))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """It was answered."""
+        """Ignore successful commands."""
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """It was not."""
+        """Ignore failed commands."""
 
 
 @contextmanager
 def listening() -> Generator[Commands]:
-    """Listen to every client that is made meanwhile."""
+    """Record the commands of every client that is created in the block."""
     listener = Commands()
     monitoring.register(listener)
     try:
         yield listener
     finally:
-        # There is no other way back.
+        # pymongo has no public function to unregister a listener.
         heard: Any = monitoring._LISTENERS  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         heard.command_listeners.remove(listener)

@@ -10,42 +10,44 @@ from gateway.access.transaction import Transaction
 from tests.database_pool import databases_of
 from tests.fakes import Keys, eventually
 from tests.gateway.commands import Commands, listening
-from tests.gateway.harness import Stage, new_key, staged
-from tests.gateway.installation import Installation
-from tests.gateway.region import DINAS, FILE, OIDC, Office, Region, known
+from tests.gateway.harness import GatewayHarness, new_key, running_gateway
+from tests.gateway.installation import InstallationHarness
+from tests.gateway.region import DINAS, FILE, OIDC, OfficeHarness, RegionHarness, known
 
 databases, database = databases_of(Transaction)
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
-    """A gateway in front of a small upstream."""
-    async with staged(tmp_path) as stage:
-        yield stage
+async def harness(tmp_path: Path) -> AsyncGenerator[GatewayHarness]:
+    """Start a gateway in front of a small upstream."""
+    async with running_gateway(tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture
-async def region(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Region]:
-    """A gateway with a database, an OIDC issuer and the roles of a Dinas."""
+async def region(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[RegionHarness]:
+    """Start a gateway with a database, an OIDC issuer and the roles of a Dinas."""
     url = own_mongo_url(tmp_path, mongo_url, database)
-    async with staged(tmp_path, rules=DINAS, oidc=OIDC, living=True, mongo_url=url) as stage:
-        await eventually(lambda: known(stage), seconds=30)
-        yield Region(stage)
+    async with running_gateway(
+        tmp_path, rules=DINAS, oidc=OIDC, living=True, mongo_url=url
+    ) as harness:
+        await eventually(lambda: known(harness), seconds=30)
+        yield RegionHarness(harness)
 
 
 @pytest.fixture
-async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
-    """A region with the real routes and roles, and its administrators."""
+async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[OfficeHarness]:
+    """Start a gateway with a database, the real routes and roles, and administrators."""
     url = own_mongo_url(tmp_path, mongo_url, database)
-    async with staged(
+    async with running_gateway(
         tmp_path, FILE.read_text(), ROLE_PERMISSIONS, oidc=OIDC, living=True, mongo_url=url
-    ) as stage:
-        await eventually(lambda: known(stage), seconds=30)
-        yield Office(stage)
+    ) as harness:
+        await eventually(lambda: known(harness), seconds=30)
+        yield OfficeHarness(harness)
 
 
 def own_mongo_url(directory: Path, mongo_url: str, database: str) -> str:
-    """The gateway's own address of the database."""
+    """Return the gateway's own URL of the database."""
     keys = Keys.make(directory)
     own = keys.settings("gateway", mongo_url=mongo_url, database=database, kafka="")
     return own["mongo_url"]
@@ -53,25 +55,25 @@ def own_mongo_url(directory: Path, mongo_url: str, database: str) -> str:
 
 @pytest.fixture
 def commands() -> Generator[Commands]:
-    """What the database is asked by every client made in this test."""
+    """Record the commands of every MongoDB client made in this test."""
     with listening() as heard:
         yield heard
 
 
 @pytest.fixture
-async def place(
+async def installation(
     tmp_path: Path, mongo_url: str, database: str, commands: Commands
-) -> AsyncGenerator[Installation]:
-    """Such an installation."""
-    del commands  # they are listened to from its first client on
+) -> AsyncGenerator[InstallationHarness]:
+    """Start a gateway with a database and the built-in issuer."""
+    del commands  # the fixture must exist before the first MongoDB client
     url = own_mongo_url(tmp_path, mongo_url, database)
-    async with staged(
+    async with running_gateway(
         tmp_path,
         FILE.read_text(),
         ROLE_PERMISSIONS,
         living=True,
         mongo_url=url,
         issuer_key=new_key(),
-    ) as stage:
-        await eventually(lambda: known(stage), seconds=30)
-        yield Installation(stage)
+    ) as harness:
+        await eventually(lambda: known(harness), seconds=30)
+        yield InstallationHarness(harness)

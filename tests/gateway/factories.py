@@ -1,4 +1,4 @@
-"""Services, scopes and bytes that several tests need. Not here: any test."""
+"""Services, ASGI scopes and raw requests that several tests need. Not here: tests."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from gateway.routing import parser
 from tests.gateway.harness import (
     ROUTES,
     RULES,
-    Stage,
+    GatewayHarness,
     answer,
-    staged,
+    running_gateway,
 )
 
 
 @asynccontextmanager
-async def before(url: str, directory: Path) -> AsyncGenerator[Stage]:
-    """A gateway before a training service at this address."""
-    async with staged(directory, training_url=url) as stage:
-        yield stage
+async def before(url: str, directory: Path) -> AsyncGenerator[GatewayHarness]:
+    """Start a gateway whose training service has this URL."""
+    async with running_gateway(directory, training_url=url) as harness:
+        yield harness
 
 
 def nobody() -> str:
-    """An address where nobody listens."""
+    """Return a URL where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @asynccontextmanager
 async def breaking(failures: int, half: bytes = b"") -> AsyncGenerator[tuple[str, list[bytes]]]:
-    """A service that ends its first connections after the request, with `half` a response.
+    """Run a service that closes its first connections after the request.
 
-    Gives its address and what it read.
+    Before it closes one it sends `half`. Yields its URL and the requests that it read.
     """
     read: list[bytes] = []
 
@@ -76,7 +76,7 @@ async def nothing(*_: Any) -> Any:
 
 
 def repeatable_scope(path: str = "/v1/classes") -> dict[str, Any]:
-    """The scope of a GET with a route."""
+    """Return the ASGI scope of a GET with a route."""
     found = parser.parse_routes(ROUTES, RULES).match(Group.STAFF, path)
     assert found
     return {
@@ -102,10 +102,10 @@ async def pieces(count: int, size: int = 4096) -> AsyncIterator[bytes]:
         yield b"x" * size
 
 
-async def held(stage: Stage, path: str) -> tuple[asyncio.Event, asyncio.Semaphore]:
+async def held(harness: GatewayHarness, path: str) -> tuple[asyncio.Event, asyncio.Semaphore]:
     """Let the service hold requests of this path until the event is set.
 
-    The semaphore counts arrivals.
+    The semaphore counts the requests that have arrived.
     """
     release = asyncio.Event()
     arrived = asyncio.Semaphore(0)
@@ -115,14 +115,14 @@ async def held(stage: Stage, path: str) -> tuple[asyncio.Event, asyncio.Semaphor
         await release.wait()
         await answer(send, 200, {})
 
-    stage.upstream.answers[path] = wait
+    harness.upstream.answers[path] = wait
     return release, arrived
 
 
-async def raw(stage: Stage, request: str, group: Group = Group.STAFF) -> str:
-    """The whole answer to these very bytes."""
+async def raw(harness: GatewayHarness, request: str, group: Group = Group.STAFF) -> str:
+    """Send exactly these bytes and return the whole response."""
     reader, writer = await asyncio.open_connection(
-        "127.0.0.1", stage.port + list(Group).index(group)
+        "127.0.0.1", harness.port + list(Group).index(group)
     )
     writer.write(request.encode())
     response = await reader.read()
@@ -131,7 +131,7 @@ async def raw(stage: Stage, request: str, group: Group = Group.STAFF) -> str:
 
 
 async def all_of(reader: asyncio.StreamReader) -> bytes:
-    """What comes until the connection ends, also by a reset."""
+    """Read until the connection ends, also by a reset."""
     response = bytearray()
     with suppress(ConnectionError):
         while piece := await reader.read(65_536):

@@ -1,4 +1,4 @@
-"""A whole gateway on real sockets before a small upstream, and tokens. Not here: any test."""
+"""A whole gateway on real sockets in front of a small upstream, and tokens. Not here: tests."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ RULES = RolePermissions(
 
 
 @dataclass
-class Seen:
-    """A request as the service saw it."""
+class ReceivedRequest:
+    """A request as the upstream received it."""
 
     method: str
     path: str
@@ -122,9 +122,9 @@ Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass
 class SmallUpstream:
-    """A service on a real socket. It answers with what it saw, or what a test gave the path."""
+    """A service on a real socket. It echoes requests, or answers as a test set for the path."""
 
-    seen: list[Seen] = field(default_factory=list[Seen])
+    seen: list[ReceivedRequest] = field(default_factory=list[ReceivedRequest])
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     gone: defaultdict[str, asyncio.Event] = field(
         default_factory=lambda: defaultdict(asyncio.Event)
@@ -134,7 +134,7 @@ class SmallUpstream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        seen = Seen(
+        seen = ReceivedRequest(
             scope["method"],
             scope["raw_path"].decode(),
             {name.decode(): value.decode() for name, value in scope["headers"]},
@@ -154,7 +154,7 @@ class SmallUpstream:
         await answer(send, 200, {"method": seen.method, "path": seen.path, "body": seen.body})
 
     @property
-    def last(self) -> Seen:
+    def last(self) -> ReceivedRequest:
         """The newest request."""
         return self.seen[-1]
 
@@ -178,7 +178,7 @@ async def answer(
 
 
 def fixed(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Answer:
-    """An answer that is always the same."""
+    """Return an ASGI app that always gives this response."""
 
     async def always(_scope: Scope, _receive: Receive, send: Send) -> None:
         await answer(send, status, content, headers)
@@ -190,7 +190,7 @@ def fixed(status: int, content: Any, headers: Mapping[str, str] | None = None) -
 async def served(
     app: ASGIApp | GatewayApp, sockets: list[socket.socket], **options: Any
 ) -> AsyncGenerator[None]:
-    """The app on these sockets in this loop."""
+    """Serve the app on these sockets in this loop."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -223,7 +223,7 @@ async def _idle(server: uvicorn.Server) -> bool:
 
 
 def free_ports(count: int) -> list[socket.socket]:
-    """Listening sockets at neighbouring free ports."""
+    """Return listening sockets at `count` consecutive free ports."""
     while True:
         taken = [listening(0)]
         base = taken[0].getsockname()[1]
@@ -237,7 +237,7 @@ def free_ports(count: int) -> list[socket.socket]:
 
 
 def free_ports_of_a_gateway() -> list[socket.socket]:
-    """Listening sockets at the four ports of the groups and at the internal one."""
+    """Return listening sockets at the ports of the host groups and at the internal one."""
     while True:
         ports = free_ports(len(Group))
         try:
@@ -248,14 +248,14 @@ def free_ports_of_a_gateway() -> list[socket.socket]:
 
 
 def listening(port: int) -> socket.socket:
-    """A listening socket whose connections send at once."""
+    """Return a listening socket with TCP_NODELAY."""
     listener = socket.create_server(("127.0.0.1", port))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 @dataclass
-class Stage:
+class GatewayHarness:
     """A gateway in front of the small upstream, a client, and tokens."""
 
     gateway: GatewayApp
@@ -267,13 +267,13 @@ class Stage:
     routes_file: Path
 
     def url(self, path: str, group: Group = Group.STAFF) -> str:
-        """The address of a path on a host group."""
+        """Return the URL of a path on a host group."""
         return f"http://127.0.0.1:{self.port + list(Group).index(group)}{path}"
 
     def token(
         self, role: str = "training_officer", subject: str | None = None, **claims: str
     ) -> str:
-        """A token of the development issuer."""
+        """Return a token of the development issuer."""
         return issue_development_token(
             self.issuer_key, role, claims or {"facility": "LP-TJP"}, subject
         )
@@ -281,12 +281,12 @@ class Stage:
     def bearer(
         self, role: str = "training_officer", subject: str | None = None, **claims: str
     ) -> dict[str, str]:
-        """The header with such a token."""
+        """Return the Authorization header with such a token."""
         return {"authorization": f"Bearer {self.token(role, subject, **claims)}"}
 
     @property
     def withdrawn(self) -> RevocationCache:
-        """What the gateway holds of revocations."""
+        """The gateway's revocation cache."""
         return self.gateway.caller_directory.revocation_cache
 
     async def ask(
@@ -298,7 +298,7 @@ class Stage:
         headers: Mapping[str, str] | None = None,
         **more: Any,
     ) -> GatewayResponse:
-        """One request, the answer read to its end."""
+        """Send a request and read the whole response."""
         async with self.client.request(
             method, self.url(path, group), headers=headers, allow_redirects=False, **more
         ) as response:
@@ -312,7 +312,7 @@ class Stage:
 
 @dataclass
 class GatewayResponse:
-    """An answer as the client got it."""
+    """A response as the client received it."""
 
     status: int
     headers: dict[str, str]
@@ -320,12 +320,12 @@ class GatewayResponse:
 
     @property
     def content(self) -> Any:
-        """The JSON in it."""
+        """The body as JSON."""
         return json.loads(self.body)
 
 
 def new_key() -> str:
-    """A private key in PEM."""
+    """Return a private key in PEM."""
     key = Ed25519PrivateKey.generate()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
@@ -333,7 +333,7 @@ def new_key() -> str:
 def settings(
     keys: Keys, development_pem: str, upstream_url: str, port: int, routes_file: Path, **more: Any
 ) -> GatewaySettings:
-    """Settings of a gateway whose servers are out of reach, unless `more` names them."""
+    """Return settings whose servers are unreachable, unless `more` names them."""
     base: dict[str, Any] = keys.settings(
         "gateway",
         mongo_url="mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200",
@@ -348,7 +348,7 @@ def settings(
 
 
 @asynccontextmanager
-async def staged(
+async def running_gateway(
     directory: Path,
     routes: str = ROUTES,
     rules: RolePermissions = RULES,
@@ -357,10 +357,11 @@ async def staged(
     living: bool = False,
     small: bool = False,
     **more: Any,
-) -> AsyncGenerator[Stage]:
-    """A whole gateway on sockets.
+) -> AsyncGenerator[GatewayHarness]:
+    """Run a whole gateway on sockets.
 
-    `living`: with its database. `small`: the upstream is its own API. `oidc`: keys are at /keys.
+    `living`: with its database. `small`: the upstream replaces the gateway's own internal API.
+    `oidc`: a second issuer, whose keys the upstream serves at /keys.
     """
     keys = Keys.make(directory)
     issuer_key = new_key()
@@ -386,7 +387,7 @@ async def staged(
         served(gateway, ports, http=GuardedProtocol),
         gateway.run() if living else _half_alive(gateway),
     ):
-        yield Stage(gateway, upstream, base, client, issuer_key, keys, routes_file)
+        yield GatewayHarness(gateway, upstream, base, client, issuer_key, keys, routes_file)
 
 
 @asynccontextmanager

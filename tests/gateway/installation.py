@@ -1,4 +1,4 @@
-"""An installation with the built-in issuer, and its people. Not here: any test."""
+"""An installation with the built-in issuer, and its people. Not here: tests."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from urllib.parse import urlencode
 
 from chassis.persistence.mongo import Mongo
 from tests.gateway.authenticator import encoded
-from tests.gateway.harness import GatewayResponse, Stage
-from tests.gateway.region import Office
+from tests.gateway.harness import GatewayHarness, GatewayResponse
+from tests.gateway.region import OfficeHarness
 
 PASSWORD = "kuda-laut biru 19"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 
 
-class Installation(Office):
-    """An office whose people sign in here."""
+class InstallationHarness(OfficeHarness):
+    """A gateway whose people sign in at its built-in issuer."""
 
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
-        self.origin = f"http://staff.localhost:{stage.port}"
+    def __init__(self, harness: GatewayHarness) -> None:
+        super().__init__(harness)
+        self.origin = f"http://staff.localhost:{harness.port}"
 
     @property
     def db(self) -> Mongo:
         """The gateway's own database."""
-        return self.stage.gateway.internal_api.state.life.db
+        return self.harness.gateway.internal_api.state.life.db
 
     async def post(
         self, path: str, body: Any, *, method: str = "POST", headers: dict[str, str] | None = None
     ) -> GatewayResponse:
-        """One request in JSON."""
-        return await self.stage.ask(method, path, json=body, headers=headers or {})
+        """Send a request with a JSON body."""
+        return await self.harness.ask(method, path, json=body, headers=headers or {})
 
     async def form(
         self, path: str, headers: dict[str, str] | None = None, /, **response: str
     ) -> GatewayResponse:
-        """One request to an OAuth endpoint."""
-        return await self.stage.ask(
+        """Send a form to an OAuth endpoint."""
+        return await self.harness.ask(
             "POST", f"/v1/oauth/{path}", data=urlencode(response), headers=FORM | (headers or {})
         )
 
     async def enrolled(self, login: str = "siti.r", role: str = "training_officer") -> Person:
-        """Somebody with a password, printed codes and a grant."""
+        """Enrol a person with a password, recovery codes and a grant."""
         user_id = (await self.admin("PUT", "accounts", {"login": login, "home": "LP-TJP"})).content[
             "user_id"
         ]
@@ -63,7 +63,7 @@ class Installation(Office):
 class Person:
     """Somebody who signs in."""
 
-    at: Installation
+    at: InstallationHarness
     login: str
     user_id: str
     codes: list[str]
@@ -73,7 +73,7 @@ class Person:
     refresh: str = ""
 
     async def begin(self, password: str = PASSWORD, familiar: str = "") -> GatewayResponse:
-        """The password."""
+        """Send the login and the password."""
         challenge = encoded(hashlib.sha256(self.verifier.encode()).digest())
         return await self.at.post(
             "/v1/sign-in",
@@ -86,12 +86,12 @@ class Person:
         )
 
     async def prove(self, begun: GatewayResponse, **how: Any) -> GatewayResponse:
-        """The second factor."""
+        """Send the second factor."""
         [(kind, body)] = how.items()
         return await self.at.post(f"/v1/sign-in/{begun.content['sign_in']}/{kind}", body)
 
     async def redeem(self, code: str, verifier: str = "") -> GatewayResponse:
-        """The tokens for an authorization code."""
+        """Exchange an authorization code for tokens."""
         return await self.at.form(
             "token",
             grant_type="authorization_code",
@@ -100,7 +100,7 @@ class Person:
         )
 
     async def sign_in(self, **how: Any) -> Person:
-        """The whole sign-in, by a printed code unless `how` names another factor."""
+        """Sign in completely, with a recovery code unless `how` names another factor."""
         begun = await self.begin()
         response = await self.prove(begun, **(how or {"code": {"code": self.codes.pop()}}))
         tokens = (await self.redeem(response.content["code"])).content
@@ -111,20 +111,20 @@ class Person:
     async def ask(
         self, method: str, path: str, body: Any = None, token: str = ""
     ) -> GatewayResponse:
-        """One request with the access token."""
+        """Send a request with the access token."""
         return await self.at.post(
             path, body, method=method, headers={"authorization": f"Bearer {token or self.access}"}
         )
 
     async def refreshed(self, token: str = "", **headers: str) -> GatewayResponse:
-        """The answer to a refresh token."""
+        """Redeem a refresh token, the last one by default."""
         return await self.at.form(
             "token", headers, grant_type="refresh_token", refresh_token=token or self.refresh
         )
 
 
 def same(one: GatewayResponse, other: GatewayResponse) -> bool:
-    """Whether two refusals are equal except for the request id."""
+    """Return whether two refusals are equal except for the request id."""
     return (one.status, one.content | {"request_id": ""}) == (
         other.status,
         other.content | {"request_id": ""},
@@ -132,5 +132,5 @@ def same(one: GatewayResponse, other: GatewayResponse) -> bool:
 
 
 async def refused(person: Person, token: str = "") -> bool:
-    """Whether the access token is worth nothing."""
+    """Return whether the access token is refused."""
     return (await person.ask("GET", "/v1/classes", token=token)).status == 401

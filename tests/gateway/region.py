@@ -1,4 +1,4 @@
-"""A region and an office with their administrators. Not here: any test, any fixture."""
+"""A gateway with a database, an OIDC issuer and administrators. Not here: tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
 from gateway.authn.dev_issuer import AUDIENCE
 from gateway.routing import parser
 from tests.fakes import AsgiClient, Keys, eventually
-from tests.gateway.harness import RULES, GatewayResponse, Stage, fixed, staged
+from tests.gateway.harness import RULES, GatewayHarness, GatewayResponse, fixed, running_gateway
 
 TODAY = datetime.now(UTC)
 
@@ -31,21 +31,21 @@ FILE = Path(parser.__file__).with_name("routes.toml")
 OIDC = "https://id.example/realms/region"
 
 
-class Region:
-    """A gateway with its database, an OIDC issuer whose key we hold, and manpower's way in."""
+class RegionHarness:
+    """A gateway with its database, an OIDC issuer whose key we hold, and the internal API."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, harness: GatewayHarness) -> None:
+        self.harness = harness
         self.key = Ed25519PrivateKey.generate()
         jwk = public_jwk(self.key.public_key())
         self.kid = jwk["kid"]
-        stage.upstream.answers["/keys"] = fixed(200, {"keys": [jwk]})
-        self._inside = AsgiClient(stage.gateway.internal_api, stage.keys, "gateway")
+        harness.upstream.answers["/keys"] = fixed(200, {"keys": [jwk]})
+        self._inside = AsgiClient(harness.gateway.internal_api, harness.keys, "gateway")
 
     def bearer(
         self, external: str, *, jti: str = "t-1", issued: float | None = None
     ) -> dict[str, str]:
-        """The header with a token of the OIDC issuer."""
+        """Return the Authorization header with a token of the OIDC issuer."""
         now = time.time() if issued is None else issued
         content = {
             "iss": OIDC,
@@ -69,11 +69,11 @@ class Region:
         service: str = "manpower",
         purpose: str = "manage-access",
     ) -> httpx2.Response:
-        """What the internal API answers to a service."""
+        """Send a request of a service to the internal API."""
         return await self._inside.asked_by(service, method, path, purpose=purpose, json=body or {})
 
     async def user(self, external: str) -> str:
-        """A registered user's id."""
+        """Register a user and return the id."""
         return (
             await self.internal_request("/internal/users", {"issuer": OIDC, "external": external})
         ).json()["user_id"]
@@ -87,7 +87,7 @@ class Region:
         reference: str = "",
         **claims: list[str],
     ) -> httpx2.Response:
-        """Manpower's grant from `days[0]` to `days[1]` days from today."""
+        """Write a grant as manpower does, from `days[0]` to `days[1]` days from today."""
         first, last = (TODAY + timedelta(days=day) for day in days)
         body = {
             "user_id": user_id,
@@ -99,28 +99,28 @@ class Region:
         return await self.internal_request(f"/internal/grants/{reference or new_id()}", body)
 
 
-async def known(stage: Stage) -> bool:
-    """Whether the revocations were read once."""
-    return stage.withdrawn.is_loaded
+async def known(harness: GatewayHarness) -> bool:
+    """Return whether the revocations were loaded."""
+    return harness.withdrawn.is_loaded
 
 
 @pytest.fixture
-async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
-    """Such an office."""
+async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[OfficeHarness]:
+    """Start a gateway with the real routes and roles, and administrators."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
-    async with staged(
+    async with running_gateway(
         tmp_path, FILE.read_text(), ROLE_PERMISSIONS, oidc=OIDC, living=True, mongo_url=url
-    ) as stage:
-        await eventually(lambda: known(stage), seconds=30)
-        yield Office(stage)
+    ) as harness:
+        await eventually(lambda: known(harness), seconds=30)
+        yield OfficeHarness(harness)
 
 
-def caller_of(office: Office, service: str = "training") -> Any:
-    """The caller in the internal token of the last request."""
-    return InternalTokenVerifier(service, office.stage.keys.directory).caller(
-        office.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
+def caller_of(office: OfficeHarness, service: str = "training") -> Any:
+    """Return the caller in the internal token of the last request."""
+    return InternalTokenVerifier(service, office.harness.keys.directory).caller(
+        office.harness.upstream.last.headers["authorization"].removeprefix("Bearer ")
     )
 
 
@@ -133,8 +133,8 @@ DINAS = RolePermissions(
 )
 
 
-class Office(Region):
-    """A region with the real routes and roles, and its administrators."""
+class OfficeHarness(RegionHarness):
+    """A gateway with the real routes and roles, and its administrators."""
 
     async def admin(
         self,
@@ -147,17 +147,17 @@ class Office(Region):
         role: str = "administrator",
         **more: Any,
     ) -> GatewayResponse:
-        """The response to a request of an administrator."""
-        return await self.stage.ask(
+        """Send a request as an administrator."""
+        return await self.harness.ask(
             method,
             f"/v1/access/{path}",
-            headers=self.stage.bearer(role, subject, facility=facility) | more.pop("headers", {}),
+            headers=self.harness.bearer(role, subject, facility=facility) | more.pop("headers", {}),
             json=body,
             **more,
         )
 
     async def person(self, external: str, home: str = "LP-TJP") -> str:
-        """A registered person's id."""
+        """Register a person and return the user id."""
         return (
             await self.admin(
                 "PUT", "users", {"issuer": OIDC, "external": external, "home": home}, facility=home
@@ -173,7 +173,7 @@ class Office(Region):
         facility: str = "LP-TJP",
         **more: Any,
     ) -> GatewayResponse:
-        """The answer to a new grant."""
+        """Create a grant that is valid for these days, counted from today."""
         first, last = ((TODAY + timedelta(days=day)).isoformat() for day in days)
         body = {
             "user_id": user_id,

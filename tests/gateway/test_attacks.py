@@ -10,7 +10,7 @@ import pytest
 
 from gateway.host_group import Group
 from tests.gateway.factories import raw
-from tests.gateway.harness import Stage, fixed
+from tests.gateway.harness import GatewayHarness, fixed
 
 HEADS: dict[str, tuple[str, set[str]]] = {
     "the target names another host": (
@@ -194,56 +194,56 @@ PATHS = [
 
 @pytest.mark.parametrize("name", HEADS)
 async def test_a_request_that_could_be_read_in_two_ways_reaches_no_service(
-    stage: Stage, name: str
+    harness: GatewayHarness, name: str
 ) -> None:
     head, statuses = HEADS[name]
-    response = await raw(stage, f"{head}connection: close\r\n\r\n", Group.SHOP)
+    response = await raw(harness, f"{head}connection: close\r\n\r\n", Group.SHOP)
     assert response.split(" ")[1] in statuses, response[:200]
     assert response.count("HTTP/1.1 ") == 1
-    assert stage.upstream.seen == []
+    assert harness.upstream.seen == []
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_path_that_could_be_read_in_two_ways_reaches_no_service(
-    stage: Stage, path: str
+    harness: GatewayHarness, path: str
 ) -> None:
     response = await raw(
-        stage,
+        harness,
         (
             f"GET {path} HTTP/1.1\r\nhost: localhost\r\n"
-            f"authorization: Bearer {stage.token()}\r\nconnection: close\r\n\r\n"
+            f"authorization: Bearer {harness.token()}\r\nconnection: close\r\n\r\n"
         ),
     )
     assert response.split(" ")[1] in {"400", "404"}, response[:200]
-    assert stage.upstream.seen == []
+    assert harness.upstream.seen == []
 
 
 async def test_chunk_extensions_and_trailers_do_not_reach_the_service(
-    stage: Stage,
+    harness: GatewayHarness,
 ) -> None:
     body = "3;evil=1\r\nabc\r\n0;x\r\nx-role: head\r\nauthorization: Bearer x\r\n\r\n"
     head = (
         "POST /v1/classes HTTP/1.1\r\nhost: localhost\r\n"
-        f"authorization: Bearer {stage.token()}\r\ntransfer-encoding: chunked\r\n"
+        f"authorization: Bearer {harness.token()}\r\ntransfer-encoding: chunked\r\n"
         "connection: close\r\n\r\n"
     )
-    response = await raw(stage, head + body)
+    response = await raw(harness, head + body)
     assert response.split(" ")[1] in {"200", "400"}, response[:200]
-    for seen in stage.upstream.seen:
+    for seen in harness.upstream.seen:
         assert (seen.body, seen.headers.keys() & {"x-role", "content-length"}) == (3, set())
         assert seen.headers["authorization"] != "Bearer x"
 
 
 @pytest.mark.parametrize("behind", ["0\r\nx: ", "0;"], ids=["a trailer", "a chunk's extension"])
 async def test_what_is_sent_beside_a_body_is_no_larger_than_a_head_may_be(
-    stage: Stage, behind: str
+    harness: GatewayHarness, behind: str
 ) -> None:
     head = (
         "POST /v1/classes HTTP/1.1\r\nhost: localhost\r\n"
-        f"authorization: Bearer {stage.token()}\r\ntransfer-encoding: chunked\r\n\r\n"
+        f"authorization: Bearer {harness.token()}\r\ntransfer-encoding: chunked\r\n\r\n"
         "3\r\nabc\r\n"
     )
-    reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
     response = b""
     with suppress(ConnectionError):  # closed on bytes that nobody read
         for piece in (head + behind, *["y" * 60_000] * 20):
@@ -254,7 +254,9 @@ async def test_what_is_sent_beside_a_body_is_no_larger_than_a_head_may_be(
     assert response[:13] in {b"", b"HTTP/1.1 400 "}
 
 
-async def test_the_answer_not_modified_may_say_how_long_it_would_be(stage: Stage) -> None:
+async def test_the_answer_not_modified_may_say_how_long_it_would_be(
+    harness: GatewayHarness,
+) -> None:
     async def unchanged(_scope: Any, _receive: Any, send: Any) -> None:
         await send(
             {
@@ -265,15 +267,15 @@ async def test_the_answer_not_modified_may_say_how_long_it_would_be(stage: Stage
         )
         await send({"type": "http.response.body", "body": b""})
 
-    stage.upstream.answers["/v1/classes"] = unchanged
-    assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 304
+    harness.upstream.answers["/v1/classes"] = unchanged
+    assert (await harness.ask("GET", "/v1/classes", headers=harness.bearer())).status == 304
 
 
-async def test_no_refusal_names_a_service_or_its_address(stage: Stage) -> None:
-    stage.upstream.answers["/v1/classes"] = fixed(
+async def test_no_refusal_names_a_service_or_its_address(harness: GatewayHarness) -> None:
+    harness.upstream.answers["/v1/classes"] = fixed(
         500,
         {"title": "x"},
-        {"server": "uvicorn", "x-powered-by": "training", "via": stage.upstream.url},
+        {"server": "uvicorn", "x-powered-by": "training", "via": harness.upstream.url},
     )
-    response = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
+    response = await harness.ask("GET", "/v1/classes", headers=harness.bearer())
     assert not {"server", "x-powered-by", "via"} & response.headers.keys()

@@ -25,21 +25,21 @@ from gateway.access.sign_ins import usecases
 from tests.gateway.authenticator import SecurityKey
 from tests.gateway.commands import Commands
 from tests.gateway.harness import GatewayResponse
-from tests.gateway.installation import NOW, PASSWORD, Installation, Person
+from tests.gateway.installation import NOW, PASSWORD, InstallationHarness, Person
 
 
 def statuses(answers: list[GatewayResponse]) -> Counter[int]:
-    """How often each status came."""
+    """Count the responses by status."""
     return Counter(one.status for one in answers)
 
 
-# Half-way in
+# Half-finished sign-ins
 
 
 async def test_a_sign_in_under_way_ends_with_reset_sign_out_or_new_password(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
+    siti = await (await installation.enrolled()).sign_in()
 
     async def half_way() -> tuple[GatewayResponse, GatewayResponse]:
         begun = await siti.begin()
@@ -47,7 +47,7 @@ async def test_a_sign_in_under_way_ends_with_reset_sign_out_or_new_password(
         return begun, await siti.prove(other, code={"code": siti.codes.pop()})
 
     begun, passed = await half_way()
-    assert (await place.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
+    assert (await installation.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
     assert (await siti.redeem(passed.content["code"])).status == 400
     assert (await siti.prove(begun, code={"code": siti.codes[0]})).status == 401
     await siti.sign_in()
@@ -60,10 +60,10 @@ async def test_a_sign_in_under_way_ends_with_reset_sign_out_or_new_password(
 
 
 async def test_a_password_that_changes_while_it_is_judged_begins_nothing(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await place.enrolled()
-    [account] = await place.db.find("accounts", {"_id": siti.user_id})
+    siti = await installation.enrolled()
+    [account] = await installation.db.find("accounts", {"_id": siti.user_id})
     fresh = signins.begin(
         id="s-1",
         user_id=siti.user_id,
@@ -73,7 +73,7 @@ async def test_a_password_that_changes_while_it_is_judged_begins_nothing(
         code_challenge="x",
         now=NOW,
     )
-    engine: TransactionManager[Any] = place.stage.gateway.internal_api.state.engine
+    engine: TransactionManager[Any] = installation.harness.gateway.internal_api.state.engine
     context = OperationContext(caller=system("gateway"), correlation_id=new_id())
     runner = Runner(engine, context)
 
@@ -85,8 +85,10 @@ async def test_a_password_that_changes_while_it_is_judged_begins_nothing(
     assert await begun(account["password"]) == "s-1"
 
 
-async def test_a_sign_in_is_no_token_and_its_code_no_session(place: Installation) -> None:
-    siti = await place.enrolled()
+async def test_a_sign_in_is_no_token_and_its_code_no_session(
+    installation: InstallationHarness,
+) -> None:
+    siti = await installation.enrolled()
     begun = await siti.begin()
     sign_in = begun.content["sign_in"]
     for token in (sign_in, begun.content["challenge"], f"{sign_in}."):
@@ -96,11 +98,13 @@ async def test_a_sign_in_is_no_token_and_its_code_no_session(place: Installation
     assert (await siti.ask("GET", "/v1/me/factors")).status == 401
 
 
-# At the same time
+# Races
 
 
-async def test_of_many_who_show_one_printed_code_at_once_one_comes_in(place: Installation) -> None:
-    siti = await place.enrolled()
+async def test_of_many_who_show_one_printed_code_at_once_one_comes_in(
+    installation: InstallationHarness,
+) -> None:
+    siti = await installation.enrolled()
     begun = [await siti.begin() for _ in range(FREE_ATTEMPTS - 1)]
     answers = await asyncio.gather(
         *(siti.prove(one, code={"code": siti.codes[0]}) for one in begun)
@@ -109,19 +113,21 @@ async def test_of_many_who_show_one_printed_code_at_once_one_comes_in(place: Ins
 
 
 async def test_of_many_who_redeem_one_code_at_once_no_two_keep_a_session(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await place.enrolled()
+    siti = await installation.enrolled()
     passed = await siti.prove(await siti.begin(), code={"code": siti.codes[0]})
     answers = await asyncio.gather(*(siti.redeem(passed.content["code"]) for _ in range(4)))
     assert statuses(answers)[200] <= 1
-    assert [row["ended_at"] is not None for row in await place.db.find("sessions", {})] == [True], (
-        "a code that came twice was stolen"
-    )
+    assert [row["ended_at"] is not None for row in await installation.db.find("sessions", {})] == [
+        True
+    ], "a code that came twice was stolen"
 
 
-async def test_of_many_who_refresh_with_one_token_at_once_none_goes_on(place: Installation) -> None:
-    siti = await (await place.enrolled()).sign_in()
+async def test_of_many_who_refresh_with_one_token_at_once_none_goes_on(
+    installation: InstallationHarness,
+) -> None:
+    siti = await (await installation.enrolled()).sign_in()
     answers = await asyncio.gather(*(siti.refreshed() for _ in range(4)))
     assert statuses(answers)[200] <= 1
     fresh = next(
@@ -131,9 +137,9 @@ async def test_of_many_who_refresh_with_one_token_at_once_none_goes_on(place: In
 
 
 async def test_of_many_who_repeat_one_refresh_at_once_all_get_the_same_token(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
+    siti = await (await installation.enrolled()).sign_in()
     answers = await asyncio.gather(
         *(siti.refreshed(**{"idempotency-key": "k-1"}) for _ in range(4))
     )
@@ -141,23 +147,25 @@ async def test_of_many_who_repeat_one_refresh_at_once_all_get_the_same_token(
     assert len({one.content["refresh_token"] for one in answers}) == 1
 
 
-async def test_second_factors_guessed_at_once_are_no_more_than_three(place: Installation) -> None:
-    siti = await place.enrolled()
+async def test_second_factors_guessed_at_once_are_no_more_than_three(
+    installation: InstallationHarness,
+) -> None:
+    siti = await installation.enrolled()
     begun = await siti.begin()
     answers = await asyncio.gather(
         *(siti.prove(begun, code={"code": "AAAA-BBBB-CCCC"}) for _ in range(10))
     )
     assert set(statuses(answers)) <= {401, 503}
-    [row] = await place.db.find("signins", {})
+    [row] = await installation.db.find("signins", {})
     assert row["tries"] == 3
 
 
 # Copies
 
 
-async def test_a_passkeys_answer_is_good_once(place: Installation) -> None:
-    siti = await (await place.enrolled()).sign_in()
-    key = SecurityKey(place.origin)
+async def test_a_passkeys_answer_is_good_once(installation: InstallationHarness) -> None:
+    siti = await (await installation.enrolled()).sign_in()
+    key = SecurityKey(installation.origin)
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
     await siti.ask("POST", "/v1/me/passkeys", {"label": "a", "credential": key.make(options)})
     begun = await siti.begin()
@@ -182,10 +190,10 @@ STRANGE: list[Any] = [
 
 
 async def test_a_credential_of_strange_members_is_refused_and_no_defect(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
-    key = SecurityKey(place.origin)
+    siti = await (await installation.enrolled()).sign_in()
+    key = SecurityKey(installation.origin)
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
     made = key.make(options)
     for strange in STRANGE:
@@ -221,13 +229,15 @@ async def test_a_credential_of_strange_members_is_refused_and_no_defect(
                 passkey={"credential": changed(key.prove(begun.content["passkey"]), path, strange)},
             )
             assert response.status in {400, 401, 422}, (path, strange, response.body)
-            await place.db.update(
+            await installation.db.update(
                 "attempts", {}, {"$set": {"failures": 0, "next_at": NOW}}, many=True
             )
 
 
-async def asserted(place: Installation, key: Ed25519PrivateKey, content: str) -> GatewayResponse:
-    """What a signed assertion with exactly this content gives."""
+async def asserted(
+    installation: InstallationHarness, key: Ed25519PrivateKey, content: str
+) -> GatewayResponse:
+    """Request a token with a signed assertion of exactly this content."""
     signed = ".".join(
         base64.urlsafe_b64encode(part).decode().rstrip("=")
         for part in (b'{"alg": "EdDSA"}', content.encode())
@@ -236,7 +246,7 @@ async def asserted(place: Installation, key: Ed25519PrivateKey, content: str) ->
         f"{signed}.{base64.urlsafe_b64encode(key.sign(signed.encode())).decode().rstrip('=')}"
     )
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    return await place.form(
+    return await installation.form(
         "token",
         grant_type="client_credentials",
         client_assertion_type=kind,
@@ -245,7 +255,7 @@ async def asserted(place: Installation, key: Ed25519PrivateKey, content: str) ->
 
 
 def changed(credential: Any, path: tuple[str, ...], value: Any) -> Any:
-    """The credential with this value at this place."""
+    """Return a copy of the credential with this value at this path."""
     copy = json.loads(json.dumps(credential))
     inner = copy
     for name in path[:-1]:
@@ -255,10 +265,10 @@ def changed(credential: Any, path: tuple[str, ...], value: Any) -> Any:
 
 
 async def test_keys_and_assertions_of_strange_members_are_refused_and_no_defect(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
-    await place.admin("PUT", "clients/sistem", {"home": "LP-TJP", "label": "Sistem"})
+    siti = await (await installation.enrolled()).sign_in()
+    await installation.admin("PUT", "clients/sistem", {"home": "LP-TJP", "label": "Sistem"})
     good = {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43}
     for strange in STRANGE:
         for name in good:
@@ -278,7 +288,7 @@ async def test_keys_and_assertions_of_strange_members_are_refused_and_no_defect(
             {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43},
         ):
             for name in kind:
-                response = await place.admin(
+                response = await installation.admin(
                     "PUT", "clients/sistem/keys/1", {"jwk": kind | {name: strange}}
                 )
                 assert response.status in {400, 422}, (kind, name, strange)
@@ -286,26 +296,34 @@ async def test_keys_and_assertions_of_strange_members_are_refused_and_no_defect(
     for token in (f"{nested}.e30.AA", f"e30.{nested}.AA", "..", "e30.e30.AA"):
         kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
         assert (
-            await place.form(
+            await installation.form(
                 "token",
                 grant_type="client_credentials",
                 client_assertion_type=kind,
                 client_assertion=token,
             )
         ).status == 401
-        assert (await place.form("revoke", token=token)).status == 200
+        assert (await installation.form("revoke", token=token)).status == 200
 
 
 async def test_what_a_system_says_of_its_own_time_is_refused_and_no_defect(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
     key = Ed25519PrivateKey.generate()
     now = int(time.time())
-    await place.admin("PUT", "clients/sistem", {"home": "LP-TJP", "label": "Sistem"})
+    await installation.admin("PUT", "clients/sistem", {"home": "LP-TJP", "label": "Sistem"})
     assert (
-        await place.admin("PUT", "clients/sistem/keys/1", {"jwk": public_jwk(key.public_key())})
+        await installation.admin(
+            "PUT", "clients/sistem/keys/1", {"jwk": public_jwk(key.public_key())}
+        )
     ).status == 200
-    good = {"iss": "sistem", "sub": "sistem", "aud": place.origin, "exp": now + 60, "jti": "j-1"}
+    good = {
+        "iss": "sistem",
+        "sub": "sistem",
+        "aud": installation.origin,
+        "exp": now + 60,
+        "jti": "j-1",
+    }
     for more in (
         '"nbf": 1e400',
         '"nbf": NaN',
@@ -317,17 +335,21 @@ async def test_what_a_system_says_of_its_own_time_is_refused_and_no_defect(
         f'"exp": {now - 1}',
         '"exp": true',
     ):
-        response = await asserted(place, key, json.dumps(good)[:-1] + f", {more}}}")
+        response = await asserted(installation, key, json.dumps(good)[:-1] + f", {more}}}")
         assert (response.status, response.content.get("error")) == (401, "invalid_client"), (
             more,
             response.content,
         )
-    assert (await asserted(place, key, json.dumps(good))).status == 200
-    assert (await asserted(place, key, json.dumps(good))).status == 401, "an assertion is good once"
+    assert (await asserted(installation, key, json.dumps(good))).status == 200
+    assert (await asserted(installation, key, json.dumps(good))).status == 401, (
+        "an assertion is good once"
+    )
 
 
-async def test_a_login_of_strange_letters_is_unknown_and_no_defect(place: Installation) -> None:
-    siti = await place.enrolled()
+async def test_a_login_of_strange_letters_is_unknown_and_no_defect(
+    installation: InstallationHarness,
+) -> None:
+    siti = await installation.enrolled()
     for login in (
         "SITI.R",
         "siti.r\u0000",
@@ -338,11 +360,11 @@ async def test_a_login_of_strange_letters_is_unknown_and_no_defect(place: Instal
         "$ne",
         "siti.r\u0301",
     ):
-        response = await place.post(
+        response = await installation.post(
             "/v1/sign-in", {"login": login, "password": PASSWORD, "code_challenge": "x" * 43}
         )
         assert response.status in {401, 422}, (login, response.body)
-        response = await place.post(
+        response = await installation.post(
             "/v1/enrolment", {"login": login, "code": "AAAA-BBBB-CCCC", "password": PASSWORD}
         )
         assert response.status in {401, 422}, (login, response.body)
@@ -353,10 +375,10 @@ async def test_a_login_of_strange_letters_is_unknown_and_no_defect(place: Instal
 
 
 async def test_a_delayed_guess_runs_the_same_queries_for_any_login(
-    place: Installation, commands: Commands
+    installation: InstallationHarness, commands: Commands
 ) -> None:
-    siti = await place.enrolled()
-    nobody = Person(place, "nobody", "", [], "")
+    siti = await installation.enrolled()
+    nobody = Person(installation, "nobody", "", [], "")
     asked: list[list[tuple[str, str]]] = []
     for person in (siti, nobody):
         for _ in range(FREE_ATTEMPTS):

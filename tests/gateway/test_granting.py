@@ -27,8 +27,8 @@ from services.manpower.grants.jobs import apply_grant_orders
 from services.manpower.grants.rules import GrantOrder, GrantOrderState
 from services.manpower.grants.usecases import reconcile_orders
 from tests.fakes import AsgiClient, Keys, eventually
-from tests.gateway.harness import new_key, staged
-from tests.gateway.region import FILE, OIDC, Office, known
+from tests.gateway.harness import new_key, running_gateway
+from tests.gateway.region import FILE, OIDC, OfficeHarness, known
 from tests.gateway.test_services import app_of
 from tests.manpower.factories import agency
 
@@ -37,16 +37,16 @@ FORM = {"kind": "system", "title": "Sistem", "purpose": "umpan", "legal_basis": 
 
 
 @dataclass
-class Partnership:
-    """A gateway, and a manpower that writes its grants; its job is done when a test says so."""
+class GrantingHarness:
+    """A gateway, and a manpower that writes grants into it when a test runs the job."""
 
-    office: Office
+    office: OfficeHarness
     manpower: FastAPI
     gateway: ServiceClient
 
     def hand(self, subject: str = "admin-1") -> AsgiClient:
-        """An administrator at manpower."""
-        return AsgiClient(self.manpower, self.office.stage.keys, "manpower").as_(
+        """Return the client of an administrator at manpower."""
+        return AsgiClient(self.manpower, self.office.harness.keys, "manpower").as_(
             "administrator", subject=subject, facility="*"
         )
 
@@ -61,7 +61,7 @@ class Partnership:
         return await hand.post(path, json=body, headers=headers)
 
     def run(self) -> Runner[Any]:
-        """A runner as jobs get it."""
+        """Return a runner like that of a job."""
         return Runner(
             self.manpower.state.engine,
             OperationContext(
@@ -71,11 +71,11 @@ class Partnership:
         )
 
     async def turn(self, gateway: ServiceClient | None = None) -> None:
-        """The job, once."""
+        """Run the job once."""
         await apply_grant_orders(gateway or self.gateway, self.run())
 
     async def active(self, credential: str) -> str:
-        """A consumer of the Dinas with this credential, approved by a second person."""
+        """Create a consumer of the Dinas with this credential, approved by a second person."""
         if (await self.hand().get("/v1/agencies/dinas-belitung")).status_code == 404:
             response = agency()
             form = {
@@ -113,27 +113,29 @@ class Partnership:
         return consumer
 
     async def states(self) -> list[str]:
-        """How far the orders have reached the gateway."""
+        """Return the states of all grant orders, sorted."""
         return sorted(
             row["state"] for row in await self.manpower.state.life.db.find("grant_orders", {})
         )
 
     async def comes_in(self, jti: str) -> int:
-        """The response to the Dinas' system with a new token."""
+        """Send a request as the Dinas' system with a new token and return the status."""
         return (
-            await self.office.stage.ask(
+            await self.office.harness.ask(
                 "GET", "/v1/candidates", headers=self.office.bearer("sistem-dinas", jti=jti)
             )
         ).status
 
 
 @pytest.fixture
-async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Partnership]:
-    """Such a partnership."""
+async def partnership(
+    tmp_path: Path, mongo_url: str, database: str
+) -> AsyncGenerator[GrantingHarness]:
+    """Start a gateway and a manpower that writes grants into it."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
-    async with staged(
+    async with running_gateway(
         tmp_path,
         FILE.read_text(),
         ROLE_PERMISSIONS,
@@ -141,9 +143,9 @@ async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGen
         living=True,
         mongo_url=url,
         issuer_key=new_key(),
-    ) as stage:
-        await eventually(lambda: known(stage), seconds=30)
-        keys = stage.keys
+    ) as harness:
+        await eventually(lambda: known(harness), seconds=30)
+        keys = harness.keys
         gateway_settings = keys.settings(
             "manpower", mongo_url=mongo_url, database=f"{database}_m", kafka="127.0.0.1:9"
         )
@@ -151,18 +153,18 @@ async def partnership(tmp_path: Path, mongo_url: str, database: str) -> AsyncGen
         life = manpower.state.life
         await life.prepare()
         life.prepared.set()
-        inside = f"http://127.0.0.1:{stage.port + INTERNAL_PORT_OFFSET}"
+        inside = f"http://127.0.0.1:{harness.port + INTERNAL_PORT_OFFSET}"
         gateway = ServiceClient(
             "gateway", inside, InternalTokenSigner("manpower", keys.private["manpower"])
         )
-        yield Partnership(Office(stage), manpower, gateway)
+        yield GrantingHarness(OfficeHarness(harness), manpower, gateway)
         await gateway.close()
         await life.db.drop()
         await life.db.close()
 
 
 async def test_an_approved_consumer_has_access_until_it_or_its_agency_ends(
-    partnership: Partnership,
+    partnership: GrantingHarness,
 ) -> None:
     user_id = await partnership.office.user("sistem-dinas")
     consumer = await partnership.active(user_id)
@@ -171,8 +173,10 @@ async def test_an_approved_consumer_has_access_until_it_or_its_agency_ends(
         await partnership.turn()
         assert await partnership.states() == ["held"], "told again, nothing changes"
     assert await partnership.comes_in("t-2") == 200
-    token = partnership.office.stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
-    caller = InternalTokenVerifier("manpower", partnership.office.stage.keys.directory).caller(
+    token = partnership.office.harness.upstream.last.headers["authorization"].removeprefix(
+        "Bearer "
+    )
+    caller = InternalTokenVerifier("manpower", partnership.office.harness.keys.directory).caller(
         token
     )
     assert (caller.role, caller.claims) == (
@@ -198,13 +202,13 @@ async def test_an_approved_consumer_has_access_until_it_or_its_agency_ends(
 
 
 async def test_grant_orders_wait_while_the_gateway_is_away(
-    partnership: Partnership,
+    partnership: GrantingHarness,
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
     nowhere = ServiceClient(
         "gateway",
         "http://127.0.0.1:9",
-        InternalTokenSigner("manpower", partnership.office.stage.keys.private["manpower"]),
+        InternalTokenSigner("manpower", partnership.office.harness.keys.private["manpower"]),
         seconds=0.2,
     )
     with pytest.raises(ServiceUnavailable):
@@ -225,7 +229,7 @@ async def test_grant_orders_wait_while_the_gateway_is_away(
 
 
 async def test_a_lost_response_is_requested_again_and_a_suspension_wins(
-    partnership: Partnership,
+    partnership: GrantingHarness,
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
 
@@ -237,7 +241,7 @@ async def test_a_lost_response_is_requested_again_and_a_suspension_wins(
     crashing = Crashing(
         "gateway",
         "",
-        InternalTokenSigner("manpower", partnership.office.stage.keys.private["manpower"]),
+        InternalTokenSigner("manpower", partnership.office.harness.keys.private["manpower"]),
     )
     with pytest.raises(ConnectionAbortedError):
         await partnership.turn(crashing)
@@ -250,7 +254,7 @@ async def test_a_lost_response_is_requested_again_and_a_suspension_wins(
 
 
 async def test_a_suspension_while_the_gateway_answers_is_sent_afterwards(
-    partnership: Partnership,
+    partnership: GrantingHarness,
 ) -> None:
     consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
 
@@ -265,7 +269,7 @@ async def test_a_suspension_while_the_gateway_answers_is_sent_afterwards(
         Slow(
             "gateway",
             "",
-            InternalTokenSigner("manpower", partnership.office.stage.keys.private["manpower"]),
+            InternalTokenSigner("manpower", partnership.office.harness.keys.private["manpower"]),
         )
     )
     assert (await partnership.comes_in("t-1"), await partnership.states()) == (200, ["unwanted"])
@@ -274,7 +278,7 @@ async def test_a_suspension_while_the_gateway_answers_is_sent_afterwards(
 
 
 async def test_a_credential_unknown_to_the_gateway_is_shown_and_retried(
-    partnership: Partnership,
+    partnership: GrantingHarness,
 ) -> None:
     consumer = await partnership.active("nobody")
     await partnership.turn()
@@ -355,7 +359,7 @@ def test_only_an_active_consumer_of_an_active_agency_is_to_have_its_grants() -> 
         )
 
 
-async def test_a_consumers_grant_that_runs_out_is_taken_back(partnership: Partnership) -> None:
+async def test_a_consumers_grant_that_runs_out_is_taken_back(partnership: GrantingHarness) -> None:
     await partnership.active(await partnership.office.user("sistem-dinas"))
     await partnership.turn()
     db = partnership.manpower.state.life.db

@@ -20,14 +20,14 @@ from gateway.routing import table as routing_table
 from services.training.app import create_app
 from services.training.settings import TrainingSettings
 from tests.fakes import eventually, running
-from tests.gateway.harness import free_ports, served, staged
+from tests.gateway.harness import free_ports, running_gateway, served
 from tests.training import factories
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def of_trace(spans: InMemorySpanExporter) -> list[ReadableSpan]:
-    """The finished spans of the trace, each after its parent."""
+    """Return the finished spans of the trace, each after its parent."""
     found = [
         span
         for span in spans.get_finished_spans()
@@ -41,10 +41,10 @@ async def test_one_trace_leads_from_the_gateway_through_kafka_to_the_effect(
 ) -> None:
     [own] = free_ports(1)
     table = Path(routing_table.__file__).with_name("routes.toml").read_text()
-    async with staged(
+    async with running_gateway(
         tmp_path, table, ROLE_PERMISSIONS, training_url=f"http://127.0.0.1:{own.getsockname()[1]}"
-    ) as stage:
-        gateway_settings = stage.keys.settings(
+    ) as harness:
+        gateway_settings = harness.keys.settings(
             "training",
             mongo_url=mongo_url,
             database=f"test_{uuid.uuid4().hex[:20]}",
@@ -53,25 +53,25 @@ async def test_one_trace_leads_from_the_gateway_through_kafka_to_the_effect(
             lookup_key="0b" * 32,
         )
         app = create_app(TrainingSettings(**gateway_settings))
-        async with running(app, stage.keys, "training") as training, served(app, [own]):
-            place = await factories.create_harness(training, ["R-1"])
+        async with running(app, harness.keys, "training") as training, served(app, [own]):
+            facility = await factories.create_harness(training, ["R-1"])
             planned = {
-                "facility_id": place.facility_id,
+                "facility_id": facility.facility_id,
                 "programme_id": await factories.publish_programme(training),
                 "batch_no": "1",
                 "seats_total": 9,
             }
             today = str(factories.local_today())
-            made = await place.officer.post(
+            made = await facility.officer.post(
                 "/v1/classes",
                 json=planned | {"starts_on": today, "ends_on": today},
             )
             opening = f"/v1/classes/{made.json()['class_id']}/opening"
-            headers = stage.bearer(facility=place.facility_id) | {
+            headers = harness.bearer(facility=facility.facility_id) | {
                 "if-match": made.headers["etag"],
                 "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01",
             }
-            assert (await stage.ask("POST", opening, headers=headers)).status == 200
+            assert (await harness.ask("POST", opening, headers=headers)).status == 200
 
             async def arrived() -> bool:
                 return len(of_trace(spans)) == 3
@@ -97,20 +97,20 @@ async def test_one_trace_leads_from_the_gateway_through_kafka_to_the_effect(
 
 @pytest.fixture
 def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """An OTLP collector's address, and what it was sent: path and body."""
+    """Run an OTLP collector; yield its URL and the path and body of each request."""
     heard: list[tuple[str, bytes]] = []
 
-    class Taking(BaseHTTPRequestHandler):
+    class CollectorHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             heard.append((self.path, self.rfile.read(int(self.headers["content-length"]))))
             self.send_response(200)
             self.end_headers()
 
-        # The base class names it so.
+        # The base class has this parameter name.
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Nothing to standard error."""
+            """Write nothing to standard error."""
 
-    with HTTPServer(("127.0.0.1", 0), Taking) as server:
+    with HTTPServer(("127.0.0.1", 0), CollectorHandler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/", heard
         server.shutdown()

@@ -15,8 +15,8 @@ from gateway.access.permissions.access import OWN_SIGN_IN
 from gateway.middleware.audited_reads import AUDITED_ROLES, PERMISSIONS_SHOWING_NAMES
 from gateway.routing.table import Route
 from tests.fakes import Keys, eventually
-from tests.gateway.harness import staged
-from tests.gateway.region import FILE, OIDC, Office, known
+from tests.gateway.harness import running_gateway
+from tests.gateway.region import FILE, OIDC, OfficeHarness, known
 from tests.gateway.test_services import app_of
 from tests.gateway.test_walk import TABLE, filled
 
@@ -35,12 +35,12 @@ REASON = {"access-reason": "Pemeriksaan daftar nilai, ST-4/2026"}
 
 
 @pytest.fixture
-async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
-    """An office whose gateway asks the small upstream for everything."""
+async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[OfficeHarness]:
+    """Start a gateway that forwards every request to the small upstream."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
-    async with staged(
+    async with running_gateway(
         tmp_path,
         FILE.read_text(),
         ROLE_PERMISSIONS,
@@ -48,13 +48,13 @@ async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerato
         living=True,
         small=True,
         mongo_url=url,
-    ) as stage:
-        await eventually(lambda: known(stage), seconds=30)
-        yield Office(stage)
+    ) as harness:
+        await eventually(lambda: known(harness), seconds=30)
+        yield OfficeHarness(harness)
 
 
 def reached(role: str) -> set[str]:
-    """What the role alone may ask, beside its own sign-in."""
+    """Return the permissions of the role alone, without its own sign-in."""
     mine = {
         route.permission for route in TABLE.routes if role in route.roles and not route.is_public
     }
@@ -93,7 +93,7 @@ def test_an_auditor_changes_nothing_but_their_own_sign_in() -> None:
 
 @pytest.mark.filterwarnings("ignore:Duplicate Operation ID")
 def test_routes_that_show_names_are_listed_as_such(tmp_path: Path) -> None:
-    """Every answer that an auditor may read, by what its service says of it."""
+    """Every response that an auditor may read: its schema in its service's OpenAPI document."""
     found: set[str] = set()
     for service in ROLE_PERMISSIONS.by_service:
         document = app_of(service, tmp_path).openapi()
@@ -111,7 +111,7 @@ def test_routes_that_show_names_are_listed_as_such(tmp_path: Path) -> None:
 def members(
     schema: Any, document: dict[str, Any], *, within: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    """The names of all members that an answer of this schema may have, at any depth."""
+    """Yield the names of all members that a response of this schema may have, at any depth."""
     if isinstance(schema, list):
         for one in cast("list[Any]", schema):
             yield from members(one, document, within=within)
@@ -127,44 +127,44 @@ def members(
         yield from members(list(response.values()), document, within=within)
 
 
-async def test_an_auditor_is_seen_at_every_route_they_reach(office: Office) -> None:
+async def test_an_auditor_is_seen_at_every_route_they_reach(office: OfficeHarness) -> None:
     mine: list[Route] = [route for route in TABLE.routes if AUDITED_ROLES & route.roles]
     for route in mine:
-        response = await office.stage.ask(
+        response = await office.harness.ask(
             route.method,
             filled(route),
             group=route.group,
-            headers=office.stage.bearer("auditor") | REASON,
+            headers=office.harness.bearer("auditor") | REASON,
         )
         assert response.status == 200, route.permission
-    db: Mongo = office.stage.gateway.internal_api.state.life.db
+    db: Mongo = office.harness.gateway.internal_api.state.life.db
     rows = await db.find("audit", {"action": "access.looked"})
     assert Counter(row["permission"] for row in rows) == Counter(route.permission for route in mine)
 
 
 @pytest.mark.scenario("P5/gateway")
 async def test_an_auditor_sees_a_name_only_for_a_reason_which_is_recorded(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     user_id = "u-1"
     path = "/v1/participants/p-1/identity?purpose=audit"
     for headers in ({}, {"access-reason": "ya"}, {"access-reason": " " * 40}):
-        response = await office.stage.ask(
-            "GET", path, headers=office.stage.bearer("auditor", user_id) | headers
+        response = await office.harness.ask(
+            "GET", path, headers=office.harness.bearer("auditor", user_id) | headers
         )
         assert (response.status, response.content["code"], response.content["field"]) == (
             403,
             "reason_needed",
             "access-reason",
         )
-    assert office.stage.upstream.seen == []
+    assert office.harness.upstream.seen == []
     assert (
-        await office.stage.ask(
-            "GET", path, headers=office.stage.bearer("auditor", user_id) | REASON
+        await office.harness.ask(
+            "GET", path, headers=office.harness.bearer("auditor", user_id) | REASON
         )
     ).status == 200
-    assert "access-reason" not in office.stage.upstream.last.headers
-    db: Mongo = office.stage.gateway.internal_api.state.life.db
+    assert "access-reason" not in office.harness.upstream.last.headers
+    db: Mongo = office.harness.gateway.internal_api.state.life.db
     [row] = await db.find("audit", {"action": "access.looked"})
     assert (row["actor"], row["role"], row["reason"], row["path"]) == (
         user_id,
@@ -173,15 +173,15 @@ async def test_an_auditor_sees_a_name_only_for_a_reason_which_is_recorded(
         "/v1/participants/p-1/identity",
     )
     assert (
-        await office.stage.ask("GET", path, headers=office.stage.bearer("case_officer"))
+        await office.harness.ask("GET", path, headers=office.harness.bearer("case_officer"))
     ).status == 200, "an officer states a purpose to training"
 
 
 async def test_nobody_looks_unseen_while_the_record_cannot_be_written(tmp_path: Path) -> None:
-    async with staged(tmp_path, FILE.read_text(), ROLE_PERMISSIONS, small=True) as stage:
-        response = await stage.ask("GET", "/v1/classes", headers=stage.bearer("auditor"))
+    async with running_gateway(tmp_path, FILE.read_text(), ROLE_PERMISSIONS, small=True) as harness:
+        response = await harness.ask("GET", "/v1/classes", headers=harness.bearer("auditor"))
         assert (response.status, response.content["code"]) == (503, "identity_away")
-        assert stage.upstream.seen == []
+        assert harness.upstream.seen == []
 
 
 async def test_an_auditor_acts_under_a_letter_of_assignment(
@@ -190,18 +190,18 @@ async def test_an_auditor_acts_under_a_letter_of_assignment(
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
-    async with staged(
+    async with running_gateway(
         tmp_path, FILE.read_text(), ROLE_PERMISSIONS, oidc=OIDC, living=True, mongo_url=url
-    ) as stage:
-        await eventually(lambda: known(stage), seconds=30)
-        office = Office(stage)
+    ) as harness:
+        await eventually(lambda: known(harness), seconds=30)
+        office = OfficeHarness(harness)
         user_id = await office.person("pak-irjen")
         assert (await office.assigned(user_id, "auditor")).content["code"] == "letter_needed"
         assert (await office.assigned(user_id, "auditor", letter="ST-4/2026")).status == 201
         assert (
-            await stage.ask("GET", "/v1/classes", headers=office.bearer("pak-irjen"))
+            await harness.ask("GET", "/v1/classes", headers=office.bearer("pak-irjen"))
         ).status == 200
-        db: Mongo = stage.gateway.internal_api.state.life.db
+        db: Mongo = harness.gateway.internal_api.state.life.db
         [row] = await db.find("audit", {"action": "access.looked"})
         assert (row["actor"], row["letter"], row["permission"]) == (
             user_id,

@@ -41,7 +41,7 @@ ROUTE_COUNT = len(parser.parse_routes(ROUTES, RULES).routes)
 
 
 @dataclass
-class Running:
+class GatewayProcess:
     """A gateway process."""
 
     process: asyncio.subprocess.Process
@@ -51,11 +51,11 @@ class Running:
     upstream: SmallUpstream
 
     def url(self, path: str, offset: int = 0) -> str:
-        """The address of a path at the port base + offset."""
+        """Return the URL of a path at the port base + offset."""
         return f"http://127.0.0.1:{self.port + offset}{path}"
 
     def most_memory(self) -> int:
-        """The most bytes the process ever held."""
+        """Return the process's peak resident memory, in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
         assert found
@@ -72,7 +72,7 @@ def environment(
     mongo_url: str = "mongodb://127.0.0.1:9/",
     database: str = "gateway",
 ) -> dict[str, str]:
-    """The environment of a gateway process; Kafka is out of reach."""
+    """Return the environment of a gateway process; Kafka is unreachable."""
     keys = Keys.make(directory)
     issuer_key = new_key()
     (directory / "routes.toml").write_text(ROUTES)
@@ -100,8 +100,8 @@ def environment(
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())} | own | urls | more
 
 
-async def ready(found: Running) -> bool:
-    """Whether it is open."""
+async def ready(found: GatewayProcess) -> bool:
+    """Return whether /readyz succeeds."""
     assert found.process.returncode is None, "the process ended"
     try:
         async with found.client.get(found.url("/readyz")) as response:
@@ -111,8 +111,8 @@ async def ready(found: Running) -> bool:
 
 
 @asynccontextmanager
-async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenerator[Running]:
-    """A process before a small upstream."""
+async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenerator[GatewayProcess]:
+    """Run a gateway process in front of a small upstream."""
     upstream = SmallUpstream()
     [own] = free_ports(1)
     upstream.url = f"http://127.0.0.1:{own.getsockname()[1]}"
@@ -128,7 +128,7 @@ async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenera
         key = environ["GATEWAY_DEVELOPMENT_KEY"]
         token = issue_development_token(key, "training_officer", {"facility": "LP-TJP"})
         bearer = {"authorization": f"Bearer {token}"}
-        found = Running(process, port, client, bearer, upstream)
+        found = GatewayProcess(process, port, client, bearer, upstream)
         try:
             await eventually(lambda: ready(found), seconds=60)
             yield found
@@ -141,8 +141,8 @@ async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenera
 SIZE = 100 * MIB
 
 
-async def refused(gateway: Running) -> bool:
-    """Whether new connections are refused."""
+async def refused(gateway: GatewayProcess) -> bool:
+    """Return whether new connections are refused."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     except ConnectionRefusedError:
@@ -267,7 +267,7 @@ async def test_the_first_signal_lets_work_finish_and_ends_streams(
         async with asyncio.timeout(10):
             assert (
                 await gateway.process.wait() == -signal.SIGTERM
-            )  # as uvicorn ends: by the signal itself, once all is done
+            )  # uvicorn ends by the signal itself, after its clean-up
 
 
 @pytest.mark.parametrize(
@@ -328,8 +328,8 @@ async def test_a_client_that_reads_nothing_of_a_response_is_cut_off(
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Exception | None] = loop.create_future()
 
-    class Generous(asyncio.Protocol):
-        """Sends much to any client."""
+    class FloodingProtocol(asyncio.Protocol):
+        """Sends more than a client reads."""
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             cast("asyncio.Transport", transport).write(b"x" * 32 * MIB)
@@ -349,7 +349,7 @@ async def test_a_client_that_reads_nothing_of_a_response_is_cut_off(
     )
     monkeypatch.setattr(type(gateway_settings), "ports", {0: Group.STAFF})
     [listening, *others] = started.open_sockets(gateway_settings)
-    server = await loop.create_server(Generous, sock=listening)
+    server = await loop.create_server(FloodingProtocol, sock=listening)
     with socket.create_connection(listening.getsockname()[:2]):
         async with asyncio.timeout(20):
             assert isinstance(await ended, TimeoutError)

@@ -47,19 +47,19 @@ PLACES = {
     "version": 1,
     "zone": "Asia/Jakarta",
     "time_zone": "Asia/Jakarta",
-}  # what is checked when it is read
+}  # fields whose values are validated when they are read
 WHEN = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 def made_of_union(parts: tuple[Any, ...]) -> Any:
-    """A value of one of these types: a text, else None, else the first."""
+    """Return a value of one of these types: a text, else None, else of the first."""
     if str in parts:
         return SEED
     return None if type(None) in parts else made(parts[0])
 
 
 def made(hint: Any) -> Any:
-    """A value of this type; every text in it is SEED."""
+    """Return a value of this type; every text in it is SEED."""
     origin = typing.get_origin(hint)
     if isinstance(hint, typing.NewType):
         return made(hint.__supertype__)
@@ -93,7 +93,7 @@ def made(hint: Any) -> Any:
 
 
 def instance(kind: type[Any]) -> Any:
-    """An instance of a dataclass."""
+    """Return an instance of a dataclass."""
     hints = typing.get_type_hints(kind, include_extras=True)
     response = {
         field.name: PLACES.get(field.name) or made(hints[field.name])
@@ -122,8 +122,8 @@ async def service(
     database: str,
     commands: Commands,
 ) -> AsyncGenerator[AsgiClient]:
-    """Each service on a real MongoDB, with one document in each collection; no Kafka."""
-    del commands  # they are listened to from its first client on
+    """Prepare a service on a real MongoDB, with one document in each collection; no Kafka."""
+    del commands  # the fixture must exist before the first MongoDB client
     keys = Keys.make(tmp_path)
     gateway_settings = keys.settings(
         request.param, mongo_url=mongo_url, database=database, kafka="127.0.0.1:9"
@@ -137,7 +137,7 @@ async def service(
             store.collection, [store(cast("Any", None)).document(instance(store.kind))]
         )
     try:
-        # A document of seeds makes some routes fail for insiders, which is not the question here.
+        # Documents of seeds make some routes fail for insiders, which this test does not check.
         with capture_logs():
             yield AsgiClient(app, keys, request.param)
     finally:
@@ -145,7 +145,7 @@ async def service(
 
 
 def routes_of(service: str) -> list[tuple[str, str, str]]:
-    """Method, template and a role that may use it, of every route that is not for the public."""
+    """Return method, template and an allowed role of every route that is not public."""
     found = {
         route.permission: route
         for route in TABLE.routes
@@ -165,14 +165,14 @@ def routes_of(service: str) -> list[tuple[str, str, str]]:
 
 
 def filled(template: str, value: str) -> str:
-    """The template with this in its parameters."""
+    """Return the template with this value in its parameters."""
     return "/".join(
         value if segment.startswith("{") else segment for segment in template.split("/")
     )
 
 
 def caller_sent_to(answer: httpx2.Response) -> tuple[Any, ...]:
-    """All that an outsider can tell an answer by."""
+    """Return all by which an outsider could distinguish two responses."""
     content: Any = (
         answer.json() if "json" in answer.headers.get("content-type", "") else answer.content
     )
@@ -186,7 +186,7 @@ def caller_sent_to(answer: httpx2.Response) -> tuple[Any, ...]:
 
 
 def asked_from_outside(service: AsgiClient) -> Iterator[tuple[str, str, str, AsgiClient]]:
-    """Each route that names a row, with each of its roles and a caller from another place."""
+    """Yield each route that names a row, with a role and a caller from another place."""
     for method, template, role in routes_of(service.service):
         if "{" in template:
             yield method, template, role, service.as_(role, **dict.fromkeys(CLAIMS, "elsewhere"))
@@ -254,7 +254,7 @@ def test_a_row_that_is_read_costs_memory_only(name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "scandir", look)
     monkeypatch.setattr(builtins, "open", look)
     for store, document in documents:
-        with suppress(OSError, ValueError):  # `looked` has what failed
+        with suppress(OSError, ValueError):  # `looked` has the failed accesses
             store.aggregate(document)
     assert looked == []
 

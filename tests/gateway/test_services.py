@@ -31,7 +31,7 @@ KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "curs
 
 
 def app_of(service: str, directory: Path, **more: Any) -> FastAPI:
-    """The service's app, its servers out of reach unless `more` names them."""
+    """Return the service's app; its servers are unreachable unless `more` names them."""
     keys = more.pop("keys", None) or Keys.make(directory)
     if service == "gateway":
         return create_app(
@@ -59,12 +59,12 @@ def app_of(service: str, directory: Path, **more: Any) -> FastAPI:
 
 @pytest.fixture(params=sorted(ROLE_PERMISSIONS.by_service))
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, FastAPI]:
-    """Each service's name and app."""
+    """Return the name and the app of each service."""
     return request.param, app_of(request.param, tmp_path)
 
 
 def public_api(app: FastAPI) -> set[str]:
-    """`METHOD /template` of every route that is there for callers from outside."""
+    """Return `METHOD /template` of every route for callers from outside."""
     routes: list[APIRoute] = routes_of(app)
     public = [
         route
@@ -98,7 +98,7 @@ def test_every_route_of_a_service_is_routed_or_excepted_by_a_rule(
 
 @pytest.mark.filterwarnings(
     "ignore:Duplicate Operation ID"
-)  # the gateway makes its own ids from method and template
+)  # the gateway makes its own operation ids from method and template
 @pytest.mark.parametrize("group", list(Group))
 def test_each_document_and_page_is_made_of_the_services_documents(
     group: Group, tmp_path: Path

@@ -16,7 +16,7 @@ HALF = b'"\\ud800"'
 
 
 def texts_of(schema: dict[str, Any], body: dict[str, Any]) -> list[str]:
-    """The fields of a body that are free text."""
+    """Return the fields of a request body that are free text."""
     body = (
         schema["components"]["schemas"][body["$ref"].rpartition("/")[2]] if "$ref" in body else body
     )
@@ -40,14 +40,14 @@ async def test_half_a_character_is_refused_with_its_field_at_every_route(
     keys = Keys.make(tmp_path)
     more = {"issuer_key": new_key()} if name == "gateway" else dict[str, str]()
     service = AsgiClient(app_of(name, tmp_path, keys=keys, **more), keys, name)
-    # The body is checked before the database, which is not there.
+    # The body is validated before any use of the database, which does not exist here.
     service.app.state.life.prepared.set()
     schema = service.app.openapi()
     asked: list[str] = []
     taken: list[str] = []
     for path, methods in schema["paths"].items():
         if path.startswith("/internal/"):
-            continue  # asked by our own services only
+            continue  # only our own services send requests to it
         for method, route in methods.items():
             content = route.get("requestBody", {}).get("content", {}).get("application/json")
             if content is None or not (texts := texts_of(schema, content["schema"])):

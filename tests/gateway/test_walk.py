@@ -14,7 +14,7 @@ from gateway.middleware.audited_reads import AUDITED_ROLES
 from gateway.middleware.authorisation import Authorisation
 from gateway.routing import parser
 from gateway.routing.table import Route
-from tests.gateway.harness import Stage, staged
+from tests.gateway.harness import GatewayHarness, running_gateway
 
 FILE = Path(parser.__file__).with_name("routes.toml")
 TABLE = parser.parse_routes(FILE.read_text(), ROLE_PERMISSIONS)
@@ -80,7 +80,7 @@ def test_the_certificate_host_serves_only_public_and_holders_routes() -> None:
 
 
 def filled(route: Route) -> str:
-    """The template with something in its parameters."""
+    """Return the template with a value in its parameters."""
     return "/".join(
         "x" if segment.startswith("{") else segment for segment in route.template.split("/")
     )
@@ -91,60 +91,62 @@ def filled(route: Route) -> str:
 async def test_every_route_is_401_without_token_and_403_for_other_roles(
     tmp_path: Path,
 ) -> None:
-    async with staged(tmp_path, FILE.read_text(), ROLE_PERMISSIONS) as stage:
-        tokens = {role: stage.bearer(role) for role in sorted(ROLES)}
+    async with running_gateway(tmp_path, FILE.read_text(), ROLE_PERMISSIONS) as harness:
+        tokens = {role: harness.bearer(role) for role in sorted(ROLES)}
         for route in TABLE.routes:
             if not route.is_public:
                 assert (
-                    await stage.ask(route.method, filled(route), group=route.group)
+                    await harness.ask(route.method, filled(route), group=route.group)
                 ).status == 401, route.permission
             for role in sorted(ROLES - route.roles):
                 assert (
-                    await stage.ask(
+                    await harness.ask(
                         route.method, filled(route), group=route.group, headers=tokens[role]
                     )
                 ).status == 403, (route.permission, role)
-        assert stage.upstream.seen == []
+        assert harness.upstream.seen == []
 
 
 @pytest.mark.scenario("T19/gateway")
 async def test_every_role_reaches_every_route_it_may_use_at_the_right_service(
     tmp_path: Path,
 ) -> None:
-    async with staged(tmp_path, FILE.read_text(), ROLE_PERMISSIONS, small=True) as stage:
+    async with running_gateway(tmp_path, FILE.read_text(), ROLE_PERMISSIONS, small=True) as harness:
         for route in TABLE.routes:
             for role in sorted(route.roles - {PUBLIC} - AUDITED_ROLES):
-                response = await stage.ask(
-                    route.method, filled(route), group=route.group, headers=stage.bearer(role)
+                response = await harness.ask(
+                    route.method, filled(route), group=route.group, headers=harness.bearer(role)
                 )
                 assert response.status == 200, (route.permission, role)
             if route.is_public:
                 assert (
-                    await stage.ask(route.method, filled(route), group=route.group)
+                    await harness.ask(route.method, filled(route), group=route.group)
                 ).status == 200, route.permission
 
 
 @pytest.mark.scenario("P3/gateway")
-async def test_the_right_to_read_gives_no_right_to_write_on_the_same_path(stage: Stage) -> None:
-    reader = stage.bearer("case_officer")
-    assert (await stage.ask("GET", "/v1/classes", headers=reader)).status == 200
-    response = await stage.ask("POST", "/v1/classes", headers=reader, json={})
+async def test_the_right_to_read_gives_no_right_to_write_on_the_same_path(
+    harness: GatewayHarness,
+) -> None:
+    reader = harness.bearer("case_officer")
+    assert (await harness.ask("GET", "/v1/classes", headers=reader)).status == 200
+    response = await harness.ask("POST", "/v1/classes", headers=reader, json={})
     assert (response.status, response.content["code"]) == (403, "forbidden")
 
 
-async def test_a_route_without_a_rule_is_403_for_every_role(stage: Stage) -> None:
+async def test_a_route_without_a_rule_is_403_for_every_role(harness: GatewayHarness) -> None:
     for role in sorted(ROLES):
-        assert (await stage.ask("GET", "/v1/nobody", headers=stage.bearer(role))).status == 403
-    assert (await stage.ask("GET", "/v1/nobody")).status == 401
+        assert (await harness.ask("GET", "/v1/nobody", headers=harness.bearer(role))).status == 403
+    assert (await harness.ask("GET", "/v1/nobody")).status == 401
 
 
 def test_the_authorisation_comes_before_anything_that_reaches_a_service(
     tmp_path: Path,
 ) -> None:
     async def chain() -> list[str]:
-        async with staged(tmp_path) as stage:
+        async with running_gateway(tmp_path) as harness:
             found: list[str] = []
-            layer: object = stage.gateway.public_app
+            layer: object = harness.gateway.public_app
             while layer is not None:
                 found.append(type(layer).__name__)
                 layer = getattr(layer, "app", None)

@@ -14,7 +14,7 @@ from services.manpower.app import create_app
 from services.manpower.settings import ManpowerSettings
 from tests.fakes import Keys, running
 from tests.manpower.fakes import FakeTraining, Service
-from tests.manpower.harness import CURSOR_KEY, Region
+from tests.manpower.harness import CURSOR_KEY, RegionHarness
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,9 @@ async def service(
 
 
 @pytest.fixture
-async def region(service: Service) -> AsyncIterator[Region]:
+async def region(service: Service) -> AsyncIterator[RegionHarness]:
     """Give a test a prison, a Dinas and an employer of its own."""
-    region = Region(service)
+    region = RegionHarness(service)
     await region.open()
     yield region
     region.restore()

@@ -36,7 +36,7 @@ Json = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Region(EventPublisher):
+class RegionHarness(EventPublisher):
     """One prison with one Dinas and one employer."""
 
     regency: str = "19.02"

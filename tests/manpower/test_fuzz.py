@@ -15,14 +15,14 @@ from hypothesis import given as for_all
 from hypothesis.errors import Unsatisfiable
 
 from chassis.errors import PROBLEM
-from tests.manpower.harness import Region
+from tests.manpower.harness import RegionHarness
 
 EXAMPLES = 3
 
 
 # Without the filter the jitter of the service's retries, in the other thread, fails the test.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
-async def test_no_request_however_odd_ends_in_a_500(region: Region) -> None:
+async def test_no_request_however_odd_ends_in_a_500(region: RegionHarness) -> None:
     app = region.service.client.app
     schema: Any = schemathesis.openapi.from_dict(app.openapi())
     cases = await asyncio.to_thread(draw_cases, schema)

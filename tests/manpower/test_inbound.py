@@ -16,14 +16,14 @@ from services.manpower.inbound import HANDLERS, CertificateRevoked, ProceedsSpli
 from services.manpower.transaction import Transaction
 from tests.fakes import eventually
 from tests.manpower.fakes import UNIT, iso
-from tests.manpower.harness import Json, Region, done, refused
+from tests.manpower.harness import Json, RegionHarness, done, refused
 
 HANDLERS_BY_EVENT = {
     event_class: handler for topic in HANDLERS.values() for event_class, handler in topic.items()
 }
 
 
-async def test_events_about_an_unknown_person_wait_for_the_admission(region: Region) -> None:
+async def test_events_about_an_unknown_person_wait_for_the_admission(region: RegionHarness) -> None:
     ref = new_id()
     early_ids = [
         await region.publish_certificate(ref, new_id()),
@@ -44,7 +44,7 @@ async def test_events_about_an_unknown_person_wait_for_the_admission(region: Reg
     ]
 
 
-async def test_a_duplicate_event_takes_effect_once(region: Region) -> None:
+async def test_a_duplicate_event_takes_effect_once(region: RegionHarness) -> None:
     ref = await region.admitted(regency=None)
     event_id = await region.publish_certificate(ref, new_id())
     await region.handled(event_id)
@@ -54,7 +54,7 @@ async def test_a_duplicate_event_takes_effect_once(region: Region) -> None:
     assert (await region.known(ref))["version"] == version + 1
 
 
-async def stay_after(region: Region, movements: list[tuple[int, str, Json]]) -> Json:
+async def stay_after(region: RegionHarness, movements: list[tuple[int, str, Json]]) -> Json:
     """Publish the movements (day, event, body) of a new person; return where the person is."""
     ref = new_id()
     start = utc_now() - timedelta(days=9)
@@ -76,7 +76,7 @@ async def stay_after(region: Region, movements: list[tuple[int, str, Json]]) -> 
 
 
 @pytest.mark.scenario("P13/movements")
-async def test_movements_in_any_order_end_with_the_last_of_them(region: Region) -> None:
+async def test_movements_in_any_order_end_with_the_last_of_them(region: RegionHarness) -> None:
     """The first movement of each shuffle comes again at the end."""
     first = region.facility
     second = f"{first}-2"
@@ -99,7 +99,9 @@ async def test_movements_in_any_order_end_with_the_last_of_them(region: Region) 
 
 
 @pytest.mark.scenario("P17/certificate")
-async def test_each_event_of_a_certificate_changes_the_skills_at_once(region: Region) -> None:
+async def test_each_event_of_a_certificate_changes_the_skills_at_once(
+    region: RegionHarness,
+) -> None:
     ref = await region.admitted()
     certificate = new_id()
     await region.consents(ref, fields=("skills",))
@@ -113,7 +115,7 @@ async def test_each_event_of_a_certificate_changes_the_skills_at_once(region: Re
     assert [skill["standing"] for skill in record["skills"]] == ["revoked"]
 
 
-async def shown_units(region: Region, ref: str) -> list[list[str]]:
+async def shown_units(region: RegionHarness, ref: str) -> list[list[str]]:
     """Return the unit codes of each certificate that the Dinas sees."""
     body = await done(region.dinas().get(f"/v1/candidates/{ref}"))
     return [[unit["code"] for unit in skill["units"]] for skill in body["skills"]]
@@ -121,7 +123,7 @@ async def shown_units(region: Region, ref: str) -> list[list[str]]:
 
 @pytest.mark.scenario("P17/certificate")
 async def test_a_revoked_certificate_flags_the_open_applications_that_need_it(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     ref = await region.admitted()
     certificate = new_id()
@@ -141,7 +143,7 @@ async def test_a_revoked_certificate_flags_the_open_applications_that_need_it(
 
 
 async def test_after_death_all_consents_end_and_all_applications_are_withdrawn(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     ref, application = await region.applicant(await region.vacancy())
     await region.handled(await region.publish_release(ref, kind="death"))
@@ -153,7 +155,7 @@ async def test_after_death_all_consents_end_and_all_applications_are_withdrawn(
 
 
 async def test_a_transfer_takes_consents_and_applications_to_the_new_facility(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     ref = await region.admitted()
     consent = await region.consents(ref, "employer_share", fields=("name",))
@@ -199,7 +201,7 @@ def events_about(refs: list[str]) -> list[Inbound]:
 
 
 async def test_a_batch_makes_one_read_of_each_collection(
-    region: Region, monkeypatch: pytest.MonkeyPatch
+    region: RegionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The handlers find what their events declare with `reads` in the identity map."""
     refs = [await region.admitted() for _ in range(3)]

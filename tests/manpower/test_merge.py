@@ -6,13 +6,13 @@ import pytest
 
 from chassis.ids import new_id
 from tests.fakes import eventually
-from tests.manpower.harness import Region, done
+from tests.manpower.harness import RegionHarness, done
 
 
 @pytest.mark.scenario("P13/merge")
 @pytest.mark.parametrize("is_merged_first", [True, False])
 async def test_a_merge_moves_consents_applications_and_skills_in_any_order(
-    region: Region, *, is_merged_first: bool
+    region: RegionHarness, *, is_merged_first: bool
 ) -> None:
     """A replay of the merge changes nothing."""
     merged = await region.admitted()
@@ -45,7 +45,7 @@ async def test_a_merge_moves_consents_applications_and_skills_in_any_order(
     assert after_replay["skills"] == stored["skills"]
 
 
-async def test_a_later_merge_in_the_other_direction_changes_nothing(region: Region) -> None:
+async def test_a_later_merge_in_the_other_direction_changes_nothing(region: RegionHarness) -> None:
     merged = await region.admitted(regency=None)
     survivor = await region.admitted(regency=None)
     await region.publish_merge(merged, survivor)
@@ -61,7 +61,9 @@ async def test_a_later_merge_in_the_other_direction_changes_nothing(region: Regi
         assert body["id"] == survivor
 
 
-async def test_an_early_event_of_a_merged_ref_takes_effect_on_the_survivor(region: Region) -> None:
+async def test_an_early_event_of_a_merged_ref_takes_effect_on_the_survivor(
+    region: RegionHarness,
+) -> None:
     merged = new_id()
     survivor = new_id()
     certificate = new_id()
@@ -73,7 +75,9 @@ async def test_an_early_event_of_a_merged_ref_takes_effect_on_the_survivor(regio
 
 
 @pytest.mark.scenario("P13/merge")
-async def test_a_merge_keeps_the_older_of_two_applications_to_one_vacancy(region: Region) -> None:
+async def test_a_merge_keeps_the_older_of_two_applications_to_one_vacancy(
+    region: RegionHarness,
+) -> None:
     """It also keeps one of the two consents for the employer."""
     merged = await region.admitted()
     survivor = await region.admitted()

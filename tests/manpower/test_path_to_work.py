@@ -9,12 +9,12 @@ import pytest
 from chassis.ids import new_id
 from tests.fakes import eventually
 from tests.manpower.fakes import NAME, UNIT
-from tests.manpower.harness import Json, Region, done, made, refused
+from tests.manpower.harness import Json, RegionHarness, done, made, refused
 
 SKILLS_COLUMNS = {"id", "version", "consent_expires_at", "name", "skills"}
 
 
-async def released_applicant(region: Region) -> tuple[str, str, str]:
+async def released_applicant(region: RegionHarness) -> tuple[str, str, str]:
     """Return a certified person on conditional release, a vacancy, and the application to it."""
     ref = await region.admitted()
     await region.publish_certificate(ref, new_id())
@@ -29,7 +29,7 @@ async def released_applicant(region: Region) -> tuple[str, str, str]:
 
 @pytest.mark.scenario("P1/path")
 async def test_from_release_to_work_through_consent_application_and_placement(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     ref, vacancy, application = await released_applicant(region)
     dinas = region.dinas()
@@ -64,7 +64,7 @@ async def test_from_release_to_work_through_consent_application_and_placement(
     assert types[-2:] == ["application.status_changed", "placement.confirmed"]
 
 
-async def assert_published(region: Region, ref: str, placement_id: str) -> None:
+async def assert_published(region: RegionHarness, ref: str, placement_id: str) -> None:
     """Assert that the placement was published for this person, with these fields only."""
     sent = {"aggregate_id": placement_id, "sent": True}
     [row] = await eventually(lambda: region.db.find("outbox", sent))
@@ -77,7 +77,7 @@ async def assert_published(region: Region, ref: str, placement_id: str) -> None:
     }
 
 
-async def employer_consent(region: Region, ref: str) -> Json:
+async def employer_consent(region: RegionHarness, ref: str) -> Json:
     path = f"/v1/consents?candidate_id={ref}"
     consents = (await done(region.officer().get(path)))["items"]
     [consent] = [each for each in consents if each["purpose"] == "employer_share"]
@@ -86,7 +86,7 @@ async def employer_consent(region: Region, ref: str) -> Json:
 
 @pytest.mark.scenario("P16")
 async def test_a_consent_withdrawn_during_an_interview_stops_everything_at_once(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     ref, application = await region.applicant(await region.vacancy(), "INTERVIEW_BOOKED")
     employer = region.employer()
@@ -105,7 +105,9 @@ async def test_a_consent_withdrawn_during_an_interview_stops_everything_at_once(
 
 
 @pytest.mark.scenario("P16")
-async def test_a_withdrawn_consent_is_in_the_feed_of_those_who_could_know(region: Region) -> None:
+async def test_a_withdrawn_consent_is_in_the_feed_of_those_who_could_know(
+    region: RegionHarness,
+) -> None:
     ref, application = await region.applicant(await region.vacancy(), "INTERVIEW_BOOKED")
     _, cursor = await region.feed(region.dinas())
     consent = await employer_consent(region, ref)
@@ -124,7 +126,7 @@ async def test_a_withdrawn_consent_is_in_the_feed_of_those_who_could_know(region
 
 @pytest.mark.scenario("P16")
 async def test_a_consent_after_a_withdrawal_is_a_new_record_for_one_employer(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     other_employer = await region.add_other_employer()
     ref, application = await region.applicant(await region.vacancy(), "INTERVIEW_BOOKED")

@@ -7,7 +7,7 @@ import pytest
 from chassis.ids import new_id
 from tests.fakes import eventually
 from tests.manpower.fakes import NAME
-from tests.manpower.harness import Region, done, made
+from tests.manpower.harness import RegionHarness, done, made
 
 NIK = "9902020101900001"
 OFFENCE = "PERKARARAHASIA-001"
@@ -17,7 +17,7 @@ SCANNED = {"candidates", "outbox", "audit", "feed_entries", "inbox", "placements
 
 @pytest.mark.scenario("P20/scan")
 async def test_no_name_nik_or_offence_is_stored_published_or_logged(
-    region: Region, capfd: pytest.CaptureFixture[str]
+    region: RegionHarness, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Secrets come in an event, a bad request and an unreadable event, whose row is left out."""
     ref, application = await region.applicant(await region.vacancy(), "ACCEPTED")

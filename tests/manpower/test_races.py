@@ -37,7 +37,7 @@ from services.manpower.vacancies.rules import Closing, VacancyNotOpen
 from services.manpower.visibility.rules import Column, Purpose
 from tests.manpower import factories
 from tests.manpower.fakes import UNIT
-from tests.manpower.harness import Region
+from tests.manpower.harness import RegionHarness
 
 UseCase = Callable[[Transaction], Awaitable[Any]]
 TERMS = PlacementTerms(
@@ -46,13 +46,13 @@ TERMS = PlacementTerms(
 
 
 @dataclass(slots=True)
-class RaceSetting:
+class RaceHarness:
     """A candidate with an application to a vacancy with one slot, and the versions of all.
 
     With an accepted application a second candidate has one too.
     """
 
-    region: Region
+    region: RegionHarness
     ref: str = ""
     vacancy: str = ""
     application: str = ""
@@ -166,25 +166,25 @@ def suspension(agency: str) -> UseCase:
 RACES: list[
     tuple[
         str,
-        Callable[[RaceSetting], UseCase],
-        Callable[[RaceSetting], UseCase],
+        Callable[[RaceHarness], UseCase],
+        Callable[[RaceHarness], UseCase],
         type[DomainError],
     ]
 ] = [
-    ("NONE", RaceSetting.give_consent, RaceSetting.suspend_dinas, AgencyNotActive),
-    ("NONE", RaceSetting.give_consent, RaceSetting.record_death, CandidateGone),
-    ("NONE", RaceSetting.post_vacancy, RaceSetting.suspend_employer, AgencyNotActive),
-    ("NONE", RaceSetting.assign_route, RaceSetting.suspend_dinas, AgencyNotActive),
-    ("NONE", RaceSetting.request_consumer, RaceSetting.suspend_dinas, AgencyNotActive),
-    ("NONE", RaceSetting.draft_application, RaceSetting.close_vacancy, VacancyNotOpen),
-    ("NONE", RaceSetting.draft_application, RaceSetting.record_death, CandidateGone),
-    ("NONE", RaceSetting.place_by_own_effort, RaceSetting.record_death, CandidateGone),
-    ("CONSENTED", RaceSetting.submit_application, RaceSetting.withdraw_consent, VersionDiffers),
-    ("CONSENTED", RaceSetting.submit_application, RaceSetting.close_vacancy, VersionDiffers),
-    ("ACCEPTED", RaceSetting.place_application, RaceSetting.withdraw_consent, ConsentMissing),
-    ("ACCEPTED", RaceSetting.place_application, RaceSetting.close_vacancy, ApplicationStepRefused),
-    ("ACCEPTED", RaceSetting.place_application, RaceSetting.take_slot, ApplicationStepRefused),
-    ("ACCEPTED", RaceSetting.place_application, RaceSetting.record_death, CandidateGone),
+    ("NONE", RaceHarness.give_consent, RaceHarness.suspend_dinas, AgencyNotActive),
+    ("NONE", RaceHarness.give_consent, RaceHarness.record_death, CandidateGone),
+    ("NONE", RaceHarness.post_vacancy, RaceHarness.suspend_employer, AgencyNotActive),
+    ("NONE", RaceHarness.assign_route, RaceHarness.suspend_dinas, AgencyNotActive),
+    ("NONE", RaceHarness.request_consumer, RaceHarness.suspend_dinas, AgencyNotActive),
+    ("NONE", RaceHarness.draft_application, RaceHarness.close_vacancy, VacancyNotOpen),
+    ("NONE", RaceHarness.draft_application, RaceHarness.record_death, CandidateGone),
+    ("NONE", RaceHarness.place_by_own_effort, RaceHarness.record_death, CandidateGone),
+    ("CONSENTED", RaceHarness.submit_application, RaceHarness.withdraw_consent, VersionDiffers),
+    ("CONSENTED", RaceHarness.submit_application, RaceHarness.close_vacancy, VersionDiffers),
+    ("ACCEPTED", RaceHarness.place_application, RaceHarness.withdraw_consent, ConsentMissing),
+    ("ACCEPTED", RaceHarness.place_application, RaceHarness.close_vacancy, ApplicationStepRefused),
+    ("ACCEPTED", RaceHarness.place_application, RaceHarness.take_slot, ApplicationStepRefused),
+    ("ACCEPTED", RaceHarness.place_application, RaceHarness.record_death, CandidateGone),
 ]
 
 
@@ -195,20 +195,20 @@ RACES: list[
     ids=[f"{command.__name__}-{meanwhile.__name__}" for _, command, meanwhile, _ in RACES],
 )
 async def test_a_rule_runs_again_when_its_facts_change_before_the_commit(
-    region: Region,
+    region: RegionHarness,
     until: str,
-    command: Callable[[RaceSetting], UseCase],
-    meanwhile: Callable[[RaceSetting], UseCase],
+    command: Callable[[RaceHarness], UseCase],
+    meanwhile: Callable[[RaceHarness], UseCase],
     refusal: type[DomainError],
 ) -> None:
-    setting = RaceSetting(region)
+    setting = RaceHarness(region)
     await setting.prepare(until)
     with pytest.raises(refusal):
         await run_interrupted(region, command(setting), meanwhile(setting))
 
 
 async def test_a_skill_gained_while_an_application_is_sent_leaves_no_flag_on_it(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     ref = await region.admitted()
     vacancy = await region.vacancy(units=(UNIT,))
@@ -226,7 +226,7 @@ async def test_a_skill_gained_while_an_application_is_sent_leaves_no_flag_on_it(
     assert (submitted.state, submitted.flags) == (ApplicationState.SUBMITTED, frozenset())
 
 
-async def run_interrupted(region: Region, command: UseCase, meanwhile: UseCase) -> Any:
+async def run_interrupted(region: RegionHarness, command: UseCase, meanwhile: UseCase) -> Any:
     """Run a command; `meanwhile` commits once, between its reads and its writes."""
     interruptions: list[UseCase] = []
 

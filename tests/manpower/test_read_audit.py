@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes import AsgiClient, routes
-from tests.manpower.harness import Json, Region, made
+from tests.manpower.harness import Json, RegionHarness, made
 
 READS_WITHOUT_PERSON = {
     "/v1/agencies",
@@ -22,7 +22,7 @@ OUTSIDE_READS = {
 }
 
 
-async def placed_person(region: Region) -> tuple[str, Json, str, str]:
+async def placed_person(region: RegionHarness) -> tuple[str, Json, str, str]:
     """Return a person who was placed, the consent for the Dinas, application and placement."""
     ref = await region.admitted()
     consent = await region.consents(ref)
@@ -36,7 +36,7 @@ async def placed_person(region: Region) -> tuple[str, Json, str, str]:
 
 
 async def assert_audited(
-    region: Region, reader: AsgiClient, path: str, action: str, ref: str
+    region: RegionHarness, reader: AsgiClient, path: str, action: str, ref: str
 ) -> None:
     """Assert that a read by this caller writes one row with the action, the role and the person."""
     subject = reader.caller.subject
@@ -50,7 +50,7 @@ async def assert_audited(
     assert ref in {row["subject"], row.get("person"), *row.get("refs", ())}, path
 
 
-async def assert_refused_read_is_not_audited(region: Region, path: str) -> None:
+async def assert_refused_read_is_not_audited(region: RegionHarness, path: str) -> None:
     """Assert that callers of another facility or without permission read and write nothing."""
     client = region.service.client
     subject = f"stranger-{region.tag}"
@@ -66,7 +66,7 @@ async def assert_refused_read_is_not_audited(region: Region, path: str) -> None:
 
 
 async def test_every_read_about_a_person_is_audited_and_a_refused_one_is_not(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     ref, consent, application, placement = await placed_person(region)
     await region.numbered()
@@ -99,7 +99,9 @@ async def test_every_read_about_a_person_is_audited_and_a_refused_one_is_not(
     assert reads - operator_reads - READS_WITHOUT_PERSON == audited
 
 
-async def test_a_disclosure_is_audited_with_purpose_recipient_and_consent(region: Region) -> None:
+async def test_a_disclosure_is_audited_with_purpose_recipient_and_consent(
+    region: RegionHarness,
+) -> None:
     ref = await region.admitted()
     consent = await region.consents(ref)
     dinas = region.dinas()
@@ -111,7 +113,7 @@ async def test_a_disclosure_is_audited_with_purpose_recipient_and_consent(region
     assert "name" in row["fields"]
 
 
-async def test_a_refused_disclosure_is_not_audited(region: Region) -> None:
+async def test_a_refused_disclosure_is_not_audited(region: RegionHarness) -> None:
     ref = await region.admitted()
     await region.consents(ref)
     stranger = region.dinas(agency="dinas-lain")

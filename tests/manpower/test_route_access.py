@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.fakes import routes
-from tests.manpower.harness import Region
+from tests.manpower.harness import RegionHarness
 
 PATH_VALUES = {"regency_code": "19.02", "topic": "placement"}
 
@@ -18,7 +18,9 @@ def fill(template: str) -> str:
 
 
 @pytest.mark.scenario("P3/services")
-async def test_every_route_refuses_callers_without_token_or_permission(region: Region) -> None:
+async def test_every_route_refuses_callers_without_token_or_permission(
+    region: RegionHarness,
+) -> None:
     client = region.service.client
     public_routes = [route for route in routes(client.app) if route.path.startswith("/v1/")]
     walked = [(method, route.path) for route in public_routes for method in route.methods or ()]

@@ -9,14 +9,14 @@ import pytest
 from chassis.ids import new_id, utc_now
 from tests.fakes import AsgiClient
 from tests.manpower.factories import PLACEMENT_BODY
-from tests.manpower.harness import Region, done, made, refused, without_ids
+from tests.manpower.harness import RegionHarness, done, made, refused, without_ids
 
 
 async def listed_ids(client: AsgiClient, path: str) -> list[str]:
     return [item["id"] for item in (await done(client.get(path)))["items"]]
 
 
-async def assert_sees_nothing(region: Region, client: AsgiClient, ref: str) -> None:
+async def assert_sees_nothing(region: RegionHarness, client: AsgiClient, ref: str) -> None:
     assert await listed_ids(client, "/v1/candidates") == []
     await refused(client.get(f"/v1/candidates/{ref}"), 404, "candidate_unknown")
     assert (await region.feed(client))[0] == []
@@ -24,7 +24,7 @@ async def assert_sees_nothing(region: Region, client: AsgiClient, ref: str) -> N
 
 
 @pytest.mark.scenario("P4/lists-and-feed", "MP-1/rows")
-async def test_without_a_consent_the_dinas_sees_no_row_anywhere(region: Region) -> None:
+async def test_without_a_consent_the_dinas_sees_no_row_anywhere(region: RegionHarness) -> None:
     await assert_sees_nothing(region, region.dinas(), await region.admitted())
 
 
@@ -45,7 +45,7 @@ async def test_without_a_consent_the_dinas_sees_no_row_anywhere(region: Region) 
     ],
 )
 async def test_a_missing_empty_or_misspelt_claim_shows_no_candidate(
-    region: Region, role: str, claims: dict[str, str]
+    region: RegionHarness, role: str, claims: dict[str, str]
 ) -> None:
     """The Dinas with all its claims sees the candidate at the same time."""
     ref = await region.admitted()
@@ -58,7 +58,9 @@ async def test_a_missing_empty_or_misspelt_claim_shows_no_candidate(
 
 
 @pytest.mark.scenario("P4/not-found")
-async def test_a_candidate_of_another_regency_looks_like_an_unknown_one(region: Region) -> None:
+async def test_a_candidate_of_another_regency_looks_like_an_unknown_one(
+    region: RegionHarness,
+) -> None:
     """Training is not asked for a name."""
     other_dinas = f"{region.dinas_id}-timur"
     await region.agency(other_dinas, "dinas_tk", regencies=("19.06",))
@@ -73,7 +75,9 @@ async def test_a_candidate_of_another_regency_looks_like_an_unknown_one(region: 
 
 
 @pytest.mark.scenario("MP-6/query", "P16")
-async def test_a_row_is_visible_until_the_moment_of_the_consents_expiry(region: Region) -> None:
+async def test_a_row_is_visible_until_the_moment_of_the_consents_expiry(
+    region: RegionHarness,
+) -> None:
     ref = await region.admitted()
     consent = await region.consents(ref, fields=("skills",), days=1)
     stored = await region.db.find_one("consents", {"_id": consent["id"]})
@@ -89,7 +93,7 @@ async def test_a_row_is_visible_until_the_moment_of_the_consents_expiry(region: 
 
 
 @pytest.mark.scenario("P3/services", "P4/not-found")
-async def test_every_read_of_another_facilitys_person_answers_404(region: Region) -> None:
+async def test_every_read_of_another_facilitys_person_answers_404(region: RegionHarness) -> None:
     ref = await region.admitted()
     consent = await region.consents(ref, "employer_share", fields=("name",))
     application = await region.applies(ref, await region.vacancy(), until="ACCEPTED")
@@ -115,7 +119,7 @@ async def test_every_read_of_another_facilitys_person_answers_404(region: Region
 
 
 @pytest.mark.scenario("MP-1/rows")
-async def test_each_employer_sees_only_what_was_sent_to_itself(region: Region) -> None:
+async def test_each_employer_sees_only_what_was_sent_to_itself(region: RegionHarness) -> None:
     """One person consented to two employers; the second one employs the person."""
     first = region.employer_id
     second = await region.add_other_employer()

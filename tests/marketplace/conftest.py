@@ -12,7 +12,7 @@ from chassis.persistence.mongo import Mongo
 from services.marketplace.app import create_app
 from services.marketplace.settings import MarketplaceSettings
 from tests.fakes import AsgiClient, Keys, running
-from tests.marketplace.harness import KEY, Lapas
+from tests.marketplace.harness import KEY, LapasHarness
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ async def service(
 
 
 @pytest.fixture
-async def lapas(service: AsgiClient) -> Lapas:
+async def lapas(service: AsgiClient) -> LapasHarness:
     """Return a Lapas of this test's own, with a workshop, a product and a policy."""
-    lapas = Lapas(service)
+    lapas = LapasHarness(service)
     await lapas.open_workshop()
     return lapas

@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Lapas:
+class LapasHarness:
     """One Lapas in the service under test."""
 
     client: AsgiClient

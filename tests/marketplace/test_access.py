@@ -8,7 +8,7 @@ import pytest
 
 from gateway.access.permissions.marketplace import PERMISSIONS
 from tests.fakes import AsgiClient, routes
-from tests.marketplace.harness import Json, Lapas, if_match, ok
+from tests.marketplace.harness import Json, LapasHarness, if_match, ok
 
 NOT_CHANGES_OF_AN_AGGREGATE = {
     "POST /v1/workshops",
@@ -72,14 +72,14 @@ async def test_every_change_of_an_aggregate_without_if_match_is_428(service: Asg
         assert (answer.status_code, answer.json()["code"]) == (428, "version_required"), path
 
 
-async def test_a_change_of_an_older_version_is_412(lapas: Lapas) -> None:
+async def test_a_change_of_an_older_version_is_412(lapas: LapasHarness) -> None:
     closure = f"/v1/workshops/{lapas.workshop['id']}/closure"
     older = if_match({"version": lapas.workshop["version"] - 1})
     answer = await lapas.as_("workshop_officer").post(closure, headers=older)
     assert (answer.status_code, answer.json()["code"]) == (412, "version_differs")
 
 
-async def test_reads_and_changes_of_one_aggregate_answer_with_its_etag(lapas: Lapas) -> None:
+async def test_reads_and_changes_of_one_aggregate_answer_with_its_etag(lapas: LapasHarness) -> None:
     officer = lapas.as_("workshop_officer")
     path = f"/v1/workshops/{lapas.workshop['id']}"
     read = await officer.get(path)
@@ -99,7 +99,9 @@ def test_an_auditor_may_only_read() -> None:
     assert all(permission.startswith("GET ") for permission in PERMISSIONS["auditor"])
 
 
-async def test_an_officer_of_another_lapas_finds_nothing_and_changes_nothing(lapas: Lapas) -> None:
+async def test_an_officer_of_another_lapas_finds_nothing_and_changes_nothing(
+    lapas: LapasHarness,
+) -> None:
     batch = await lapas.produce(2, 80_000, 1)
     order = await lapas.paid_order(1)
     [assignment] = await lapas.stored("work_assignments", facility_id=lapas.facility)
@@ -134,7 +136,7 @@ async def test_an_officer_of_another_lapas_finds_nothing_and_changes_nothing(lap
         assert answer.status_code == 404, path
 
 
-async def test_an_officer_of_another_lapas_finds_empty_lists(lapas: Lapas) -> None:
+async def test_an_officer_of_another_lapas_finds_empty_lists(lapas: LapasHarness) -> None:
     batch = await lapas.produce(2, 80_000, 1)
     order = await lapas.paid_order(1)
     other = lapas.client.as_("workshop_officer", facility="LP-OTHER")
@@ -157,7 +159,7 @@ async def test_an_officer_of_another_lapas_finds_empty_lists(lapas: Lapas) -> No
     assert all(book["debit"] == 0 for book in trial["books"])
 
 
-async def test_an_officer_creates_nothing_for_another_lapas(lapas: Lapas) -> None:
+async def test_an_officer_creates_nothing_for_another_lapas(lapas: LapasHarness) -> None:
     other = lapas.client.as_("workshop_officer", facility="LP-OTHER")
     foreign = {
         "facility_id": lapas.facility,
@@ -197,14 +199,14 @@ POLICY_OVER_100_PERCENT = {
     ],
 )
 async def test_a_malformed_request_is_answered_with_its_field(
-    lapas: Lapas, path: str, body: Json, field: str
+    lapas: LapasHarness, path: str, body: Json, field: str
 ) -> None:
     answer = await lapas.as_("treasurer").post(path, json=body)
     assert (answer.status_code, answer.json()["field"]) == (422, field)
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_lists_are_paged_without_skip_or_repeat(lapas: Lapas) -> None:
+async def test_lists_are_paged_without_skip_or_repeat(lapas: LapasHarness) -> None:
     await lapas.produce(5, 200_000, 1)
     placed = {(await lapas.order(1))["id"] for _ in range(5)}
     officer = lapas.as_("store_officer")

@@ -6,7 +6,7 @@ import pytest
 
 from chassis.ids import new_id
 from tests.fakes import AsgiClient, routes
-from tests.marketplace.harness import Lapas
+from tests.marketplace.harness import LapasHarness
 
 READS_ABOUT_PERSONS = {
     "/v1/work-assignments": "work_assignments.listed",
@@ -53,7 +53,7 @@ def test_every_read_is_listed_as_about_a_person_or_not(service: AsgiClient) -> N
 
 @pytest.mark.parametrize("template", READS_ABOUT_PERSONS)
 async def test_every_read_about_a_person_leaves_a_row_with_reader_and_person(
-    lapas: Lapas, template: str
+    lapas: LapasHarness, template: str
 ) -> None:
     batch = await lapas.produce(2, 40_000, 1, 2)
     order = await lapas.order(1)
@@ -74,7 +74,7 @@ async def test_every_read_about_a_person_leaves_a_row_with_reader_and_person(
 
 @pytest.mark.parametrize("template", READS_ABOUT_PERSONS)
 async def test_a_refused_read_about_a_person_leaves_no_row_with_a_person(
-    lapas: Lapas, template: str
+    lapas: LapasHarness, template: str
 ) -> None:
     batch = await lapas.produce(2, 40_000, 1, 2)
     order = await lapas.order(1)

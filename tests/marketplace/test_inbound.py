@@ -15,13 +15,13 @@ from services.marketplace import inbound
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers.store import Workers
 from tests.fakes import eventually, send
-from tests.marketplace.harness import Lapas, created, jakarta_today
+from tests.marketplace.harness import LapasHarness, created, jakarta_today
 
 
 class Training:
     """Publishes what training would publish."""
 
-    def __init__(self, lapas: Lapas, kafka: str) -> None:
+    def __init__(self, lapas: LapasHarness, kafka: str) -> None:
         self.producer = KafkaProducer(kafka, f"test-{new_id()[-6:]}")
         self._sequence = 0
         [self.topic] = lapas.client.app.state.life.inbox.topics
@@ -48,7 +48,7 @@ class Training:
         return envelope.id
 
 
-def decision(lapas: Lapas, person: str, *, eligible: bool) -> dict[str, Any]:
+def decision(lapas: LapasHarness, person: str, *, eligible: bool) -> dict[str, Any]:
     """Return the data of a decision of today."""
     return {
         "participant_ref": person,
@@ -59,7 +59,7 @@ def decision(lapas: Lapas, person: str, *, eligible: bool) -> dict[str, Any]:
 
 
 async def test_an_assignment_needs_the_decision_that_training_published(
-    lapas: Lapas, kafka: str
+    lapas: LapasHarness, kafka: str
 ) -> None:
     person = f"ref-{new_id()}"
     assert (await lapas.assign(person)).json()["code"] == "worker_unknown"
@@ -76,7 +76,9 @@ async def test_an_assignment_needs_the_decision_that_training_published(
     assert (assignment["to_on"], assignment["facility_id"]) == (None, lapas.facility)
 
 
-async def test_a_refusal_ends_the_assignment_and_raises_a_task(lapas: Lapas, kafka: str) -> None:
+async def test_a_refusal_ends_the_assignment_and_raises_a_task(
+    lapas: LapasHarness, kafka: str
+) -> None:
     [person] = await lapas.employ(1)
     [assignment] = await lapas.assignments()
     async with Training(lapas, kafka) as training:
@@ -96,7 +98,7 @@ async def test_a_refusal_ends_the_assignment_and_raises_a_task(lapas: Lapas, kaf
 
 @pytest.mark.scenario("INV-14/inbox")
 async def test_a_duplicate_takes_effect_once_and_a_broken_event_is_parked(
-    lapas: Lapas, kafka: str
+    lapas: LapasHarness, kafka: str
 ) -> None:
     person = f"ref-{new_id()}"
     broken = f"ref-{new_id()}"
@@ -123,7 +125,7 @@ async def test_a_duplicate_takes_effect_once_and_a_broken_event_is_parked(
 
 
 async def test_a_merge_moves_assignments_logs_months_and_premi_once(
-    lapas: Lapas, kafka: str
+    lapas: LapasHarness, kafka: str
 ) -> None:
     old, new = await lapas.employ(1, 1)
     await lapas.produce(2, 80_000, 2, 1)
@@ -151,7 +153,9 @@ async def test_a_merge_moves_assignments_logs_months_and_premi_once(
     await lapas.balances()
 
 
-async def test_a_sale_after_a_merge_pays_premi_to_the_survivor(lapas: Lapas, kafka: str) -> None:
+async def test_a_sale_after_a_merge_pays_premi_to_the_survivor(
+    lapas: LapasHarness, kafka: str
+) -> None:
     old, new = await lapas.employ(1, 1)
     await lapas.produce(1, 40_000, 2, 1)
     async with Training(lapas, kafka) as training:
@@ -166,7 +170,7 @@ async def test_a_sale_after_a_merge_pays_premi_to_the_survivor(lapas: Lapas, kaf
 
 
 async def test_an_event_under_a_merged_reference_belongs_to_the_survivor(
-    lapas: Lapas, kafka: str
+    lapas: LapasHarness, kafka: str
 ) -> None:
     old = f"ref-{new_id()}"
     new = f"ref-{new_id()}"
@@ -181,7 +185,7 @@ async def test_an_event_under_a_merged_reference_belongs_to_the_survivor(
 
 
 async def test_a_batch_of_events_reads_its_workers_at_once(
-    lapas: Lapas, monkeypatch: pytest.MonkeyPatch
+    lapas: LapasHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The handlers read nothing by id that the events do not declare."""
     people = await lapas.employ(1, 1, 1)

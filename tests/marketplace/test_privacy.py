@@ -9,7 +9,7 @@ import re
 import pytest
 
 from chassis import telemetry
-from tests.marketplace.harness import CONTACT, Lapas
+from tests.marketplace.harness import CONTACT, LapasHarness
 
 BUYER_DATA = ("Pembeli Contoh", "0812-0000-0000", "Jalan Contoh")
 EVENT_FIELDS = {
@@ -27,7 +27,7 @@ EVENT_FIELDS = {
 @pytest.mark.scenario("M20/public")
 @pytest.mark.scenario("INV-15/public")
 @pytest.mark.scenario("INV-15/events")
-async def test_public_pages_and_events_name_no_person_and_no_buyer(lapas: Lapas) -> None:
+async def test_public_pages_and_events_name_no_person_and_no_buyer(lapas: LapasHarness) -> None:
     await lapas.produce(3, 120_000, 2, 1)
     order = await lapas.paid_order(1)
     cart_id = await lapas.cart(1)
@@ -52,7 +52,7 @@ async def test_public_pages_and_events_name_no_person_and_no_buyer(lapas: Lapas)
         assert json.loads(text).keys() <= EVENT_FIELDS
 
 
-async def test_provenance_names_workshop_programmes_and_batches_only(lapas: Lapas) -> None:
+async def test_provenance_names_workshop_programmes_and_batches_only(lapas: LapasHarness) -> None:
     await lapas.produce(3, 120_000, 2, 1)
     page = await lapas.public.get(f"/v1/products/{lapas.product['id']}/provenance")
     provenance = page.json()
@@ -63,7 +63,7 @@ async def test_provenance_names_workshop_programmes_and_batches_only(lapas: Lapa
 
 
 @pytest.mark.scenario("INV-15/logs")
-async def test_logs_and_audit_rows_contain_no_buyer_data(lapas: Lapas) -> None:
+async def test_logs_and_audit_rows_contain_no_buyer_data(lapas: LapasHarness) -> None:
     lines = io.StringIO()
     telemetry.configure("marketplace", "debug", stream=lines)
     await lapas.produce(1, 40_000, 1)

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from tests.marketplace.harness import CONTACT, Lapas, ok, together
+from tests.marketplace.harness import CONTACT, LapasHarness, ok, together
 
 
 @pytest.mark.scenario("M1/sale")
-async def test_a_sale_is_split_to_the_rupiah_and_the_books_balance(lapas: Lapas) -> None:
+async def test_a_sale_is_split_to_the_rupiah_and_the_books_balance(lapas: LapasHarness) -> None:
     """100,000 with cost 40,000 under 50/15/35 net of cost, as in the service's README."""
     await lapas.produce(7, 280_000, 2, 1)
     order = await lapas.paid_order(1)
@@ -39,7 +39,7 @@ async def test_a_sale_is_split_to_the_rupiah_and_the_books_balance(lapas: Lapas)
 
 
 @pytest.mark.scenario("M1/sale")
-async def test_a_paid_order_is_packed_shipped_delivered_and_completed(lapas: Lapas) -> None:
+async def test_a_paid_order_is_packed_shipped_delivered_and_completed(lapas: LapasHarness) -> None:
     await lapas.produce(7, 280_000, 2, 1)
     order = await lapas.paid_order(1)
     for step, state in (
@@ -55,7 +55,7 @@ async def test_a_paid_order_is_packed_shipped_delivered_and_completed(lapas: Lap
 @pytest.mark.scenario("M2")
 @pytest.mark.scenario("INV-1/race")
 async def test_of_fifty_buyers_of_seven_units_seven_pay_and_43_get_stok_habis(
-    lapas: Lapas,
+    lapas: LapasHarness,
 ) -> None:
     await lapas.produce(7, 280_000, 1)
     carts = await together(*(lapas.cart(1) for _ in range(50)))
@@ -90,7 +90,9 @@ async def test_of_fifty_buyers_of_seven_units_seven_pay_and_43_get_stok_habis(
 
 
 @pytest.mark.scenario("M3")
-async def test_the_same_sku_on_two_lines_is_summed_before_it_is_reserved(lapas: Lapas) -> None:
+async def test_the_same_sku_on_two_lines_is_summed_before_it_is_reserved(
+    lapas: LapasHarness,
+) -> None:
     await lapas.produce(5, 200_000, 1)
     answer = await lapas.check_out(await lapas.cart(3, 3))
     assert (answer.status_code, answer.json()["code"], answer.json()["available"]) == (
@@ -104,7 +106,7 @@ async def test_the_same_sku_on_two_lines_is_summed_before_it_is_reserved(lapas: 
 
 
 @pytest.mark.scenario("INV-2/stored")
-async def test_movements_and_reservations_sum_to_the_stored_balances(lapas: Lapas) -> None:
+async def test_movements_and_reservations_sum_to_the_stored_balances(lapas: LapasHarness) -> None:
     await lapas.produce(9, 360_000, 1)
     await lapas.order(2)
     await lapas.paid_order(3)
@@ -122,7 +124,7 @@ async def test_movements_and_reservations_sum_to_the_stored_balances(lapas: Lapa
     assert sum(portion["qty"] for portion in portions) == reserved
 
 
-async def test_checkouts_with_one_idempotency_key_place_one_order(lapas: Lapas) -> None:
+async def test_checkouts_with_one_idempotency_key_place_one_order(lapas: LapasHarness) -> None:
     await lapas.produce(3, 120_000, 1)
     body = {"cart_id": await lapas.cart(1), "contact": CONTACT}
     key = {"idempotency-key": "satu"}
@@ -134,7 +136,7 @@ async def test_checkouts_with_one_idempotency_key_place_one_order(lapas: Lapas) 
     assert await lapas.stock() == (3, 1, 0)
 
 
-async def test_a_sale_from_two_batches_pays_the_makers_of_each(lapas: Lapas) -> None:
+async def test_a_sale_from_two_batches_pays_the_makers_of_each(lapas: LapasHarness) -> None:
     """The older batch is sold first."""
     await lapas.employ(1, 1)
     await lapas.produce(2, 80_000, 4, 0)
@@ -148,7 +150,7 @@ async def test_a_sale_from_two_batches_pays_the_makers_of_each(lapas: Lapas) -> 
     assert first == 63_333 + 7_917
 
 
-async def test_without_a_policy_in_effect_nothing_is_sold(lapas: Lapas) -> None:
+async def test_without_a_policy_in_effect_nothing_is_sold(lapas: LapasHarness) -> None:
     await lapas.produce(1, 40_000, 1)
     await lapas.end_policy_yesterday()
     answer = await lapas.check_out(await lapas.cart(1))

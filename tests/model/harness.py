@@ -1,6 +1,6 @@
-"""Processes of one service that are driven step by step, over ports with traps.
+"""Processes of one service that run step by step, over ports with traps.
 
-Not here: what is right (test_model).
+Not here: the invariants (machine).
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ TRAPS = (*SENDING, *READING)
 
 
 class Died(BaseException):
-    """The process has ended, whatever it was doing; nothing may catch it."""
+    """The process has died. A BaseException, so that no handler catches it."""
 
 
 class Broker(Protocol):
-    """What carries the records."""
+    """The broker of a story, in memory or real."""
 
     poll_seconds: float
 
@@ -68,7 +68,7 @@ class Broker(Protocol):
     async def records(self, topic: str) -> list[Record]: ...
 
 
-class InMemory:
+class InMemoryBroker:
     poll_seconds = 0.0
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class InMemory:
         return self.fake.records(topic)
 
 
-class OnKafka:
+class KafkaBroker:
     poll_seconds = 0.2
 
     def __init__(self, bootstrap: str) -> None:
@@ -151,7 +151,7 @@ class Harness:
         return trap
 
     async def begin(self, name: str) -> Process:
-        """Start a process of this name in place of the one that ran."""
+        """Start a process with this name; it replaces a running one."""
         if name in self.processes:
             await self.end(name)
         process = self.processes[name] = Process(self, name)
@@ -170,32 +170,32 @@ class Harness:
 
 
 class Process(ServiceRuntime):
-    """One process: the service's own wiring, but nothing of it runs by itself."""
+    """One process: the service's own runtime, in which nothing runs by itself."""
 
-    def __init__(self, world: Harness, name: str) -> None:
-        self.world = world
+    def __init__(self, harness: Harness, name: str) -> None:
+        self.harness = harness
         self.name = name
-        super().__init__(world.service)
-        self.engine.ports = {BROKEN: world.broken}
+        super().__init__(harness.service)
+        self.engine.ports = {BROKEN: harness.broken}
         self.engine.before_commit.append(self._before)
         self.engine.after_commit.append(self._after)
         self.sender = SteppedRelay(
-            self.db, "shop", name, self.new_producer, namespace=world.service.settings.namespace
+            self.db, "shop", name, self.new_producer, namespace=harness.service.settings.namespace
         )
         self.reader = SteppedConsumer(self.engine, self.inbox, "shop", self.new_consumer)
 
     def new_mongo(self) -> Mongo:
         """Return the one client of all processes."""
-        return self.world.db
+        return self.harness.db
 
     def new_producer(self) -> Producer:
         """Return a producer with traps."""
-        return TrappedProducer(self.world.broker.producer(), self.world, self.name)
+        return TrappedProducer(self.harness.broker.producer(), self.harness, self.name)
 
     def new_consumer(self) -> Consumer:
         """Return a consumer with traps."""
         return TrappedConsumer(
-            self.world.broker.consumer(self.relay.topic, self.name), self.world, self.name
+            self.harness.broker.consumer(self.relay.topic, self.name), self.harness, self.name
         )
 
     async def overdue(self) -> bool:
@@ -208,21 +208,21 @@ class Process(ServiceRuntime):
         return Runner(self.engine, OperationContext(caller=system("model"), correlation_id="model"))
 
     async def _before(self, tx: UnitOfWork) -> None:
-        if tx.context.what.startswith("batch:") and self.world.falls("dies before the commit"):
+        if tx.context.what.startswith("batch:") and self.harness.falls("dies before the commit"):
             raise Died
 
     def _after(self, tx: UnitOfWork) -> None:
         if tx.outbox_rows:
             self.sender.wake({row["key"] for row in tx.outbox_rows})
-        if tx.context.what.startswith("batch:") and self.world.falls("dies after the commit"):
+        if tx.context.what.startswith("batch:") and self.harness.falls("dies after the commit"):
             raise Died
 
 
 class SteppedRelay(OutboxRelay):
-    """The relay, a page at a time."""
+    """The relay, run page by page."""
 
     async def step(self) -> bool:
-        """Sweep once while holding the lease, or believing so; True if there may be more."""
+        """Sweep once while it believes that it holds the lease; True if there may be more."""
         if not self._lease.held:
             self._reset()
             if not await self._lease.take():
@@ -238,7 +238,7 @@ class SteppedRelay(OutboxRelay):
             return True
 
     async def mark(self) -> None:
-        """Mark what is acknowledged, as an idle relay does."""
+        """Mark the acknowledged rows, as an idle relay does."""
         await self._mark()
 
     async def leave(self) -> None:
@@ -249,7 +249,7 @@ class SteppedRelay(OutboxRelay):
 
 
 class SteppedConsumer(EventConsumer[Any]):
-    """The consumer's loop, a turn at a time."""
+    """The consumer's loop, one iteration at a time."""
 
     port: Consumer
 
@@ -259,22 +259,22 @@ class SteppedConsumer(EventConsumer[Any]):
         await self.port.start(self._assigned, self._revoked)
 
     async def leave(self) -> None:
-        """Leave it."""
+        """Leave the group."""
         self._positions.clear()
         await self.port.stop()
 
     async def step(self) -> None:
-        """One turn."""
+        """Run one iteration of the loop."""
         await self._turn(self.port)
 
     async def overtake(self, fetched: Mapping[Partition, list[Record]]) -> None:
         """Take over the partitions of another member and process what it has fetched."""
         await self._assigned(set(fetched))
-        await self._turn(Handed(fetched, self.port))
+        await self._turn(PrefetchedConsumer(fetched, self.port))
 
 
-class Handed:
-    """A consumer that gives what another one has fetched."""
+class PrefetchedConsumer:
+    """A consumer whose poll returns what another one has fetched."""
 
     def __init__(self, fetched: Mapping[Partition, list[Record]], inner: Consumer) -> None:
         self.fetched = dict(fetched)
@@ -294,9 +294,9 @@ class Handed:
 class TrappedConsumer:
     """A consumer with traps."""
 
-    def __init__(self, inner: Consumer, world: Harness, name: str) -> None:
+    def __init__(self, inner: Consumer, harness: Harness, name: str) -> None:
         self.inner = inner
-        self.world = world
+        self.harness = harness
         self.name = name
         self.stop = inner.stop
         self.seek = inner.seek
@@ -309,16 +309,16 @@ class TrappedConsumer:
         await self.inner.start(assigned, revoked)
 
     async def poll(self, max_records: int, timeout_seconds: float) -> dict[Partition, list[Record]]:
-        del timeout_seconds  # of a step, not of a service at rest
-        fetched = await self.inner.poll(max_records, self.world.broker.poll_seconds)
-        trap = self.world.falls(*READING[3:], READING[0]) if fetched else ""
-        other = self.world.other(self.name)
+        del timeout_seconds  # a step has a timeout of its own
+        fetched = await self.inner.poll(max_records, self.harness.broker.poll_seconds)
+        trap = self.harness.falls(*READING[3:], READING[0]) if fetched else ""
+        other = self.harness.other(self.name)
         if trap == "dies after a poll":
             raise Died
         if trap == "batch lost on the way":
             return {}
-        if trap == "rebalance after the poll" and isinstance(self.world.broker, InMemory):
-            await self.world.broker.fake.rebalance("shop")
+        if trap == "rebalance after the poll" and isinstance(self.harness.broker, InMemoryBroker):
+            await self.harness.broker.fake.rebalance("shop")
         if trap == "overtaken after the poll" and other:
             await other.reader.overtake(fetched)
             return {partition: records[:1] for partition, records in fetched.items()}
@@ -328,15 +328,15 @@ class TrappedConsumer:
 class TrappedProducer:
     """A producer with traps."""
 
-    def __init__(self, inner: Producer, world: Harness, name: str) -> None:
+    def __init__(self, inner: Producer, harness: Harness, name: str) -> None:
         self.inner = inner
-        self.world = world
+        self.harness = harness
         self.name = name
         self.start = inner.start
         self.stop = inner.stop
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
-        trap = self.world.falls(*SENDING)
+        trap = self.harness.falls(*SENDING)
         middle = (len(records) + 1) // 2
         if trap == "dies before a send":
             raise Died
@@ -345,8 +345,8 @@ class TrappedProducer:
             if trap == "dies in a send":
                 raise Died
             return Sent(sent.acknowledged, sent.failure or SendFailed("trapped"))
-        if trap == "another relay comes first" and (other := self.world.other(self.name)):
-            await self.world.db.update("leases", {"_id": "relay"}, {"$set": {"until": None}})
+        if trap == "another relay comes first" and (other := self.harness.other(self.name)):
+            await self.harness.db.update("leases", {"_id": "relay"}, {"$set": {"until": None}})
             await other.sender.step()
         sent = await self.inner.send_all(topic, records)
         if trap == "dies before the mark":

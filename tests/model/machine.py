@@ -1,4 +1,4 @@
-"""The state machine of the model: its rules, and its invariants. Not here: how it is run."""
+"""The state machine of the model: its rules and its invariants. Not here: how it is run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chassis.messaging.outbox_relay import record
 from chassis.messaging.parked_events import ParkedSequences
 from chassis.persistence.mongo import Document
 from tests.chassis.sample_service import JarFull
-from tests.model.harness import TRAPS, Died, Harness, InMemory, Process
+from tests.model.harness import TRAPS, Died, Harness, InMemoryBroker, Process
 from tests.model.sample_service import Admitted, Fact, Merged, Noted, commit
 from tests.model.strategies import KEYS, OWN, SUBJECTS, facts, names, places
 
@@ -33,7 +33,7 @@ ROUNDS = 200
 
 
 class Model(RuleBasedStateMachine):
-    """What was committed, discarded, admitted and merged; everything else is the product's."""
+    """Rules on the real product; the model stores only commits, discards, admissions and merges."""
 
     begin: Callable[[], Coroutine[Any, Any, Harness]]
     loop: asyncio.Runner
@@ -45,7 +45,7 @@ class Model(RuleBasedStateMachine):
         self.known: set[str] = set()
         self.into: dict[str, str] = {}
         self.positions: dict[str, int] = {}
-        self.world: Harness = self.loop.run(self.begin())
+        self.harness: Harness = self.loop.run(self.begin())
 
     def do(self, work: Coroutine[Any, Any, R]) -> R | None:
         """Return the result; None if its process died, which is then restarted."""
@@ -55,27 +55,27 @@ class Model(RuleBasedStateMachine):
         try:
             return await work
         except Died:
-            for name in list(self.world.processes):
-                await self.world.begin(name)
+            for name in list(self.harness.processes):
+                await self.harness.begin(name)
             return None
 
     def process(self, name: str) -> Process:
-        return self.world.processes.get(name, self.world.processes["A"])
+        return self.harness.processes.get(name, self.harness.processes["A"])
 
     @property
     def fake(self) -> bool:
-        return isinstance(self.world.broker, InMemory)
+        return isinstance(self.harness.broker, InMemoryBroker)
 
     def survivor(self, subject: str, *, without: frozenset[str] = frozenset()) -> str:
         while subject in self.into and subject not in without:
             subject = self.into[subject]
         return subject
 
-    # What is committed
+    # Commits
 
     @initialize()
     def start(self) -> None:
-        self.loop.run(self.world.begin("A"))
+        self.loop.run(self.harness.begin("A"))
 
     def _facts(self, drawn: list[tuple[str, str]]) -> list[Fact]:
         """Return events; a subject that is not admitted yet has none under its own key."""
@@ -129,12 +129,12 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=names, key=st.sampled_from(KEYS), subject=st.sampled_from(SUBJECTS))
     def poison(self, name: str, key: str, subject: str) -> None:
-        """A fact that fails when it is heard; what follows of its key would not."""
-        self.world.broken.add(key)
+        """Commit a fact whose handler fails; later facts of its key would not fail."""
+        self.harness.broken.add(key)
         self.commit_and_hear(name, [(key, subject)])
-        self.world.broken.discard(key)
+        self.harness.broken.discard(key)
 
-    # What happens to it
+    # Steps, faults and operators
 
     @rule(name=names)
     def relay(self, name: str) -> None:
@@ -159,7 +159,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(trap=st.sampled_from(TRAPS))
     def lay_a_trap(self, trap: str) -> None:
-        self.world.traps = [trap]
+        self.harness.traps = [trap]
 
     @rule(trap=st.sampled_from(TRAPS), name=names, drawn=facts)
     def fall_into_a_trap(self, trap: str, name: str, drawn: list[tuple[str, str]]) -> None:
@@ -168,20 +168,20 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=names)
     def kill(self, name: str) -> None:
-        self.loop.run(self.world.begin(self.process(name).name))
+        self.loop.run(self.harness.begin(self.process(name).name))
 
     @rule()
     def rebalance(self) -> None:
-        if "B" not in self.world.processes:
-            self.loop.run(self.world.begin("B"))
-        elif self.fake:  # a static member that leaves a real group is missed only after ten seconds
-            self.loop.run(self.world.end("B"))
+        if "B" not in self.harness.processes:
+            self.loop.run(self.harness.begin("B"))
+        elif self.fake:  # a real broker removes a static member only after ten seconds
+            self.loop.run(self.harness.end("B"))
 
     @precondition(lambda self: self.fake)
     @rule(away=st.booleans())
     def broker(self, *, away: bool) -> None:
-        assert isinstance(self.world.broker, InMemory)
-        self.world.broker.fake.away = away
+        assert isinstance(self.harness.broker, InMemoryBroker)
+        self.harness.broker.fake.away = away
 
     @rule(place=places, count=st.integers(1, 3))
     def duplicate(self, place: int, count: int) -> None:
@@ -193,7 +193,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from(KEYS), broken=st.booleans())
     def facts_fail(self, key: str, *, broken: bool) -> None:
-        (self.world.broken.add if broken else self.world.broken.discard)(key)
+        (self.harness.broken.add if broken else self.harness.broken.discard)(key)
 
     @rule(name=names)
     def retry(self, name: str) -> None:
@@ -204,7 +204,7 @@ class Model(RuleBasedStateMachine):
         self.do(self._discard(self.process(name), place))
 
     async def _sent(self, where: Document) -> list[Document]:
-        return await self.world.db.find(
+        return await self.harness.db.find(
             "outbox", {"sent": True} | where, sort=[("key", 1), ("seq", 1)]
         )
 
@@ -214,23 +214,23 @@ class Model(RuleBasedStateMachine):
 
     async def _replay(self, key: str) -> None:
         rows, _ = await replay.page(
-            self.world.db, {"sent": True} | ({"key": key} if key else {}), None, replay.PAGE
+            self.harness.db, {"sent": True} | ({"key": key} if key else {}), None, replay.PAGE
         )
         await self._publish(rows)
 
     async def _publish(self, rows: list[Document]) -> None:
-        if isinstance(self.world.broker, InMemory) and self.world.broker.fake.away:
+        if isinstance(self.harness.broker, InMemoryBroker) and self.harness.broker.fake.away:
             return
         await replay.publish(
-            self.world.broker.producer(), self.process("A").relay.topic, rows, "shop"
+            self.harness.broker.producer(), self.process("A").relay.topic, rows, "shop"
         )
 
     async def _retry(self, process: Process) -> None:
-        for marker in await self.world.db.find("parked", {}, sort=[("_id", 1)]):
+        for marker in await self.harness.db.find("parked", {}, sort=[("_id", 1)]):
             await ParkedSequences(process.inbox).retry(process.run, marker["_id"])
 
     async def _discard(self, process: Process, place: int) -> None:
-        letters = await self.world.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
+        letters = await self.harness.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
         if not letters:
             return
         letter = letters[place % len(letters)]
@@ -239,18 +239,18 @@ class Model(RuleBasedStateMachine):
                 tx, letter["marker"], letter["_id"], "modelled"
             )
         )
-        row = await self.world.db.find_one("outbox", {"_id": letter["_id"]})
+        row = await self.harness.db.find_one("outbox", {"_id": letter["_id"]})
         assert row is not None
         self.discarded.add((row["key"], row["seq"]))
 
-    # What holds at every moment
+    # Invariants after every step
 
     @invariant()
     def what_holds_always(self) -> None:
         self.loop.run(self._check(topic=self.fake))
 
     async def _check(self, *, topic: bool) -> dict[str, list[Document]]:
-        db = self.world.db
+        db = self.harness.db
         rows = dict[str, list[Document]]()
         outbox, effects, offsets = await asyncio.gather(
             db.find("outbox", {}, sort=[("key", 1), ("seq", 1)]),
@@ -280,11 +280,13 @@ class Model(RuleBasedStateMachine):
         )
         self.positions = positions
         if topic:
-            self._check_topic(rows, await self.world.broker.records(self.process("A").relay.topic))
+            self._check_topic(
+                rows, await self.harness.broker.records(self.process("A").relay.topic)
+            )
         return rows
 
     async def _effects(self) -> dict[str, list[int]]:
-        return {trace["_id"]: trace["seqs"] for trace in await self.world.db.find("traces", {})}
+        return {trace["_id"]: trace["seqs"] for trace in await self.harness.db.find("traces", {})}
 
     def _check_topic(self, rows: dict[str, list[Document]], records: list[Record]) -> None:
         first: dict[str, list[Any]] = {}
@@ -305,25 +307,25 @@ class Model(RuleBasedStateMachine):
                 f"{key}: only what is published is marked"
             )
 
-    # What holds once everything has come to rest
+    # Invariants at the end, when nothing is left to do
 
     def teardown(self) -> None:
         try:
-            if sys.exc_info()[0] is None and self.world.processes:
+            if sys.exc_info()[0] is None and self.harness.processes:
                 self.loop.run(self._rest())
         finally:
-            for name in list(self.world.processes):
-                self.loop.run(self.world.end(name))
+            for name in list(self.harness.processes):
+                self.loop.run(self.harness.end(name))
 
     async def _rest(self) -> None:
-        world = self.world
-        world.traps.clear()
-        world.broken.clear()
-        if isinstance(world.broker, InMemory):
-            world.broker.fake.away = False
+        harness = self.harness
+        harness.traps.clear()
+        harness.broken.clear()
+        if isinstance(harness.broker, InMemoryBroker):
+            harness.broker.fake.away = False
         before: Any = None
         for _ in range(ROUNDS):
-            for process in world.processes.values():
+            for process in harness.processes.values():
                 await process.sender.step()
                 await process.sender.mark()
                 await process.reader.step()
@@ -332,17 +334,17 @@ class Model(RuleBasedStateMachine):
             now = await self._standing()
             if now == before and not now["unsent"] and now["heard"] == len(self.published):
                 break
-            # after a lost batch that nothing follows, a consumer joins again within a minute
+            # A consumer rejoins within a minute after a lost last batch; a restart is faster.
             if now == before:
-                for name in list(world.processes):
-                    await world.begin(name)
+                for name in list(harness.processes):
+                    await harness.begin(name)
             before = now
         rows = await self._check(topic=True)
-        assert await world.db.count("outbox", {"sent": False}) == 0
+        assert await harness.db.count("outbox", {"sent": False}) == 0
         await self._at_rest(rows)
 
     async def _standing(self) -> dict[str, Any]:
-        db = self.world.db
+        db = self.harness.db
         offsets = {row["_id"]: row["next"] for row in await db.find("offsets", {})}
         return {
             "unsent": await db.count("outbox", {"sent": False}),
@@ -376,7 +378,7 @@ class Model(RuleBasedStateMachine):
                 effects.setdefault(key, []).append(row["seq"])
                 if fact.kind == Noted.type:
                     notes[whom].append(f"{key}/{row['seq']}")
-        db = self.world.db
+        db = self.harness.db
         assert await self._effects() == effects
         assert {
             row["_id"] for row in await db.find("inbox", {"state": {"$in": ["early", "parked"]}})

@@ -15,7 +15,7 @@ from chassis.persistence.unit_of_work import StoreOf
 from tests.chassis.sample_service import Jar, JarFull, Note
 from tests.chassis.sample_service import Transaction as ShopTransaction
 
-BROKEN = "broken"  # the part of the engine that names the keys whose facts fail now
+BROKEN = "broken"  # the key of the engine's parts that holds the event keys that fail now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +40,20 @@ class Transaction(ShopTransaction):
 
 
 class Admitted(Event, type="shop.admitted.v1", key="subject"):
-    """A subject is known from now on."""
+    """A subject was admitted."""
 
     subject: str
 
 
 class Noted(Event, type="shop.told.v1", key="under"):
-    """A fact about a subject."""
+    """Something about a subject was noted."""
 
     under: str
     subject: str
 
 
 class Merged(Event, type="shop.merged.v1", key="under"):
-    """Two subjects become one; it is published under both keys."""
+    """Two subjects were merged; published under both keys."""
 
     under: str
     subject: str
@@ -112,7 +112,7 @@ async def commit(
 
 
 async def admit(subject: str, tx: Transaction) -> None:
-    """Know this subject."""
+    """Store this subject as known."""
     if await tx.notes.seek(subject) is None:
         tx.notes.add(Note(id=subject, owner_ref=subject))
 

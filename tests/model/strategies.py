@@ -1,4 +1,4 @@
-"""What the stories of the model are drawn from."""
+"""Hypothesis strategies of the model."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from chassis.messaging.kafka_topics import ensure_topic
 from chassis.persistence.mongo import Mongo
 from tests.chassis.sample_service import ShopSettings
 from tests.fakes import Keys
-from tests.model.harness import Broker, Harness, InMemory, OnKafka, service_of
+from tests.model.harness import Broker, Harness, InMemoryBroker, KafkaBroker, service_of
 from tests.model.machine import Model
 from tests.model.sample_service import Transaction
 
@@ -78,7 +78,7 @@ def test_committed_events_take_effect_once_in_order_whatever_happens(
     tmp_path: Path, mongo_url: str, database: str
 ) -> None:
     async def in_memory() -> tuple[Broker, str]:
-        return InMemory(), ""
+        return InMemoryBroker(), ""
 
     play(tmp_path, mongo_url, database, "", in_memory, sized(25, 30))
 
@@ -90,6 +90,6 @@ def test_the_model_holds_on_a_real_broker_whatever_happens(
     async def on_kafka() -> tuple[Broker, str]:
         namespace = f"{new_id()}."
         await ensure_topic(kafka, f"{namespace}shop.events", partitions=2)
-        return OnKafka(kafka), namespace
+        return KafkaBroker(kafka), namespace
 
     play(tmp_path, mongo_url, database, kafka, on_kafka, sized(3, 15))

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Generator[Installation]:
+def installation(tmp_path: Path) -> Generator[Installation]:
     here = Installation(tmp_path / "bina")
     yield here
     here.bina("down")
@@ -30,10 +30,10 @@ def place(tmp_path: Path) -> Generator[Installation]:
 
 
 def test_the_whole_system_starts_shows_its_status_and_ends_with_ctrl_c(
-    place: Installation,
+    installation: Installation,
 ) -> None:
     with subprocess.Popen(
-        [BINA, "up"], env=place.env, stderr=subprocess.PIPE, text=True
+        [BINA, "up"], env=installation.env, stderr=subprocess.PIPE, text=True
     ) as running:
         assert running.stderr is not None
         report = ""
@@ -42,26 +42,28 @@ def test_the_whole_system_starts_shows_its_status_and_ends_with_ctrl_c(
             assert line, report
             report += line
 
-        del place.env["BINA_PORT"]  # what runs is found where it runs
-        status = place.status()
-        assert status["addresses"]["staff"] == f"http://127.0.0.1:{place.port}"
+        del installation.env["BINA_PORT"]  # the port of a running system is found in its directory
+        status = installation.status()
+        assert status["addresses"]["staff"] == f"http://127.0.0.1:{installation.port}"
         assert [part["name"] for part in status["parts"]] == PARTS
         assert all(
             part["ready"] and part["version"] and part["address"] for part in status["parts"]
         )
         assert {"consumer_lag", "outbox", "parked", "early", "addresses"} <= set(status)
 
-        lines = [json.loads(line) for line in place.bina("logs", "--json").stdout.splitlines()]
+        lines = [
+            json.loads(line) for line in installation.bina("logs", "--json").stdout.splitlines()
+        ]
         assert lines
         assert all({"time", "part", "level", "message"} <= set(line) for line in lines)
 
-        token = place.bina(
+        token = installation.bina(
             "token", "--role", "training_officer", "--claim", "facility=LP-TJP"
         ).stdout.strip()
         claims = jwt.decode(token, options={"verify_signature": False})
         assert (claims["role"], claims["claims"]) == ("training_officer", {"facility": ["LP-TJP"]})
 
-        again = place.bina("up")
+        again = installation.bina("up")
         assert (again.returncode, "Bina sudah berjalan" in again.stderr, again.stdout) == (
             1,
             True,
@@ -71,58 +73,58 @@ def test_the_whole_system_starts_shows_its_status_and_ends_with_ctrl_c(
         running.send_signal(signal.SIGINT)
         running.stderr.read()
         assert running.wait(60) == 0
-    assert place.processes() == []
+    assert installation.processes() == []
 
 
 def test_a_dead_process_restarts_and_a_killed_system_keeps_its_data(
-    place: Installation,
+    installation: Installation,
 ) -> None:
-    assert place.bina("up", "--detach").returncode == 0
-    before = place.status()
+    assert installation.bina("up", "--detach").returncode == 0
+    before = installation.status()
     victim = next(part for part in before["parts"] if part["name"] == "marketplace")
     os.kill(victim["pid"], signal.SIGKILL)
     eventually(
         lambda: any(
             part["name"] == "marketplace" and part["ready"] and part["pid"] != victim["pid"]
-            for part in place.status()["parts"]
+            for part in installation.status()["parts"]
         )
     )
 
     os.kill(before["pid"], signal.SIGKILL)
-    assert place.bina("up", "--detach").returncode == 0
-    after = place.status()
+    assert installation.bina("up", "--detach").returncode == 0
+    after = installation.status()
     assert all(part["ready"] for part in after["parts"])
     kept = {part["pid"] for part in before["parts"]} & {part["pid"] for part in after["parts"]}
     assert kept == set()
-    assert place.bina("down").returncode == 0
-    assert place.processes() == []
+    assert installation.bina("down").returncode == 0
+    assert installation.processes() == []
 
 
-def test_a_port_that_is_taken_is_named_and_nothing_is_started(place: Installation) -> None:
-    with socket.create_server((platform_checks.LOOPBACK, place.port + 4)):
-        refused = place.bina("up")
+def test_a_port_that_is_taken_is_named_and_nothing_is_started(installation: Installation) -> None:
+    with socket.create_server((platform_checks.LOOPBACK, installation.port + 4)):
+        refused = installation.bina("up")
     assert refused.returncode == 1
-    assert f"Porta {place.port + 4} untuk training sedang dipakai" in refused.stderr
+    assert f"Porta {installation.port + 4} untuk training sedang dipakai" in refused.stderr
     assert f"pid {os.getpid()}" in refused.stderr
     assert "BINA_TRAINING_PORT" in refused.stderr
 
 
-def test_what_needs_a_running_system_says_how_to_start_one(place: Installation) -> None:
-    demo = place.bina("demo")
+def test_what_needs_a_running_system_says_how_to_start_one(installation: Installation) -> None:
+    demo = installation.bina("demo")
     assert (demo.returncode, "jalankan ./bina up" in demo.stderr) == (1, True)
-    status = place.bina("status", "--json")
+    status = installation.bina("status", "--json")
     assert (status.returncode, json.loads(status.stdout)["running"]) == (1, False)
-    assert place.bina("down").returncode == 0
+    assert installation.bina("down").returncode == 0
 
 
-def test_production_is_refused(place: Installation) -> None:
-    place.env["BINA_ENVIRONMENT"] = "production"
-    refused = place.bina("up")
+def test_production_is_refused(installation: Installation) -> None:
+    installation.env["BINA_ENVIRONMENT"] = "production"
+    refused = installation.bina("up")
     assert (refused.returncode, "deploy/" in refused.stderr) == (1, True)
 
 
-def test_an_unknown_bench_lists_the_known_ones(place: Installation) -> None:
-    refused = place.bina("bench", "nothing", "--json")
+def test_an_unknown_bench_lists_the_known_ones(installation: Installation) -> None:
+    refused = installation.bina("bench", "nothing", "--json")
     assert (refused.returncode, refused.stdout, "yang ada:" in refused.stderr) == (1, "", True)
 
 
@@ -134,22 +136,22 @@ def test_an_unknown_bench_lists_the_known_ones(place: Installation) -> None:
     ],
 )
 def test_long_proofs_run_alone(
-    place: Installation, switches: tuple[str, ...], places: set[str]
+    installation: Installation, switches: tuple[str, ...], places: set[str]
 ) -> None:
-    place.env["PYTEST_ADDOPTS"] = "--collect-only tests/crash tests/contracts"
-    report = place.bina("test", *switches)
+    installation.env["PYTEST_ADDOPTS"] = "--collect-only tests/crash tests/contracts"
+    report = installation.bina("test", *switches)
     assert (report.returncode, _collected(report.stdout)) == (0, places)
 
 
-def test_clusters_are_tested_on_demand_only(place: Installation) -> None:
-    place.env["PYTEST_ADDOPTS"] = "--collect-only tests/cluster tests/crash"
-    alone = _collected(place.bina("test", "--cluster").stdout)
+def test_clusters_are_tested_on_demand_only(installation: Installation) -> None:
+    installation.env["PYTEST_ADDOPTS"] = "--collect-only tests/cluster tests/crash"
+    alone = _collected(installation.bina("test", "--cluster").stdout)
     assert alone
     assert all(path.startswith("tests/cluster/") for path in alone)
     others = subprocess.run(
         [sys.executable, "-m", "pytest", "-q"],
         cwd=ROOT,
-        env=place.env,
+        env=installation.env,
         capture_output=True,
         text=True,
         check=False,
@@ -157,11 +159,11 @@ def test_clusters_are_tested_on_demand_only(place: Installation) -> None:
     assert {path.split("/")[1] for path in _collected(others.stdout)} == {"crash"}
 
 
-def test_no_kill_at_all_is_no_crash_matrix(place: Installation) -> None:
-    refused = place.bina("test", "--crash", "0")
+def test_no_kill_at_all_is_no_crash_matrix(installation: Installation) -> None:
+    refused = installation.bina("test", "--crash", "0")
     assert (refused.returncode, "--crash" in refused.stderr) == (2, True)
 
 
 def _collected(report: str) -> set[str]:
-    """The files whose tests pytest lists."""
+    """Return the files whose tests pytest lists."""
     return {line.partition("::")[0] for line in report.splitlines() if "::" in line}

@@ -1,4 +1,4 @@
-"""The import contract of the services refuses what it is there to refuse."""
+"""The import contract of the services refuses forbidden imports."""
 
 import grimp
 import pytest
@@ -9,7 +9,7 @@ LAYERS = ["app", "api | inbound", "usecases", "store", "rules", "events"]
 
 
 def wrong(*imports: tuple[str, str], placed: tuple[str, ...] = ()) -> list[str]:
-    """What the contract says of a service in which these modules import one another."""
+    """Return what the contract refuses in a service whose modules import one another so."""
     graph = grimp.ImportGraph()
     for module in [
         "services",

@@ -48,7 +48,7 @@ def edits() -> Iterator[Edit]:
 
 
 def apply(edit: Edit, root: Path) -> None:
-    """Make one edit; an anchor must stand in the file exactly once."""
+    """Make one edit; its anchor must be in the file exactly once."""
     file = root / edit.path
     if edit.is_new:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def scratch_copy(root: Path) -> None:
 
 
 def borrow_packages(root: Path) -> None:
-    """Give the copy our installed packages, and the stamp that says that they are complete."""
+    """Link our installed packages into the copy, with the stamp that says they are complete."""
     (root / ".venv").mkdir()
     for path in (ROOT / ".venv").iterdir():
         if not path.name.startswith("."):
@@ -99,7 +99,7 @@ def borrow_packages(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tree with the service of CONTRIBUTING in it."""
+    """Return a copy of the tree that contains the service of CONTRIBUTING."""
     root = tmp_path_factory.mktemp("tree")
     scratch_copy(root)
     borrow_packages(root)
@@ -151,7 +151,7 @@ class TreeInstallation(Installation):
 
 @pytest.fixture
 def system(tree: Path, tmp_path: Path) -> Generator[Installation]:
-    """The system of the copied tree, running."""
+    """Start the system of the copied tree and stop it afterwards."""
     installation = TreeInstallation(tmp_path / "bina", tree)
     started = installation.bina("up", "--detach")
     try:

@@ -1,4 +1,4 @@
-"""One whole system for the system tests of a worker, gone when they are."""
+"""Fixture: one whole system for the system tests of a worker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.installation import Installation
 
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Generator[Installation]:
-    """A system that is up."""
+    """Start a system and stop it afterwards."""
     here = Installation(tmp_path_factory.mktemp("system") / "bina")
     up = here.bina("up", "--detach")
     assert up.returncode == 0, up.stderr

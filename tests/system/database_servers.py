@@ -27,10 +27,10 @@ from ops.local import (
 from ops.local.topology import PROCESSES
 from tests import kafka_operator
 from tests.installation import Installation
-from tests.system.disaster import Sealed
+from tests.system.disaster import BackupHarness
 
 Databases = dict[str, dict[str, list[dict[str, Any]]]]
-# What a restore adds to, or corrects: tests/ops/backup/test_restore_fixups.py
+# The collections that a restore extends or corrects: tests/ops/backup/test_restore_fixups.py
 CHANGED_BY_A_RESTORE = {"audit", "inbox", "leases", "offsets", "parked"}
 
 
@@ -44,9 +44,9 @@ def kept(databases: Databases) -> Databases:
 
 @dataclass(frozen=True)
 class Servers:
-    """A MongoDB whose failures can be ordered, and a Kafka.
+    """A MongoDB in which tests can inject failures, and a Kafka.
 
-    It has the addresses for its administrator and for the commands.
+    `administrator` and `login` are the addresses for Kafka's administrator and for the commands.
     """
 
     url: str
@@ -58,7 +58,7 @@ class Servers:
 
     @contextmanager
     def failing(self, app: str, command: str, after: int = 0, **how: object) -> Generator[None]:
-        """Let commands of these clients fail after the first `skip`."""
+        """Let this command fail for clients with this app name, after the first `after` ones."""
         with self.client() as client:
             client.admin.command(
                 "configureFailPoint",
@@ -100,21 +100,21 @@ def service_names() -> list[str]:
 
 
 @contextmanager
-def serving(place: Path) -> Generator[Servers]:
-    """Such servers, as long as the block."""
-    # No installation has the last flag.
+def serving(directory: Path) -> Generator[Servers]:
+    """Run the servers for the length of the block."""
+    # Only tests use the last flag, which allows fail points.
     usual = mongod._FLAGS  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     flags = (*usual, "--setParameter=enableTestCommands=1")
     with asyncio.Runner() as runner, patch.object(mongod, "_FLAGS", flags):
         stack = AsyncExitStack()
         url = runner.run(
-            stack.enter_async_context(ephemeral_servers.running_mongod(place / "mongod"))
+            stack.enter_async_context(ephemeral_servers.running_mongod(directory / "mongod"))
         )
         asking, administrator = runner.run(
-            kafka_broker.start_authenticated(place / "kafka", "secret", place / "kafka.log")
+            kafka_broker.start_authenticated(directory / "kafka", "secret", directory / "kafka.log")
         )
         stack.callback(processes.end, asking.process)
-        secret_files.write_private(place / "password", "of the operator")
+        secret_files.write_private(directory / "password", "of the operator")
         runner.run(kafka_operator.admit(administrator, "of the operator"))
         yield Servers(
             url,
@@ -122,7 +122,7 @@ def serving(place: Path) -> Generator[Servers]:
             {
                 "BINA_KAFKA": asking.bootstrap,
                 "BINA_KAFKA_USER": kafka_permissions.RESTORER,
-                "BINA_KAFKA_PASSWORD_FILE": str(place / "password"),
+                "BINA_KAFKA_PASSWORD_FILE": str(directory / "password"),
             },
         )
         runner.run(stack.aclose())
@@ -132,26 +132,26 @@ def serving(place: Path) -> Generator[Servers]:
 class FilledInstallation:
     """An installation with its operator, and the documents at the time of its backup."""
 
-    operator: Sealed
+    operator: BackupHarness
     servers: Servers
-    told: Databases
+    documents: Databases
     made: dict[str, Any]
 
-    def target(self, place: Path) -> Sealed:
-        """Another place for the keys, at the same servers."""
-        return at(self.servers, place, self.operator.shelf)
+    def target(self, directory: Path) -> BackupHarness:
+        """Return another installation, with its own directory for keys, at the same servers."""
+        return at(self.servers, directory, self.operator.shelf)
 
 
-def at(here: Servers, place: Path, shelf: Path) -> Sealed:
-    operator = Sealed(Installation(place), shelf)
-    operator.system.env |= {"BINA_MONGO_URL": here.url, **here.login}
+def at(servers: Servers, directory: Path, shelf: Path) -> BackupHarness:
+    operator = BackupHarness(Installation(directory), shelf)
+    operator.system.env |= {"BINA_MONGO_URL": servers.url, **servers.login}
     return operator
 
 
-def filled(here: Servers) -> None:
-    """A few documents of every kind in all databases."""
-    here.emptied()
-    with here.client() as client:
+def filled(servers: Servers) -> None:
+    """Put a few documents of every kind into all databases."""
+    servers.emptied()
+    with servers.client() as client:
         for name in service_names():
             rows = [
                 {
@@ -193,7 +193,7 @@ def filled(here: Servers) -> None:
         )
         client["marketplace"]["pictures"].insert_many(
             [{"_id": number, "content": bytes(9 * 2**20)} for number in range(2)]
-        )  # each more than a piece holds
+        )  # each is larger than a piece of the backup
         client["gateway"]["users"].insert_one({"_id": "rina", "password": "argon2"})
         client["gateway"]["grants"].insert_many(
             [{"_id": number} for number in range(2_500)]

@@ -23,11 +23,11 @@ from tests.system.operator import Operator
 SNAPSHOTS = Path(__file__).parents[1] / "training/snapshots/LP-TJP"
 
 
-class Sealed(Operator):
-    """The place, its operator, and where its backups and keys lie."""
+class BackupHarness(Operator):
+    """An installation, its operator, and the directory of its backups and keys (`shelf`)."""
 
-    def __init__(self, place: Installation, shelf: Path) -> None:
-        super().__init__(place)
+    def __init__(self, installation: Installation, shelf: Path) -> None:
+        super().__init__(installation)
         self.shelf = shelf
 
     def key(self, name: str) -> Path:
@@ -37,7 +37,7 @@ class Sealed(Operator):
         return path
 
     def backing_up(self) -> list[str]:
-        """The arguments that make a backup."""
+        """Return the arguments that make a backup."""
         options = [
             "--reader",
             f"{self.key('reader')}.pub",
@@ -54,7 +54,7 @@ class Sealed(Operator):
         return self.bina(*self.backing_up())
 
     def opening(self, made: dict[str, Any], **other: Path | None) -> list[str]:
-        """The arguments that open a backup, or others in their place."""
+        """Return the arguments that restore a backup; `other` replaces or omits some."""
         given: dict[str, Path | None] = {
             "place": Path(made["backup"]),
             "reader": self.key("reader"),
@@ -86,9 +86,9 @@ class Sealed(Operator):
 
 @dataclass
 class Disaster:
-    """What was made before the machine was lost, and what was true at that time."""
+    """The backup that was made before the machine was lost, and the state at that time."""
 
-    old: Sealed
+    old: BackupHarness
     made: dict[str, Any]
     unsent: set[str]
     unread: set[str]
@@ -97,7 +97,7 @@ class Disaster:
 
 
 def upload(day: str) -> None:
-    """A day's file of the prison, until it is applied."""
+    """Upload the prison's file of a day and wait until it is applied."""
 
     async def report() -> None:
         async with GatewayClient() as client:
@@ -113,8 +113,8 @@ def upload(day: str) -> None:
     asyncio.run(report())
 
 
-class Commands(threading.Thread):
-    """Commands without a pause, until it is stopped."""
+class CommandThread(threading.Thread):
+    """A thread that sends commands without a pause until it is stopped."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class Commands(threading.Thread):
                 title = f"Pelatihan {len(self.titles)}"
                 officer = client.caller(
                     "training_officer", subject=title, facility=FACILITY
-                )  # each another one: nobody may ask so often
+                )  # a new caller for each request, because of the rate limit
                 await officer.post(
                     "/v1/programmes", {"title": title, "units": UNITS, "lesson_hours": 8}
                 )

@@ -1,4 +1,4 @@
-"""An operator at the commands of a running system. Not here: tests."""
+"""An operator who uses the commands of a running system. Not here: tests."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ TOPIC = "training.events"
 
 
 class Operator:
-    """Commands, and requests as any role, at one system."""
+    """Runs commands, and sends requests as any role, at one system."""
 
     def __init__(self, system: Installation) -> None:
         self.system = system
         self._tokens: dict[str, str] = {}
 
     def said(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit status, stdout and stderr of a command, run here.
+        """Run a command in this process; return its exit status, stdout and stderr.
 
-        An interpreter for each of them would be most of this file's time.
+        Starting an interpreter for each command would take most of the time.
         """
         out = io.StringIO()
         err = io.StringIO()
@@ -52,19 +52,19 @@ class Operator:
         return int(ended.value.code or 0), out.getvalue(), err.getvalue()
 
     def bina(self, *arguments: str, exits: int = 0) -> Any:
-        """What a command says as its one document."""
+        """Run a command and return its one JSON document."""
         code, out, err = self.said(*arguments, "--json")
         assert code == exits, (arguments, out, err)
         return json.loads(out)
 
     def refused(self, *arguments: str) -> str:
-        """What a command prints when it refuses."""
+        """Run a command that must fail and return what it prints to stderr."""
         code, out, err = self.said(*arguments, "--json")
         assert (code, out) == (1, ""), out
         return err
 
     def lines(self, *arguments: str) -> list[dict[str, Any]]:
-        """What a command says as one document a line."""
+        """Run a command and return the JSON document of each line."""
         code, out, err = self.said(*arguments, "--json")
         assert code == 0, err
         return [json.loads(line) for line in out.splitlines()]
@@ -72,7 +72,7 @@ class Operator:
     def ask(
         self, role: str, method: str, path: str, body: Any = None, **claims: str
     ) -> tuple[int, Any]:
-        """An answer of the staff host."""
+        """Send a request to the staff host; return status and content."""
         options = [
             part for name, value in claims.items() for part in ("--claim", f"{name}={value}")
         ]
@@ -103,9 +103,9 @@ class Operator:
         without: str = "",
         raw: bytes | None = None,
     ) -> None:
-        """Put records into training's topic, as if it had said them.
+        """Put records into training's topic, as if training had published them.
 
-        With other bodies when `raw` is one.
+        `raw` replaces the body of each event.
         """
 
         async def produce() -> None:
@@ -138,7 +138,7 @@ class Operator:
         asyncio.run(produce())
 
     def waiting(self, key: str) -> dict[str, dict[str, Any]]:
-        """The sequences of a key by service."""
+        """Return the parked sequences of a key by service."""
         return {
             one["service"]: one
             for one in self.bina("events", "parked", "list")["sequences"]
@@ -146,7 +146,7 @@ class Operator:
         }
 
     def open_class(self) -> str:
-        """A class that takes participants: `training.class-opened` is published."""
+        """Open a class that takes participants, which publishes `training.class-opened`."""
         facility = f"UJI-{new_id()[-8:].upper()}"
         today = datetime.now(UTC).date()
         place = {

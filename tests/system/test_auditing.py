@@ -1,7 +1,4 @@
-"""The audit of a running system, searched and exported.
-
-And an export that was tampered with, named by what lies in it.
-"""
+"""Searches and exports of a running system's audit, and the detection of changed exports."""
 
 from __future__ import annotations
 
@@ -29,9 +26,9 @@ LOOKS = 6
 
 @pytest.fixture(scope="module")
 def operator(system: Installation) -> Operator:
-    """An operator whose looks at parked events stand sealed in training's audit."""
+    """Return an operator whose reads of parked events are sealed in training's audit."""
     operator = Operator(system)
-    for done in range(0, LOOKS, 2):  # two to a block
+    for done in range(0, LOOKS, 2):  # two rows in each block
         for _ in range(2):
             assert operator.ask("operator", "GET", "/v1/operations/training/parked")[0] == 200
         eventually(
@@ -58,7 +55,7 @@ def looks(operator: Operator) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def exported(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An export of training's and the gateway's audit."""
+    """Export the audit of training and of the gateway."""
     file = tmp_path_factory.mktemp("export") / "audit.zip"
     report = operator.bina(
         "audit",
@@ -77,14 +74,14 @@ def exported(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def checked(file: Path, *fingerprint: str) -> tuple[int, str]:
-    """What the export's own verifier says, run where nothing of ours can be imported."""
-    place = file.parent / f"{file.stem}-verifier"
-    place.mkdir(exist_ok=True)
+    """Run the export's own verifier in isolation; return its exit code and output."""
+    directory = file.parent / f"{file.stem}-verifier"
+    directory.mkdir(exist_ok=True)
     with zipfile.ZipFile(file) as archive:
-        (place / "verify.py").write_bytes(archive.read("verify.py"))
+        (directory / "verify.py").write_bytes(archive.read("verify.py"))
     run = subprocess.run(
-        [sys.executable, "-I", "-S", place / "verify.py", file, *fingerprint],
-        cwd=place,
+        [sys.executable, "-I", "-S", directory / "verify.py", file, *fingerprint],
+        cwd=directory,
         capture_output=True,
         text=True,
         check=False,
@@ -94,7 +91,7 @@ def checked(file: Path, *fingerprint: str) -> tuple[int, str]:
 
 
 def tampered(file: Path, to: Path, name: str, change: Callable[[list[str]], list[str]]) -> Path:
-    """A copy in which the lines of one file are others."""
+    """Write a copy of the export in which `change` has changed the lines of one file."""
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(to, "w") as new:
         for one in old.namelist():
             content = old.read(one)
@@ -203,7 +200,7 @@ def test_a_search_covers_all_services_by_actor_and_time(operator: Operator) -> N
     every = operator.bina("audit", "search", "--reason", "uji", "--limit", "10000")["rows"]
     assert {row["service"] for row in every} == {
         service.name for service in PROCESSES
-    }  # each has noted the searches themselves
+    }  # each audit also has the searches themselves
     assert operator.bina("audit", "search", "--reason", "uji", "--limit", "1")["more"] is True
     assert operator.said("audit", "search", "--actor", actor, "--reason", "uji")[0] == 0
 
@@ -275,7 +272,7 @@ def test_an_export_is_for_auditors_and_whole_only_with_a_reason(
 def taken(
     operator: Operator, role: str, service: str, headers: dict[str, str]
 ) -> tuple[int, bytes]:
-    """An export from the staff host."""
+    """Request an export from the staff host."""
     token = operator.said("token", "--role", role, "--claim", "facility=*")[1].strip()
     address = (
         f"http://{platform_checks.LOOPBACK}:{operator.system.port}/v1/operations/{service}/"

@@ -1,7 +1,4 @@
-"""A backup made while commands go on, and all that is put back from it in another place.
-
-And every backup that is not whole, which is refused in words.
-"""
+"""A backup made under load, its restore in another directory, and refused backups."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ import pytest
 from ops.backup import encryption, key_custody
 from ops.local.topology import PROCESSES
 from tests.installation import Installation, eventually
-from tests.system.disaster import Commands, Disaster, Sealed, upload
+from tests.system.disaster import BackupHarness, CommandThread, Disaster, upload
 
 pytestmark = [pytest.mark.timeout(400)]
 READERS = {"certification": 1, "marketplace": 1, "manpower": 2}
@@ -29,12 +26,12 @@ READERS = {"certification": 1, "marketplace": 1, "manpower": 2}
 
 @pytest.fixture(scope="module")
 def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
-    """A system that was backed up and lost.
+    """Back up a running system and then lose it.
 
-    During the backup Kafka is silent, one reader sleeps, and commands continue.
+    During the backup Kafka and one consuming service are suspended, and commands continue.
     """
     shelf = tmp_path_factory.mktemp("shelf")
-    old = Sealed(Installation(tmp_path_factory.mktemp("lost") / "bina"), shelf)
+    old = BackupHarness(Installation(tmp_path_factory.mktemp("lost") / "bina"), shelf)
     up = old.system.bina("up", "--detach")
     assert up.returncode == 0, up.stderr
     pids = {part["name"]: part["pid"] for part in old.system.status()["parts"]}
@@ -65,7 +62,7 @@ def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
                     {"sent": False, "type": "training.participant-admitted.v1"}
                 )
             }
-            commands = Commands()
+            commands = CommandThread()
             commands.start()
             eventually(lambda: len(commands.titles) > 5)
             made = old.backup()
@@ -83,10 +80,12 @@ def disaster(tmp_path_factory: pytest.TempPathFactory) -> Disaster:
 
 
 @pytest.fixture(scope="module")
-def restored(disaster: Disaster, tmp_path_factory: pytest.TempPathFactory) -> Generator[Sealed]:
-    """Another place, with everything put back, running."""
+def restored(
+    disaster: Disaster, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[BackupHarness]:
+    """Restore the backup in another directory and start the system."""
     shutil.rmtree(disaster.old.system.home / "mongod")
-    new = Sealed(Installation(tmp_path_factory.mktemp("found") / "bina"), disaster.old.shelf)
+    new = BackupHarness(Installation(tmp_path_factory.mktemp("found") / "bina"), disaster.old.shelf)
     report = new.bina(*new.opening(disaster.made))
     assert report["documents"] == disaster.made["documents"]
     assert report["published"] > 300
@@ -100,7 +99,7 @@ def restored(disaster: Disaster, tmp_path_factory: pytest.TempPathFactory) -> Ge
 
 
 def events_in(client: pymongo.MongoClient[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Every archived event by id."""
+    """Return every archived event by id."""
     return {
         row["_id"]: row
         for service in PROCESSES
@@ -109,7 +108,7 @@ def events_in(client: pymongo.MongoClient[dict[str, Any]]) -> dict[str, dict[str
 
 
 def missing(client: pymongo.MongoClient[dict[str, Any]]) -> list[str]:
-    """Admissions that have not taken effect in manpower."""
+    """Return the ids of admissions that have not taken effect in manpower."""
     admitted = [
         row["_id"]
         for row in client["training"]["outbox"].find(
@@ -126,7 +125,7 @@ def missing(client: pymongo.MongoClient[dict[str, Any]]) -> list[str]:
 
 
 def test_events_unsent_or_unread_at_the_backup_take_effect_afterwards(
-    disaster: Disaster, restored: Sealed
+    disaster: Disaster, restored: BackupHarness
 ) -> None:
     assert disaster.unsent
     assert len(disaster.unread) > 300
@@ -142,7 +141,7 @@ def test_events_unsent_or_unread_at_the_backup_take_effect_afterwards(
         assert refs <= {row["_id"] for row in client["manpower"]["candidates"].find({}, {"_id": 1})}
 
 
-def test_every_effect_is_there_once_in_order_and_has_its_cause(restored: Sealed) -> None:
+def test_every_effect_is_there_once_in_order_and_has_its_cause(restored: BackupHarness) -> None:
     with restored.database() as client:
         events = events_in(client)
         for service in ("training", *READERS):
@@ -168,7 +167,7 @@ def test_every_effect_is_there_once_in_order_and_has_its_cause(restored: Sealed)
 
 
 def test_a_backup_is_one_moment_of_all_databases_under_load(
-    disaster: Disaster, restored: Sealed
+    disaster: Disaster, restored: BackupHarness
 ) -> None:
     with restored.database() as client:
         made = {row["_id"] for row in client["training"]["programmes"].find({}, {"_id": 1})}
@@ -191,7 +190,7 @@ def test_a_backup_is_one_moment_of_all_databases_under_load(
 
 
 def test_the_restored_audit_verifies_and_records_backup_and_restore(
-    disaster: Disaster, restored: Sealed
+    disaster: Disaster, restored: BackupHarness
 ) -> None:
     with restored.database() as client:
         eventually(
@@ -209,7 +208,7 @@ def test_the_restored_audit_verifies_and_records_backup_and_restore(
     assert key_custody.find_keys(restored.system.home) == disaster.keys
 
 
-def test_new_commands_work_and_their_events_take_effect(restored: Sealed) -> None:
+def test_new_commands_work_and_their_events_take_effect(restored: BackupHarness) -> None:
     with patch.dict(os.environ, restored.system.env), restored.database() as client:
         before = client["manpower"]["inbox"].count_documents({})
         upload("2026-11-18")
@@ -220,11 +219,11 @@ def test_new_commands_work_and_their_events_take_effect(restored: Sealed) -> Non
     assert (status["parked"]["events"], status["invariants_broken"]) == (0, {})
 
 
-def test_a_system_that_runs_is_left_alone(disaster: Disaster, restored: Sealed) -> None:
+def test_a_system_that_runs_is_left_alone(disaster: Disaster, restored: BackupHarness) -> None:
     assert "sedang berjalan" in restored.refused(*restored.opening(disaster.made), "--replace")
 
 
-# What is refused
+# Refusals
 
 
 def copied(disaster: Disaster, tmp_path: Path) -> Path:
@@ -232,8 +231,8 @@ def copied(disaster: Disaster, tmp_path: Path) -> Path:
 
 
 def refused(disaster: Disaster, tmp_path: Path, **other: Path | None) -> str:
-    """What is said of a backup that is refused; and nothing was touched."""
-    target = Sealed(Installation(tmp_path / "untouched"), disaster.old.shelf)
+    """Return the error of a restore that must be refused and must create nothing."""
+    target = BackupHarness(Installation(tmp_path / "untouched"), disaster.old.shelf)
     words = target.refused(*disaster.old.opening(disaster.made, **other))
     assert not target.system.home.exists()
     return words
@@ -311,7 +310,7 @@ def test_a_drill_without_the_keys_fails_and_says_which_are_missing(
 
 
 def test_one_service_alone_is_not_restored(disaster: Disaster, tmp_path: Path) -> None:
-    target = Sealed(Installation(tmp_path / "untouched"), disaster.old.shelf)
+    target = BackupHarness(Installation(tmp_path / "untouched"), disaster.old.shelf)
     assert "tidak dipulihkan ke masa lalu" in target.refused(
         *disaster.old.opening(disaster.made), "--service", "training"
     )

@@ -1,6 +1,6 @@
 """Garbage at every route of every service.
 
-An answer below 500, a problem that names what is wrong, and nothing of ours in its words.
+The status is below 500, and the problem names the mistake and nothing of our code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SERVICES = {service.name: service for service in topology.SERVICES}
 LEAST = 10
 EACH = 5
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-AWAY = {503, 504}  # peers that these services ask are not running here
+AWAY = {503, 504}  # the other services that these would query do not run here
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -39,16 +39,16 @@ async def service(
     mongo_url: str,
     kafka: str,
 ) -> AsyncIterator[AsgiClient]:
-    """One service on real servers, and a caller who may use every route and sees everything."""
+    """Start one service; yield a client that may use every route and sees everything."""
     part = SERVICES[request.param]
-    place = tmp_path_factory.mktemp(part.name)
-    keys = Keys.make(place)
+    directory = tmp_path_factory.mktemp(part.name)
+    keys = Keys.make(directory)
     module = importlib.import_module(f"{part.module}.settings")
     kind: Any = next(
         found for name, found in vars(module).items() if name.lower() == f"{part.name}settings"
     )
     report: dict[str, Any] = dict.fromkeys(part.keys, "22" * 32) | dict.fromkeys(
-        part.directories, place
+        part.directories, directory
     )
     report |= {
         name: "http://127.0.0.1:9"
@@ -70,7 +70,7 @@ async def service(
 
 
 def sayable(case: Any) -> bool:
-    """Whether an HTTP client can send it at all."""
+    """Return whether an HTTP client can send the headers of this case."""
     headers: dict[str, Any] = case.headers or {}
     return all(
         isinstance(value, str) and value.isascii() and value.isprintable()
@@ -79,7 +79,7 @@ def sayable(case: Any) -> bool:
 
 
 def drawn(operation: Any, each: int) -> list[Any]:
-    """Wrong and right cases of an operation, the same in every run."""
+    """Return invalid and valid cases of an operation, the same in every run."""
     cases: list[Any] = []
 
     @settings(
@@ -129,7 +129,7 @@ async def test_garbage_is_answered_with_a_problem_and_never_with_500(
         assert answer.status_code < 500 or answer.status_code in AWAY, (label, answer.text)
         if answer.status_code >= 400 and not answer.headers["content-type"].startswith(
             "text/html"
-        ):  # a page for people says it in its own way
+        ):  # a page for people is no problem document
             problem = answer.json()
             assert answer.headers["content-type"] == "application/problem+json", label
             assert problem["title"], label

@@ -73,7 +73,7 @@ def test_it_can_be_played_again_on_the_same_data(
     assert again["certificate"]["certificate_id"] != report["certificate"]["certificate_id"]
     eventually(
         lambda: system.status()["outbox"]["unsent"] == 0
-    )  # what was acknowledged is marked together, a moment later
+    )  # acknowledged rows are marked together, a moment later
     assert system.status()["parked"]["events"] == 0
 
 

@@ -1,6 +1,6 @@
 """./bina as an operator uses it on a running system.
 
-A poison event is found, understood, tried, given up with a reason, and its key flows again.
+The operator finds a poison event, reads its reason, retries it and discards it; its key continues.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def operator(system: Installation) -> Iterator[Operator]:
 
 @pytest.fixture
 def training_database(system: Installation) -> Iterator[Any]:
-    """Training's database in the running system."""
+    """Return training's database in the running system."""
     address = f"{platform_checks.LOOPBACK}:{system.port + MONGOD.offset}"
     with pymongo.MongoClient[dict[str, Any]](
         mongo_users.administrator_url(
@@ -123,7 +123,7 @@ def test_a_poison_event_is_found_and_discarded_and_its_key_continues(
 
     operator.bina(
         "events", "parked", "discard", sequence, "--reason", "salah isi"
-    )  # now it waits in one service only
+    )  # now it is parked in one service only
     operator.bina("events", "parked", "retry", sequence)
     assert operator.waiting(key) == {}
     assert sequence in operator.refused("events", "parked", "retry", sequence)

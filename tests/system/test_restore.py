@@ -1,6 +1,6 @@
-"""Backup and restore at servers of one's own, with a few documents of every kind.
+"""Backup and restore on existing servers, with a few documents of every kind.
 
-What is lost on the way (nothing), and every way in which it may end half way.
+Nothing is lost, and every interruption leaves a state from which a restore can continue.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.system.database_servers import (
     service_names,
     serving,
 )
-from tests.system.disaster import Sealed
+from tests.system.disaster import BackupHarness
 
 pytestmark = [pytest.mark.timeout(200)]
 ISSUER = "certification/keys_dir/lsp-1/assertion-2026.pem"
@@ -44,25 +44,25 @@ SNAPSHOT_TOO_OLD = 239
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
     with serving(tmp_path_factory.mktemp("servers")) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def installation(here: Servers, tmp_path_factory: pytest.TempPathFactory) -> FilledInstallation:
+def installation(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> FilledInstallation:
     shelf = tmp_path_factory.mktemp("shelf")
-    operator = at(here, tmp_path_factory.mktemp("lost") / "bina", shelf)
+    operator = at(servers, tmp_path_factory.mktemp("lost") / "bina", shelf)
     home = operator.system.home
     secrets.make_secrets(home / "secrets")
     (home / ISSUER).parent.mkdir(parents=True)
     secret_files.write_private(home / ISSUER, "-----BEGIN PRIVATE KEY-----")
-    filled(here)
-    report = here.everything()
-    return FilledInstallation(operator, here, report, operator.backup())
+    filled(servers)
+    report = servers.everything()
+    return FilledInstallation(operator, servers, report, operator.backup())
 
 
-# What is lost on the way
+# Nothing is lost
 
 
 def test_every_document_and_every_key_is_restored_unchanged(
@@ -72,10 +72,12 @@ def test_every_document_and_every_key_is_restored_unchanged(
     target = installation.target(tmp_path / "new")
     report = target.bina(*installation.operator.opening(installation.made))
     assert report["documents"] == sum(
-        len(rows) for collections in installation.told.values() for rows in collections.values()
+        len(rows)
+        for collections in installation.documents.values()
+        for rows in collections.values()
     )
     now = installation.servers.everything()
-    assert kept(now) == kept(installation.told)
+    assert kept(now) == kept(installation.documents)
     for name in service_names():
         assert {row["_id"] for row in now[name]["audit"]} >= {"a"}
         assert [row["state"] for row in now[name]["inbox"]] == ["parked"]
@@ -90,7 +92,7 @@ def test_every_document_and_every_key_is_restored_unchanged(
     assert ISSUER in key_custody.find_keys(target.system.home)
 
 
-# A backup that is not whole
+# Incomplete backups
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -99,7 +101,7 @@ def test_documented_rights_suffice_for_a_backup_and_short_history_warns(
     tmp_path: Path,
     allowed: bool,  # noqa: FBT001
 ) -> None:
-    operator = Sealed(installation.operator.system, tmp_path)
+    operator = BackupHarness(installation.operator.system, tmp_path)
     name = f"keeper-{allowed}"
     with installation.servers.client() as client:
         rights: list[dict[str, Any]] = [
@@ -131,7 +133,7 @@ def test_documented_rights_suffice_for_a_backup_and_short_history_warns(
 def test_no_backup_is_made_when_the_server_has_lost_the_moment(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
-    operator = Sealed(installation.operator.system, tmp_path)
+    operator = BackupHarness(installation.operator.system, tmp_path)
     before = audits(installation.servers)
     with installation.servers.failing("bina-backup", "find", after=2, errorCode=SNAPSHOT_TOO_OLD):
         words = operator.refused(*operator.backing_up())
@@ -144,10 +146,10 @@ def test_no_backup_is_made_when_the_server_has_lost_the_moment(
 def test_an_interrupted_backup_leaves_nothing_that_looks_like_one(
     installation: FilledInstallation, tmp_path: Path
 ) -> None:
-    operator = Sealed(installation.operator.system, tmp_path)
+    operator = BackupHarness(installation.operator.system, tmp_path)
     with installation.servers.failing(
         "bina-backup", "insert", after=2, closeConnection=True
-    ):  # when it notes itself: the data and the keys are written by then
+    ):  # at its audit row, when data and keys are already written
         assert "Pencadangan terputus" in operator.refused(*operator.backing_up())
     assert left(tmp_path) == []
 
@@ -174,23 +176,23 @@ def test_a_backup_without_a_needed_key_is_refused_and_names_it(
 
 
 def left(shelf: Path) -> list[Path]:
-    """What lies where backups and custody files are put."""
+    """Return all files where backups and custody files are put."""
     return [path for place in ("data", "keys") for path in (shelf / place).rglob("*")]
 
 
-def audits(here: Servers) -> dict[str, int]:
-    with here.client() as client:
+def audits(servers: Servers) -> dict[str, int]:
+    with servers.client() as client:
         return {name: client[name]["audit"].count_documents({}) for name in service_names()}
 
 
-def remembered(here: Servers) -> int:
-    with here.client() as client:
+def remembered(servers: Servers) -> int:
+    with servers.client() as client:
         return client.admin.command({"getParameter": 1, "minSnapshotHistoryWindowInSeconds": 1})[
             "minSnapshotHistoryWindowInSeconds"
         ]
 
 
-# A restore that does not come to its end
+# Interrupted restores
 
 
 @pytest.mark.parametrize("command", ["dropDatabase", "insert", "update"])
@@ -218,7 +220,7 @@ def test_an_interrupted_restore_starts_nothing_and_can_be_repeated(
     assert (code, "Pemulihan di sini terputus" in said) == (1, True)
     assert "tidak kosong" in target.refused(*arguments)
     target.bina(*arguments, "--replace")
-    assert kept(installation.servers.everything()) == kept(installation.told)
+    assert kept(installation.servers.everything()) == kept(installation.documents)
     assert key_custody.find_keys(target.system.home) == key_custody.find_keys(
         installation.operator.system.home
     )
@@ -227,7 +229,7 @@ def test_an_interrupted_restore_starts_nothing_and_can_be_repeated(
     assert key_custody.find_keys(aside) == {LOOKUP_KEY: b"11" * 32}
     assert asyncio.run(partitions(installation.servers.administrator)) == dict.fromkeys(
         service_names(), 12
-    )  # the old topics are gone with what they knew
+    )  # the old topics were deleted with their records
 
 
 @pytest.mark.parametrize(
@@ -263,18 +265,18 @@ def test_a_restore_without_one_key_says_which_and_touches_nothing(
 def test_a_place_with_one_database_topic_or_key_is_not_empty(
     installation: FilledInstallation, tmp_path: Path, there: str
 ) -> None:
-    here = installation.servers
+    servers = installation.servers
     target = installation.target(tmp_path / "bina")
-    here.emptied()
+    servers.emptied()
     if there == "database":
-        with here.client() as client:
+        with servers.client() as client:
             client["gateway"]["users"].insert_one({"_id": "rina"})
     elif there == "topic":
-        asyncio.run(kafka_topics.ensure_topic(here.administrator, "manpower.events"))
+        asyncio.run(kafka_topics.ensure_topic(servers.administrator, "manpower.events"))
     else:
         (target.system.home / ISSUER).parent.mkdir(parents=True)
         secret_files.write_private(target.system.home / ISSUER, "another")
-    before = here.everything()
+    before = servers.everything()
     words = target.refused(*installation.operator.opening(installation.made))
     named = {
         "database": "basis data gateway",
@@ -282,7 +284,7 @@ def test_a_place_with_one_database_topic_or_key_is_not_empty(
         "key": f"kunci {ISSUER}",
     }
     assert f"Tempat ini tidak kosong ({named[there]})" in words
-    assert here.everything() == before
+    assert servers.everything() == before
 
 
 def test_no_database_is_touched_when_kafka_keeps_its_topics(
@@ -352,6 +354,8 @@ def test_servers_where_services_run_are_left_alone(
 async def partitions(where: BrokerAccess) -> dict[str, int]:
     async with kafka_topics.administering(where) as admin:
         return {
-            told["topic"].removesuffix(".events"): len(told["partitions"])
-            for told in await admin.describe_topics([f"{name}.events" for name in service_names()])
+            documents["topic"].removesuffix(".events"): len(documents["partitions"])
+            for documents in await admin.describe_topics(
+                [f"{name}.events" for name in service_names()]
+            )
         }

@@ -1,6 +1,6 @@
 """Backup and restore by the jobs of docker-compose.yml, without Docker.
 
-Their commands and environment, in what their image holds, over directories for volumes.
+Commands, environment and image content are those of the jobs; directories replace the volumes.
 """
 
 from __future__ import annotations
@@ -25,28 +25,25 @@ from ops.local.topology import PROCESSES
 from tests import container_jobs
 from tests.installation import Installation
 from tests.system.database_servers import Servers, filled, kept, serving
-from tests.system.disaster import Sealed
+from tests.system.disaster import BackupHarness
 
 pytestmark = [pytest.mark.timeout(200)]
 NAMES = {service.name for service in PROCESSES}
 
 
 def nobody(*_: object) -> None:
-    """Replaces chown, which only root may call."""
+    """Replace chown, which only root may call."""
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
     with serving(tmp_path_factory.mktemp("servers")) as found:
         yield found
 
 
 @dataclass(frozen=True)
-class Composed:
-    """An installation by compose.
-
-    Its volumes, and what its jobs for secrets and users leave in them.
-    """
+class ComposeInstallation:
+    """An installation by compose: its volumes, filled as by its jobs for secrets and users."""
 
     servers: Servers
     root: Path
@@ -62,7 +59,7 @@ class Composed:
         )
 
     def keys(self) -> dict[str, str]:
-        """All that lies in the volumes of the services and in that of the issuers' keys."""
+        """Return all files in the volumes of the services' secrets and of the issuers' keys."""
         places = [
             (name, path)
             for name, path in self.volumes.items()
@@ -76,7 +73,9 @@ class Composed:
 
 
 @pytest.fixture
-def composed(here: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Composed]:
+def composed(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Generator[ComposeInstallation]:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as another_disk:
         place = tmp_path / "secrets"
         monkeypatch.setattr(container_setup, "SECRETS_DIRECTORY", place)
@@ -89,29 +88,29 @@ def composed(here: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         }
         for one in volumes.values():
             one.mkdir(parents=True)
-        address = urlsplit(here.url)
+        address = urlsplit(servers.url)
         secret_files.write_private(place / "mongo" / "mongo-administrator", address.password or "")
         secret_files.write_private(place / "restorer" / "kafka_password", "of the operator")
         container_setup.make_secrets()
         member = address.netloc.rpartition("@")[2]
         asyncio.run(container_setup.make_mongo_users(member, member))
-        yield Composed(here, tmp_path, {**volumes, "issuer-keys": Path(another_disk)})
+        yield ComposeInstallation(servers, tmp_path, {**volumes, "issuer-keys": Path(another_disk)})
 
 
-def issued(composed: Composed, key: str) -> None:
+def issued(composed: ComposeInstallation, key: str) -> None:
     path = composed.volumes["issuer-keys"] / "lsp-1" / "assertion-2026.pem"
     path.parent.mkdir(exist_ok=True)
     secret_files.write_private(path, key)
 
 
 def test_the_compose_jobs_restore_every_document_and_key_elsewhere(
-    composed: Composed, tmp_path: Path
+    composed: ComposeInstallation, tmp_path: Path
 ) -> None:
     filled(composed.servers)
     issued(composed, "-----BEGIN PRIVATE KEY-----")
     report = composed.servers.everything()
     keys = composed.keys()
-    operator = Sealed(Installation(tmp_path / "bina"), tmp_path)
+    operator = BackupHarness(Installation(tmp_path / "bina"), tmp_path)
     backup = composed.run(*operator.backing_up())
     assert backup.returncode == 0, backup.stderr
     made = json.loads(backup.stdout)
@@ -169,7 +168,7 @@ def test_the_compose_jobs_restore_every_document_and_key_elsewhere(
             assert client[service.name]["keys"].find_one()
 
 
-def test_who_makes_backups_in_compose_changes_nothing(composed: Composed) -> None:
+def test_who_makes_backups_in_compose_changes_nothing(composed: ComposeInstallation) -> None:
     filled(composed.servers)
     with pymongo.MongoClient[dict[str, Any]](
         (composed.volumes["keeper-secrets"] / "mongo_url").read_text()
@@ -185,9 +184,9 @@ def test_who_makes_backups_in_compose_changes_nothing(composed: Composed) -> Non
 
 
 def test_an_unwritable_directory_is_refused_before_anything_is_read(
-    composed: Composed, tmp_path: Path
+    composed: ComposeInstallation, tmp_path: Path
 ) -> None:
-    operator = Sealed(Installation(tmp_path / "bina"), tmp_path)
+    operator = BackupHarness(Installation(tmp_path / "bina"), tmp_path)
     command = operator.backing_up()
     (tmp_path / "keys").touch()
     refused = composed.run(*command)

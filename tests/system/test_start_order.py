@@ -1,7 +1,7 @@
-"""No order of starting matters.
+"""The order in which processes start does not matter.
 
-The parts of ours run before MongoDB and Kafka are there, wait, and go on when either has been away;
-nobody needs to be started again.
+Our processes start before MongoDB and Kafka, wait for them, and continue after an outage of either
+without a restart.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from tests.fakes import eventually
 from tests.installation import free_block
 
 PATIENCE = 60.0
-ADMITTED = 380  # in the snapshot of the story
+ADMITTED = 380  # the people in the snapshot of the demo
 
 
-class Ground:
+class StartOrderHarness:
     """Our processes on free ports, with servers that may run or not."""
 
     def __init__(self, home: Path) -> None:
@@ -54,7 +54,7 @@ class Ground:
         )
 
     async def install(self) -> None:
-        """Secrets and users, as an installation has them that was shut down."""
+        """Create secrets and users, as an installation that was shut down has them."""
         secrets.make_secrets(self.home / "secrets")
         await self.start("mongod")
         for service in topology.PROCESSES:
@@ -94,7 +94,7 @@ class Ground:
         await asyncio.to_thread(processes.end, self.running.pop(part))
 
     async def until(self, *, ready: bool, missing: str = "") -> None:
-        """Wait until every part of ours says so; each answers all the while, and none has ended."""
+        """Wait until /readyz of every process of ours gives this answer; assert that none ended."""
 
         async def so() -> bool:
             answers = [
@@ -126,40 +126,44 @@ class Ground:
 
 
 @pytest.fixture
-async def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Ground]:
-    here = Ground(tmp_path)
+async def harness(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[StartOrderHarness]:
+    harness = StartOrderHarness(tmp_path)
     monkeypatch.setenv("BINA_DIR", str(tmp_path))
-    monkeypatch.setenv("BINA_PORT", str(here.port))
+    monkeypatch.setenv("BINA_PORT", str(harness.port))
     try:
-        yield here
+        yield harness
     finally:
         for parts_of in ([service.name for service in topology.PROCESSES], ["mongod", "kafka"]):
-            await asyncio.gather(*(here.stop(part) for part in parts_of if part in here.running))
+            await asyncio.gather(
+                *(harness.stop(part) for part in parts_of if part in harness.running)
+            )
 
 
 @pytest.mark.timeout(300)
-async def test_any_process_may_start_first_stop_and_return(ground: Ground) -> None:
-    await ground.install()
+async def test_any_process_may_start_first_stop_and_return(harness: StartOrderHarness) -> None:
+    await harness.install()
     for service in reversed(topology.PROCESSES):
-        await ground.start(service.name)
-    await ground.until(ready=False, missing="mongodb")
-    await ground.start("kafka")
-    await ground.start("mongod")
-    await ground.until(ready=True)
+        await harness.start(service.name)
+    await harness.until(ready=False, missing="mongodb")
+    await harness.start("kafka")
+    await harness.start("mongod")
+    await harness.until(ready=True)
     async with GatewayClient() as client:
         story = DemoContext(client)
         await prison.open_facility(story)
         assert (await prison.import_snapshot(story))["admitted"] == ADMITTED
         for reader in ("marketplace", "manpower"):
-            await ground.heard(reader, "training.participant-admitted.v1", ADMITTED)
+            await harness.heard(reader, "training.participant-admitted.v1", ADMITTED)
 
-        await ground.stop("mongod")
-        await ground.until(ready=False, missing="mongodb")
-        await ground.stop("kafka")
-        await ground.start("mongod")
-        await ground.stop("training")
-        await ground.start("training")
-        await ground.start("kafka")
-        await ground.until(ready=True)
+        await harness.stop("mongod")
+        await harness.until(ready=False, missing="mongodb")
+        await harness.stop("kafka")
+        await harness.start("mongod")
+        await harness.stop("training")
+        await harness.start("training")
+        await harness.start("kafka")
+        await harness.until(ready=True)
         await prison.open_class(story)
-        await ground.heard("training", "training.class-opened.v1", 1)
+        await harness.heard("training", "training.class-opened.v1", 1)

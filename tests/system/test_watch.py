@@ -43,13 +43,13 @@ def asked(url: str, **parameters: str) -> Any:
         return json.load(answer)["data"]
 
 
-class OnDuty(ThreadingHTTPServer):
-    """The message gateway of the person on duty."""
+class NotificationReceiver(ThreadingHTTPServer):
+    """A fake message gateway that receives the notifications of the person on duty."""
 
     def __init__(self) -> None:
         heard = self.heard = list[tuple[str, str]]()
 
-        class Taking(BaseHTTPRequestHandler):
+        class NotificationHandler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 heard.append(
                     (
@@ -60,33 +60,35 @@ class OnDuty(ThreadingHTTPServer):
                 self.send_response(202)
                 self.end_headers()
 
-            # The base class names it so.
+            # The base class has this parameter name.
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Nothing to standard error."""
+                """Write nothing to standard error."""
 
-        super().__init__(("127.0.0.1", 0), Taking)
+        super().__init__(("127.0.0.1", 0), NotificationHandler)
 
 
-class Watch:
+class MonitoringHarness:
     """Prometheus, Alertmanager and the on-call server on one running system.
 
     Their configurations are ours, with other addresses and shorter waits.
     """
 
-    def __init__(self, system: Installation, place: Path, on_duty: OnDuty) -> None:
+    def __init__(
+        self, system: Installation, directory: Path, receiver: NotificationReceiver
+    ) -> None:
         self.system = system
-        self.place = place
-        self.on_duty = on_duty
+        self.directory = directory
+        self.receiver = receiver
         self.prometheus, self.alertmanager, self.oncall = (
             f"{platform_checks.LOOPBACK}:{port}" for port in platform_checks.find_free_ports(3)
         )
 
     def port(self, part: topology.Service) -> int:
-        """The address of a process's metrics."""
+        """Return the port of a process's metrics."""
         return self.system.port + part.listener.offset + part.probe_offset
 
     def configure(self) -> None:
-        """Write all three configurations."""
+        """Write the configurations of Prometheus, Alertmanager and the on-call server."""
         report: dict[str, Any] = yaml.safe_load(
             (ROOT / "deploy/compose/prometheus.yml").read_text()
         )
@@ -95,7 +97,7 @@ class Watch:
             "scrape_timeout": "1s",
             "evaluation_interval": "1s",
         }
-        report["rule_files"] = [str(self.place / "rules/*.yml")]
+        report["rule_files"] = [str(self.directory / "rules/*.yml")]
         report["alerting"]["alertmanagers"] = [
             {"static_configs": [{"targets": [self.alertmanager]}]}
         ]
@@ -108,14 +110,14 @@ class Watch:
             }
             for part in topology.PROCESSES
         ]
-        (self.place / "prometheus.yml").write_text(yaml.safe_dump(report))
-        (self.place / "rules").mkdir()
+        (self.directory / "prometheus.yml").write_text(yaml.safe_dump(report))
+        (self.directory / "rules").mkdir()
         for file in (MONITORING / "rules").glob("*.yml"):
-            (self.place / "rules" / file.name).write_text(
+            (self.directory / "rules" / file.name).write_text(
                 re.sub(r"for: \d+[mh]$", "for: 1s", file.read_text(), flags=re.MULTILINE)
             )
         routes = (MONITORING / "alertmanager.yml").read_text().replace("oncall:7095", self.oncall)
-        (self.place / "alertmanager.yml").write_text(
+        (self.directory / "alertmanager.yml").write_text(
             re.sub(r"(group_wait|group_interval): \S+", r"\1: 1s", routes)
         )
         people = (
@@ -123,61 +125,61 @@ class Watch:
             .read_text()
             .replace("http://127.0.0.1:7095", f"http://{self.oncall}")
         )
-        (self.place / "oncall.toml").write_text(
+        (self.directory / "oncall.toml").write_text(
             re.sub(
                 r'"mailto:([\w-]+)@bina.example"',
-                rf'"http://127.0.0.1:{self.on_duty.server_port}/\1"',
+                rf'"http://127.0.0.1:{self.receiver.server_port}/\1"',
                 people,
             )
         )
 
     def commands(self) -> dict[str, list[str]]:
-        """What runs."""
-        here = self.place
+        """Return the command line of each program by its name."""
+        monitoring = self.directory
         (host, _, port) = self.oncall.partition(":")
         return {
             "oncall": [
                 sys.executable,
                 "-m",
                 "ops.oncall",
-                str(here / "oncall.toml"),
-                str(here / "book.json"),
+                str(monitoring / "oncall.toml"),
+                str(monitoring / "book.json"),
                 host,
                 port,
             ],
             "alertmanager": [
                 *(
                     _found("prometheus-alertmanager"),
-                    f"--config.file={here}/alertmanager.yml",
-                    f"--storage.path={here}/alertmanager",
+                    f"--config.file={monitoring}/alertmanager.yml",
+                    f"--storage.path={monitoring}/alertmanager",
                 ),
                 *(f"--web.listen-address={self.alertmanager}", "--cluster.listen-address="),
             ],
             "prometheus": [
                 *(
                     _found("prometheus"),
-                    f"--config.file={here}/prometheus.yml",
-                    f"--storage.tsdb.path={here}/prometheus",
+                    f"--config.file={monitoring}/prometheus.yml",
+                    f"--storage.tsdb.path={monitoring}/prometheus",
                 ),
                 *(f"--web.listen-address={self.prometheus}", "--enable-feature=exemplar-storage"),
             ],
         }
 
     def found(self, expression: str) -> list[dict[str, Any]]:
-        """What Prometheus answers now."""
+        """Return what Prometheus answers to this query now."""
         return asked(f"http://{self.prometheus}/api/v1/query", query=expression)["result"]
 
     def firing(self, alert: str, **labels: str) -> bool:
-        """Whether it fires with these labels."""
+        """Return whether the alert fires with these labels."""
         return any(
             one["state"] == "firing"
             and {"alertname": alert, **labels}.items() <= one["labels"].items()
             for one in asked(f"http://{self.prometheus}/api/v1/alerts")["alerts"]
         )
 
-    def told(self, words: str) -> bool:
+    def has_notified(self, words: str) -> bool:
         """Return whether the person on duty received this."""
-        return any(words in text for _, text in self.on_duty.heard)
+        return any(words in text for _, text in self.receiver.heard)
 
 
 def _found(tool: str) -> str:
@@ -187,25 +189,29 @@ def _found(tool: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def watch(system: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
-    """A watch that sees every part."""
-    with OnDuty() as on_duty:
-        threading.Thread(target=on_duty.serve_forever, daemon=True).start()
-        here = Watch(system, tmp_path_factory.mktemp("watch"), on_duty)
-        here.configure()
+def monitoring(
+    system: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MonitoringHarness]:
+    """Start the monitoring and wait until it scrapes every process."""
+    with NotificationReceiver() as receiver:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        monitoring = MonitoringHarness(system, tmp_path_factory.mktemp("watch"), receiver)
+        monitoring.configure()
         running = [
-            processes.spawn(command, here.place / f"{name}.log", cwd=ROOT)
-            for name, command in here.commands().items()
+            processes.spawn(command, monitoring.directory / f"{name}.log", cwd=ROOT)
+            for name, command in monitoring.commands().items()
         ]
         try:
             eventually(
-                lambda: _answers(lambda: len(here.found("up == 1")) == len(topology.PROCESSES))
+                lambda: _answers(
+                    lambda: len(monitoring.found("up == 1")) == len(topology.PROCESSES)
+                )
             )
-            yield here
+            yield monitoring
         finally:
             for child in reversed(running):
                 processes.end(child)
-            on_duty.shutdown()
+            receiver.shutdown()
 
 
 def _answers(holds: Callable[[], bool]) -> bool:
@@ -221,12 +227,12 @@ def bucket_labels(name: str) -> set[str]:
 
 
 def test_exposed_metrics_are_the_declared_and_the_watched_ones(
-    watch: Watch,
+    monitoring: MonitoringHarness,
 ) -> None:
     shown: set[str] = set()
     for part in topology.PROCESSES:
         with urllib.request.urlopen(
-            f"http://{platform_checks.LOOPBACK}:{watch.port(part)}/metrics"
+            f"http://{platform_checks.LOOPBACK}:{monitoring.port(part)}/metrics"
         ) as answer:
             text = answer.read().decode()
         names = {
@@ -268,19 +274,21 @@ def test_exposed_metrics_are_the_declared_and_the_watched_ones(
 
 
 def test_prometheus_understands_every_panel_and_keeps_its_labels(
-    watch: Watch,
+    monitoring: MonitoringHarness,
 ) -> None:
     for file in dashboards.DASHBOARDS.glob("*.json"):
         for panel in json.loads(file.read_text())["panels"]:
             for target in panel["targets"]:
                 expression = target["expr"].replace("$region", ".*").replace("$service", ".*")
-                assert asked(f"http://{watch.prometheus}/api/v1/format_query", query=expression)
-                watch.found(expression)  # raises where types do not fit
-    assert asked(f"http://{watch.prometheus}/api/v1/label/region/values") == ["uji"]
+                assert asked(
+                    f"http://{monitoring.prometheus}/api/v1/format_query", query=expression
+                )
+                monitoring.found(expression)  # raises where types do not fit
+    assert asked(f"http://{monitoring.prometheus}/api/v1/label/region/values") == ["uji"]
     by_sample = {sample: metric for metric in metrics.list_metrics() for sample in metric.samples}
     kept: dict[str, set[str]] = {}
     for series in asked(
-        f"http://{watch.prometheus}/api/v1/series",
+        f"http://{monitoring.prometheus}/api/v1/series",
         **{
             "match[]": '{__name__=~"('
             + "|".join(("bina", *(part.name for part in topology.PROCESSES)))
@@ -299,10 +307,13 @@ def test_prometheus_understands_every_panel_and_keeps_its_labels(
     } == {}
 
 
-def test_connections_and_scheduled_gauges_are_measured(watch: Watch) -> None:
+def test_connections_and_scheduled_gauges_are_measured(monitoring: MonitoringHarness) -> None:
     eventually(
         lambda: (
-            {one["metric"]["service"] for one in watch.found("bina_mongo_pool_connections > 0")}
+            {
+                one["metric"]["service"]
+                for one in monitoring.found("bina_mongo_pool_connections > 0")
+            }
             == {part.name for part in topology.PROCESSES}
         )
     )
@@ -316,15 +327,15 @@ def test_connections_and_scheduled_gauges_are_measured(watch: Watch) -> None:
         lambda: (
             {
                 one["metric"]["__name__"]
-                for one in watch.found(f'{{__name__=~"{"|".join(wanted)}"}}')
+                for one in monitoring.found(f'{{__name__=~"{"|".join(wanted)}"}}')
             }
             == wanted
         )
     )
 
 
-def test_a_latency_carries_the_trace_of_a_request(watch: Watch) -> None:
-    url = f"http://{platform_checks.LOOPBACK}:{watch.system.port}/v1/facilities"
+def test_a_latency_carries_the_trace_of_a_request(monitoring: MonitoringHarness) -> None:
+    url = f"http://{platform_checks.LOOPBACK}:{monitoring.system.port}/v1/facilities"
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(
             urllib.request.Request(url, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
@@ -332,7 +343,7 @@ def test_a_latency_carries_the_trace_of_a_request(watch: Watch) -> None:
 
     def carried() -> bool:
         found = asked(
-            f"http://{watch.prometheus}/api/v1/query_exemplars",
+            f"http://{monitoring.prometheus}/api/v1/query_exemplars",
             query="gateway_request_seconds_bucket",
             start="0",
             end="99999999999",
@@ -344,31 +355,30 @@ def test_a_latency_carries_the_trace_of_a_request(watch: Watch) -> None:
     eventually(carried)
 
 
-def test_a_killed_service_and_its_return_are_notified_on_call(watch: Watch) -> None:
-    assert not watch.firing("ProcessDown")
-    eventually(lambda: watch.firing("Watchdog"))
+def test_a_killed_service_and_its_return_are_notified_on_call(
+    monitoring: MonitoringHarness,
+) -> None:
+    assert not monitoring.firing("ProcessDown")
+    eventually(lambda: monitoring.firing("Watchdog"))
     killed = set[int]()
 
-    def heard_of() -> (
-        bool
-        # It is started again within seconds, often before anybody is notified: so it is killed
-        # until
-        # somebody has been
-    ):
-        ran = json.loads((watch.system.home / "run" / f"{KILLED}.pid").read_text())["pid"]
+    # The service restarts within seconds, often before anybody is notified. So this kills it until
+    # somebody was.
+    def heard_of() -> bool:
+        ran = json.loads((monitoring.system.home / "run" / f"{KILLED}.pid").read_text())["pid"]
         if ran not in killed:
             killed.add(ran)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(ran, signal.SIGKILL)
-        return watch.told(
+        return monitoring.has_notified(
             f"{KILLED} tidak menjawab\n{rules()['ProcessDown']['annotations']['meaning']}\n"
             f"{KILLED} does not answer"
         )
 
     eventually(heard_of)
-    first = next(person for person, text in watch.on_duty.heard if KILLED in text)
+    first = next(person for person, text in monitoring.receiver.heard if KILLED in text)
     assert first.startswith("piket-")
-    eventually(lambda: not watch.firing("ProcessDown"))
-    eventually(lambda: watch.told("Sudah selesai"))
-    assert not watch.told("Pengawasan diam")
-    eventually(lambda: all(part["ready"] for part in watch.system.status()["parts"]))
+    eventually(lambda: not monitoring.firing("ProcessDown"))
+    eventually(lambda: monitoring.has_notified("Sudah selesai"))
+    assert not monitoring.has_notified("Pengawasan diam")
+    eventually(lambda: all(part["ready"] for part in monitoring.system.status()["parts"]))

@@ -51,5 +51,5 @@ async def service(settings: TrainingSettings, keys: Keys) -> AsyncIterator[AsgiC
 
 @pytest.fixture(scope="module")
 async def crowd(service: AsgiClient) -> FacilityHarness:
-    """A facility with twenty people; every test has classes of its own."""
+    """Create a facility with twenty people; every test has classes of its own."""
     return await factories.create_harness(service, [new_id() for _ in range(20)])

@@ -1,6 +1,6 @@
-"""What wire tests start with: facilities, snapshots, classes, applications, decisions.
+"""Builders for wire tests: facilities, snapshots, classes, applications, decisions.
 
-Not here: any expectation beyond that the step itself succeeded.
+They assert only that the step itself succeeded.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def officer(
 
 
 async def change(client: AsgiClient, path: str, body: Any = None) -> Any:
-    """POST a change of the aggregate above this path, with its current version in If-Match."""
+    """Post a change of the aggregate above this path, with its current version in If-Match."""
     shown = await client.get(path.rpartition("/")[0])
     version = {"if-match": shown.headers.get("etag", '"0"')}
     return await client.post(path, json=body, headers=version)

@@ -42,7 +42,7 @@ ZONE = ZoneInfo("Asia/Jakarta")
 
 @dataclass
 class ImportReport:
-    """What one file did."""
+    """The report of one imported file."""
 
     outcome: str = "accepted"
     reason: str = ""

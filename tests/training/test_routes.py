@@ -82,7 +82,7 @@ WITHOUT_IF_MATCH = frozenset(
 
 @pytest.fixture(scope="module")
 async def known(service: AsgiClient) -> tuple[FacilityHarness, dict[str, str]]:
-    """A facility with one of everything, by the name of its path parameter."""
+    """Create a facility with one of everything; return ids by path parameter."""
     person = new_id()
     other = new_id()
     facility = await factories.create_harness(service, [person, other])

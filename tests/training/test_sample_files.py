@@ -50,7 +50,7 @@ class Replay:
             self.custody[file["n"]] = self._custody()
 
     def of(self, file: dict[str, Any]) -> ImportReport:
-        """What this file did."""
+        """Return the import report of this file."""
         return self.reports[int(file["n"]) - 1]
 
     def _custody(self) -> dict[str, Counter[str]]:

@@ -1,4 +1,4 @@
-"""The 41 sample files over HTTP: what is stored afterwards, and what is nowhere."""
+"""The 41 sample files over HTTP: the stored state, and texts that are stored nowhere."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _SIXTEEN = re.compile(r"(?=[0-9]{16})")
 
 
 @dataclass
-class Imported:
-    """The service after all 41 files, and what it values of each."""
+class ImportedSamples:
+    """The service after all 41 files, with its answer to each file."""
 
     client: AsgiClient
     answers: list[dict[str, Any]]
@@ -28,7 +28,7 @@ class Imported:
 
 
 @pytest.fixture(scope="module")
-async def imported(service: AsgiClient) -> Imported:
+async def imported(service: AsgiClient) -> ImportedSamples:
     await factories.create_sample_facilities(service)
     answers = [
         await factories.upload(
@@ -37,10 +37,12 @@ async def imported(service: AsgiClient) -> Imported:
         for file in FILES
     ]
     people = await factories.database(service).find("participants", {})
-    return Imported(service, answers, {person["_id"]: person["source_ref"] for person in people})
+    return ImportedSamples(
+        service, answers, {person["_id"]: person["source_ref"] for person in people}
+    )
 
 
-def answer_of(imported: Imported, file: dict[str, Any]) -> dict[str, Any]:
+def answer_of(imported: ImportedSamples, file: dict[str, Any]) -> dict[str, Any]:
     return imported.answers[int(file["n"]) - 1]
 
 
@@ -48,7 +50,7 @@ def answer_of(imported: Imported, file: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("file", FILES, ids=TITLES)
 async def test_each_upload_answers_with_its_outcome_and_counts(
-    imported: Imported, file: dict[str, Any]
+    imported: ImportedSamples, file: dict[str, Any]
 ) -> None:
     answer = answer_of(imported, file)
     state = {"accepted": "APPLIED", "quarantined": "QUARANTINED"}
@@ -68,7 +70,7 @@ async def test_each_upload_answers_with_its_outcome_and_counts(
     "file", [file for file in FILES if file["outcome"] == "accepted"], ids=lambda file: file["path"]
 )
 async def test_each_report_lists_movements_and_bad_cells_exactly(
-    imported: Imported, file: dict[str, Any]
+    imported: ImportedSamples, file: dict[str, Any]
 ) -> None:
     snapshot_id = answer_of(imported, file)["snapshot_id"]
     client = factories.officer(imported.client, file["facility"], "registry_operator")
@@ -97,7 +99,7 @@ async def test_each_report_lists_movements_and_bad_cells_exactly(
     )
 
 
-async def test_the_tasks_are_exactly_those_that_the_files_opened(imported: Imported) -> None:
+async def test_the_tasks_are_exactly_those_that_the_files_opened(imported: ImportedSamples) -> None:
     actual: list[tuple[str, ...]] = []
     for item in await factories.database(imported.client).find("tasks", {}):
         facts = item["facts"]
@@ -126,7 +128,7 @@ async def test_the_tasks_are_exactly_those_that_the_files_opened(imported: Impor
     assert sorted(actual) == sorted(wanted)
 
 
-async def test_the_stored_people_are_exactly_the_expected_ones(imported: Imported) -> None:
+async def test_the_stored_people_are_exactly_the_expected_ones(imported: ImportedSamples) -> None:
     database = factories.database(imported.client)
     people = {person["source_ref"]: person for person in await database.find("participants", {})}
     identities = {identity["_id"]: identity for identity in await database.find("identities", {})}
@@ -157,7 +159,7 @@ async def test_the_stored_people_are_exactly_the_expected_ones(imported: Importe
 
 
 async def test_every_movement_was_published_once(
-    imported: Imported,
+    imported: ImportedSamples,
 ) -> None:
     database = factories.database(imported.client)
     published = await database.find(
@@ -186,7 +188,7 @@ async def test_every_movement_was_published_once(
 @pytest.mark.scenario("T27/dump")
 @pytest.mark.scenario("T36/training-import")
 async def test_no_name_nik_or_offence_is_stored_outside_the_identities(
-    imported: Imported,
+    imported: ImportedSamples,
 ) -> None:
     database = factories.database(imported.client)
     cipher: FieldCipher = imported.client.app.state.cipher
@@ -209,7 +211,7 @@ async def test_no_name_nik_or_offence_is_stored_outside_the_identities(
 
 
 async def test_applied_and_outdated_rows_are_removed(
-    imported: Imported,
+    imported: ImportedSamples,
 ) -> None:
     kinds = {
         chunk["kind"]

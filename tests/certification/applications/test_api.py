@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.certification.factories import FORM, UNITS, Lsp, all_units, application_path
+from tests.certification.factories import FORM, UNITS, LspHarness, all_units, application_path
 from tests.certification.harness import Harness, Json, change, done, refused, today
 
 YESTERDAY = str(today() - timedelta(days=1))
@@ -23,7 +23,9 @@ TOMORROW = str(today() + timedelta(days=1))
         ({"instructor_refs": ["instructor-1"]}, "ASSESSOR_TRAINED_CANDIDATE"),
     ],
 )
-async def test_an_unfit_assessor_cannot_be_assigned(lsp: Lsp, facts: Json, code: str) -> None:
+async def test_an_unfit_assessor_cannot_be_assigned(
+    lsp: LspHarness, facts: Json, code: str
+) -> None:
     """The MET expired, the scheme is out of scope, or the assessor trained the candidate."""
     application_id = await lsp.fill_forms()
     unfit = await lsp.record_assessor(**facts)
@@ -40,7 +42,7 @@ async def test_an_unfit_assessor_cannot_be_assigned(lsp: Lsp, facts: Json, code:
     ],
 )
 async def test_a_venue_not_verified_or_out_of_scope_cannot_be_assigned(
-    lsp: Lsp, facts: Json, code: str
+    lsp: LspHarness, facts: Json, code: str
 ) -> None:
     application_id = await lsp.fill_forms()
     unfit = await lsp.record_venue(**facts)
@@ -49,7 +51,7 @@ async def test_a_venue_not_verified_or_out_of_scope_cannot_be_assigned(
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_an_lsp_without_a_licence_for_day_or_scheme_cannot_assign(lsp: Lsp) -> None:
+async def test_an_lsp_without_a_licence_for_day_or_scheme_cannot_assign(lsp: LspHarness) -> None:
     application_id = await lsp.fill_forms()
     await lsp.add_licence(valid_until=YESTERDAY)
     assert await lsp.assign(application_id) == {"LICENCE_EXPIRED"}
@@ -58,7 +60,7 @@ async def test_an_lsp_without_a_licence_for_day_or_scheme_cannot_assign(lsp: Lsp
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_an_application_without_both_complete_forms_is_not_assigned(lsp: Lsp) -> None:
+async def test_an_application_without_both_complete_forms_is_not_assigned(lsp: LspHarness) -> None:
     application_id = (await lsp.open_application())["application_id"]
     path = application_path(application_id)
     assert await lsp.assign(application_id) == {"APPLICATION_INCOMPLETE"}
@@ -68,7 +70,7 @@ async def test_an_application_without_both_complete_forms_is_not_assigned(lsp: L
     assert await lsp.assign(application_id) == {"APPLICATION_INCOMPLETE"}
 
 
-async def test_a_self_assessment_of_a_unit_outside_the_scheme_is_refused(lsp: Lsp) -> None:
+async def test_a_self_assessment_of_a_unit_outside_the_scheme_is_refused(lsp: LspHarness) -> None:
     path = application_path((await lsp.open_application())["application_id"])
     foreign = {"units": {"X.1": True}, "signed_on": str(today())}
     request = change(lsp.officer, "PUT", f"{path}/apl-02", json=foreign)
@@ -76,7 +78,7 @@ async def test_a_self_assessment_of_a_unit_outside_the_scheme_is_refused(lsp: Ls
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_several_violations_give_several_codes(lsp: Lsp) -> None:
+async def test_several_violations_give_several_codes(lsp: LspHarness) -> None:
     application_id = await lsp.fill_forms()
     assessor = await lsp.record_assessor(met_valid_until=YESTERDAY, scheme_refs=["lain"])
     venue = await lsp.record_venue(is_verified=False)
@@ -87,7 +89,7 @@ async def test_several_violations_give_several_codes(lsp: Lsp) -> None:
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_of_two_assignments_at_once_for_one_last_slot_one_is_refused(lsp: Lsp) -> None:
+async def test_of_two_assignments_at_once_for_one_last_slot_one_is_refused(lsp: LspHarness) -> None:
     """The slot is the last one of an assessor; the assigned application may be assigned again."""
     await lsp.publish_scheme(asesi_per_assessor=1)
     first = await lsp.fill_forms()
@@ -99,7 +101,7 @@ async def test_of_two_assignments_at_once_for_one_last_slot_one_is_refused(lsp: 
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_a_venue_takes_only_its_places_per_day(lsp: Lsp) -> None:
+async def test_a_venue_takes_only_its_places_per_day(lsp: LspHarness) -> None:
     narrow = (await lsp.record_venue(places_per_day=1))["venue_id"]
     other_assessor = (await lsp.record_assessor())["assessor_id"]
     assert await lsp.assign(await lsp.fill_forms(), venue_id=narrow) == set()
@@ -108,7 +110,7 @@ async def test_a_venue_takes_only_its_places_per_day(lsp: Lsp) -> None:
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_an_assessor_is_at_one_venue_a_day(lsp: Lsp) -> None:
+async def test_an_assessor_is_at_one_venue_a_day(lsp: LspHarness) -> None:
     other_venue = (await lsp.record_venue())["venue_id"]
     assert await lsp.assign(await lsp.fill_forms(), venue_id=other_venue) == set()
     assert await lsp.assign(await lsp.fill_forms()) == {"SCHEDULE_CLASH"}
@@ -116,9 +118,9 @@ async def test_an_assessor_is_at_one_venue_a_day(lsp: Lsp) -> None:
 
 @pytest.mark.scenario("C13/codes")
 async def test_a_clash_with_another_lsps_booking_does_not_reveal_where(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
-    other = await Lsp.create(harness)
+    other = await LspHarness.create(harness)
     same_person = await other.record_assessor(met_no=lsp.assessor["met_no"])
     booked = await other.fill_forms()
     assert await other.assign(booked, assessor_id=same_person["assessor_id"]) == set()
@@ -132,7 +134,7 @@ async def test_a_clash_with_another_lsps_booking_does_not_reveal_where(
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_no_result_is_accepted_before_the_assessors_declaration(lsp: Lsp) -> None:
+async def test_no_result_is_accepted_before_the_assessors_declaration(lsp: LspHarness) -> None:
     application_id = await lsp.fill_forms()
     path = f"{application_path(application_id)}/unit-results"
     assert await lsp.assign(application_id) == set()
@@ -141,7 +143,7 @@ async def test_no_result_is_accepted_before_the_assessors_declaration(lsp: Lsp) 
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_a_declared_conflict_ends_the_assignment(lsp: Lsp) -> None:
+async def test_a_declared_conflict_ends_the_assignment(lsp: LspHarness) -> None:
     """The assessor cannot be assigned again; another one can."""
     application_id = await lsp.fill_forms()
     path = f"{application_path(application_id)}/declaration"
@@ -156,7 +158,7 @@ async def test_a_declared_conflict_ends_the_assignment(lsp: Lsp) -> None:
     assert codes == set()
 
 
-async def assess_first_unit(lsp: Lsp) -> str:
+async def assess_first_unit(lsp: LspHarness) -> str:
     """Return the path of an application whose first unit is competent."""
     application_id = await lsp.fill_forms()
     path = application_path(application_id)
@@ -168,7 +170,7 @@ async def assess_first_unit(lsp: Lsp) -> str:
     return path
 
 
-async def test_an_assessor_recommends_only_when_every_unit_has_a_result(lsp: Lsp) -> None:
+async def test_an_assessor_recommends_only_when_every_unit_has_a_result(lsp: LspHarness) -> None:
     path = await assess_first_unit(lsp)
     assessor = lsp.assessor_client()
     competent = {"competent": True}
@@ -183,7 +185,7 @@ async def test_an_assessor_recommends_only_when_every_unit_has_a_result(lsp: Lsp
     assert await refused(request) == {"units_differ"}
 
 
-async def test_a_repeated_upload_of_results_changes_nothing(lsp: Lsp) -> None:
+async def test_a_repeated_upload_of_results_changes_nothing(lsp: LspHarness) -> None:
     """It succeeds with the version from before the first upload too."""
     path = await assess_first_unit(lsp)
     assessor = lsp.assessor_client()
@@ -198,7 +200,7 @@ async def test_a_repeated_upload_of_results_changes_nothing(lsp: Lsp) -> None:
 
 
 @pytest.mark.scenario("C13/frozen")
-async def test_the_edition_of_the_scheme_is_frozen_at_assignment(lsp: Lsp) -> None:
+async def test_the_edition_of_the_scheme_is_frozen_at_assignment(lsp: LspHarness) -> None:
     early = await lsp.fill_forms()
     late = await lsp.fill_forms()
     assert await lsp.assign(early) == set()

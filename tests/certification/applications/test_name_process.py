@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from chassis.ids import new_id
-from tests.certification.factories import Lsp, application_path
+from tests.certification.factories import LspHarness, application_path
 from tests.certification.harness import change, done, refused
 from tests.fakes import not_four_eyes
 
 NAME = {"name": "Siti Aminah"}
 
 
-async def test_a_name_is_confirmed_by_another_person_than_the_requester(lsp: Lsp) -> None:
+async def test_a_name_is_confirmed_by_another_person_than_the_requester(lsp: LspHarness) -> None:
     path = f"{application_path(await lsp.fill_forms())}/name"
     requested = await done(change(lsp.officer.by("peminta", "ketua"), "PUT", path))
     assert requested["name"] == "fetched"
@@ -22,13 +22,13 @@ async def test_a_name_is_confirmed_by_another_person_than_the_requester(lsp: Lsp
         assert await refused(request, 403) == {"name_own_confirmation"}, actor
 
 
-async def test_a_name_is_confirmed_only_after_it_was_requested(lsp: Lsp) -> None:
+async def test_a_name_is_confirmed_only_after_it_was_requested(lsp: LspHarness) -> None:
     path = f"{application_path(await lsp.fill_forms())}/name/confirmation"
     request = change(lsp.committee, "PUT", path, json=NAME)
     assert await refused(request, 409) == {"name_not_fetched"}
 
 
-async def test_a_name_is_confirmed_only_exactly_as_it_is(lsp: Lsp) -> None:
+async def test_a_name_is_confirmed_only_exactly_as_it_is(lsp: LspHarness) -> None:
     """Repeated spaces do not count."""
     path = f"{application_path(await lsp.fill_forms())}/name"
     await done(change(lsp.officer, "PUT", path))
@@ -40,7 +40,7 @@ async def test_a_name_is_confirmed_only_exactly_as_it_is(lsp: Lsp) -> None:
     assert confirmed["name"] == "confirmed"
 
 
-async def test_no_name_is_stored_in_the_clear(lsp: Lsp) -> None:
+async def test_no_name_is_stored_in_the_clear(lsp: LspHarness) -> None:
     application_id = await lsp.fill_forms()
     await lsp.confirm_name(application_id)
     [stored] = await lsp.harness.stored("applications", _id=application_id)
@@ -50,7 +50,9 @@ async def test_no_name_is_stored_in_the_clear(lsp: Lsp) -> None:
 
 
 @pytest.mark.scenario("T16/lookup-unknown")
-async def test_a_name_unknown_to_training_is_audited_and_may_be_requested_again(lsp: Lsp) -> None:
+async def test_a_name_unknown_to_training_is_audited_and_may_be_requested_again(
+    lsp: LspHarness,
+) -> None:
     person = new_id()
     names = lsp.harness.training.names
     application_id = await lsp.fill_forms(person)
@@ -65,7 +67,7 @@ async def test_a_name_unknown_to_training_is_audited_and_may_be_requested_again(
     assert len(rows) == 1
 
 
-async def test_an_unfit_name_is_refused_before_anything_is_signed(lsp: Lsp) -> None:
+async def test_an_unfit_name_is_refused_before_anything_is_signed(lsp: LspHarness) -> None:
     person = new_id()
     lsp.harness.training.names[person] = "undefined undefined"
     path = f"{application_path(await lsp.fill_forms(person))}/name"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import done
 
 
-async def test_lists_come_in_pages(lsp: Lsp) -> None:
+async def test_lists_come_in_pages(lsp: LspHarness) -> None:
     for number in range(3):
         await lsp.record_assessor(name=f"Asesor {number}")
     seen: list[str] = []

@@ -13,7 +13,7 @@ import pytest
 
 from services.certification.certificates.rules import RevocationCause
 from services.certification.statuslists import bits
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import Harness, Json, change, refused
 from tests.fakes import eventually
 
@@ -40,7 +40,7 @@ async def wait_for_bit(
 
 @pytest.mark.scenario("C4/revocation")
 async def test_a_revocation_counts_at_once_here_and_in_the_list_within_a_tick(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
     certificate = await lsp.issue_certificate()
     credential = await lsp.get_credential(certificate["certificate_id"])
@@ -54,14 +54,14 @@ async def test_a_revocation_counts_at_once_here_and_in_the_list_within_a_tick(
 
 
 @pytest.mark.scenario("C4/revocation")
-async def test_a_second_revocation_changes_nothing(lsp: Lsp) -> None:
+async def test_a_second_revocation_changes_nothing(lsp: LspHarness) -> None:
     certificate = await lsp.issue_certificate()
     revoked = await lsp.change_state(certificate, "revocation")
     assert await lsp.change_state(certificate, "revocation", "data_error") == revoked
 
 
 @pytest.mark.scenario("C4/revocation")
-async def test_a_revocation_cannot_be_undone(lsp: Lsp) -> None:
+async def test_a_revocation_cannot_be_undone(lsp: LspHarness) -> None:
     certificate = await lsp.issue_certificate()
     await lsp.change_state(certificate, "revocation")
     for verb in ("reinstatement", "suspension"):
@@ -71,7 +71,7 @@ async def test_a_revocation_cannot_be_undone(lsp: Lsp) -> None:
 
 
 @pytest.mark.scenario("C4/revocation")
-async def test_the_cause_of_a_revocation_is_never_public(harness: Harness, lsp: Lsp) -> None:
+async def test_the_cause_of_a_revocation_is_never_public(harness: Harness, lsp: LspHarness) -> None:
     certificate = await lsp.issue_certificate()
     certificate_id = certificate["certificate_id"]
     credential = await lsp.get_credential(certificate_id)
@@ -90,7 +90,7 @@ async def test_the_cause_of_a_revocation_is_never_public(harness: Harness, lsp: 
 
 
 @pytest.mark.scenario("C4/revocation")
-async def test_the_list_of_causes_is_closed_and_contains_no_conviction(lsp: Lsp) -> None:
+async def test_the_list_of_causes_is_closed_and_contains_no_conviction(lsp: LspHarness) -> None:
     assert set(RevocationCause) == {
         "data_error",
         "replaced",
@@ -109,7 +109,7 @@ async def test_the_list_of_causes_is_closed_and_contains_no_conviction(lsp: Lsp)
 
 @pytest.mark.scenario("C5/suspension")
 async def test_a_suspended_certificate_is_valid_again_once_reinstated(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
     certificate = await lsp.issue_certificate()
     credential = await lsp.get_credential(certificate["certificate_id"])
@@ -122,7 +122,9 @@ async def test_a_suspended_certificate_is_valid_again_once_reinstated(
 
 
 @pytest.mark.scenario("C5/suspension")
-async def test_each_change_of_state_is_stored_and_published(harness: Harness, lsp: Lsp) -> None:
+async def test_each_change_of_state_is_stored_and_published(
+    harness: Harness, lsp: LspHarness
+) -> None:
     """A revocation after a suspension outweighs it."""
     certificate = await lsp.issue_certificate()
     credential = await lsp.get_credential(certificate["certificate_id"])

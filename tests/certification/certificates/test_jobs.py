@@ -28,7 +28,7 @@ from services.certification.origins.rules import Origin
 from services.certification.transaction import Transaction
 from services.certification.vault import FieldCipher
 from tests.certification.credentials.factories import Issuer
-from tests.certification.factories import UNITS, Lsp
+from tests.certification.factories import UNITS, LspHarness
 from tests.certification.harness import Harness, Json, change, done, today
 from tests.fakes import eventually
 
@@ -39,7 +39,9 @@ MAX_REPEATS = 5
 BUSY = 503
 
 
-def recommended(application_id: str, origin: Origin, lsp: Lsp, tx: Transaction) -> Application:
+def recommended(
+    application_id: str, origin: Origin, lsp: LspHarness, tx: Transaction
+) -> Application:
     """Return an application that waits for the panel."""
     assessor_id = lsp.assessor["assessor_id"]
     return Application(
@@ -71,7 +73,7 @@ def recommended(application_id: str, origin: Origin, lsp: Lsp, tx: Transaction) 
     )
 
 
-async def add_recommended(application_ids: list[str], lsp: Lsp, tx: Transaction) -> None:
+async def add_recommended(application_ids: list[str], lsp: LspHarness, tx: Transaction) -> None:
     """Add applications that wait for the panel, with their origins."""
     for application_id in application_ids:
         origin = Origin(
@@ -90,7 +92,7 @@ async def add_recommended(application_ids: list[str], lsp: Lsp, tx: Transaction)
         tx.applications.add(recommended(application_id, origin, lsp, tx))
 
 
-async def create_recommended(lsp: Lsp, count: int) -> list[str]:
+async def create_recommended(lsp: LspHarness, count: int) -> list[str]:
     """Return the ids of this many applications that wait for the panel."""
     ids = [new_id() for _ in range(count)]
     for start in range(0, count, PER_TRANSACTION):
@@ -104,7 +106,7 @@ def slot_of(certificate: Json, purpose: str) -> tuple[str, int]:
     return slot["list_id"], slot["index"]
 
 
-async def decide_when_free(sitting: Json, key: str, lsp: Lsp) -> Json:
+async def decide_when_free(sitting: Json, key: str, lsp: LspHarness) -> Json:
     """Enter a sitting; a busy answer is followed by a repeat with the same key, as clients do."""
     headers = {"idempotency-key": key}
     answer = await lsp.committee.post("/v1/panel-decisions", json=sitting, headers=headers)
@@ -117,7 +119,9 @@ async def decide_when_free(sitting: Json, key: str, lsp: Lsp) -> Json:
 
 
 @pytest.mark.scenario("C15/bulk")
-async def test_a_thousand_certificates_are_issued_once_each(harness: Harness, lsp: Lsp) -> None:
+async def test_a_thousand_certificates_are_issued_once_each(
+    harness: Harness, lsp: LspHarness
+) -> None:
     """Each sitting is sent three times, and two signers run beside the job."""
     ids = await create_recommended(lsp, CERTIFICATES)
     sittings = {
@@ -159,7 +163,9 @@ async def test_a_thousand_certificates_are_issued_once_each(harness: Harness, ls
 
 
 @pytest.mark.scenario("C15/failure")
-async def test_a_certificate_that_cannot_be_signed_waits_alone(harness: Harness, lsp: Lsp) -> None:
+async def test_a_certificate_that_cannot_be_signed_waits_alone(
+    harness: Harness, lsp: LspHarness
+) -> None:
     """It is reported, counted as stuck, and issued after the fault is repaired."""
     db = harness.client.app.state.life.db
     ids = await create_recommended(lsp, 10)

@@ -8,13 +8,13 @@ import pypdfium2
 import pytest
 import zxingcpp
 
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import Harness
 
 
 @pytest.mark.scenario("C12/paper")
 async def test_text_and_qr_of_the_paper_and_the_page_behind_it_agree(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
     certificate = await lsp.issue_certificate()
     path = f"/v1/certificates/{certificate['certificate_id']}/pdf"

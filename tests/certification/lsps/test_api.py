@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import Harness, change, done, refused
 
 
@@ -24,7 +24,7 @@ async def test_an_issuer_whose_name_or_slug_reveals_a_prison_is_refused(
     assert await refused(administrator.post("/v1/lsps", json=body)) == {code}
 
 
-async def test_keys_requested_again_stay_the_same(lsp: Lsp) -> None:
+async def test_keys_requested_again_stay_the_same(lsp: LspHarness) -> None:
     path = f"{lsp.path}/keys"
     first = await done(change(lsp.officer, "POST", path), 201)
     again = await done(change(lsp.officer, "POST", path), 201)
@@ -33,7 +33,9 @@ async def test_keys_requested_again_stay_the_same(lsp: Lsp) -> None:
     assert purposes == ["key", "status"]
 
 
-async def test_a_private_key_lies_in_a_private_file_and_not_in_the_database(lsp: Lsp) -> None:
+async def test_a_private_key_lies_in_a_private_file_and_not_in_the_database(
+    lsp: LspHarness,
+) -> None:
     shown = await done(lsp.officer.get(lsp.path))
     files = sorted((lsp.harness.settings.keys_dir / lsp.id).iterdir())
     assert [file.name for file in files] == [f"{key['name']}.pem" for key in shown["keys"]]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.certification.factories import Lsp, application_path
+from tests.certification.factories import LspHarness, application_path
 from tests.certification.harness import change, done, today
 from tests.fakes import not_four_eyes
 
@@ -15,7 +15,7 @@ TOMORROW = str(today() + timedelta(days=1))
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_a_unit_that_is_not_competent_gives_no_certificate(lsp: Lsp) -> None:
+async def test_a_unit_that_is_not_competent_gives_no_certificate(lsp: LspHarness) -> None:
     application_id = await lsp.recommend(results="BK", competent=False)
     assert await lsp.refused_sitting(lsp.sitting(application_id)) == {"UNIT_NOT_COMPETENT"}
     decision = await lsp.decide(lsp.sitting(application_id, competent=False))
@@ -35,7 +35,7 @@ async def test_a_unit_that_is_not_competent_gives_no_certificate(lsp: Lsp) -> No
 @pytest.mark.scenario("C13/codes")
 @pytest.mark.parametrize("by_name", [True, False])
 async def test_the_assessor_of_an_assessment_does_not_sit_on_its_panel(
-    lsp: Lsp,
+    lsp: LspHarness,
     by_name: bool,  # noqa: FBT001 - pytest passes it by name
 ) -> None:
     application_id = await lsp.recommend()
@@ -47,7 +47,7 @@ async def test_the_assessor_of_an_assessment_does_not_sit_on_its_panel(
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_who_recommended_does_not_enter_the_decision(lsp: Lsp) -> None:
+async def test_who_recommended_does_not_enter_the_decision(lsp: LspHarness) -> None:
     application_id = await lsp.recommend()
     [stored] = await lsp.harness.stored("applications", _id=application_id)
     recommendation = stored["recommendation"]
@@ -60,20 +60,22 @@ async def test_who_recommended_does_not_enter_the_decision(lsp: Lsp) -> None:
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_nothing_is_decided_without_a_recommendation(lsp: Lsp) -> None:
+async def test_nothing_is_decided_without_a_recommendation(lsp: LspHarness) -> None:
     sitting = lsp.sitting(await lsp.fill_forms())
     assert await lsp.refused_sitting(sitting) == {"NOT_RECOMMENDED_YET"}
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_nothing_is_decided_without_a_confirmed_name(lsp: Lsp) -> None:
+async def test_nothing_is_decided_without_a_confirmed_name(lsp: LspHarness) -> None:
     application_id = await lsp.recommend()
     await done(change(lsp.officer, "PUT", f"{application_path(application_id)}/name"))
     assert await lsp.refused_sitting(lsp.sitting(application_id)) == {"NAME_NOT_CONFIRMED"}
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_a_sitting_tomorrow_or_with_a_repeated_application_is_refused(lsp: Lsp) -> None:
+async def test_a_sitting_tomorrow_or_with_a_repeated_application_is_refused(
+    lsp: LspHarness,
+) -> None:
     application_id = await lsp.recommend()
     tomorrow = lsp.sitting(application_id, decided_on=TOMORROW)
     assert await lsp.refused_sitting(tomorrow) == {"decided_on_invalid"}
@@ -82,7 +84,7 @@ async def test_a_sitting_tomorrow_or_with_a_repeated_application_is_refused(lsp:
 
 
 @pytest.mark.scenario("C13/batch")
-async def test_a_refused_application_does_not_stop_the_others_of_a_sitting(lsp: Lsp) -> None:
+async def test_a_refused_application_does_not_stop_the_others_of_a_sitting(lsp: LspHarness) -> None:
     good = await lsp.recommend()
     bad = await lsp.recommend(results="BK", competent=False)
     decision = await lsp.decide(lsp.sitting(good, bad, "unknown"))
@@ -99,7 +101,9 @@ async def test_a_refused_application_does_not_stop_the_others_of_a_sitting(lsp: 
     assert await lsp.refused_sitting(lsp.sitting(good)) == {"ALREADY_DECIDED"}
 
 
-async def test_concurrent_decisions_on_one_application_give_one_certificate(lsp: Lsp) -> None:
+async def test_concurrent_decisions_on_one_application_give_one_certificate(
+    lsp: LspHarness,
+) -> None:
     application_id = await lsp.recommend()
     requests = [
         lsp.committee.post(
@@ -112,7 +116,7 @@ async def test_concurrent_decisions_on_one_application_give_one_certificate(lsp:
     assert len(await lsp.list_certificates(application_id)) == 1
 
 
-async def test_a_decision_repeated_with_its_key_is_the_same_decision(lsp: Lsp) -> None:
+async def test_a_decision_repeated_with_its_key_is_the_same_decision(lsp: LspHarness) -> None:
     application_id = await lsp.recommend()
     key = {"idempotency-key": "pleno-1"}
     first = await lsp.decide(lsp.sitting(application_id), **key)
@@ -121,7 +125,7 @@ async def test_a_decision_repeated_with_its_key_is_the_same_decision(lsp: Lsp) -
     assert len(await lsp.list_certificates(application_id)) == 1
 
 
-async def test_the_audit_names_the_decision_and_not_its_preparation(lsp: Lsp) -> None:
+async def test_the_audit_names_the_decision_and_not_its_preparation(lsp: LspHarness) -> None:
     decision = await lsp.decide(lsp.sitting(await lsp.recommend()))
     [row] = await lsp.harness.stored("audit", subject=decision["panel_decision_id"])
     assert row["what"] == "decide"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import Harness
 from tests.fakes import eventually
 
 
 async def test_lists_are_published_on_every_tick_without_a_change(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
     credential = await lsp.issue_credential()
     url = credential["credentialStatus"][0]["statusListCredential"]

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import change, done, refused, today
 
 TOMORROW = str(today() + timedelta(days=1))
 
 
 @pytest.mark.scenario("C13/codes")
-async def test_only_a_standing_venue_is_verified_for_more_than_one_day(lsp: Lsp) -> None:
+async def test_only_a_standing_venue_is_verified_for_more_than_one_day(lsp: LspHarness) -> None:
     days = {"valid_from": str(today()), "valid_until": TOMORROW, "scheme_refs": [lsp.scheme_ref]}
     occasional = f"/v1/venues/{lsp.venue['venue_id']}/verifications"
     request = change(lsp.officer, "POST", occasional, json=days)

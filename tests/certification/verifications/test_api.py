@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.certification.factories import Lsp
+from tests.certification.factories import LspHarness
 from tests.certification.harness import Harness
 
 HTML = "text/html,application/xhtml+xml"
 
 
 async def test_the_page_is_indonesian_fetches_nothing_and_is_not_indexed(
-    harness: Harness, lsp: Lsp
+    harness: Harness, lsp: LspHarness
 ) -> None:
     certificate = await lsp.issue_certificate()
     answer = await harness.get_public(certificate["check_url"], accept=HTML)
@@ -25,7 +25,9 @@ async def test_the_page_is_indonesian_fetches_nothing_and_is_not_indexed(
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
 
 
-async def test_a_code_is_accepted_in_lower_case_and_with_dashes(harness: Harness, lsp: Lsp) -> None:
+async def test_a_code_is_accepted_in_lower_case_and_with_dashes(
+    harness: Harness, lsp: LspHarness
+) -> None:
     certificate = await lsp.issue_certificate()
     token = certificate["check_url"].rpartition("/")[2]
     redirect = await harness.get_public(f"/v/{token.lower()}")
@@ -69,7 +71,9 @@ async def test_a_bad_upload_is_answered_with_its_fault_and_never_with_500(
 
 
 @pytest.mark.scenario("C2/tampering")
-async def test_a_changed_upload_of_our_certificate_is_invalid_and_shows_nothing(lsp: Lsp) -> None:
+async def test_a_changed_upload_of_our_certificate_is_invalid_and_shows_nothing(
+    lsp: LspHarness,
+) -> None:
     credential = await lsp.issue_credential()
     without_status = dict(credential)
     del without_status["credentialStatus"]

@@ -56,7 +56,7 @@ EXPORT = "/v1/operations/shop/audit/export"
 async def searched(
     client: AsgiClient, why: dict[str, str] | None = None, /, **sought: Any
 ) -> list[dict[str, Any]]:
-    """All rows of a search, two to a page."""
+    """Return all rows of a search, read two to a page."""
     rows: list[dict[str, Any]] = []
     while True:
         answer = await client.get(
@@ -87,9 +87,9 @@ async def filled(client: AsgiClient, owner: str, room: str, label: str = "") -> 
 class Export:
     """An exported ZIP, its content, and what its own verifier says, run without our code."""
 
-    def __init__(self, place: Path, content: bytes) -> None:
-        self._place = place
-        self.file = place / f"{new_id()}.zip"
+    def __init__(self, directory: Path, content: bytes) -> None:
+        self._place = directory
+        self.file = directory / f"{new_id()}.zip"
         self.file.write_bytes(content)
 
     def lines(self, name: str) -> list[dict[str, Any]]:
@@ -104,7 +104,7 @@ class Export:
         return self.manifest()["services"]["shop"]
 
     def with_(self, name: str, change: Callable[[list[str]], list[str]]) -> Export:
-        """A copy in which the lines of one file are others."""
+        """Return a copy of the export in which `change` has changed the lines of one file."""
         made = io.BytesIO()
         with zipfile.ZipFile(self.file) as old, zipfile.ZipFile(made, "w") as new:
             for one in old.namelist():
@@ -136,7 +136,7 @@ class Export:
 
 
 async def seal(client: AsgiClient) -> Mongo:
-    """The service's database, all rows of which are sealed."""
+    """Seal all audit rows and return the service's database."""
     life = client.app.state.life
     run: Runner[Any] = Runner(
         life.engine, OperationContext(caller=system("shop"), correlation_id=new_id())
@@ -165,10 +165,10 @@ async def with_text(client: AsgiClient, subject: str, facility: str, text: str) 
 
 
 async def exported(
-    client: AsgiClient, place: Path, why: dict[str, str] | None = WHY, /, **sought: str
+    client: AsgiClient, directory: Path, why: dict[str, str] | None = WHY, /, **sought: str
 ) -> Export:
     answer = await client.get(EXPORT, params=sought, headers=why)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip"), (
         answer.text
     )
-    return Export(place, answer.content)
+    return Export(directory, answer.content)

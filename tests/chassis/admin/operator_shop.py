@@ -22,7 +22,7 @@ from chassis.app.lifespan import ServiceRuntime
 from chassis.app.service import Service
 from chassis.ids import new_id, utc_now
 from chassis.messaging.events import Inbound, Reference
-from tests.chassis.messaging.test_pipeline import Outside
+from tests.chassis.messaging.test_pipeline import OutsideService
 from tests.chassis.sample_service import (
     HANDLERS,
     JarFilled,
@@ -46,7 +46,7 @@ class FilledHeard(Inbound, type="shop.jar-filled.v1"):
 
 
 async def on_filled(event: FilledHeard, tx: Transaction) -> None:
-    """What the shop itself remembers of its jars: a reader of its topic."""
+    """Note the marbles of each jar event: the shop consumes its own topic."""
     if event.marbles == 1:  # published by a note, which these tests do not count
         return
     if event.marbles == UNLUCKY:
@@ -57,7 +57,7 @@ async def on_filled(event: FilledHeard, tx: Transaction) -> None:
     tx.notes.save(note, replace(note, texts=(*note.texts, str(event.marbles))))
 
 
-# A note of an owner `own-...` is made of the shop's own events, any other of events from outside.
+# The shop's own events make the notes of owners `own-...`; events from outside make all others.
 NOTES = Projection(
     name="notes",
     store=Notes,
@@ -67,8 +67,8 @@ NOTES = Projection(
 )
 
 
-class Shop(Outside):
-    """The shop as its operator reaches it, and the outside that sends it events."""
+class OperatorHarness(OutsideService):
+    """The shop as its operator reaches it, and another service that sends it events."""
 
     def __init__(
         self, life: ServiceRuntime, send: Any, client: AsgiClient, fake: FakeKafka
@@ -80,7 +80,7 @@ class Shop(Outside):
         self.officer = client.as_("officer", facility="room")
 
     async def stuck(self, *texts: str) -> tuple[str, str]:
-        """An owner and the sequence of these notes of his, the first of which is poison."""
+        """Return a new owner and the id of a sequence blocked by the first of these notes."""
         owner = await self.admitted()
         for text in texts:
             await self.note(owner, text)
@@ -97,7 +97,7 @@ class Shop(Outside):
         )
 
     async def filled(self, owner: str, *marbles: int) -> None:
-        """A jar of this owner into which these marbles go, one event each."""
+        """Create a jar for this owner and fill in these marbles, one event for each number."""
         jar = new_id()
         assert (
             await self.officer.post(
@@ -110,9 +110,9 @@ class Shop(Outside):
             ).status_code == 200
 
     async def sent(self, owner: str, count: int) -> None:
-        """Return when that many of this owner's events are marked as sent.
+        """Wait until that many of this owner's events are marked as sent.
 
-        A replay takes no others.
+        A replay publishes only events that are marked.
         """
 
         async def marked() -> bool:
@@ -155,9 +155,9 @@ class Shop(Outside):
 
 @asynccontextmanager
 async def opened(
-    broker: str, driver: str, place: Path, mongo_url: str, kafka: str
-) -> AsyncGenerator[Shop]:
-    keys = Keys.make(place, ("gateway", "shop"))
+    broker: str, driver: str, directory: Path, mongo_url: str, kafka: str
+) -> AsyncGenerator[OperatorHarness]:
+    keys = Keys.make(directory, ("gateway", "shop"))
     fake = FakeKafka()
     settings = ShopSettings(
         **keys.settings(
@@ -201,7 +201,7 @@ async def opened(
     cleaner = life.new_mongo()
     try:
         async with running(app, keys, "shop") as client:
-            yield Shop(life, send, client, fake)
+            yield OperatorHarness(life, send, client, fake)
     finally:
         await producer.stop()
         await cleaner.drop()
@@ -213,19 +213,19 @@ async def serve_shop(
     tmp_path_factory: pytest.TempPathFactory,
     mongo_url: str,
     kafka: str,
-) -> AsyncIterator[Shop]:
+) -> AsyncIterator[OperatorHarness]:
     broker, _, driver = request.param.partition("-")
     async with opened(broker, driver, tmp_path_factory.mktemp("shop"), mongo_url, kafka) as one:
         yield one
 
 
-async def all_sent(shop: Shop) -> bool:
-    """Whether nothing waits for the broker or for its mark."""
+async def all_sent(shop: OperatorHarness) -> bool:
+    """Return whether the outbox has no unsent row."""
     return (await shop.get("/outbox"))["unsent"] == 0
 
 
 async def stopped_keys(wanted: int) -> bool:
-    """Whether the gauge says so."""
+    """Return whether the gauge shows this number of blocked keys."""
     return [
         sample.value for metric in telemetry.OUTBOX_STOPPED.collect() for sample in metric.samples
     ] == [wanted]

@@ -1,4 +1,4 @@
-"""Audit exports over HTTP: they verify alone, and whatever is done to one is named."""
+"""Audit exports over HTTP: they verify without our code, and every tampering is found."""
 
 from __future__ import annotations
 

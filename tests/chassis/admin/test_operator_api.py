@@ -1,6 +1,6 @@
-"""What an operator asks of a service over HTTP: parked sequences, and lag.
+"""The operator routes over HTTP: parked sequences and lag.
 
-On real MongoDB, with real Kafka and with the fake. Not here: replays and the outbox.
+They run on a real MongoDB, with a real Kafka and with the fake. Not here: replays and the outbox.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from chassis.ids import new_id
 from chassis.messaging import parked_events
 from tests.chassis.admin.operator_shop import (
     ROOT,
-    Shop,
+    OperatorHarness,
     serve_shop,
 )
 from tests.fakes import eventually, routes
@@ -23,7 +23,7 @@ shop = pytest.fixture(scope="module", params=["fake", "kafka-pymongo"])(serve_sh
 
 
 async def test_a_parked_sequence_is_explained_in_words_and_redacted(
-    shop: Shop,
+    shop: OperatorHarness,
 ) -> None:
     owner, sequence = await shop.stuck("poison of Budi Santoso", "b")
     other, _ = await shop.stuck("poison")
@@ -59,7 +59,7 @@ async def test_a_parked_sequence_is_explained_in_words_and_redacted(
     assert any(marker in row["sequences"] for row in await shop.audited("parked.listed", "shop"))
 
 
-async def test_a_retry_that_fails_changes_nothing_and_says_so(shop: Shop) -> None:
+async def test_a_retry_that_fails_changes_nothing_and_says_so(shop: OperatorHarness) -> None:
     owner, sequence = await shop.stuck("poison", "b")
     version = await shop.version(sequence)
     tried = await shop.post(f"/parked/{sequence}/retry", if_match=version)
@@ -76,7 +76,7 @@ async def test_a_retry_that_fails_changes_nothing_and_says_so(shop: Shop) -> Non
 
 
 async def test_after_a_discard_the_rest_takes_effect_once_in_order(
-    shop: Shop,
+    shop: OperatorHarness,
 ) -> None:
     owner, sequence = await shop.stuck("poison", "a", "b")
     path = f"/parked/{sequence}"
@@ -103,7 +103,7 @@ async def test_after_a_discard_the_rest_takes_effect_once_in_order(
     assert again == done | {"took_effect": None}
     assert (
         len(await shop.audited("parked.retried", f"{shop.life.inbox.topics[0]}/{owner}")) == 2
-    )  # one of each letter's transaction, none of the repeat
+    )  # one for each event's transaction, none for the repeated request
     await shop.note(owner, "c")
     await shop.heard(owner, "a", "b", "c")
     assert (await shop.post(f"{path}/retry", if_match=version, expect=404))[
@@ -111,7 +111,7 @@ async def test_after_a_discard_the_rest_takes_effect_once_in_order(
     ] == "parked_unknown"
 
 
-async def test_a_dry_run_shows_the_result_and_changes_nothing(shop: Shop) -> None:
+async def test_a_dry_run_shows_the_result_and_changes_nothing(shop: OperatorHarness) -> None:
     owner, sequence = await shop.stuck("poison", "a", "b")
     path = f"/parked/{sequence}"
     before = await shop.get(path)
@@ -135,7 +135,7 @@ async def test_a_dry_run_shows_the_result_and_changes_nothing(shop: Shop) -> Non
 
 
 async def test_a_long_sequence_is_retried_in_parts_that_say_if_more_follows(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: OperatorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner, sequence = await shop.stuck("poison", "a", "b")
     path = f"/parked/{sequence}"
@@ -155,7 +155,7 @@ async def test_a_long_sequence_is_retried_in_parts_that_say_if_more_follows(
 
 
 async def test_a_record_without_an_id_is_named_by_its_place_and_can_be_discarded(
-    shop: Shop,
+    shop: OperatorHarness,
 ) -> None:
     owner = await shop.admitted()
     await shop.tell("outside.note-told.v1", owner, drop="ce_id", body=b"{", owner_ref=owner)
@@ -180,7 +180,7 @@ async def test_a_record_without_an_id_is_named_by_its_place_and_can_be_discarded
 
 @pytest.mark.parametrize("sequence", [encode_segment("outside.events/nobody"), "_", "%C3%A9"])
 async def test_an_unknown_sequence_is_404_to_show_retry_and_discard(
-    shop: Shop, sequence: str
+    shop: OperatorHarness, sequence: str
 ) -> None:
     assert (await shop.operator.get(f"{ROOT}/parked/{sequence}")).status_code == 404
     assert (await shop.post(f"/parked/{sequence}/retry", if_match='"1"', expect=404))[
@@ -191,7 +191,9 @@ async def test_an_unknown_sequence_is_404_to_show_retry_and_discard(
     )
 
 
-async def test_no_route_of_operations_is_open_without_a_token_or_a_permission(shop: Shop) -> None:
+async def test_no_route_of_operations_is_open_without_a_token_or_a_permission(
+    shop: OperatorHarness,
+) -> None:
     walked: list[tuple[str, str]] = []
     for route in routes(shop.client.app):
         if route.path.startswith(ROOT):
@@ -206,7 +208,7 @@ async def test_no_route_of_operations_is_open_without_a_token_or_a_permission(sh
         ).status_code == 403, path
 
 
-async def test_the_lag_shows_the_position_in_each_partition(shop: Shop) -> None:
+async def test_the_lag_shows_the_position_in_each_partition(shop: OperatorHarness) -> None:
     owner = await shop.admitted()
     await shop.heard(owner)
     answer = await eventually(shop.measured_lag)

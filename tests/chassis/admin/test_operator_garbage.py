@@ -1,6 +1,6 @@
-"""What an operator asks by mistake over HTTP.
+"""Mistaken operator requests over HTTP: they are refused with a reason and change nothing.
 
-Garbage, times that are none, letters that do not wait. Refused in words, and nothing is changed.
+Garbage, empty time ranges, and events that are not parked.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import pytest
 
 from chassis.admin.parked_event_admin import encode_segment
 from chassis.ids import utc_now
-from tests.chassis.admin.operator_shop import ROOT, Shop, opened
+from tests.chassis.admin.operator_shop import ROOT, OperatorHarness, opened
 
 
 @pytest.fixture(scope="module")
 async def shop(
     tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
-) -> AsyncIterator[Shop]:
+) -> AsyncIterator[OperatorHarness]:
     async with opened("fake", "", tmp_path_factory.mktemp("shop"), mongo_url, kafka) as one:
         yield one
 
 
 async def test_only_a_parked_event_can_be_discarded_also_behind_the_first(
-    shop: Shop,
+    shop: OperatorHarness,
 ) -> None:
     owner, sequence = await shop.stuck("poison", "a", "b")
     path = f"/parked/{sequence}"
@@ -57,7 +57,7 @@ async def test_only_a_parked_event_can_be_discarded_also_behind_the_first(
     assert (after["took_effect"], after["count"]) == (
         0,
         2,
-    )  # the first still fails: what waits behind it does not pass it
+    )  # the first still fails, and later events of the sequence do not overtake it
     after = await shop.post(
         f"{path}/discard",
         {"event_id": shown["letters"][0]["id"], "reason": "rusak"},
@@ -69,9 +69,9 @@ async def test_only_a_parked_event_can_be_discarded_also_behind_the_first(
 
 @pytest.mark.parametrize(("since", "until"), [(-1, -2), (-2, -2), (1, 3), (2, 1)])
 async def test_a_replay_of_no_time_is_refused_and_not_taken_for_one_of_nothing(
-    shop: Shop, since: int, until: int
+    shop: OperatorHarness, since: int, until: int
 ) -> None:
-    """Hours from now: what ends before it begins or as it begins, and what lies ahead."""
+    """Ranges (in hours from now) that end before or when they begin, or lie in the future."""
     answer = {
         "from": (now := utc_now()) + timedelta(hours=since),
         "to": now + timedelta(hours=until),
@@ -85,7 +85,7 @@ async def test_a_replay_of_no_time_is_refused_and_not_taken_for_one_of_nothing(
     assert refused["detail"].startswith("Waktunya kosong")
 
 
-async def test_a_foreign_cursor_is_400(shop: Shop) -> None:
+async def test_a_foreign_cursor_is_400(shop: OperatorHarness) -> None:
     for path in ("/parked?cursor=%C3%A9", "/outbox?cursor=x"):
         answer = await shop.operator.get(ROOT + path)
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
@@ -152,10 +152,10 @@ GARBAGE: list[tuple[str, str, GarbageBody, int]] = [
 @pytest.mark.parametrize(
     ("method", "path", "given", "status"),
     GARBAGE,
-    ids=[f"{one[1][:40]}-{place}" for place, one in enumerate(GARBAGE)],
+    ids=[f"{one[1][:40]}-{index}" for index, one in enumerate(GARBAGE)],
 )
 async def test_garbage_is_refused_in_words(
-    shop: Shop,
+    shop: OperatorHarness,
     method: str,
     path: str,
     given: GarbageBody,

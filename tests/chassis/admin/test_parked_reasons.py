@@ -1,7 +1,4 @@
-"""An operator reads why an event is parked.
-
-Every reason has its words, and no fault looks like another.
-"""
+"""The texts that say why an event is parked: one for every reason."""
 
 from __future__ import annotations
 
@@ -57,10 +54,7 @@ def test_each_reason_has_its_words(reason: str, what: str) -> None:
 
 
 def test_every_reason_that_the_code_gives_has_words_of_its_own() -> None:
-    """An operator who reads that a header is broken discards the event.
-
-    No other fault may look so.
-    """
+    """An operator discards an event with a broken header, so no other fault may look like that."""
     literal = re.compile(
         r'Unreadable\(\s*f?"([^"{]+)|^(?:NOT_UTF8|UNKNOWN_SUBJECT) = "([^"\n]+)"$', re.MULTILINE
     )

@@ -10,7 +10,7 @@ import pytest
 from chassis.admin import projections
 from chassis.app import database_setup
 from chassis.ids import new_id
-from tests.chassis.admin.operator_shop import UNLUCKY, Shop, opened
+from tests.chassis.admin.operator_shop import UNLUCKY, OperatorHarness, opened
 from tests.chassis.sample_service import Notes
 from tests.fakes import eventually
 
@@ -23,14 +23,14 @@ async def shop(
     mongo_url: str,
     kafka: str,
     monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Shop]:
-    """A shop whose rebuild takes one event a page."""
+) -> AsyncIterator[OperatorHarness]:
+    """Start a shop whose rebuild reads one event a page."""
     monkeypatch.setattr(projections, "PAGE", 1)
     async with opened("fake", "", tmp_path_factory.mktemp("shop"), mongo_url, kafka) as one:
         yield one
 
 
-async def rebuild(shop: Shop, cursor: str | None = None) -> list[dict[str, Any]]:
+async def rebuild(shop: OperatorHarness, cursor: str | None = None) -> list[dict[str, Any]]:
     """Rebuild to the end; return the pages."""
     pages = [await shop.post(PATH, {"cursor": cursor})]
     while pages[-1]["next_cursor"]:
@@ -38,7 +38,7 @@ async def rebuild(shop: Shop, cursor: str | None = None) -> list[dict[str, Any]]
     return pages
 
 
-async def test_a_rebuild_gives_the_same_projection(shop: Shop) -> None:
+async def test_a_rebuild_gives_the_same_projection(shop: OperatorHarness) -> None:
     """It replaces a wrong document, restores a lost one and drops one that no event made."""
     first = f"own-{new_id()}"
     second = f"own-{new_id()}"
@@ -61,7 +61,7 @@ async def test_a_rebuild_gives_the_same_projection(shop: Shop) -> None:
     assert pages[-1]["documents"] == len(before)
 
 
-async def test_a_rebuilt_projection_keeps_its_validator_and_indexes(shop: Shop) -> None:
+async def test_a_rebuilt_projection_keeps_its_validator_and_indexes(shop: OperatorHarness) -> None:
     await shop.filled(f"own-{new_id()}", 2)
     await rebuild(shop)
     existing = await shop.db.collections()
@@ -69,7 +69,7 @@ async def test_a_rebuilt_projection_keeps_its_validator_and_indexes(shop: Shop) 
     assert [name for name in existing if name.startswith("notes.")] == []
 
 
-async def test_both_ends_of_a_rebuild_are_audited(shop: Shop) -> None:
+async def test_both_ends_of_a_rebuild_are_audited(shop: OperatorHarness) -> None:
     await shop.filled(f"own-{new_id()}", 2)
     pages = await rebuild(shop)
     assert len(await shop.audited("projections.rebuild_started", "notes")) == 1
@@ -77,7 +77,9 @@ async def test_both_ends_of_a_rebuild_are_audited(shop: Shop) -> None:
     assert row["documents"] == pages[-1]["documents"]
 
 
-async def test_a_rebuild_keeps_what_other_services_events_write_meanwhile(shop: Shop) -> None:
+async def test_a_rebuild_keeps_what_other_services_events_write_meanwhile(
+    shop: OperatorHarness,
+) -> None:
     owner = f"own-{new_id()}"
     await shop.filled(owner, 2, 3)
     await shop.heard(owner, "2", "3")
@@ -91,7 +93,9 @@ async def test_a_rebuild_keeps_what_other_services_events_write_meanwhile(shop: 
     await shop.heard(owner, "2", "3")
 
 
-async def test_a_rebuild_with_a_merge_under_way_is_refused_at_its_end(shop: Shop) -> None:
+async def test_a_rebuild_with_a_merge_under_way_is_refused_at_its_end(
+    shop: OperatorHarness,
+) -> None:
     owner = f"own-{new_id()}"
     await shop.filled(owner, 2, 3)
     await shop.heard(owner, "2", "3")
@@ -106,7 +110,7 @@ async def test_a_rebuild_with_a_merge_under_way_is_refused_at_its_end(shop: Shop
     assert await shop.db.find("notes", {}) == before
 
 
-async def test_a_rebuild_skips_an_event_that_is_parked(shop: Shop) -> None:
+async def test_a_rebuild_skips_an_event_that_is_parked(shop: OperatorHarness) -> None:
     owner = f"own-{new_id()}"
     await shop.filled(owner, 2, UNLUCKY)
     await shop.heard(owner, "2")
@@ -115,7 +119,7 @@ async def test_a_rebuild_skips_an_event_that_is_parked(shop: Shop) -> None:
     await shop.heard(owner, "2")
 
 
-async def test_a_refused_event_leaves_the_live_projection_as_it_is(shop: Shop) -> None:
+async def test_a_refused_event_leaves_the_live_projection_as_it_is(shop: OperatorHarness) -> None:
     owner = f"own-{new_id()}"
     await shop.filled(owner, 2, UNLUCKY)
     await shop.heard(owner, "2")
@@ -129,7 +133,7 @@ async def test_a_refused_event_leaves_the_live_projection_as_it_is(shop: Shop) -
     await shop.heard(owner, "2")
 
 
-async def test_a_later_rebuild_supersedes_an_unfinished_one(shop: Shop) -> None:
+async def test_a_later_rebuild_supersedes_an_unfinished_one(shop: OperatorHarness) -> None:
     await shop.filled(f"own-{new_id()}", 2, 3)
     first = await shop.post(PATH, {"cursor": None})
     await rebuild(shop)
@@ -138,10 +142,10 @@ async def test_a_later_rebuild_supersedes_an_unfinished_one(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "W10", "WyJhIiwgImIiXQ"])
-async def test_a_foreign_cursor_is_refused(shop: Shop, cursor: str) -> None:
+async def test_a_foreign_cursor_is_refused(shop: OperatorHarness, cursor: str) -> None:
     assert (await shop.post(PATH, {"cursor": cursor}, expect=400))["code"] == "cursor_invalid"
 
 
-async def test_an_unknown_projection_is_404(shop: Shop) -> None:
+async def test_an_unknown_projection_is_404(shop: OperatorHarness) -> None:
     refused = await shop.post("/projections/nothing/rebuild", {"cursor": None}, expect=404)
     assert refused["code"] == "projection_unknown"

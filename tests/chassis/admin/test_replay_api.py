@@ -1,4 +1,4 @@
-"""Replays, the outbox and the topic as an operator asks for them over HTTP."""
+"""The operator routes over HTTP: replays, the outbox and the topic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chassis.admin import replay
 from chassis.ids import new_id, utc_now
 from tests.chassis.admin.operator_shop import (
     UNLUCKY,
-    Shop,
+    OperatorHarness,
     all_sent,
     serve_shop,
     stopped_keys,
@@ -22,7 +22,7 @@ only_fake = pytest.mark.parametrize("shop", ["fake"], indirect=True)
 
 
 async def test_readers_of_a_replay_apply_only_what_is_new_to_them(
-    shop: Shop,
+    shop: OperatorHarness,
 ) -> None:
     owner = new_id()
     began = utc_now()
@@ -53,7 +53,7 @@ async def test_readers_of_a_replay_apply_only_what_is_new_to_them(
     await shop.sent(owner, 3)
 
     [(first, _), _] = would["events"]
-    await shop.db.delete("inbox", {"_id": first})  # as if this reader had never had it
+    await shop.db.delete("inbox", {"_id": first})  # as if this consumer had never received it
     assert (await shop.post("/event-status", about))["new"] == 1
     await shop.post("/replay", shop.stretch(owner, began, cursor=None))
     await shop.heard(owner, "2", "3", "4", "2")
@@ -63,7 +63,7 @@ async def test_readers_of_a_replay_apply_only_what_is_new_to_them(
 
 @only_fake
 async def test_a_replay_goes_on_page_by_page_in_the_order_of_the_key(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: OperatorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner = new_id()
     began = utc_now()
@@ -87,7 +87,7 @@ async def test_a_replay_goes_on_page_by_page_in_the_order_of_the_key(
     assert sequences == [b"1", b"2", b"3", b"4"] * 2
 
 
-async def test_a_replay_leaves_a_parked_event_parked(shop: Shop) -> None:
+async def test_a_replay_leaves_a_parked_event_parked(shop: OperatorHarness) -> None:
     owner = new_id()
     began = utc_now()
     await shop.filled(owner, UNLUCKY, 2)
@@ -104,7 +104,9 @@ async def test_a_replay_leaves_a_parked_event_parked(shop: Shop) -> None:
     assert await shop.version(sequence) == f'"{int(before.strip(chr(34))) + 1}"'
 
 
-async def test_a_replay_reaches_no_further_back_than_readers_remember(shop: Shop) -> None:
+async def test_a_replay_reaches_no_further_back_than_readers_remember(
+    shop: OperatorHarness,
+) -> None:
     refused = await shop.post(
         "/replay", shop.stretch("k", utc_now() - timedelta(days=45)), expect=422
     )
@@ -115,7 +117,7 @@ async def test_a_replay_reaches_no_further_back_than_readers_remember(shop: Shop
     ] == 0
 
 
-async def test_following_a_topic_is_audited(shop: Shop) -> None:
+async def test_following_a_topic_is_audited(shop: OperatorHarness) -> None:
     answer = await shop.get("/topic")
     assert answer == {"topic": shop.life.relay.topic}
     assert await shop.audited("events.followed", answer["topic"])
@@ -123,7 +125,7 @@ async def test_following_a_topic_is_audited(shop: Shop) -> None:
 
 @only_fake
 async def test_without_a_broker_the_outbox_is_listed_and_a_replay_refused(
-    shop: Shop,
+    shop: OperatorHarness,
 ) -> None:
     owner = new_id()
     began = utc_now()
@@ -148,7 +150,7 @@ async def test_without_a_broker_the_outbox_is_listed_and_a_replay_refused(
 
 @only_fake
 async def test_a_blocked_key_is_shown_as_parked_and_a_retry_sends_it(
-    shop: Shop,
+    shop: OperatorHarness,
 ) -> None:
     owner = new_id()
     shop.fake.refuses = lambda value: owner.encode() in value

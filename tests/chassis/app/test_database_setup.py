@@ -1,4 +1,4 @@
-"""Validators, indexes, and what a start refuses to read."""
+"""Validators, indexes, and stored documents that stop a start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Migrations run once, by one replica, and go on after an interruption."""
+"""Migrations run once, by one replica, and continue after an interruption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parsers that misbehave in the sandbox. Not here: any test."""
+"""Parsers that misbehave in the sandbox. Not here: tests."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ def turned(text: str, data: bytes) -> list[Any]:
 
 
 def greedy() -> int:
-    """Take a GiB."""
+    """Allocate a GiB."""
     return len(bytearray(1024 * 1024 * 1024))
 
 
 def endless() -> None:
-    """Work without end."""
+    """Use the CPU without end."""
     while True:
         pass
 
 
 def idle() -> None:
-    """Wait without end, which costs no processor time."""
+    """Wait without end, which uses no CPU time."""
     signal.pause()
 
 
 def crash() -> None:
-    """End by a signal, as a parser in C may."""
+    """End by a signal, as a crashed parser in C does."""
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -41,7 +41,7 @@ def broken(message: str) -> None:
 
 
 def chatty(mebibytes: int) -> str:
-    """Answer at length."""
+    """Return a huge answer."""
     return "x" * mebibytes * 1024 * 1024
 
 

@@ -1,4 +1,4 @@
-"""A child parses a foreign file within limits; whatever it does, the answer is 422."""
+"""The sandbox parses a foreign file within limits; any misbehaviour is answered with 422."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def unsigned(content: dict[str, Any], algorithm: str) -> str:
 
 
 def by_public_key(keys: Keys) -> str:
-    """The old trick: the public key, which anybody has, as the secret of a symmetric signature."""
+    """Return a token signed with HS256 under the public key (algorithm confusion)."""
     return jwt.api_jws.encode(
         json.dumps(
             {"iss": "gateway", "iat": int(time.time()), "exp": int(time.time()) + 60} | CALLER
@@ -144,7 +144,7 @@ async def test_a_token_that_was_believed_is_refused_once_it_has_expired(keys: Ke
 
 BAD_QUESTIONS: dict[
     str, tuple[dict[str, Any], dict[str, Any]]
-] = {  # what the token says instead, and how it is signed
+] = {  # changed claims of the token, and how it is signed
     "another audience": ({"aud": "manpower"}, {}),
     "another method": ({"method": "POST"}, {}),
     "another path": ({"path": "/internal/jars/2"}, {}),
@@ -172,11 +172,11 @@ def test_a_service_is_believed_only_for_the_very_question_that_it_signed(
         verifier.calling_service(signed(keys, QUESTION | content, **(TRAINING | how)), "GET", PATH)
 
 
-# Asking a peer
+# Queries to another service
 
 
-class Answers:
-    """A peer that checks tokens as every service does, and then gives the prepared answer."""
+class PeerApp:
+    """Another service, which verifies tokens like every service and gives a prepared answer."""
 
     def __init__(self, keys: Keys) -> None:
         self.verifier = InternalTokenVerifier("shop", keys.directory)
@@ -203,8 +203,8 @@ class Answers:
 
 
 @pytest.fixture
-async def answers(keys: Keys) -> AsyncIterator[tuple[Answers, str]]:
-    peer = Answers(keys)
+async def answers(keys: Keys) -> AsyncIterator[tuple[PeerApp, str]]:
+    peer = PeerApp(keys)
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", peer.answer)
     server = TestServer(app)
@@ -214,7 +214,7 @@ async def answers(keys: Keys) -> AsyncIterator[tuple[Answers, str]]:
 
 
 @pytest.fixture
-async def peer(keys: Keys, answers: tuple[Answers, str]) -> AsyncIterator[ServiceClient]:
+async def peer(keys: Keys, answers: tuple[PeerApp, str]) -> AsyncIterator[ServiceClient]:
     one = ServiceClient(
         "shop", answers[1], InternalTokenSigner("training", keys.private["training"])
     )
@@ -223,7 +223,7 @@ async def peer(keys: Keys, answers: tuple[Answers, str]) -> AsyncIterator[Servic
 
 
 async def test_a_query_carries_a_token_for_this_query_only(
-    peer: ServiceClient, answers: tuple[Answers, str]
+    peer: ServiceClient, answers: tuple[PeerApp, str]
 ) -> None:
     assert await peer.request(
         "POST", PATH, purpose="count", on_behalf_of="officer-1", body=[1]
@@ -236,7 +236,7 @@ async def test_a_query_carries_a_token_for_this_query_only(
 
 @pytest.mark.scenario("T16/lookup-retried")
 async def test_a_failing_service_is_asked_again_and_then_unavailable(
-    peer: ServiceClient, answers: tuple[Answers, str]
+    peer: ServiceClient, answers: tuple[PeerApp, str]
 ) -> None:
     answers[0].failing = 2
     assert (await peer.request("GET", PATH, purpose="count", on_behalf_of="officer-1"))[
@@ -248,7 +248,7 @@ async def test_a_failing_service_is_asked_again_and_then_unavailable(
 
 
 async def test_a_refusal_is_not_repeated_and_names_who_refused_and_why(
-    peer: ServiceClient, answers: tuple[Answers, str]
+    peer: ServiceClient, answers: tuple[PeerApp, str]
 ) -> None:
     answers[0].status = 404
     with pytest.raises(ServiceRefused) as answer:
@@ -258,7 +258,7 @@ async def test_a_refusal_is_not_repeated_and_names_who_refused_and_why(
 
 
 async def test_a_peer_that_is_asked_with_a_token_for_another_refuses(
-    keys: Keys, answers: tuple[Answers, str]
+    keys: Keys, answers: tuple[PeerApp, str]
 ) -> None:
     lost = ServiceClient(
         "manpower", answers[1], InternalTokenSigner("training", keys.private["training"])

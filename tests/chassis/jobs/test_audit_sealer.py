@@ -1,7 +1,4 @@
-"""The audit's chain.
-
-Whatever is done to its rows and blocks behind its back is found and named.
-"""
+"""The audit's chain: every change of sealed rows and blocks in the database is found."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ KEY = b"k" * 32
 
 @dataclass
 class Chain:
-    """Three blocks of three rows, and the anchors that lie outside."""
+    """Three blocks of three rows, and their anchors outside the database."""
 
     db: Mongo
     anchors: dict[int, Anchor]

@@ -1,6 +1,6 @@
-"""What must always be true of the stored events is looked for.
+"""The job that checks invariants of stored events.
 
-Each invariant is broken here by hand, in MongoDB, and named; what is right is never named.
+Each test breaks an invariant in MongoDB, and the job reports it; correct rows are never reported.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from tests.chassis.sample_service import HANDLERS, Jar, Transaction, fill_jar, m
 from tests.fakes import eventually
 
 
-class Watch:
-    """The shop's stored events, and the job that looks at them turn by turn. Nothing else runs."""
+class InvariantsHarness:
+    """The shop's stored events, and the job that checks them, run by run. Nothing else runs."""
 
     def __init__(self, db: Mongo) -> None:
         self.db = db
@@ -48,7 +48,7 @@ class Watch:
         return Runner(self.engine, OperationContext(caller=system("shop"), correlation_id=new_id()))
 
     async def hear(self, *answer: tuple[str, str, dict[str, Any]]) -> None:
-        """Events of these types, keys and bodies arrive in one partition."""
+        """Process events with these types, keys and bodies as one batch of one partition."""
         arrivals: list[ReceivedEvent] = []
         for name, key, data in answer:
             self.sequence += 1
@@ -76,7 +76,7 @@ class Watch:
         await BatchProcessor(self.engine, self.inbox).process(arrivals)
 
     async def look(self) -> dict[str, list[str]]:
-        """The ids that one look names, by invariant; the gauges say how many."""
+        """Run the job once; return the ids that it reports by invariant and check the gauges."""
         with capture_logs() as lines:
             assert await self.job(self.run()) is False
         broken = [line for line in lines if line["event"] == "invariant_broken"]
@@ -98,31 +98,35 @@ def gauges() -> dict[str, float]:
 
 
 @pytest.fixture
-async def watch(db: Mongo) -> Watch:
-    """Two jars filled three times each, a parked sequence of two, and an early event."""
-    here = Watch(db)
+async def harness(db: Mongo) -> InvariantsHarness:
+    """Store two jars filled three times each, a parked sequence of two, and an early event."""
+    harness = InvariantsHarness(db)
     for owner in (new_id(), new_id()):
-        jar = await here.run()(partial(make_jar, Jar(id=new_id(), owner_ref=owner, room="north")))
+        jar = await harness.run()(
+            partial(make_jar, Jar(id=new_id(), owner_ref=owner, room="north"))
+        )
         for _ in range(3):
-            await here.run()(partial(fill_jar, jar.id, 1))
+            await harness.run()(partial(fill_jar, jar.id, 1))
     key = new_id()
     other = new_id()
     poison = [("asked", key, {"owner_ref": key, "what": what}) for what in ("refuse", "behind")]
-    await here.hear(*poison, ("note-told", other, {"owner_ref": other, "text": "early"}))
-    await AuditSealer("shop", b"key")(here.run())
+    await harness.hear(*poison, ("note-told", other, {"owner_ref": other, "text": "early"}))
+    await AuditSealer("shop", b"key")(harness.run())
     await db.update("audit", {}, {"$set": {"block": 1}}, many=True)
     await db.update("outbox", {}, {"$set": {"sent": True}}, many=True)
     assert (await db.count("inbox", {"state": "parked"}), await db.count("early", {})) == (2, 1)
-    return here
+    return harness
 
 
-async def first(watch: Watch, collection: str, **where: Any) -> Document:
-    [found, *_] = await watch.db.find(collection, where, sort=[("_id", 1)])
+async def first(harness: InvariantsHarness, collection: str, **where: Any) -> Document:
+    [found, *_] = await harness.db.find(collection, where, sort=[("_id", 1)])
     return found
 
 
-async def test_what_is_right_is_named_by_no_invariant_and_the_look_is_dated(watch: Watch) -> None:
-    assert await watch.look() == {}
+async def test_what_is_right_is_named_by_no_invariant_and_the_look_is_dated(
+    harness: InvariantsHarness,
+) -> None:
+    assert await harness.look() == {}
     assert gauges().keys() >= {look.__name__ for look in INVARIANTS}
     [dated] = [
         sample.value
@@ -132,27 +136,27 @@ async def test_what_is_right_is_named_by_no_invariant_and_the_look_is_dated(watc
     assert utc_now().timestamp() - dated < 60
 
 
-async def a_row_is_gone(watch: Watch, seq: int) -> str:
-    row = await first(watch, "outbox", type="shop.jar-filled.v1", seq=seq)
-    await watch.db.delete("outbox", {"_id": row["_id"]})
+async def a_row_is_gone(harness: InvariantsHarness, seq: int) -> str:
+    row = await first(harness, "outbox", type="shop.jar-filled.v1", seq=seq)
+    await harness.db.delete("outbox", {"_id": row["_id"]})
     return row["key"]
 
 
-async def the_counter_ran_ahead(watch: Watch) -> str:
-    row = await first(watch, "outbox", type="shop.jar-filled.v1", seq=3)
-    await watch.db.update("keys", {"_id": row["key"]}, {"$inc": {"seq": 1}})
+async def the_counter_ran_ahead(harness: InvariantsHarness) -> str:
+    row = await first(harness, "outbox", type="shop.jar-filled.v1", seq=3)
+    await harness.db.update("keys", {"_id": row["key"]}, {"$inc": {"seq": 1}})
     return row["key"]
 
 
-async def all_rows_are_gone(watch: Watch) -> str:
-    key = await a_row_is_gone(watch, 1)
-    await watch.db.delete("outbox", {"key": key})
+async def all_rows_are_gone(harness: InvariantsHarness) -> str:
+    key = await a_row_is_gone(harness, 1)
+    await harness.db.delete("outbox", {"key": key})
     return key
 
 
-async def a_row_was_never_sent(watch: Watch) -> str:
-    row = await first(watch, "outbox", type="shop.jar-filled.v1")
-    await watch.db.update(
+async def a_row_was_never_sent(harness: InvariantsHarness) -> str:
+    row = await first(harness, "outbox", type="shop.jar-filled.v1")
+    await harness.db.update(
         "outbox",
         {"_id": row["_id"]},
         {"$set": {"sent": False, "at": utc_now() - timedelta(minutes=11)}},
@@ -160,39 +164,39 @@ async def a_row_was_never_sent(watch: Watch) -> str:
     return row["_id"]
 
 
-async def a_letter_is_gone(watch: Watch) -> str:
-    letters = await watch.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
-    await watch.db.delete("inbox", {"_id": letters[1]["_id"]})
+async def a_letter_is_gone(harness: InvariantsHarness) -> str:
+    letters = await harness.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
+    await harness.db.delete("inbox", {"_id": letters[1]["_id"]})
     return letters[0]["order"]
 
 
-async def the_marker_names_another_first(watch: Watch) -> str:
-    letters = await watch.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
-    await watch.db.update("parked", {}, {"$set": {"first": letters[1]["order"]}})
+async def the_marker_names_another_first(harness: InvariantsHarness) -> str:
+    letters = await harness.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
+    await harness.db.update("parked", {}, {"$set": {"first": letters[1]["order"]}})
     return letters[1]["order"]
 
 
-async def the_marker_is_gone(watch: Watch) -> list[str]:
-    await watch.db.delete("parked", {})
-    return sorted(letter["_id"] for letter in await watch.db.find("inbox", {"state": "parked"}))
+async def the_marker_is_gone(harness: InvariantsHarness) -> list[str]:
+    await harness.db.delete("parked", {})
+    return sorted(letter["_id"] for letter in await harness.db.find("inbox", {"state": "parked"}))
 
 
-async def a_fact_is_a_day_old(watch: Watch) -> str:
-    await watch.db.update("early", {}, {"$set": {"since": utc_now() - timedelta(hours=25)}})
-    return (await first(watch, "early"))["_id"]
+async def a_fact_is_a_day_old(harness: InvariantsHarness) -> str:
+    await harness.db.update("early", {}, {"$set": {"since": utc_now() - timedelta(hours=25)}})
+    return (await first(harness, "early"))["_id"]
 
 
-async def a_row_never_expires(watch: Watch) -> str:
+async def a_row_never_expires(harness: InvariantsHarness) -> str:
     id_ = new_id()
-    await watch.db.insert(
+    await harness.db.insert(
         "inbox", [{"_id": id_, "state": "done", "done_at": utc_now() - timedelta(days=47)}]
     )
     return id_
 
 
-async def an_audit_row_is_not_sealed(watch: Watch) -> str:
-    row = await first(watch, "audit")
-    await watch.db.update(
+async def an_audit_row_is_not_sealed(harness: InvariantsHarness) -> str:
+    row = await first(harness, "audit")
+    await harness.db.update(
         "audit",
         {"_id": row["_id"]},
         {"$set": {"block": None, "at": utc_now() - timedelta(minutes=2)}},
@@ -200,10 +204,10 @@ async def an_audit_row_is_not_sealed(watch: Watch) -> str:
     return row["_id"]
 
 
-BROKEN: list[tuple[str, Callable[[Watch], Awaitable[Any]]]] = [
-    ("key_counters_match_rows", lambda watch: a_row_is_gone(watch, 1)),
-    ("key_counters_match_rows", lambda watch: a_row_is_gone(watch, 2)),
-    ("key_counters_match_rows", lambda watch: a_row_is_gone(watch, 3)),
+BROKEN: list[tuple[str, Callable[[InvariantsHarness], Awaitable[Any]]]] = [
+    ("key_counters_match_rows", lambda harness: a_row_is_gone(harness, 1)),
+    ("key_counters_match_rows", lambda harness: a_row_is_gone(harness, 2)),
+    ("key_counters_match_rows", lambda harness: a_row_is_gone(harness, 3)),
     ("key_counters_match_rows", the_counter_ran_ahead),
     ("key_counters_match_rows", all_rows_are_gone),
     ("rows_are_sent_in_time", a_row_was_never_sent),
@@ -218,31 +222,33 @@ BROKEN: list[tuple[str, Callable[[Watch], Awaitable[Any]]]] = [
 
 @pytest.mark.parametrize(("invariant", "breaking"), BROKEN)
 async def test_what_is_broken_by_hand_is_named_in_every_look(
-    watch: Watch, invariant: str, breaking: Callable[[Watch], Awaitable[Any]]
+    harness: InvariantsHarness,
+    invariant: str,
+    breaking: Callable[[InvariantsHarness], Awaitable[Any]],
 ) -> None:
-    broken = await breaking(watch)
+    broken = await breaking(harness)
     for _ in range(2):
-        assert await watch.look() == {invariant: broken if isinstance(broken, list) else [broken]}
+        assert await harness.look() == {invariant: broken if isinstance(broken, list) else [broken]}
 
 
 async def test_an_early_event_with_a_known_subject_is_named_after_ten_minutes(
-    watch: Watch,
+    harness: InvariantsHarness,
 ) -> None:
-    fact = await first(watch, "early")
-    await watch.db.insert("aliases", [{"_id": fact["waits_for"], "into": new_id()}])
-    assert await watch.look() == {}
-    watch.later(minutes=9)
-    assert await watch.look() == {}
-    watch.later(minutes=11)
-    assert (await watch.look())["early_events_applied_when_known"] == [fact["_id"]]
-    await watch.db.delete("early", {})
-    assert await watch.look() == {}
+    fact = await first(harness, "early")
+    await harness.db.insert("aliases", [{"_id": fact["waits_for"], "into": new_id()}])
+    assert await harness.look() == {}
+    harness.later(minutes=9)
+    assert await harness.look() == {}
+    harness.later(minutes=11)
+    assert (await harness.look())["early_events_applied_when_known"] == [fact["_id"]]
+    await harness.db.delete("early", {})
+    assert await harness.look() == {}
 
 
-async def test_what_waits_behind_a_stopped_key_is_not_late(watch: Watch) -> None:
-    id_ = await a_row_was_never_sent(watch)
-    key = (await first(watch, "outbox", _id=id_))["key"]
-    await watch.db.insert(
+async def test_what_waits_behind_a_stopped_key_is_not_late(harness: InvariantsHarness) -> None:
+    id_ = await a_row_was_never_sent(harness)
+    key = (await first(harness, "outbox", _id=id_))["key"]
+    await harness.db.insert(
         "parked",
         [
             {
@@ -255,36 +261,36 @@ async def test_what_waits_behind_a_stopped_key_is_not_late(watch: Watch) -> None
             }
         ],
     )
-    assert await watch.look() == {}
+    assert await harness.look() == {}
 
 
 async def test_a_scan_pages_on_and_checks_violations_until_they_are_repaired(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
+    harness: InvariantsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invariants, "PAGE", 1)
-    keys = sorted(key["_id"] for key in await watch.db.find("keys", {}))
-    await watch.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": 1}})
-    looks = [await watch.look() for _ in range(2 * len(keys))]
+    keys = sorted(key["_id"] for key in await harness.db.find("keys", {}))
+    await harness.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": 1}})
+    looks = [await harness.look() for _ in range(2 * len(keys))]
     assert looks == [{}] + [{"key_counters_match_rows": [keys[1]]}] * (2 * len(keys) - 1)
-    await watch.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": -1}})
-    assert await watch.look() == {}
+    await harness.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": -1}})
+    assert await harness.look() == {}
 
 
 async def test_a_key_of_many_rows_is_whole_though_only_its_newest_are_looked_at(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
+    harness: InvariantsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invariants, "NEWEST", 2)
-    assert await watch.look() == {}
-    key = await a_row_is_gone(watch, 2)
-    assert await watch.look() == {"key_counters_match_rows": [key]}
+    assert await harness.look() == {}
+    key = await a_row_is_gone(harness, 2)
+    assert await harness.look() == {"key_counters_match_rows": [key]}
 
 
 async def test_a_service_checks_at_its_start_and_its_status_names_violations(
-    scene: Harness,
+    harness: Harness,
 ) -> None:
-    life = scene.life
+    life = harness.life
     row = {"_id": new_id(), "state": "done", "done_at": utc_now() - timedelta(days=47)}
-    await scene.db.insert("inbox", [row])
+    await harness.db.insert("inbox", [row])
     life.jobs["invariants"].wake()
 
     async def named() -> bool:

@@ -66,7 +66,7 @@ async def test_connections_are_counted_while_they_are_open_in_use_and_wanted(
         opened, used, waited = (now - then for now, then in zip(most, before, strict=True))
         assert (opened >= 2, 1 <= used <= 60, 40 <= waited <= 100) == (True, True, True), (
             most
-        )  # one of those open is the driver's own, which watches the server
+        )  # one open connection is the driver's own, which monitors the server
         assert seen()[1:] == before[1:]
     finally:
         await client.close()
@@ -74,7 +74,7 @@ async def test_connections_are_counted_while_they_are_open_in_use_and_wanted(
 
 
 def seen() -> tuple[float, float, float]:
-    """Open, in use, wanted."""
+    """Return the numbers of open connections, used connections and waiting operations."""
     names = (
         "bina_mongo_pool_connections",
         "bina_mongo_pool_in_use_connections",

@@ -1,4 +1,4 @@
-"""The broker under test, real or fake, and a reader of it. Not here: tests."""
+"""The broker under test, real or fake, and a consumer of it. Not here: tests."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Broker(Protocol):
-    """A broker with its ports, and what a test does to it behind their back."""
+    """A broker with its ports, and what a test does to it without them."""
 
     def producer(self) -> Producer: ...
     def lost_producer(self) -> Producer:
-        """A producer whose broker does not answer."""
+        """Return a producer whose broker does not answer."""
         ...
 
     def consumer(self, group: str, member: str, topic: str) -> Consumer: ...
@@ -41,7 +41,7 @@ class Broker(Protocol):
     async def committed(self, group: str, partition: Partition) -> int: ...
 
 
-class Fake:
+class FakeBroker:
     def __init__(self) -> None:
         self.broker = FakeKafka(partitions=PARTITIONS)
         self.away = FakeKafka(away=True)
@@ -71,7 +71,7 @@ class Fake:
         return self.broker.committed.get((group, partition), -1)
 
 
-class Real:
+class RealBroker:
     def __init__(self, bootstrap: str, raw: Any, admin: Any) -> None:
         self.bootstrap = bootstrap
         self.raw = raw
@@ -126,7 +126,7 @@ def outgoing(key: str, *values: bytes) -> list[Outgoing]:
 
 
 class Reader:
-    """One member of a group, its rebalances, and the positions that its owner keeps."""
+    """One member of a group, its rebalances, and the positions at which it begins."""
 
     def __init__(self, consumer: Consumer, positions: Mapping[int, int] | None = None) -> None:
         self.consumer = consumer
@@ -190,7 +190,7 @@ async def values(broker: Broker, topic: str, count: int) -> list[bytes | None]:
 async def beside(broker: Broker, topic: str, key: str) -> tuple[str, str]:
     """Return another key of the same partition and a key of another partition.
 
-    A record of each of 21 keys is sent.
+    Sends one record of each of 21 keys.
     """
     keys = [key, *(f"{key}{number}" for number in range(20))]
     for one in keys:
@@ -218,7 +218,7 @@ async def fill(broker: Broker, topic: str, keys: Iterable[str], count: int) -> d
 
 
 async def polled(reader: Reader) -> list[Record]:
-    """All that comes of the partitions of one of two members."""
+    """Poll until nothing more comes, and return the records of this member's partitions."""
     found: list[Record] = []
 
     async def at_the_end() -> bool:

@@ -1,4 +1,4 @@
-"""A process with a relay over a database that records its reads. Not here: tests."""
+"""A process with an outbox relay over a database that records its reads. Not here: tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.chassis.harness import runner
 from tests.chassis.sample_service import Jar, Transaction, fill_jar, make_jar
 from tests.fakes import FakeKafka, eventually
 
-LONG_LEASE_SECONDS = 600.0  # within a test, only a wake makes the holder sweep
+LONG_LEASE_SECONDS = 600.0  # no lease expires within a test: only a wake makes the holder sweep
 
 
 @asynccontextmanager
@@ -46,7 +46,7 @@ class ReadRecordingMongo(Mongo):
         return await super().find(collection, where, **more)
 
 
-class Shop:
+class RelayHarness:
     """A process with a relay, and another process whose commits do not wake that relay."""
 
     def __init__(self, db: Mongo, recording: ReadRecordingMongo, fake: FakeKafka) -> None:
@@ -76,6 +76,6 @@ class Shop:
         return row
 
     async def receives(self, count: int) -> None:
-        """Wait for that many records; assert that no more have come."""
+        """Wait for that many records and assert that there are no more."""
         await eventually(received(self.fake, count))
         assert len(self.fake.records("shop.events")) == count

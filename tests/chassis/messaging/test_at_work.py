@@ -1,6 +1,6 @@
-"""Relay, consumer, leases and gauges at work.
+"""Relay, consumer, leases and gauges of a running service.
 
-What a refused row stops, what goes back down, who leaves when two are one.
+Blocked keys, lost fetches, gauges that return to zero, and two processes with one replica id.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from tests.chassis.sample_service import Jar, JarFilled, ShopSettings, Transacti
 from tests.fakes import FakeKafka, Keys, eventually
 
 
-async def jar_of(scene: Harness, owner: str, *marbles: int) -> Jar:
-    """A jar of this owner into which these marbles went, one event each."""
-    jar = await scene.run()(
+async def jar_of(harness: Harness, owner: str, *marbles: int) -> Jar:
+    """Create a jar for this owner and fill in these marbles, one event for each number."""
+    jar = await harness.run()(
         lambda tx: _added(tx, Jar(id=new_id(), owner_ref=owner, room="north", capacity=1_000))
     )
     for number in marbles:
-        await scene.run()(partial(fill_jar, jar.id, number))
+        await harness.run()(partial(fill_jar, jar.id, number))
     return jar
 
 
@@ -46,35 +46,35 @@ async def _added(tx: Transaction, jar: Jar) -> Jar:
 
 
 async def test_a_refused_row_blocks_only_its_key_until_an_operator_retries(
-    scene: Harness,
+    harness: Harness,
 ) -> None:
     stuck = new_id()
     free = new_id()
-    scene.fake.refuses = lambda value: stuck.encode() in value
-    await jar_of(scene, stuck, 1, 2)
-    await jar_of(scene, free, 3, 4)
-    topic = scene.life.relay.topic
+    harness.fake.refuses = lambda value: stuck.encode() in value
+    await jar_of(harness, stuck, 1, 2)
+    await jar_of(harness, free, 3, 4)
+    topic = harness.life.relay.topic
 
     async def published() -> list[tuple[str, bytes]]:
         answer = [
             ((record.key or b"").decode(), dict(record.headers)["ce_sequence"])
-            for record in scene.fake.records(topic)
+            for record in harness.fake.records(topic)
         ]
         return sorted(
             one for one in answer if one[0] in {stuck, free}
-        )  # the audit's anchor is beside them
+        )  # the topic also has the audit's anchors
 
-    await scene.becomes(published, sorted((free, number) for number in (b"1", b"2")), seconds=10)
-    marker = await eventually(lambda: scene.db.find_one("parked", {"_id": f"outbox/{stuck}"}))
-    [first, _] = await scene.db.find("outbox", {"key": stuck, "sent": False}, sort=[("seq", 1)])
+    await harness.becomes(published, sorted((free, number) for number in (b"1", b"2")), seconds=10)
+    marker = await eventually(lambda: harness.db.find_one("parked", {"_id": f"outbox/{stuck}"}))
+    [first, _] = await harness.db.find("outbox", {"key": stuck, "sent": False}, sort=[("seq", 1)])
     assert (marker["kind"], marker["key"], marker["first"]) == ("outbox", stuck, first["_id"])
-    await jar_of(scene, free, 5)
-    await scene.becomes(
+    await jar_of(harness, free, 5)
+    await harness.becomes(
         published, sorted((free, number) for number in (b"1", b"2", b"3")), seconds=10
     )
-    scene.fake.refuses = lambda _: False
-    await ParkedSequences(scene.life.inbox).retry(scene.run(), f"outbox/{stuck}")
-    await scene.becomes(
+    harness.fake.refuses = lambda _: False
+    await ParkedSequences(harness.life.inbox).retry(harness.run(), f"outbox/{stuck}")
+    await harness.becomes(
         published,
         sorted(
             [
@@ -83,81 +83,81 @@ async def test_a_refused_row_blocks_only_its_key_until_an_operator_retries(
             ]
         ),
         seconds=30,
-    )  # an operator's word is looked for every few seconds
+    )  # the relay reads an operator's release every few seconds
     assert [
         dict(record.headers)["ce_sequence"]
-        for record in scene.fake.records(topic)
+        for record in harness.fake.records(topic)
         if record.key == stuck.encode()
     ] == [b"1", b"2"]
 
 
 async def test_a_lost_first_fetch_of_a_partition_is_read_again(
-    scene: Harness,
+    harness: Harness,
 ) -> None:
     owner = new_id()
-    async with scene.one_batch():
-        await scene.tell("asked", owner, owner_ref=owner, what="first")
-        await scene.tell("asked", owner, owner_ref=owner, what="second")
-        [member] = scene.fake.members
-        await member.seek(scene.fake.partition(scene.life.inbox.topics[0], owner.encode()), 1)
-    await scene.becomes(lambda: scene.texts(owner), ["first", "second"])
+    async with harness.one_batch():
+        await harness.tell("asked", owner, owner_ref=owner, what="first")
+        await harness.tell("asked", owner, owner_ref=owner, what="second")
+        [member] = harness.fake.members
+        await member.seek(harness.fake.partition(harness.life.inbox.topics[0], owner.encode()), 1)
+    await harness.becomes(lambda: harness.texts(owner), ["first", "second"])
 
 
 async def test_a_fetch_that_is_lost_repeatedly_is_read_until_it_comes(
-    scene: Harness,
+    harness: Harness,
 ) -> None:
     owner = new_id()
-    fake = scene.fake
+    fake = harness.fake
     fake.losing = [
         True,
         False,
         True,
         False,
         True,
-    ]  # each time that the next batch shows the gap, what is read again is lost too
+    ]  # whenever the next batch shows the gap, the repeated fetch is lost too
 
     async def left() -> int:
         return len(fake.losing)
 
     for what, losses_left in (("one", 4), ("two", 2), ("three", 0)):
-        await scene.tell("asked", owner, owner_ref=owner, what=what)
-        await scene.becomes(left, losses_left)
-    await scene.tell("asked", owner, owner_ref=owner, what="four")
-    await scene.becomes(lambda: scene.texts(owner), ["one", "two", "three", "four"])
+        await harness.tell("asked", owner, owner_ref=owner, what=what)
+        await harness.becomes(left, losses_left)
+    await harness.tell("asked", owner, owner_ref=owner, what="four")
+    await harness.becomes(lambda: harness.texts(owner), ["one", "two", "three", "four"])
 
 
 @pytest.mark.parametrize("hole", ["forgotten before it was read", "in the middle"])
 async def test_lost_records_are_logged_and_later_ones_take_effect(
-    scene: Harness, monkeypatch: pytest.MonkeyPatch, hole: str
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, hole: str
 ) -> None:
     monkeypatch.setattr(consumer, "STALL_SECONDS", 0.2)
     owner = new_id()
-    where = scene.fake.partition(scene.life.inbox.topics[0], owner.encode())
-    await scene.tell("asked", owner, owner_ref=owner, what="one")
-    await scene.becomes(lambda: scene.texts(owner), ["one"])
+    where = harness.fake.partition(harness.life.inbox.topics[0], owner.encode())
+    await harness.tell("asked", owner, owner_ref=owner, what="one")
+    await harness.becomes(lambda: harness.texts(owner), ["one"])
     with capture_logs() as lines:
-        async with scene.one_batch():
-            await scene.tell("asked", owner, owner_ref=owner, what="two")
-            await scene.tell("asked", owner, owner_ref=owner, what="three")
+        async with harness.one_batch():
+            await harness.tell("asked", owner, owner_ref=owner, what="two")
+            await harness.tell("asked", owner, owner_ref=owner, what="three")
             if hole == "in the middle":
-                del scene.fake.logs[where][1]
+                del harness.fake.logs[where][1]
             else:
-                scene.fake.forget(where, 2)
-        await scene.becomes(lambda: scene.texts(owner), ["one", "three"])
+                harness.fake.forget(where, 2)
+        await harness.becomes(lambda: harness.texts(owner), ["one", "three"])
     assert [
         (line["first"], line["before"]) for line in lines if line["event"] == "records_gone"
     ] == [(1, 2)]
 
 
 async def test_records_lost_at_the_end_of_a_partition_are_logged_and_skipped(
-    scene: Harness, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer, "STALL_SECONDS", 0.3)
     monkeypatch.setattr(consumer, "LOOK_SECONDS", 0.05)
     owner = new_id()
-    where = scene.fake.partition(scene.life.inbox.topics[0], owner.encode())
-    await scene.tell("asked", owner, owner_ref=owner, what="one")
-    await scene.becomes(lambda: scene.texts(owner), ["one"])
+    where = harness.fake.partition(harness.life.inbox.topics[0], owner.encode())
+    await harness.tell("asked", owner, owner_ref=owner, what="one")
+    await harness.becomes(lambda: harness.texts(owner), ["one"])
 
     async def answer() -> list[tuple[str, int | None, int | None]]:
         return [
@@ -167,12 +167,12 @@ async def test_records_lost_at_the_end_of_a_partition_are_logged_and_skipped(
         ]
 
     with capture_logs() as lines:
-        async with scene.one_batch():
-            await scene.tell("asked", owner, owner_ref=owner, what="two")
-            scene.fake.forget(where, 2)
-        await scene.becomes(answer, [("records_gone", 1, 2)], seconds=10)
-        await scene.tell("asked", owner, owner_ref=owner, what="three")
-        await scene.becomes(lambda: scene.texts(owner), ["one", "three"])
+        async with harness.one_batch():
+            await harness.tell("asked", owner, owner_ref=owner, what="two")
+            harness.fake.forget(where, 2)
+        await harness.becomes(answer, [("records_gone", 1, 2)], seconds=10)
+        await harness.tell("asked", owner, owner_ref=owner, what="three")
+        await harness.becomes(lambda: harness.texts(owner), ["one", "three"])
     assert await answer() == [("records_gone", 1, 2)]
 
 
@@ -184,46 +184,46 @@ def shown(gauge: Any) -> float:
 
 
 async def test_the_outbox_gauges_show_rows_until_they_are_sent(
-    scene: Harness,
+    harness: Harness,
 ) -> None:
-    scene.fake.away = True
-    await jar_of(scene, new_id(), 1, 2)
+    harness.fake.away = True
+    await jar_of(harness, new_id(), 1, 2)
 
     async def waits() -> bool:
         return (
             shown(telemetry.OUTBOX_UNSENT) >= 2 and shown(telemetry.OUTBOX_AGE) > 0
-        )  # the audit's anchor may wait too
+        )  # the audit's anchor may be unsent, too
 
     async def waits_no_longer() -> bool:
         return shown(telemetry.OUTBOX_UNSENT) == shown(telemetry.OUTBOX_AGE) == 0
 
     await eventually(waits, seconds=3 * LOOK_SECONDS + 6)
-    scene.fake.away = False
+    harness.fake.away = False
     await eventually(waits_no_longer, seconds=3 * LOOK_SECONDS + 6)
 
 
 async def test_the_gauges_show_parked_and_early_events_until_they_are_settled(
-    scene: Harness,
+    harness: Harness,
 ) -> None:
     key = new_id()
     subject = new_id()
-    bad = await scene.tell("asked", key, owner_ref=key, what="refuse")
-    await scene.tell("asked", key, owner_ref=key, what="plain")
-    early = await scene.tell("note-told", new_id(), owner_ref=subject, text="early")
-    await scene.becomes(lambda: scene.state(bad), "parked")
-    await scene.becomes(lambda: scene.state(early), "early")
-    await pending_counts(scene.db)
+    bad = await harness.tell("asked", key, owner_ref=key, what="refuse")
+    await harness.tell("asked", key, owner_ref=key, what="plain")
+    early = await harness.tell("note-told", new_id(), owner_ref=subject, text="early")
+    await harness.becomes(lambda: harness.state(bad), "parked")
+    await harness.becomes(lambda: harness.state(early), "early")
+    await pending_counts(harness.db)
     assert [
         shown(gauge) for gauge in (telemetry.PARKED, telemetry.PARKED_KEYS, telemetry.EARLY)
     ] == [2, 1, 1]
     assert shown(telemetry.EARLY_AGE) > 0
-    [marker] = await scene.db.find("parked", {})
-    parked = ParkedSequences(scene.life.inbox)
-    await scene.run()(lambda tx: parked.discard(tx, marker["_id"], bad, "tested"))
-    await parked.retry(scene.run(), marker["_id"])
-    await scene.tell("owner-admitted", subject, owner_ref=subject)
-    await scene.becomes(lambda: scene.texts(subject), ["early"])
-    await pending_counts(scene.db)
+    [marker] = await harness.db.find("parked", {})
+    parked = ParkedSequences(harness.life.inbox)
+    await harness.run()(lambda tx: parked.discard(tx, marker["_id"], bad, "tested"))
+    await parked.retry(harness.run(), marker["_id"])
+    await harness.tell("owner-admitted", subject, owner_ref=subject)
+    await harness.becomes(lambda: harness.texts(subject), ["early"])
+    await pending_counts(harness.db)
     assert [
         shown(gauge)
         for gauge in (telemetry.PARKED, telemetry.PARKED_KEYS, telemetry.EARLY, telemetry.EARLY_AGE)
@@ -231,22 +231,22 @@ async def test_the_gauges_show_parked_and_early_events_until_they_are_settled(
 
 
 async def test_the_lag_falls_with_reading_and_is_zero_after_a_revocation(
-    scene: Harness,
+    harness: Harness,
 ) -> None:
-    topic = scene.life.inbox.topics[0]
+    topic = harness.life.inbox.topics[0]
     key = new_id()
-    partition = scene.fake.partition(topic, key.encode())
+    partition = harness.fake.partition(topic, key.encode())
     gauge = telemetry.CONSUMER_LAG.labels(*map(str, partition))
-    await scene.tell("asked", key, owner_ref=key, what="read")
-    await scene.becomes(lambda: scene.texts(key), ["read"])
+    await harness.tell("asked", key, owner_ref=key, what="read")
+    await harness.becomes(lambda: harness.texts(key), ["read"])
 
     async def lag(wanted: float) -> bool:
         return shown(gauge) == wanted
 
     gauge.set(7)
-    await eventually(lambda: lag(0), seconds=12)  # looked at every five seconds
+    await eventually(lambda: lag(0), seconds=12)  # the gauge is refreshed every five seconds
     gauge.set(7)
-    other = scene.fake.consumer("shop", [topic])
+    other = harness.fake.consumer("shop", [topic])
     theirs: set[Partition] = set()
 
     async def taken(partitions: set[Partition]) -> dict[Partition, int | None]:
@@ -262,14 +262,14 @@ async def test_the_lag_falls_with_reading_and_is_zero_after_a_revocation(
     await other.stop()
 
 
-# Who leaves
+# Two processes with one replica id
 
 
 @pytest.fixture
 def lives(
     tmp_path: Path, mongo_url: str, kafka: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> list[ServiceRuntime]:
-    """Two processes with one replica id, the second the younger."""
+    """Return two processes with one replica id; the second is the younger one."""
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(
         **keys.settings(

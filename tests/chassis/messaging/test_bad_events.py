@@ -1,7 +1,6 @@
 """Bad events through the whole consumer on a real broker.
 
-Each is parked with its reason, or ignored and counted; every record is accounted for, and no
-partition stops.
+Each is parked with its reason, or ignored and counted. No record is lost, and no partition stops.
 """
 
 from __future__ import annotations
@@ -46,8 +45,8 @@ def counter_value(metric: Any) -> float:
     return sum(one.value for one in samples if one.name.endswith("_total"))
 
 
-class Street:
-    """What comes in from outside, good and bad, and what became of it."""
+class BadEventsHarness:
+    """Good and bad records from outside, and the outcome of each."""
 
     def __init__(self, life: ServiceRuntime, producer: Any) -> None:
         self.life = life
@@ -61,7 +60,7 @@ class Street:
         return {name: counter_value(metric) for name, metric in METRICS.items()}
 
     def counted(self) -> dict[str, float]:
-        """What has become of records since this street was opened."""
+        """Return how many records had each outcome since this harness was opened."""
         return {name: value - self.before[name] for name, value in self._counted().items()}
 
     async def put(
@@ -75,7 +74,7 @@ class Street:
         time: datetime | None = None,
         **headers: bytes | None,
     ) -> str:
-        """Send a record whose envelope is right except for these arguments."""
+        """Send a record with a valid envelope, except for these arguments."""
         envelope = Envelope(
             id=id_ or new_id(),
             type=kind,
@@ -90,7 +89,7 @@ class Street:
         return envelope.id
 
     async def owner(self) -> str:
-        """An owner who is known here."""
+        """Publish the admission of a new owner and return the owner."""
         owner = new_id()
         await self.put(
             owner.encode(),
@@ -105,9 +104,9 @@ class Street:
         )
 
     async def accounted(self) -> dict[str, float]:
-        """What became of the records, once each of them is accounted for.
+        """Wait until every record has an outcome, and return the counts.
 
-        The positions stand behind the last.
+        The stored positions are then behind the last record that is not ignored.
         """
 
         async def all_of_them() -> bool:
@@ -116,7 +115,7 @@ class Street:
             return (
                 sum(counted.values()) == self.sent
                 and self.sent - counted["ignored"] <= stand <= self.sent
-            )  # what nobody reads is stored seldom
+            )  # positions behind ignored records are stored seldom
 
         try:
             await eventually(all_of_them, seconds=40)
@@ -135,7 +134,7 @@ class Street:
 @asynccontextmanager
 async def opened(
     tmp_path: Path, mongo_url: str, kafka: str, database: str
-) -> AsyncGenerator[Street]:
+) -> AsyncGenerator[BadEventsHarness]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(
         **keys.settings(
@@ -157,15 +156,15 @@ async def opened(
     async with running(app, keys, "shop"):
         await producer.start()
         try:
-            yield Street(app.state.life, producer)
+            yield BadEventsHarness(app.state.life, producer)
         finally:
             await producer.stop()
 
 
 @pytest.fixture
-async def street(
+async def harness(
     tmp_path: Path, mongo_url: str, kafka: str, database: str
-) -> AsyncIterator[Street]:
+) -> AsyncIterator[BadEventsHarness]:
     async with opened(tmp_path, mongo_url, kafka, database) as one:
         yield one
 
@@ -173,11 +172,11 @@ async def street(
 @pytest.mark.scenario("T16/parked")
 @pytest.mark.scenario("T16/ignored")
 async def test_each_kind_of_bad_record_is_parked_for_its_own_reason(
-    street: Street,
+    harness: BadEventsHarness,
 ) -> None:
     async def bad(reason: str, value: bytes | None = b"{}", **how: Any) -> None:
         wanted[reason] += 1
-        await street.put(how.pop("key", new_id().encode()), value, **how)
+        await harness.put(how.pop("key", new_id().encode()), value, **how)
 
     wanted: Counter[str] = Counter()
     for name in NEEDED:
@@ -213,73 +212,73 @@ async def test_each_kind_of_bad_record_is_parked_for_its_own_reason(
         "fields that do not fit: text: string_type", b'{"owner_ref": "a", "text": {"deep": 1}}'
     )
     unread = [
-        await street.put(new_id().encode(), b"{", kind=kind)
+        await harness.put(new_id().encode(), b"{", kind=kind)
         for kind in ("outside.nothing-of-ours.v1", "outside.note-taken.v1", "text/html")
     ]
-    owners = [await street.owner() for _ in range(6)]
+    owners = [await harness.owner() for _ in range(6)]
     for owner in owners:
-        await street.note(owner, "flows")
-    counted = await street.accounted()
-    assert await street.reasons() == wanted
+        await harness.note(owner, "flows")
+    counted = await harness.accounted()
+    assert await harness.reasons() == wanted
     assert (counted["parked"], counted["ignored"], counted["applied"]) == (
         wanted.total(),
         len(unread),
         12,
     )
     for owner in owners:
-        assert await street.texts(owner) == ["flows"]
+        assert await harness.texts(owner) == ["flows"]
 
 
 async def test_a_body_of_a_megabyte_and_a_wrong_clock_take_effect(
-    street: Street,
+    harness: BadEventsHarness,
 ) -> None:
-    owner = await street.owner()
-    await street.note(owner, "x" * BIG)
-    await street.note(owner, "old", time=datetime(1970, 1, 1, tzinfo=UTC))
-    await street.note(owner, "to come", time=datetime(9999, 1, 1, tzinfo=UTC))
-    assert (await street.accounted())["applied"] == 4
-    assert [text[:7] for text in await street.texts(owner)] == ["x" * 7, "old", "to come"]
+    owner = await harness.owner()
+    await harness.note(owner, "x" * BIG)
+    await harness.note(owner, "old", time=datetime(1970, 1, 1, tzinfo=UTC))
+    await harness.note(owner, "to come", time=datetime(9999, 1, 1, tzinfo=UTC))
+    assert (await harness.accounted())["applied"] == 4
+    assert [text[:7] for text in await harness.texts(owner)] == ["x" * 7, "old", "to come"]
 
 
 async def test_an_unreadable_megabyte_is_parked_and_shown_without_its_texts(
-    street: Street,
+    harness: BadEventsHarness,
 ) -> None:
-    owner = await street.owner()
-    await street.put(owner.encode(), b'{"owner_ref": "' + b"x" * BIG)
-    await street.note(owner, "behind")
-    counted = await street.accounted()
+    owner = await harness.owner()
+    await harness.put(owner.encode(), b'{"owner_ref": "' + b"x" * BIG)
+    await harness.note(owner, "behind")
+    counted = await harness.accounted()
     assert counted["parked"] == 2
-    assert await street.reasons() == {"the body is not JSON": 1, BEHIND: 1}
+    assert await harness.reasons() == {"the body is not JSON": 1, BEHIND: 1}
 
 
 async def test_with_failing_handlers_each_event_is_counted_and_keys_keep_order(
-    street: Street,
+    harness: BadEventsHarness,
 ) -> None:
-    owners = [await street.owner() for _ in range(40)]
+    owners = [await harness.owner() for _ in range(40)]
     poisoned: dict[str, int] = {}
     repeated: list[tuple[str, str, str]] = []
     for number in range(25):
-        for place, owner in enumerate(owners):
-            bad = (number * len(owners) + place) % 100 == 57
+        for index, owner in enumerate(owners):
+            bad = (number * len(owners) + index) % 100 == 57
             if bad:
                 poisoned.setdefault(owner, number)
-            id_ = await street.note(owner, "poison" if bad else str(number))
-            if place == number:
+            id_ = await harness.note(owner, "poison" if bad else str(number))
+            if index == number:
                 repeated.append((owner, "poison" if bad else str(number), id_))
     for owner, text, id_ in repeated:
-        await street.note(owner, text, id_=id_)
+        await harness.note(owner, text, id_=id_)
     early = [
-        await street.put(
+        await harness.put(
             new_id().encode(), json.dumps({"owner_ref": new_id(), "text": "early"}).encode()
         )
         for _ in range(5)
     ]
     ignored = [
-        await street.put(owner.encode(), b"{}", kind="outside.nothing-of-ours.v1")
+        await harness.put(owner.encode(), b"{}", kind="outside.nothing-of-ours.v1")
         for owner in owners[:7]
     ]
     assert len(poisoned) > 1
-    counted = await street.accounted()
+    counted = await harness.accounted()
     behind = sum(25 - number for number in poisoned.values())
     assert counted == {
         "applied": 40 + 1_000 - behind,
@@ -288,13 +287,13 @@ async def test_with_failing_handlers_each_event_is_counted_and_keys_keep_order(
         "repeated": len(repeated),
         "early": len(early),
     }
-    reasons = await street.reasons()
+    reasons = await harness.reasons()
     assert (reasons["jar_full"], reasons[BEHIND], reasons.total()) == (
         len(poisoned),
         behind - len(poisoned),
         behind,
     )
     for owner in owners:
-        assert await street.texts(owner) == [
+        assert await harness.texts(owner) == [
             str(number) for number in range(poisoned.get(owner, 25))
         ]

@@ -1,7 +1,6 @@
-"""What is lost beside the facts heals.
+"""Recovery from lost state: the change stream, a position, the end of a topic, inbox rows.
 
-The change stream, a position, the end of a topic, the memory of what was done. Each alone; real
-MongoDB.
+Each is lost alone, on a real MongoDB.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from tests.chassis.sample_service import Jar, fill_jar, make_jar
 from tests.fakes import FakeKafka, eventually
 
 
-class Deaf(Mongo):
+class StreamlessMongo(Mongo):
     """A database whose change stream is lost as soon as it is opened."""
 
     async def inserts(self, collection: str, field: str) -> AsyncIterator[list[Any]]:
@@ -34,7 +33,7 @@ class Deaf(Mongo):
 async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(
     db: Mongo, mongo_url: str
 ) -> None:
-    deaf = Deaf(mongo_url, db.name)
+    deaf = StreamlessMongo(mongo_url, db.name)
     fake = FakeKafka()
     relay = OutboxRelay(deaf, "shop", "0", fake.producer)
 
@@ -59,53 +58,53 @@ async def test_a_lost_change_stream_costs_a_sweep_and_nothing_else(
         await deaf.close()
 
 
-async def heard(scene: Harness) -> tuple[str, float]:
-    """A key of which three events have taken effect."""
+async def heard(harness: Harness) -> tuple[str, float]:
+    """Return a new key whose first three events took effect, and the number of done rows."""
     key = new_id()
     for what in ("one", "two", "three"):
-        await scene.tell("asked", key, owner_ref=key, what=what)
-    await scene.becomes(lambda: scene.texts(key), ["one", "two", "three"])
-    return key, await scene.db.count("inbox", {"state": "done"})
+        await harness.tell("asked", key, owner_ref=key, what=what)
+    await harness.becomes(lambda: harness.texts(key), ["one", "two", "three"])
+    return key, await harness.db.count("inbox", {"state": "done"})
 
 
 async def test_after_a_lost_position_nothing_takes_effect_twice(
-    scene: Harness,
+    harness: Harness,
 ) -> None:
-    key, done = await heard(scene)
-    assert await scene.db.delete("offsets", {}) > 0
-    await scene.fake.rebalance("shop")
-    await scene.tell("asked", key, owner_ref=key, what="four")
-    await scene.becomes(lambda: scene.texts(key), ["one", "two", "three", "four"])
-    assert await scene.db.count("inbox", {"state": "done"}) == done + 1
-    [position] = [row["next"] for row in await scene.db.find("offsets", {})]
+    key, done = await heard(harness)
+    assert await harness.db.delete("offsets", {}) > 0
+    await harness.fake.rebalance("shop")
+    await harness.tell("asked", key, owner_ref=key, what="four")
+    await harness.becomes(lambda: harness.texts(key), ["one", "two", "three", "four"])
+    assert await harness.db.count("inbox", {"state": "done"}) == done + 1
+    [position] = [row["next"] for row in await harness.db.find("offsets", {})]
     assert position == 4
 
 
 async def test_after_a_truncated_topic_nothing_takes_effect_twice(
-    scene: Harness, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer, "LOOK_SECONDS", 0)
-    key, done = await heard(scene)
-    where = scene.fake.partition(
-        f"{scene.life.service.settings.namespace}outside.events", key.encode()
+    key, done = await heard(harness)
+    where = harness.fake.partition(
+        f"{harness.life.service.settings.namespace}outside.events", key.encode()
     )
-    del scene.fake.logs[where][1:]
-    scene.fake.ends[where] = 1
-    await scene.tell("asked", key, owner_ref=key, what="four")
-    await scene.becomes(lambda: scene.texts(key), ["one", "two", "three", "four"])
-    assert await scene.db.count("inbox", {"state": "done"}) == done + 1
-    await scene.tell("asked", key, owner_ref=key, what="five")
-    await scene.becomes(lambda: scene.texts(key), ["one", "two", "three", "four", "five"])
-    [position] = [row["next"] for row in await scene.db.find("offsets", {})]
+    del harness.fake.logs[where][1:]
+    harness.fake.ends[where] = 1
+    await harness.tell("asked", key, owner_ref=key, what="four")
+    await harness.becomes(lambda: harness.texts(key), ["one", "two", "three", "four"])
+    assert await harness.db.count("inbox", {"state": "done"}) == done + 1
+    await harness.tell("asked", key, owner_ref=key, what="five")
+    await harness.becomes(lambda: harness.texts(key), ["one", "two", "three", "four", "five"])
+    [position] = [row["next"] for row in await harness.db.find("offsets", {})]
     assert position == 3
 
 
 async def test_after_lost_inbox_rows_the_position_prevents_second_effects(
-    scene: Harness,
+    harness: Harness,
 ) -> None:
-    key, done = await heard(scene)
-    assert await scene.db.delete("inbox", {"state": "done"}) == done
-    await scene.fake.rebalance("shop")
-    await scene.tell("asked", key, owner_ref=key, what="four")
-    await scene.becomes(lambda: scene.texts(key), ["one", "two", "three", "four"])
-    assert await scene.db.count("inbox", {"state": "done"}) == 1
+    key, done = await heard(harness)
+    assert await harness.db.delete("inbox", {"state": "done"}) == done
+    await harness.fake.rebalance("shop")
+    await harness.tell("asked", key, owner_ref=key, what="four")
+    await harness.becomes(lambda: harness.texts(key), ["one", "two", "three", "four"])
+    assert await harness.db.count("inbox", {"state": "done"}) == 1

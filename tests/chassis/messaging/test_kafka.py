@@ -1,14 +1,15 @@
 """The conformance suite of the Kafka ports.
 
-The fake that other tests stand on does what the real producer and consumer do.
+Each test runs on the fake and on a real broker, so that other tests may rely on the fake.
 
 Not here: what services do with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,9 +22,9 @@ from tests.chassis.messaging.kafka_conformance import (
     PARTITIONS,
     TOO_BIG,
     Broker,
-    Fake,
+    FakeBroker,
     Reader,
-    Real,
+    RealBroker,
     beside,
     fill,
     outgoing,
@@ -38,7 +39,7 @@ from tests.fakes import eventually
 @pytest.fixture(params=["fake", "kafka"])
 async def broker(request: pytest.FixtureRequest, kafka: str) -> AsyncIterator[Broker]:
     if request.param == "fake":
-        yield Fake()
+        yield FakeBroker()
         return
     raw = AIOKafkaProducer(bootstrap_servers=kafka)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
@@ -47,7 +48,7 @@ async def broker(request: pytest.FixtureRequest, kafka: str) -> AsyncIterator[Br
         ends.push_async_callback(raw.stop)
         await admin.start()
         ends.push_async_callback(admin.close)
-        yield Real(kafka, raw, admin)
+        yield RealBroker(kafka, raw, admin)
 
 
 async def test_records_of_a_key_are_in_one_partition_in_order(
@@ -244,30 +245,25 @@ async def test_a_commit_covers_own_partitions_only_and_moves_no_position(
         assert len(await reader.read(3)) == 3
 
 
+async def is_shared_by(*readers: Reader) -> bool:
+    """Poll once and return whether each partition is assigned to exactly one of these readers."""
+    for reader in readers:
+        await reader.consumer.poll(10, 0.05)
+    shares = [{partition.number for partition in reader.has} for reader in readers]
+    assigned = sorted(number for share in shares for number in share)
+    return all(shares) and assigned == list(range(PARTITIONS))
+
+
 async def test_a_rebalance_revokes_each_partition_before_it_assigns_it(
     broker: Broker,
 ) -> None:
     topic = await broker.topic()
     group = new_id()
-    everything = set(range(PARTITIONS))
-
-    def dealt(*readers: Reader) -> Callable[[], Any]:
-        async def probe() -> bool:
-            for reader in readers:
-                await reader.consumer.poll(10, 0.05)
-            shares = [{partition.number for partition in reader.has} for reader in readers]
-            return (
-                all(shares)
-                and sum(map(len, shares)) == PARTITIONS
-                and everything == set[int]().union(*shares)
-            )
-
-        return probe
-
+    everything = frozenset(range(PARTITIONS))
     async with reading(broker, topic, group=group) as first:
-        await eventually(dealt(first))
+        await eventually(partial(is_shared_by, first))
         async with reading(broker, topic, group=group, member="1") as second:
-            await eventually(dealt(first, second))
+            await eventually(partial(is_shared_by, first, second))
             assert first.rebalances[:3] == [
                 ("assigned", everything),
                 ("revoked", everything),
@@ -278,5 +274,5 @@ async def test_a_rebalance_revokes_each_partition_before_it_assigns_it(
             theirs = [await polled(reader) for reader in (first, second)]
             assert sum(map(len, theirs)) == 8
             shared = frozenset(partition.number for partition in first.has)
-        await eventually(dealt(first), seconds=30)
+        await eventually(partial(is_shared_by, first), seconds=30)
         assert first.rebalances[3:] == [("revoked", shared), ("assigned", everything)]

@@ -1,8 +1,8 @@
-"""What the real Kafka client does that the fake need not.
+"""Behaviour of the real Kafka client that the fake does not have.
 
-It fetches ahead, and a member that comes back may listen to other topics.
+It prefetches, and a member that returns may subscribe to other topics.
 
-Not here: what both do (test_kafka_ports).
+Not here: what both do (test_kafka.py).
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ async def test_a_start_that_is_cancelled_at_whatever_moment_leaves_no_connection
         await asyncio.sleep(moment / 1000)  # the moment of the fault
         beginning.cancel()
         await asyncio.gather(beginning, return_exceptions=True)
-        gc.collect()  # what is left over warns now
+        gc.collect()  # what is not closed causes a ResourceWarning now
         await eventually(
-            lambda: asyncio.sleep(0, connections(kafka) <= before)
-        )  # a transport ends in the loop's next turns
+            lambda: connections(kafka) <= before
+        )  # the loop closes a transport in its next iterations
 
 
 @pytest.mark.parametrize("kind", ["producer", "consumer"])
@@ -73,10 +73,10 @@ async def test_an_end_that_is_cancelled_leaves_no_connection_either(kafka: str, 
         reader = Reader(client := KafkaConsumer(kafka, new_id(), "0", [topic]))
         await client.start(reader.assigned, reader.revoked)
     ending = asyncio.create_task(client.stop())
-    await asyncio.sleep(0)  # it has begun
+    await asyncio.sleep(0)  # the task has begun
     ending.cancel()
     await asyncio.gather(ending, return_exceptions=True)
-    await eventually(lambda: asyncio.sleep(0, connections(kafka) <= before))
+    await eventually(lambda: connections(kafka) <= before)
 
 
 async def test_a_poll_after_a_pause_returns_records_that_came_later_at_once(
@@ -93,9 +93,8 @@ async def test_a_poll_after_a_pause_returns_records_that_came_later_at_once(
             [before] = await reader.read(1)
             await producer.send_all(topic, outgoing("a", b"fetched"))
             await eventually(
-                lambda: asyncio.sleep(
-                    0,
-                    reader.consumer.ends()[Partition(topic, before.partition)] == before.offset + 2,
+                lambda: (
+                    reader.consumer.ends()[Partition(topic, before.partition)] == before.offset + 2
                 )
             )
             await producer.send_all(
@@ -130,6 +129,7 @@ async def test_a_member_that_returns_with_other_topics_is_assigned_those(
 
         await reader.consumer.start(reader.assigned, reader.revoked)
         try:
-            await eventually(given, seconds=40)  # the former member is forgotten after ten
+            # The broker removes the former member after ten seconds.
+            await eventually(given, seconds=40)
         finally:
             await reader.consumer.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -20,7 +19,7 @@ from tests.chassis.harness import runner
 from tests.chassis.messaging.relay_shop import (
     LONG_LEASE_SECONDS,
     ReadRecordingMongo,
-    Shop,
+    RelayHarness,
     received,
     relaying,
 )
@@ -151,19 +150,21 @@ async def test_single_rows_are_sent_at_once_and_marked_together(db: Mongo, mongo
 
 
 @pytest.fixture
-async def shop(db: Mongo, mongo_url: str) -> AsyncGenerator[Shop]:
-    """A relay that has swept all keys once, and will not again by itself."""
+async def shop(db: Mongo, mongo_url: str) -> AsyncGenerator[RelayHarness]:
+    """Start a relay that has swept all keys once and does not sweep again by itself."""
     recording = ReadRecordingMongo(mongo_url, db.name, db.driver)
     recording.reads = []
-    shop = Shop(db, recording, FakeKafka())
+    shop = RelayHarness(db, recording, FakeKafka())
     async with relaying(shop.relay):
-        await eventually(lambda: asyncio.sleep(0, "" in recording.reads))
+        await eventually(lambda: "" in recording.reads)
         recording.reads.clear()
         yield shop
     await recording.close()
 
 
-async def test_a_commit_of_its_process_makes_the_relay_read_its_keys_only(shop: Shop) -> None:
+async def test_a_commit_of_its_process_makes_the_relay_read_its_keys_only(
+    shop: RelayHarness,
+) -> None:
     for number in range(FILLS):
         for owner in ("a", "b"):
             await shop.commit(owner)
@@ -174,7 +175,9 @@ async def test_a_commit_of_its_process_makes_the_relay_read_its_keys_only(shop: 
     assert sequences(shop.fake) == {owner: list(range(1, FILLS + 1)) for owner in ("a", "b")}
 
 
-async def test_a_row_of_another_process_is_sent_before_a_later_row_of_its_key(shop: Shop) -> None:
+async def test_a_row_of_another_process_is_sent_before_a_later_row_of_its_key(
+    shop: RelayHarness,
+) -> None:
     await shop.commit("a")
     await shop.receives(1)
     await shop.commit("a", wakes=False)
@@ -191,7 +194,7 @@ async def test_a_row_of_another_process_is_sent_before_a_later_row_of_its_key(sh
 
 
 async def test_all_keys_are_read_when_many_are_named_or_none(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: RelayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_relay, "NAMED_KEYS", 2)
     for owner in "abc":
@@ -206,7 +209,7 @@ async def test_all_keys_are_read_when_many_are_named_or_none(
 
 
 async def test_rows_committed_while_the_broker_is_away_are_sent_in_order(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: RelayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_relay, "PAGE", 3)
     shop.fake.away = True
@@ -233,9 +236,9 @@ def test_a_busy_relay_remembers_a_bounded_number_of_keys(
 
 
 async def test_a_refused_row_blocks_its_key_until_it_is_released(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: RelayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A wake for the blocked key, while the refused row is on its way, changes nothing."""
+    """A wake for the key while the refused row is being sent changes nothing."""
     await shop.commit("a")
     await shop.receives(1)
     refused = await shop.commit("a", 2, wakes=False)
@@ -257,7 +260,7 @@ async def test_a_refused_row_blocks_its_key_until_it_is_released(
     is_refusing = False
     await shop.db.delete("parked", {"key": "a"})
     monkeypatch.setattr(outbox_relay, "LOOK_SECONDS", 0)
-    # As it does every five seconds.
+    # The relay does this every five seconds.
     await shop.relay._refresh_gauges()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     await shop.commit("a")
     await shop.receives(5)
@@ -266,7 +269,7 @@ async def test_a_refused_row_blocks_its_key_until_it_is_released(
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_first_occurrences_stay_in_order_under_random_failures(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, seed: int
+    shop: RelayHarness, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Sends fail, pages end within keys, and another process commits, too."""
     chance = random.Random(seed)  # noqa: S311 - repeatable
@@ -301,7 +304,7 @@ async def test_a_relay_that_ends_marks_what_was_acknowledged(db: Mongo) -> None:
 async def test_acknowledged_rows_are_marked_without_another_wake(
     db: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when the clock's resolution says that the mark is not quite due."""
+    """The mark also comes when the clock's resolution makes it seem not quite due."""
 
     def never(_: OutboxRelay) -> bool:
         return False
@@ -328,7 +331,7 @@ class StreamCountingMongo(Mongo):
 async def test_only_a_leader_beside_other_replicas_opens_a_change_stream(
     db: Mongo, mongo_url: str, replicas: int
 ) -> None:
-    """With it, the leader sends at once what another replica commits."""
+    """With the stream, the leader sends at once what another replica commits."""
     fake = FakeKafka()
     databases = [StreamCountingMongo(mongo_url, db.name, db.driver) for _ in range(2)]
     holder, other = (

@@ -1,6 +1,6 @@
-"""Events between services on real MongoDB, with real Kafka and with the fake.
+"""Events between services on a real MongoDB, with a real Kafka and with the fake.
 
-Once, in order, parked, early, merged.
+They take effect once and in order; some are parked, early or about merged references.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from tests.fakes import FakeKafka, Keys, eventually, running
 Tell = Callable[..., Any]
 
 
-class Outside:
-    """Another service, as far as the shop hears of it; and the shop as its operator sees it."""
+class OutsideService:
+    """Another service, which publishes to the shop, and the shop as its operator sees it."""
 
     def __init__(self, life: ServiceRuntime, send: Callable[..., Any]) -> None:
         self.life = life
@@ -105,7 +105,7 @@ class Outside:
 @asynccontextmanager
 async def shop(
     broker: str, tmp_path: Path, mongo_url: str, kafka: str, database: str, driver: str = "motor"
-) -> AsyncGenerator[Outside]:
+) -> AsyncGenerator[OutsideService]:
     keys = Keys.make(tmp_path, ("gateway", "shop"))
     settings = ShopSettings(
         **keys.settings(
@@ -141,7 +141,7 @@ async def shop(
 
     try:
         async with running(app, keys, "shop"):
-            yield Outside(app.state.life, send)
+            yield OutsideService(app.state.life, send)
     finally:
         await producer.stop()
 
@@ -149,14 +149,14 @@ async def shop(
 @pytest.fixture(params=["fake", "kafka", "kafka-pymongo"])
 async def outside(
     request: pytest.FixtureRequest, tmp_path: Path, mongo_url: str, kafka: str, database: str
-) -> AsyncIterator[Outside]:
+) -> AsyncIterator[OutsideService]:
     broker, _, driver = request.param.partition("-")
     async with shop(broker, tmp_path, mongo_url, kafka, database, driver or "motor") as one:
         yield one
 
 
 async def test_events_of_a_key_sent_twice_take_effect_once_and_in_order(
-    outside: Outside,
+    outside: OutsideService,
 ) -> None:
     owner = await outside.admitted()
     ids = [await outside.note(owner, str(number)) for number in range(20)]
@@ -169,7 +169,7 @@ async def test_events_of_a_key_sent_twice_take_effect_once_and_in_order(
     assert rows[0]["causation_id"] == ids[0]
 
 
-async def test_an_unknown_type_is_ignored_and_the_key_goes_on(outside: Outside) -> None:
+async def test_an_unknown_type_is_ignored_and_the_key_goes_on(outside: OutsideService) -> None:
     owner = await outside.admitted()
     await outside.tell("outside.nothing-of-ours.v1", owner)
     await outside.note(owner, "a")
@@ -181,7 +181,7 @@ async def test_an_unknown_type_is_ignored_and_the_key_goes_on(outside: Outside) 
 @pytest.mark.scenario("T16/parked")
 @pytest.mark.parametrize("poison", ["poison", "flushed poison"])
 async def test_a_poison_event_is_parked_with_all_behind_it_while_other_keys_flow(
-    outside: Outside, poison: str
+    outside: OutsideService, poison: str
 ) -> None:
     owner = await outside.admitted()
     other = await outside.admitted()
@@ -203,7 +203,7 @@ async def test_a_poison_event_is_parked_with_all_behind_it_while_other_keys_flow
 
 
 async def test_after_a_failed_retry_a_discard_lets_the_rest_take_effect(
-    outside: Outside,
+    outside: OutsideService,
 ) -> None:
     owner = await outside.admitted()
     bad = await outside.note(owner, "poison")
@@ -236,7 +236,7 @@ async def test_after_a_failed_retry_a_discard_lets_the_rest_take_effect(
     ],
 )
 async def test_what_cannot_be_read_is_parked_at_once_with_its_reason(
-    outside: Outside, what: dict[str, Any], reason: str
+    outside: OutsideService, what: dict[str, Any], reason: str
 ) -> None:
     owner = await outside.admitted()
     answer: dict[str, Any] = {"type_name": "outside.note-told.v1", "key": owner} | what
@@ -248,14 +248,14 @@ async def test_what_cannot_be_read_is_parked_at_once_with_its_reason(
     assert await outside.texts(owner) == []
 
 
-async def test_an_older_version_is_lifted_by_its_upcaster(outside: Outside) -> None:
+async def test_an_older_version_is_lifted_by_its_upcaster(outside: OutsideService) -> None:
     owner = await outside.admitted()
     await outside.tell("outside.note-told.v0", owner, owner_ref=owner, words="old")
     await outside.heard(owner, "old")
 
 
 async def test_early_events_take_effect_in_order_when_their_subject_is_added(
-    outside: Outside,
+    outside: OutsideService,
 ) -> None:
     owner = new_id()
     elsewhere = new_id()
@@ -271,7 +271,7 @@ async def test_early_events_take_effect_in_order_when_their_subject_is_added(
 
 
 async def test_a_merge_before_or_after_other_events_gives_one_state(
-    outside: Outside,
+    outside: OutsideService,
 ) -> None:
     old = await outside.admitted()
     new = await outside.admitted()
@@ -290,7 +290,9 @@ async def test_a_merge_before_or_after_other_events_gives_one_state(
     assert await outside.db.count("parked", {}) == 0
 
 
-async def test_an_early_fact_of_a_merged_subject_waits_for_the_survivor(outside: Outside) -> None:
+async def test_an_early_fact_of_a_merged_subject_waits_for_the_survivor(
+    outside: OutsideService,
+) -> None:
     old = new_id()
     new = new_id()
     await outside.note(old, "early", key=new_id())
@@ -301,7 +303,7 @@ async def test_an_early_fact_of_a_merged_subject_waits_for_the_survivor(outside:
     await outside.heard(new, "early")
 
 
-async def test_a_thousand_events_go_through_in_batches(outside: Outside) -> None:
+async def test_a_thousand_events_go_through_in_batches(outside: OutsideService) -> None:
     owners = [await outside.admitted() for _ in range(20)]
     await asyncio.gather(
         *(outside.note(owner, str(number)) for owner in owners for number in range(1))

@@ -230,4 +230,4 @@ async def test_two_hundred_clients_of_one_counter_are_served_by_their_deadline(
     assert all(served for _, served in took), figures
     assert stored["marbles"] == CLIENTS * TIMES + sum(served for _, served in hurried)
     assert waited < 3, figures
-    assert rate > 50, figures  # on a quiet machine over 200
+    assert rate > 50, figures  # over 200 on an idle machine

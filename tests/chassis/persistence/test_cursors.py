@@ -1,4 +1,4 @@
-"""Cursors: what goes in comes out, and nothing else is accepted."""
+"""Cursors: decoding returns what was encoded, and refuses everything else."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ async def test_a_job_that_outlasts_its_lease_is_not_done_by_two(db: Mongo) -> No
     async def asked_often() -> bool:
         return asked >= ASKED_OFTEN
 
-    await eventually(asked_often)  # long after the lease was first taken
+    await eventually(asked_often)  # long after the first take
     for loop in loops:
         loop.stop()
     enough.set()

@@ -1,4 +1,4 @@
-"""The seam to MongoDB by both drivers: queries, pages and refusals, on a real server."""
+"""The wrapper of both MongoDB drivers: queries, pages and refusals, on a real server."""
 
 from __future__ import annotations
 

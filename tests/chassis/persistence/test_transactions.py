@@ -1,4 +1,4 @@
-"""Transactions end at their deadline and leave nothing half done."""
+"""Transactions end at their deadline and commit nothing partly."""
 
 from __future__ import annotations
 

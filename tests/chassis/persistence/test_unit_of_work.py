@@ -112,36 +112,49 @@ async def test_an_insert_and_its_changes_in_one_transaction_are_one_insert(
 
 
 async def test_held_documents_stop_write_skew_and_without_hold_it_would_happen(db: Mongo) -> None:
-    async def outcome(*, hold: bool) -> int:
-        switch = jar(marbles=1)
-        target = jar()
-        await runner(db)(lambda tx: _add(tx, switch, target))
-        read = asyncio.Event()
-        changed = asyncio.Event()
+    held = WriteSkew(db, has_hold=True)
+    assert await held.marbles_added() == 0
+    unheld = WriteSkew(db, has_hold=False)
+    assert await unheld.marbles_added() == 1
 
-        async def depends(tx: Transaction) -> None:
-            seen = await tx.jars.get(switch.id)
-            read.set()
-            if not changed.is_set():
-                await changed.wait()
-            if seen.marbles != 1:
-                raise JarFull
-            if hold:
-                tx.jars.hold(seen)
-            goal = await tx.jars.get(target.id)
-            tx.jars.save(goal, replace(goal, marbles=goal.marbles + 1))
 
-        async def changes() -> None:
-            await read.wait()
-            await runner(db)(lambda tx: _set(tx, switch.id, 0))
-            changed.set()
+class WriteSkew:
+    """A filling of one jar that depends on another jar, which is emptied at the same time."""
 
-        results = await asyncio.gather(runner(db)(depends), changes(), return_exceptions=True)
-        assert isinstance(results[0], JarFull) or not hold
-        return (await db.find("jars", {"_id": target.id}))[0]["marbles"]
+    def __init__(self, db: Mongo, *, has_hold: bool) -> None:
+        self.db = db
+        self.has_hold = has_hold
+        self.condition = jar(marbles=1)
+        self.target = jar()
+        self.is_read = asyncio.Event()
+        self.is_emptied = asyncio.Event()
 
-    assert await outcome(hold=True) == 0
-    assert await outcome(hold=False) == 1
+    async def marbles_added(self) -> int:
+        """Run both transactions and return the marbles that the filling added."""
+        await runner(self.db)(lambda tx: _add(tx, self.condition, self.target))
+        results = await asyncio.gather(
+            runner(self.db)(self.fill_target), self.empty_condition(), return_exceptions=True
+        )
+        assert isinstance(results[0], JarFull) or not self.has_hold
+        return (await self.db.find("jars", {"_id": self.target.id}))[0]["marbles"]
+
+    async def fill_target(self, tx: Transaction) -> None:
+        """Add a marble to the target after the condition, still with a marble, was read."""
+        seen = await tx.jars.get(self.condition.id)
+        self.is_read.set()
+        await self.is_emptied.wait()
+        if seen.marbles != 1:
+            raise JarFull
+        if self.has_hold:
+            tx.jars.hold(seen)
+        before = await tx.jars.get(self.target.id)
+        tx.jars.save(before, replace(before, marbles=before.marbles + 1))
+
+    async def empty_condition(self) -> None:
+        """Empty the condition between the read and the write of the filling."""
+        await self.is_read.wait()
+        await runner(self.db)(lambda tx: _set(tx, self.condition.id, 0))
+        self.is_emptied.set()
 
 
 async def _add(tx: Transaction, *jars: Jar) -> None:

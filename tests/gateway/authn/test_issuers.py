@@ -1,4 +1,4 @@
-"""OIDC issuers: discovery, rotation, outages, one question for many who wait."""
+"""OIDC issuers: discovery, rotation, outages, and one request for many waiting callers."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from gateway.authn.tokens import MAX_EARLY_SECONDS, TokenVerifier, TrustedIssuer
 from gateway.problems import IssuerUnavailable, TokenRefused
 from tests.fakes import eventually
 from tests.gateway.authn.test_tokens import OIDC, Clock, nothing_revoked, signed
-from tests.gateway.harness import staged
+from tests.gateway.harness import running_gateway
 
 
-class Publisher:
-    """An OIDC issuer's documents; `away` makes it silent, `gate` holds answers back."""
+class FakeIssuer:
+    """A fake OIDC issuer; `away` makes its keys unavailable, `gate` holds responses back."""
 
     def __init__(self) -> None:
         self.keys: list[dict[str, Any]] = []
@@ -83,7 +83,7 @@ async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm
     algorithm: str,
 ) -> None:
     clock = Clock()
-    publisher = Publisher()
+    publisher = FakeIssuer()
     key = SIGNING_KEYS[algorithm]
     publisher.keys = [jwk_of(key.public_key(), "2026")]
 
@@ -125,8 +125,8 @@ async def test_each_issuer_has_only_its_own_keys_audience_and_algorithms() -> No
     partner_name = "https://id.dinas.example"
     staff_key = Ed25519PrivateKey.generate()
     partner_key = SIGNING_KEYS["ES256"]
-    staff = Publisher()
-    partner = Publisher()
+    staff = FakeIssuer()
+    partner = FakeIssuer()
     staff.keys = [jwk_of(staff_key.public_key(), "k")]
     partner.keys = [jwk_of(partner_key.public_key(), "k")]
 
@@ -184,7 +184,7 @@ async def test_each_issuer_has_only_its_own_keys_audience_and_algorithms() -> No
 
 async def test_a_discovery_document_that_names_another_issuer_gives_no_keys() -> None:
     clock = Clock()
-    publisher = Publisher()
+    publisher = FakeIssuer()
     publisher.issuer = "https://other.example"
     with pytest.raises(IssuerUnavailable):
         await JwksKeys(OIDC, "", publisher.fetch, clock).find("2026", "EdDSA")
@@ -192,7 +192,7 @@ async def test_a_discovery_document_that_names_another_issuer_gives_no_keys() ->
 
 async def test_a_new_key_is_found_at_once_and_the_old_one_until_it_is_gone() -> None:
     clock = Clock()
-    publisher = Publisher()
+    publisher = FakeIssuer()
     old = Ed25519PrivateKey.generate().public_key()
     new = Ed25519PrivateKey.generate().public_key()
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
@@ -209,7 +209,7 @@ async def test_a_new_key_is_found_at_once_and_the_old_one_until_it_is_gone() -> 
 
 async def test_known_keys_serve_through_an_outage_of_the_issuer_for_a_day() -> None:
     clock = Clock()
-    publisher = Publisher()
+    publisher = FakeIssuer()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     assert await keys.find("2026", "EdDSA")
@@ -226,7 +226,7 @@ async def test_known_keys_serve_through_an_outage_of_the_issuer_for_a_day() -> N
 
 async def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known() -> None:
     clock = Clock()
-    publisher = Publisher()
+    publisher = FakeIssuer()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     assert await keys.find("2026", "EdDSA")
@@ -243,7 +243,7 @@ async def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known() -> None
 
 async def test_many_who_wait_for_keys_ask_the_issuer_once() -> None:
     clock = Clock()
-    publisher = Publisher()
+    publisher = FakeIssuer()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
     publisher.gate.clear()
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
@@ -256,7 +256,7 @@ async def test_many_who_wait_for_keys_ask_the_issuer_once() -> None:
 
 async def test_an_unknown_key_id_causes_one_fetch_only() -> None:
     clock = Clock()
-    publisher = Publisher()
+    publisher = FakeIssuer()
     publisher.keys = [jwk_of(Ed25519PrivateKey.generate().public_key(), "2026")]
     keys = JwksKeys(OIDC, f"{OIDC}/keys", publisher.fetch, clock)
     for number in range(100):
@@ -272,7 +272,7 @@ async def test_an_unknown_key_id_causes_one_fetch_only() -> None:
 
 async def test_a_key_serves_only_the_algorithm_of_its_kind() -> None:
     clock = Clock()
-    publisher = Publisher()
+    publisher = FakeIssuer()
     small = rsa.generate_private_key(65537, 1024).public_key()  # noqa: S505 - that is the point
     publisher.keys = [
         jwk_of(rsa.generate_private_key(65537, 2048).public_key(), "rsa"),
@@ -343,12 +343,12 @@ async def test_keys_that_cannot_be_read_are_none_and_no_defect(
         )
         await send({"type": "http.response.body", "body": document.encode()})
 
-    async with staged(tmp_path, oidc=OIDC) as stage:
-        stage.upstream.answers["/keys"] = nonsense
+    async with running_gateway(tmp_path, oidc=OIDC) as harness:
+        harness.upstream.answers["/keys"] = nonsense
         clock = Clock()
         clock.now = time.time()
         token = signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)
-        response = await stage.ask(
+        response = await harness.ask(
             "GET",
             "/v1/classes",
             headers={"authorization": f"Bearer {token}"},
@@ -358,11 +358,11 @@ async def test_keys_that_cannot_be_read_are_none_and_no_defect(
 
 async def test_an_issuer_out_of_reach_is_503_and_says_when_to_come_back(tmp_path: Path) -> None:
     issuers = [{"issuer": OIDC, "audience": AUDIENCE, "jwks_uri": "http://127.0.0.1:9/keys"}]
-    async with staged(tmp_path, issuers=issuers) as stage:
+    async with running_gateway(tmp_path, issuers=issuers) as harness:
         clock = Clock()
         clock.now = time.time()
         token = signed(Ed25519PrivateKey.generate(), clock, issuer=OIDC)
-        response = await stage.ask(
+        response = await harness.ask(
             "GET",
             "/v1/classes",
             headers={"authorization": f"Bearer {token}"},

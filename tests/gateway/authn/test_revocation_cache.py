@@ -14,20 +14,20 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.access.permissions import ROLE_PERMISSIONS
 from tests.fakes import Keys, eventually
-from tests.gateway.harness import Stage, new_key, staged
-from tests.gateway.installation import Installation, Person
+from tests.gateway.harness import GatewayHarness, new_key, running_gateway
+from tests.gateway.installation import InstallationHarness, Person
 from tests.gateway.region import FILE, known
 
 SECONDS = 5.0
 
 
 class Replica:
-    """One replica, with a stream and a long poll of somebody open."""
+    """One replica of the gateway whose upstream serves a stream and a long poll."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, harness: GatewayHarness) -> None:
+        self.harness = harness
         self.here: set[bytes] = set()
-        stage.upstream.answers["/v1/feed"] = self._feed
+        harness.upstream.answers["/v1/feed"] = self._feed
 
     async def _feed(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.here.add(scope["query_string"])
@@ -44,9 +44,9 @@ class Replica:
             pass
 
     async def stream_of(self, headers: dict[str, str]) -> float:
-        """When the stream was cut off."""
-        async with self.stage.client.get(
-            self.stage.url("/v1/feed?stream"), headers=headers
+        """Open the stream and return the time at which it was cut off."""
+        async with self.harness.client.get(
+            self.harness.url("/v1/feed?stream"), headers=headers
         ) as response:
             assert response.status == 200
             with pytest.raises(aiohttp.ClientPayloadError):
@@ -54,18 +54,18 @@ class Replica:
         return time.monotonic()
 
     async def poll_of(self, headers: dict[str, str]) -> float:
-        """When the long poll was refused."""
-        assert (await self.stage.ask("GET", "/v1/feed?poll", headers=headers)).status == 401
+        """Send the long poll and return the time at which it was refused."""
+        assert (await self.harness.ask("GET", "/v1/feed?poll", headers=headers)).status == 401
         return time.monotonic()
 
     async def both_open(self) -> bool:
-        """Whether the service has both."""
+        """Return whether both requests have reached the service."""
         return self.here >= {b"stream", b"poll"}
 
 
 @pytest.fixture
 async def replicas(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[list[Replica]]:
-    """Two replicas of one installation."""
+    """Start two replicas of one installation."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
@@ -78,23 +78,23 @@ async def replicas(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenera
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     async with (
-        staged(tmp_path / "one", FILE.read_text(), ROLE_PERMISSIONS, **response) as one,
-        staged(tmp_path / "two", FILE.read_text(), ROLE_PERMISSIONS, **response) as two,
+        running_gateway(tmp_path / "one", FILE.read_text(), ROLE_PERMISSIONS, **response) as one,
+        running_gateway(tmp_path / "two", FILE.read_text(), ROLE_PERMISSIONS, **response) as two,
     ):
-        for stage in (one, two):
-            await eventually(lambda stage=stage: known(stage), seconds=30)
+        for harness in (one, two):
+            await eventually(lambda harness=harness: known(harness), seconds=30)
         yield [Replica(one), Replica(two)]
 
 
-async def sign_out(at: Installation, person: Person) -> None:
+async def sign_out(at: InstallationHarness, person: Person) -> None:
     await at.form("revoke", token=person.refresh)
 
 
-async def disable(at: Installation, person: Person) -> None:
+async def disable(at: InstallationHarness, person: Person) -> None:
     await at.admin("POST", f"users/{person.user_id}/disable")
 
 
-async def end_grant(at: Installation, person: Person) -> None:
+async def end_grant(at: InstallationHarness, person: Person) -> None:
     [grant] = (await at.admin("GET", f"grants?user_id={person.user_id}")).content["items"]
     await at.admin("POST", f"grants/{grant['grant_id']}/end")
 
@@ -102,10 +102,10 @@ async def end_grant(at: Installation, person: Person) -> None:
 @pytest.mark.scenario("P6/gateway")
 @pytest.mark.parametrize("withdraw", [sign_out, disable, end_grant])
 async def test_a_revocation_ends_streams_at_both_replicas_in_five_seconds(
-    replicas: list[Replica], withdraw: Callable[[Installation, Person], Awaitable[None]]
+    replicas: list[Replica], withdraw: Callable[[InstallationHarness, Person], Awaitable[None]]
 ) -> None:
-    place = Installation(replicas[0].stage)
-    person = await (await place.enrolled(role="bapas")).sign_in()
+    installation = InstallationHarness(replicas[0].harness)
+    person = await (await installation.enrolled(role="bapas")).sign_in()
     headers = {"authorization": f"Bearer {person.access}"}
     open_ones = [
         asyncio.create_task(work(headers))
@@ -115,20 +115,20 @@ async def test_a_revocation_ends_streams_at_both_replicas_in_five_seconds(
     for replica in replicas:
         await eventually(replica.both_open)
     began = time.monotonic()
-    await withdraw(place, person)
+    await withdraw(installation, person)
     ended = await asyncio.gather(*open_ones)
     assert all(moment - began < SECONDS for moment in ended)
     for replica in replicas:
-        assert (await replica.stage.ask("GET", "/v1/feed?poll", headers=headers)).status == 401
+        assert (await replica.harness.ask("GET", "/v1/feed?poll", headers=headers)).status == 401
 
 
 async def test_a_stream_ends_when_its_token_expires(replicas: list[Replica]) -> None:
-    place = Installation(replicas[0].stage)
-    person = await (await place.enrolled(role="bapas")).sign_in()
+    installation = InstallationHarness(replicas[0].harness)
+    person = await (await installation.enrolled(role="bapas")).sign_in()
     flowing = asyncio.create_task(
         replicas[0].stream_of({"authorization": f"Bearer {person.access}"})
     )
-    streams = replicas[0].stage.gateway.open_streams
+    streams = replicas[0].harness.gateway.open_streams
     [open_one] = await eventually(lambda: _open(replicas[0]))
     streams.cancel_revoked(open_one.ctx.identified_caller.expires_at - 1)
     assert streams.cancellers
@@ -137,4 +137,4 @@ async def test_a_stream_ends_when_its_token_expires(replicas: list[Replica]) -> 
 
 
 async def _open(replica: Replica) -> list[Any]:
-    return [one for one in replica.stage.gateway.open_streams.cancellers if one.ctx.status]
+    return [one for one in replica.harness.gateway.open_streams.cancellers if one.ctx.status]

@@ -27,7 +27,7 @@ from gateway.authn.keys import StaticKeys
 from gateway.authn.revocation_cache import RevocationCache
 from gateway.authn.tokens import TokenVerifier, TrustedIssuer
 from gateway.problems import IssuerUnavailable, TokenRefused
-from tests.gateway.harness import Stage, new_key
+from tests.gateway.harness import GatewayHarness, new_key
 
 OIDC = "https://id.example/realms/lapas"
 
@@ -39,15 +39,15 @@ def private(pem: str) -> Ed25519PrivateKey:
 
 
 def forged(
-    stage: Stage,
+    harness: GatewayHarness,
     *,
     headers: Mapping[str, Any] | None = None,
     key: Any = None,
     algorithm: str = "EdDSA",
     **content: Any,
 ) -> str:
-    """A token like the development issuer's, but for what the test changes."""
-    own = private(stage.issuer_key)
+    """Return a token like the development issuer's, except for what the test changes."""
+    own = private(harness.issuer_key)
     now = int(time.time())
     response = {
         "iss": ISSUER,
@@ -67,8 +67,8 @@ def forged(
     )
 
 
-def unsigned(stage: Stage) -> str:
-    header, content, _ = forged(stage).split(".")
+def unsigned(harness: GatewayHarness) -> str:
+    header, content, _ = forged(harness).split(".")
     none = (
         base64.urlsafe_b64encode(
             json.dumps(
@@ -85,39 +85,41 @@ def unsigned(stage: Stage) -> str:
     return f"{none}.{content}."
 
 
-def confused(stage: Stage) -> str:
-    """HS256 with the public key as secret: the classic confusion of algorithms."""
-    public = private(stage.issuer_key).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return forged(stage, key=public + b"\0" * 32, algorithm="HS256")
+def confused(harness: GatewayHarness) -> str:
+    """Return a token signed with HS256 under the public key (algorithm confusion)."""
+    public = private(harness.issuer_key).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return forged(harness, key=public + b"\0" * 32, algorithm="HS256")
 
 
-BAD_TOKENS: dict[str, Callable[[Stage], str]] = {
+BAD_TOKENS: dict[str, Callable[[GatewayHarness], str]] = {
     "alg none": unsigned,
     "HS256 with the public key": confused,
-    "signed by a stranger": lambda stage: forged(stage, key=Ed25519PrivateKey.generate()),
-    "another audience": lambda stage: forged(stage, aud="training"),
-    "no audience": lambda stage: forged(stage, aud=None),
-    "another issuer": lambda stage: forged(stage, iss="https://elsewhere.example"),
-    "expired": lambda stage: forged(stage, exp=int(time.time()) - 1),
-    "no expiry": lambda stage: forged(stage, exp=None),
-    "an expiry that is no number": lambda stage: forged(stage, exp=True),
-    "not yet valid": lambda stage: forged(stage, nbf=int(time.time()) + 60),
-    "issued in the future": lambda stage: forged(stage, iat=int(time.time()) + 60),
-    "unknown key id": lambda stage: forged(stage, headers={"kid": "somebody-else"}),
-    "key id as a path": lambda stage: forged(stage, headers={"kid": "../../etc/passwd"}),
-    "key id as a query": lambda stage: forged(stage, headers={"kid": "' OR 1=1 --"}),
-    "no key id": lambda stage: forged(stage, headers={"kid": ""}),
-    "its own key": lambda stage: forged(
-        stage, headers={"jwk": public_jwk(Ed25519PrivateKey.generate().public_key())}
+    "signed by a stranger": lambda harness: forged(harness, key=Ed25519PrivateKey.generate()),
+    "another audience": lambda harness: forged(harness, aud="training"),
+    "no audience": lambda harness: forged(harness, aud=None),
+    "another issuer": lambda harness: forged(harness, iss="https://elsewhere.example"),
+    "expired": lambda harness: forged(harness, exp=int(time.time()) - 1),
+    "no expiry": lambda harness: forged(harness, exp=None),
+    "an expiry that is no number": lambda harness: forged(harness, exp=True),
+    "not yet valid": lambda harness: forged(harness, nbf=int(time.time()) + 60),
+    "issued in the future": lambda harness: forged(harness, iat=int(time.time()) + 60),
+    "unknown key id": lambda harness: forged(harness, headers={"kid": "somebody-else"}),
+    "key id as a path": lambda harness: forged(harness, headers={"kid": "../../etc/passwd"}),
+    "key id as a query": lambda harness: forged(harness, headers={"kid": "' OR 1=1 --"}),
+    "no key id": lambda harness: forged(harness, headers={"kid": ""}),
+    "its own key": lambda harness: forged(
+        harness, headers={"jwk": public_jwk(Ed25519PrivateKey.generate().public_key())}
     ),
-    "the address of a key": lambda stage: forged(stage, headers={"jku": "http://127.0.0.1:1/keys"}),
-    "a critical extension": lambda stage: forged(stage, headers={"crit": ["exp"]}),
-    "another type": lambda stage: forged(stage, headers={"typ": "secevent+jwt"}),
-    "unknown role": lambda stage: forged(stage, role="superuser"),
-    "the public's role": lambda stage: forged(stage, role="public"),
-    "unknown claim": lambda stage: forged(stage, claims={"everything": ["*"]}),
-    "a claim that is no list": lambda stage: forged(stage, claims={"facility": "LP-TJP"}),
-    "oversized": lambda stage: forged(stage, padding="x" * 9_000),
+    "the address of a key": lambda harness: forged(
+        harness, headers={"jku": "http://127.0.0.1:1/keys"}
+    ),
+    "a critical extension": lambda harness: forged(harness, headers={"crit": ["exp"]}),
+    "another type": lambda harness: forged(harness, headers={"typ": "secevent+jwt"}),
+    "unknown role": lambda harness: forged(harness, role="superuser"),
+    "the public's role": lambda harness: forged(harness, role="public"),
+    "unknown claim": lambda harness: forged(harness, claims={"everything": ["*"]}),
+    "a claim that is no list": lambda harness: forged(harness, claims={"facility": "LP-TJP"}),
+    "oversized": lambda harness: forged(harness, padding="x" * 9_000),
     "no token at all": lambda _: "",
     "not a token": lambda _: "abc",
     "letters beyond ASCII": lambda _: "aé.b.c",
@@ -126,36 +128,40 @@ BAD_TOKENS: dict[str, Callable[[Stage], str]] = {
 
 @pytest.mark.parametrize("name", BAD_TOKENS)
 async def test_every_bad_token_is_401_with_one_body_and_reaches_no_service(
-    stage: Stage, name: str
+    harness: GatewayHarness, name: str
 ) -> None:
-    bad = await stage.ask(
-        "GET", "/v1/classes", headers={"authorization": f"Bearer {BAD_TOKENS[name](stage)}"}
+    bad = await harness.ask(
+        "GET", "/v1/classes", headers={"authorization": f"Bearer {BAD_TOKENS[name](harness)}"}
     )
-    none = await stage.ask("GET", "/v1/classes")
+    none = await harness.ask("GET", "/v1/classes")
     assert bad.status == none.status == 401
     assert bad.content | {"request_id": ""} == none.content | {"request_id": ""}
     assert bad.headers["www-authenticate"] == "Bearer"
-    assert stage.upstream.seen == []
+    assert harness.upstream.seen == []
 
 
-async def test_the_same_token_without_a_fault_is_believed(stage: Stage) -> None:
+async def test_the_same_token_without_a_fault_is_believed(harness: GatewayHarness) -> None:
     assert (
-        await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {forged(stage)}"})
+        await harness.ask(
+            "GET", "/v1/classes", headers={"authorization": f"Bearer {forged(harness)}"}
+        )
     ).status == 200
 
 
 @pytest.mark.parametrize("value", ["Basic b2ZmaWNlcjpzZWNyZXQ=", "Bearer", "Token {}", "{}"])
-async def test_another_scheme_is_401(stage: Stage, value: str) -> None:
+async def test_another_scheme_is_401(harness: GatewayHarness, value: str) -> None:
     assert (
-        await stage.ask(
-            "GET", "/v1/classes", headers={"authorization": value.format(stage.token())}
+        await harness.ask(
+            "GET", "/v1/classes", headers={"authorization": value.format(harness.token())}
         )
     ).status == 401
 
 
-async def test_two_authorization_headers_are_401_even_when_both_are_good(stage: Stage) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-    lines = "".join(f"authorization: Bearer {stage.token()}\r\n" for _ in range(2))
+async def test_two_authorization_headers_are_401_even_when_both_are_good(
+    harness: GatewayHarness,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
+    lines = "".join(f"authorization: Bearer {harness.token()}\r\n" for _ in range(2))
     writer.write(
         f"GET /v1/classes HTTP/1.1\r\nhost: 127.0.0.1\r\n{lines}connection: close\r\n\r\n".encode()
     )
@@ -163,21 +169,27 @@ async def test_two_authorization_headers_are_401_even_when_both_are_good(stage: 
     writer.close()
 
 
-async def test_a_bad_token_is_401_also_where_the_public_may_come_in(stage: Stage) -> None:
-    response = await stage.ask("GET", "/v1/classes", headers={"authorization": "Bearer abc"})
+async def test_a_bad_token_is_401_also_where_the_public_may_come_in(
+    harness: GatewayHarness,
+) -> None:
+    response = await harness.ask("GET", "/v1/classes", headers={"authorization": "Bearer abc"})
     assert response.status == 401
 
 
-async def test_a_choice_of_a_grant_longer_than_any_is_401(stage: Stage) -> None:
+async def test_a_choice_of_a_grant_longer_than_any_is_401(harness: GatewayHarness) -> None:
     assert (
-        await stage.ask("GET", "/v1/classes", headers=stage.bearer() | {"acting-grant": "g" * 200})
+        await harness.ask(
+            "GET", "/v1/classes", headers=harness.bearer() | {"acting-grant": "g" * 200}
+        )
     ).status == 200
     assert (
-        await stage.ask("GET", "/v1/classes", headers=stage.bearer() | {"acting-grant": "g" * 201})
+        await harness.ask(
+            "GET", "/v1/classes", headers=harness.bearer() | {"acting-grant": "g" * 201}
+        )
     ).status == 401
 
 
-async def test_identity_headers_from_outside_never_reach_a_service(stage: Stage) -> None:
+async def test_identity_headers_from_outside_never_reach_a_service(harness: GatewayHarness) -> None:
     injected = {
         "x-role": "administrator",
         "x-user": "somebody",
@@ -192,47 +204,47 @@ async def test_identity_headers_from_outside_never_reach_a_service(stage: Stage)
         "proxy-authorization": "Basic abc",
         "te": "trailers",
     }
-    response = await stage.ask("GET", "/v1/classes", headers=stage.bearer() | injected)
+    response = await harness.ask("GET", "/v1/classes", headers=harness.bearer() | injected)
     assert response.status == 200
-    headers = stage.upstream.last.headers
+    headers = harness.upstream.last.headers
     assert int(headers.pop("x-request-deadline")) > time.time() * 1000
     assert not headers.keys() & injected.keys()
     assert (
-        InternalTokenVerifier("training", stage.keys.directory)
+        InternalTokenVerifier("training", harness.keys.directory)
         .caller(headers["authorization"].removeprefix("Bearer "))
         .role
         == "training_officer"
     )
 
 
-async def test_a_token_made_for_one_service_is_no_use_at_another(stage: Stage) -> None:
-    await stage.ask("GET", "/v1/classes", headers=stage.bearer())
-    token = stage.upstream.last.headers["authorization"].removeprefix("Bearer ")
+async def test_a_token_made_for_one_service_is_no_use_at_another(harness: GatewayHarness) -> None:
+    await harness.ask("GET", "/v1/classes", headers=harness.bearer())
+    token = harness.upstream.last.headers["authorization"].removeprefix("Bearer ")
     with pytest.raises(Unauthenticated):
-        InternalTokenVerifier("marketplace", stage.keys.directory).caller(token)
+        InternalTokenVerifier("marketplace", harness.keys.directory).caller(token)
 
 
-async def test_an_internal_token_is_no_use_at_the_gateway(stage: Stage) -> None:
-    await stage.ask("GET", "/v1/classes", headers=stage.bearer())
+async def test_an_internal_token_is_no_use_at_the_gateway(harness: GatewayHarness) -> None:
+    await harness.ask("GET", "/v1/classes", headers=harness.bearer())
     assert (
-        await stage.ask(
+        await harness.ask(
             "GET",
             "/v1/classes",
-            headers={"authorization": stage.upstream.last.headers["authorization"]},
+            headers={"authorization": harness.upstream.last.headers["authorization"]},
         )
     ).status == 401
-    own = InternalTokenSigner("training", stage.keys.private["training"]).for_service(
+    own = InternalTokenSigner("training", harness.keys.private["training"]).for_service(
         "gateway", "GET", "/v1/classes", "anything"
     )
     assert (
-        await stage.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {own}"})
+        await harness.ask("GET", "/v1/classes", headers={"authorization": f"Bearer {own}"})
     ).status == 401
 
 
-async def test_the_internal_token_is_reused_for_one_scope_only(stage: Stage) -> None:
+async def test_the_internal_token_is_reused_for_one_scope_only(harness: GatewayHarness) -> None:
     async def internal(**claims: str) -> str:
-        await stage.ask("GET", "/v1/classes", headers=stage.bearer(subject="officer", **claims))
-        return stage.upstream.last.headers["authorization"]
+        await harness.ask("GET", "/v1/classes", headers=harness.bearer(subject="officer", **claims))
+        return harness.upstream.last.headers["authorization"]
 
     first = await internal(facility="LP-TJP")
     again = await internal(facility="LP-TJP")
@@ -240,11 +252,13 @@ async def test_the_internal_token_is_reused_for_one_scope_only(stage: Stage) -> 
     assert first == again != elsewhere
 
 
-async def test_the_development_issuer_publishes_the_key_that_signs_its_tokens(stage: Stage) -> None:
-    response = await stage.ask("GET", "/.well-known/jwks.json")
+async def test_the_development_issuer_publishes_the_key_that_signs_its_tokens(
+    harness: GatewayHarness,
+) -> None:
+    response = await harness.ask("GET", "/.well-known/jwks.json")
     [key] = jwt.PyJWKSet.from_dict(response.content).keys
     assert (
-        jwt.decode(stage.token("head"), key, algorithms=["EdDSA"], audience=AUDIENCE)["role"]
+        jwt.decode(harness.token("head"), key, algorithms=["EdDSA"], audience=AUDIENCE)["role"]
         == "head"
     )
 

@@ -22,7 +22,7 @@ from gateway.middleware.circuit_breaker import (
 )
 from tests.fakes import eventually
 from tests.gateway.factories import Clock, before, breaking, nothing, repeatable_scope
-from tests.gateway.harness import Stage, fixed
+from tests.gateway.harness import GatewayHarness, fixed
 
 
 def opened(clock: Clock) -> CircuitBreaker:
@@ -121,20 +121,22 @@ def test_a_request_from_before_the_opening_does_not_count_as_a_probe() -> None:
 async def test_an_open_breaker_stops_requests_to_its_service_only(
     tmp_path: Path,
 ) -> None:
-    async with breaking(1_000) as (url, read), before(url, tmp_path) as stage:
+    async with breaking(1_000) as (url, read), before(url, tmp_path) as harness:
         for _ in range(MIN_VOLUME):
-            await stage.ask("POST", "/v1/classes", headers=stage.bearer(), data=b"")
+            await harness.ask("POST", "/v1/classes", headers=harness.bearer(), data=b"")
         reached = len(read)
-        response = await stage.ask("POST", "/v1/classes", headers=stage.bearer(), data=b"")
+        response = await harness.ask("POST", "/v1/classes", headers=harness.bearer(), data=b"")
         assert (response.status, response.content["code"]) == (503, "breaker_open")
         assert len(read) == reached == MIN_VOLUME
-        assert (await stage.ask("GET", "/v1/products", group=Group.SHOP)).status == 200
+        assert (await harness.ask("GET", "/v1/products", group=Group.SHOP)).status == 200
 
 
-async def test_error_responses_of_a_service_do_not_open_its_breaker(stage: Stage) -> None:
-    stage.upstream.answers["/v1/classes"] = fixed(500, {})
+async def test_error_responses_of_a_service_do_not_open_its_breaker(
+    harness: GatewayHarness,
+) -> None:
+    harness.upstream.answers["/v1/classes"] = fixed(500, {})
     for _ in range(circuit_breaker.MIN_VOLUME * 2):
-        assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 500
+        assert (await harness.ask("GET", "/v1/classes", headers=harness.bearer())).status == 500
 
 
 async def test_an_endless_response_does_not_occupy_a_probe() -> None:

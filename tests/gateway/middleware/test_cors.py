@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.host_group import Group
-from tests.gateway.harness import staged
+from tests.gateway.harness import running_gateway
 
 NAMED_ORIGIN = {"origin": "https://console.example"}
 
@@ -22,13 +22,15 @@ OTHER_ORIGIN = {"origin": "https://evil.example"}
 
 
 async def test_a_page_of_a_named_origin_may_read_responses(tmp_path: Path) -> None:
-    async with staged(tmp_path, cors_origins={"staff": [NAMED_ORIGIN["origin"]]}) as stage:
-        response = await stage.ask("OPTIONS", "/v1/classes", headers=NAMED_ORIGIN | PREFLIGHT)
+    async with running_gateway(
+        tmp_path, cors_origins={"staff": [NAMED_ORIGIN["origin"]]}
+    ) as harness:
+        response = await harness.ask("OPTIONS", "/v1/classes", headers=NAMED_ORIGIN | PREFLIGHT)
         assert response.status == 200
         assert response.headers["access-control-allow-origin"] == NAMED_ORIGIN["origin"]
         assert "access-control-allow-credentials" not in response.headers
-        for headers, status in ((stage.bearer(), 200), ({}, 401)):
-            response = await stage.ask("GET", "/v1/classes", headers=NAMED_ORIGIN | headers)
+        for headers, status in ((harness.bearer(), 200), ({}, 401)):
+            response = await harness.ask("GET", "/v1/classes", headers=NAMED_ORIGIN | headers)
             assert response.status == status
             assert response.headers["access-control-allow-origin"] == NAMED_ORIGIN["origin"]
             assert response.headers["vary"] == "Origin"
@@ -36,18 +38,22 @@ async def test_a_page_of_a_named_origin_may_read_responses(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("origin", [OTHER_ORIGIN["origin"], "null"])
 async def test_a_page_of_another_origin_may_read_no_response(tmp_path: Path, origin: str) -> None:
-    async with staged(tmp_path, cors_origins={"staff": [NAMED_ORIGIN["origin"]]}) as stage:
+    async with running_gateway(
+        tmp_path, cors_origins={"staff": [NAMED_ORIGIN["origin"]]}
+    ) as harness:
         headers = {"origin": origin}
-        response = await stage.ask("OPTIONS", "/v1/classes", headers=headers | PREFLIGHT)
+        response = await harness.ask("OPTIONS", "/v1/classes", headers=headers | PREFLIGHT)
         assert response.status == 400
         assert "access-control-allow-origin" not in response.headers
-        response = await stage.ask("GET", "/v1/classes", headers=headers | stage.bearer())
+        response = await harness.ask("GET", "/v1/classes", headers=headers | harness.bearer())
         assert "access-control-allow-origin" not in response.headers
 
 
 async def test_an_origin_named_for_one_host_group_is_not_named_for_another(tmp_path: Path) -> None:
-    async with staged(tmp_path, cors_origins={"staff": [NAMED_ORIGIN["origin"]]}) as stage:
-        response = await stage.ask(
+    async with running_gateway(
+        tmp_path, cors_origins={"staff": [NAMED_ORIGIN["origin"]]}
+    ) as harness:
+        response = await harness.ask(
             "OPTIONS", "/v1/products", group=Group.SHOP, headers=NAMED_ORIGIN | PREFLIGHT
         )
         assert response.status == 405

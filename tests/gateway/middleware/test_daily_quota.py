@@ -11,7 +11,7 @@ from gateway.access.clients.daily_quota import COLLECTION, QuotaCounter, read_ca
 from gateway.access.clients.rules import CALLS_PER_DAY
 from tests.fakes import eventually
 from tests.gateway.harness import GatewayResponse
-from tests.gateway.installation import Installation
+from tests.gateway.installation import InstallationHarness
 
 NOON = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)  # in Jakarta
 
@@ -26,37 +26,43 @@ class Clock:
         return self.now
 
 
-async def system_of(place: Installation, client_id: str = "sistem-dinas") -> tuple[str, str]:
-    """A registered system with a grant: its user's id and secret."""
+async def system_of(
+    installation: InstallationHarness, client_id: str = "sistem-dinas"
+) -> tuple[str, str]:
+    """Register a system with a grant; return its user id and client secret."""
     user_id = (
-        await place.admin("PUT", f"clients/{client_id}", {"home": "LP-TJP", "label": "Sistem"})
+        await installation.admin(
+            "PUT", f"clients/{client_id}", {"home": "LP-TJP", "label": "Sistem"}
+        )
     ).content["user_id"]
-    secret = (await place.admin("PUT", f"clients/{client_id}/secrets/1")).content["client_secret"]
-    assert (await place.assigned(user_id, "training_officer")).status == 201
+    secret = (await installation.admin("PUT", f"clients/{client_id}/secrets/1")).content[
+        "client_secret"
+    ]
+    assert (await installation.assigned(user_id, "training_officer")).status == 201
     return user_id, secret
 
 
 async def token_of(
-    place: Installation, secret: str, client_id: str = "sistem-dinas"
+    installation: InstallationHarness, secret: str, client_id: str = "sistem-dinas"
 ) -> dict[str, str]:
-    """The header with a token of the system."""
-    response = await place.form(
+    """Return the Authorization header with a new token of the system."""
+    response = await installation.form(
         "token", grant_type="client_credentials", client_id=client_id, client_secret=secret
     )
     return {"authorization": f"Bearer {response.content['access_token']}"}
 
 
 async def test_a_system_over_its_daily_quota_is_429_and_others_are_not(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    user_id, secret = await system_of(place)
-    assert (await place.admin("PUT", "clients/sistem-dinas/quota", {"calls_per_day": 3})).content[
-        "calls_per_day"
-    ] == 3
-    system = await token_of(place, secret)
+    user_id, secret = await system_of(installation)
+    assert (
+        await installation.admin("PUT", "clients/sistem-dinas/quota", {"calls_per_day": 3})
+    ).content["calls_per_day"] == 3
+    system = await token_of(installation, secret)
 
     async def call(path: str = "/v1/classes") -> GatewayResponse:
-        return await place.stage.ask("GET", path, headers=system)
+        return await installation.harness.ask("GET", path, headers=system)
 
     own = await call("/v1/me/quota")
     assert (own.status, own.content["calls_per_day"], own.content["calls_today"]) == (
@@ -76,49 +82,53 @@ async def test_a_system_over_its_daily_quota_is_429_and_others_are_not(
         "quota_used_up",
         True,
     )
-    siti = await (await place.enrolled()).sign_in()
+    siti = await (await installation.enrolled()).sign_in()
     response = await siti.ask("GET", "/v1/classes")
     assert (response.status, response.headers["ratelimit"].split(";")[0]) == (200, '"route"')
 
     async def summed() -> bool:
-        return (await place.admin("GET", "clients/sistem-dinas")).content["calls_today"] == 3
+        return (await installation.admin("GET", "clients/sistem-dinas")).content["calls_today"] == 3
 
     await eventually(summed)
     assert [
-        one["calls_today"] for one in (await place.admin("GET", "clients")).content["items"]
+        one["calls_today"] for one in (await installation.admin("GET", "clients")).content["items"]
     ] == [3]
-    await place.admin("PUT", "clients/sistem-dinas/quota", {"calls_per_day": 100})
-    more = await token_of(place, secret)
-    assert (await place.stage.ask("GET", "/v1/me/quota", headers=more)).content["calls_today"] == 3
+    await installation.admin("PUT", "clients/sistem-dinas/quota", {"calls_per_day": 100})
+    more = await token_of(installation, secret)
+    assert (await installation.harness.ask("GET", "/v1/me/quota", headers=more)).content[
+        "calls_today"
+    ] == 3
     assert user_id not in str(answers[2].content)
 
 
 async def test_a_quota_is_set_by_administrators_of_the_systems_place_and_audited(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    _, secret = await system_of(place)
-    assert (await place.admin("GET", "clients/sistem-dinas")).content[
+    _, secret = await system_of(installation)
+    assert (await installation.admin("GET", "clients/sistem-dinas")).content[
         "calls_per_day"
     ] == CALLS_PER_DAY
     for body in ({"calls_per_day": -1}, {"calls_per_day": "viele"}, {}):
-        assert (await place.admin("PUT", "clients/sistem-dinas/quota", body)).status == 422
+        assert (await installation.admin("PUT", "clients/sistem-dinas/quota", body)).status == 422
     form = {"calls_per_day": 50}
     assert (
-        await place.admin("PUT", "clients/sistem-dinas/quota", form, facility="LP-PKP")
+        await installation.admin("PUT", "clients/sistem-dinas/quota", form, facility="LP-PKP")
     ).status == 404
-    assert (await place.admin("PUT", "clients/sistem-dinas/quota", form, role="head")).status == 403
     assert (
-        await place.stage.ask(
+        await installation.admin("PUT", "clients/sistem-dinas/quota", form, role="head")
+    ).status == 403
+    assert (
+        await installation.harness.ask(
             "PUT",
             "/v1/access/clients/sistem-dinas/quota",
-            headers=await token_of(place, secret),
+            headers=await token_of(installation, secret),
             json=form,
         )
     ).status == 403
-    assert (await place.admin("PUT", "clients/sistem-dinas/quota", form)).status == 200
+    assert (await installation.admin("PUT", "clients/sistem-dinas/quota", form)).status == 200
     rows = [
         row
-        for row in await place.db.find("audit", {"action": "clients.changed"})
+        for row in await installation.db.find("audit", {"action": "clients.changed"})
         if "calls_per_day" in row["changed"]
     ]
     assert [(row["actor"], row["values"]["calls_per_day"]) for row in rows] == [
@@ -126,13 +136,13 @@ async def test_a_quota_is_set_by_administrators_of_the_systems_place_and_audited
     ]
 
 
-async def test_a_person_has_no_quota(place: Installation) -> None:
-    siti = await (await place.enrolled()).sign_in()
+async def test_a_person_has_no_quota(installation: InstallationHarness) -> None:
+    siti = await (await installation.enrolled()).sign_in()
     assert (await siti.ask("GET", "/v1/me/quota")).status == 404
 
 
 async def test_calls_are_summed_over_replicas_until_the_day_ends_in_jakarta(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
     clock = Clock()
     one = QuotaCounter(clock)
@@ -140,18 +150,18 @@ async def test_calls_are_summed_over_replicas_until_the_day_ends_in_jakarta(
     for replica in (one, other, one):
         replica.count_call("u-1", 10)
     for replica in (one, other, one):
-        await replica.synchronise(place.db)
-    assert await read_calls_today(["u-1", "u-2"], NOON, place.db) == {"u-1": 3}
+        await replica.synchronise(installation.db)
+    assert await read_calls_today(["u-1", "u-2"], NOON, installation.db) == {"u-1": 3}
     assert other.count_call("u-1", 10)[0] == 7
-    await other.synchronise(place.db)
+    await other.synchronise(installation.db)
     new = QuotaCounter(clock)
     new.count_call("u-1", 10)
-    await new.synchronise(place.db)
+    await new.synchronise(installation.db)
     assert new.count_call("u-1", 10) == (5, 12 * 3_600.0)
     clock.now += 12 * 3_600
     assert new.count_call("u-1", 10) == (10, 24 * 3_600.0)
-    await new.synchronise(place.db)
-    assert sorted(row["_id"] for row in await place.db.find(COLLECTION, {})) == [
+    await new.synchronise(installation.db)
+    assert sorted(row["_id"] for row in await installation.db.find(COLLECTION, {})) == [
         "u-1/2026-11-26",
         "u-1/2026-11-27",
     ]

@@ -11,7 +11,7 @@ from chassis.texts import is_neutral
 from gateway.host_group import Group
 from tests.fakes import Keys
 from tests.gateway.factories import raw
-from tests.gateway.harness import ROUTES, Stage, new_key, settings, staged
+from tests.gateway.harness import ROUTES, GatewayHarness, new_key, running_gateway, settings
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ from tests.gateway.harness import ROUTES, Stage, new_key, settings, staged
         "127.0.0.1.evil.example",
     ],
 )
-async def test_an_unknown_host_is_421_in_neutral_words(stage: Stage, host: str) -> None:
+async def test_an_unknown_host_is_421_in_neutral_words(harness: GatewayHarness, host: str) -> None:
     response = await raw(
-        stage, f"GET /v1/classes HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+        harness, f"GET /v1/classes HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
     )
     assert response.startswith("HTTP/1.1 421 ")
     assert is_neutral(response)
@@ -35,12 +35,12 @@ async def test_an_unknown_host_is_421_in_neutral_words(stage: Stage, host: str) 
         "x-frame-options: DENY",
         "referrer-policy: no-referrer",
     } <= set(response.splitlines())
-    assert stage.upstream.seen == []
+    assert harness.upstream.seen == []
 
 
-async def test_two_host_headers_are_421(stage: Stage) -> None:
+async def test_two_host_headers_are_421(harness: GatewayHarness) -> None:
     response = await raw(
-        stage,
+        harness,
         (
             "GET /v1/classes HTTP/1.1\r\nhost: localhost\r\nhost: shop.localhost\r\n"
             "connection: close\r\n\r\n"
@@ -49,19 +49,20 @@ async def test_two_host_headers_are_421(stage: Stage) -> None:
     assert response.startswith(("HTTP/1.1 421 ", "HTTP/1.1 400 "))
 
 
-async def test_a_host_name_wins_over_the_port(stage: Stage) -> None:
+async def test_a_host_name_wins_over_the_port(harness: GatewayHarness) -> None:
     response = await raw(
-        stage, "GET /v1/products HTTP/1.1\r\nhost: SHOP.localhost:1234\r\nconnection: close\r\n\r\n"
+        harness,
+        "GET /v1/products HTTP/1.1\r\nhost: SHOP.localhost:1234\r\nconnection: close\r\n\r\n",
     )
     assert response.startswith("HTTP/1.1 200 ")
 
 
-async def test_each_host_serves_only_its_own_routes(stage: Stage) -> None:
+async def test_each_host_serves_only_its_own_routes(harness: GatewayHarness) -> None:
     found = {
         group: [
             path
             for path in ("/v1/classes", "/v1/products", "/V/ABC")
-            if (await stage.ask("GET", path, group=group)).status != 404
+            if (await harness.ask("GET", path, group=group)).status != 404
         ]
         for group in Group
     }
@@ -86,16 +87,20 @@ async def test_production_has_no_group_ports_and_no_development_issuer(
             environment="production",
         )
     hosts: dict[str, Any] = {f"{group}_hosts": (f"{group}.example",) for group in Group}
-    async with staged(tmp_path, environment="production", development_key="", **hosts) as stage:
-        assert (await stage.ask("GET", "/v1/classes")).status == 421
-        response = await stage.ask("GET", "/v1/products", headers={"host": "shop.example"})
+    async with running_gateway(
+        tmp_path, environment="production", development_key="", **hosts
+    ) as harness:
+        assert (await harness.ask("GET", "/v1/classes")).status == 421
+        response = await harness.ask("GET", "/v1/products", headers={"host": "shop.example"})
         assert response.status == 200
         assert response.headers["strict-transport-security"].startswith("max-age=")
 
 
 async def test_the_public_origin_belongs_to_the_certificate_host(tmp_path: Path) -> None:
-    async with staged(tmp_path, public_origin="https://periksa.example") as stage:
-        assert (await stage.ask("GET", "/V/ABC", headers={"host": "periksa.example"})).status == 200
+    async with running_gateway(tmp_path, public_origin="https://periksa.example") as harness:
+        assert (
+            await harness.ask("GET", "/V/ABC", headers={"host": "periksa.example"})
+        ).status == 200
 
 
 async def test_anonymous_callers_are_counted_by_the_address_our_proxies_saw(
@@ -104,11 +109,13 @@ async def test_anonymous_callers_are_counted_by_the_address_our_proxies_saw(
     routes = ROUTES.replace(
         'paths = ["GET /v1/products"', 'rate = "1/minute"\npaths = ["GET /v1/products"'
     )
-    async with staged(tmp_path, routes, trusted_proxies="127.0.0.0/8, 10.0.0.0/8") as stage:
+    async with running_gateway(
+        tmp_path, routes, trusted_proxies="127.0.0.0/8, 10.0.0.0/8"
+    ) as harness:
 
         async def status(forwarded: str) -> int:
             return (
-                await stage.ask(
+                await harness.ask(
                     "GET", "/v1/products", group=Group.SHOP, headers={"x-forwarded-for": forwarded}
                 )
             ).status
@@ -126,5 +133,5 @@ async def test_anonymous_callers_are_counted_by_the_address_our_proxies_saw(
             200,
             429,
         ]
-    async with staged(tmp_path, routes) as stage:
+    async with running_gateway(tmp_path, routes) as harness:
         assert [await status("203.0.113.7"), await status("203.0.113.8")] == [200, 429]

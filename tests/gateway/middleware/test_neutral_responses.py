@@ -8,7 +8,7 @@ import pytest
 
 from chassis.texts import is_neutral
 from gateway.host_group import Group
-from tests.gateway.harness import Stage, fixed
+from tests.gateway.harness import GatewayHarness, fixed
 
 
 @pytest.mark.scenario("C17/gateway")
@@ -33,9 +33,9 @@ from tests.gateway.harness import Stage, fixed
     ],
 )
 async def test_the_certificate_host_itself_names_no_prison_or_product(
-    stage: Stage, method: str, path: str, headers: dict[str, str]
+    harness: GatewayHarness, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    response = await stage.ask(method, path, group=Group.CERTIFICATE, headers=headers)
+    response = await harness.ask(method, path, group=Group.CERTIFICATE, headers=headers)
     assert is_neutral(response.body.decode())
     assert is_neutral(json.dumps(response.headers))
     assert "set-cookie" not in response.headers
@@ -44,7 +44,7 @@ async def test_the_certificate_host_itself_names_no_prison_or_product(
 
 @pytest.mark.scenario("C17/gateway")
 async def test_a_services_problem_leaves_the_certificate_host_in_neutral_words(
-    stage: Stage,
+    harness: GatewayHarness,
 ) -> None:
     problem = {
         "type": "urn:bina:problem:token_unknown",
@@ -54,10 +54,10 @@ async def test_a_services_problem_leaves_the_certificate_host_in_neutral_words(
         "facility": "LP-TJP",
         "request_id": "r-1",
     }
-    stage.upstream.answers["/V/ABC"] = fixed(
+    harness.upstream.answers["/V/ABC"] = fixed(
         404, problem, {"content-type": "application/problem+json", "etag": '"Lapas"'}
     )
-    response = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
+    response = await harness.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
     assert response.content == {
         "type": "urn:problem:token_unknown",
         "title": "Sertifikat tidak ditemukan",
@@ -66,12 +66,12 @@ async def test_a_services_problem_leaves_the_certificate_host_in_neutral_words(
         "request_id": "r-1",
     }
     assert "etag" not in response.headers
-    stage.upstream.answers["/V/ABC"] = fixed(
+    harness.upstream.answers["/V/ABC"] = fixed(
         409,
         problem | {"title": "Data Lapas tidak cocok"},
         {"content-type": "application/problem+json"},
     )
-    response = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
+    response = await harness.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
     assert response.content == {
         "type": "about:blank",
         "title": "Permintaan tidak dapat dijalankan",

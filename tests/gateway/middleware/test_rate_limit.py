@@ -7,19 +7,19 @@ import pytest
 from chassis.persistence.mongo import Mongo
 from gateway.middleware.rate_limit import group_address
 from gateway.middleware.rate_windows import COLLECTION, INDEXES, SWEEP_SECONDS, RateWindows
-from tests.gateway.harness import Stage
+from tests.gateway.harness import GatewayHarness
 
 
-async def test_a_subject_over_its_rate_is_429_and_others_are_not(stage: Stage) -> None:
-    one = stage.bearer(subject="one")
-    other = stage.bearer(subject="other")
-    responses = [await stage.ask("GET", "/v1/rare", headers=one) for _ in range(4)]
+async def test_a_subject_over_its_rate_is_429_and_others_are_not(harness: GatewayHarness) -> None:
+    one = harness.bearer(subject="one")
+    other = harness.bearer(subject="other")
+    responses = [await harness.ask("GET", "/v1/rare", headers=one) for _ in range(4)]
     assert [answer.status for answer in responses] == [200, 200, 200, 429]
     assert responses[0].headers["ratelimit-policy"] == '"route";q=3;w=60'
     assert responses[0].headers["ratelimit"].startswith('"route";r=2;t=')
     assert 1 <= int(responses[3].headers["retry-after"]) <= 60
-    assert (await stage.ask("GET", "/v1/rare", headers=other)).status == 200
-    assert (await stage.ask("GET", "/v1/classes", headers=one)).status == 200
+    assert (await harness.ask("GET", "/v1/rare", headers=other)).status == 200
+    assert (await harness.ask("GET", "/v1/classes", headers=one)).status == 200
 
 
 async def test_the_next_window_begins_when_the_first_has_ended() -> None:
@@ -52,7 +52,7 @@ async def test_replicas_count_together_and_alone_without_the_database(
     here, there = (RateWindows(lambda: now[0], replica) for replica in ("0", "1"))
     for _ in range(6):
         await here.incr("one", 60)
-    now[0] += 10  # its window there begins later
+    now[0] += 10  # the window of the other replica begins later
     for _ in range(3):
         assert await there.incr("one", 60) <= 3
     await there.incr("other", 60)
@@ -67,7 +67,7 @@ async def test_replicas_count_together_and_alone_without_the_database(
     rows = await db.find(COLLECTION, {})
     assert len(rows) == 2
     assert "one" not in str(rows), "subjects and addresses are not stored"
-    now[0] += 55  # the window here is over, that there is not
+    now[0] += 55  # the window of this replica is over, that of the other is not
     for count in (1, 2, 3):
         assert await here.incr("one", 60) == count
     await here.synchronise(db)

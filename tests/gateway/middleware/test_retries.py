@@ -13,7 +13,7 @@ from gateway.middleware import retries
 from gateway.problems import UpstreamUnavailable
 from tests.fakes import eventually
 from tests.gateway.factories import before, breaking, nothing, repeatable_scope
-from tests.gateway.harness import staged
+from tests.gateway.harness import running_gateway
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ from tests.gateway.harness import staged
 async def test_an_idempotent_request_is_repeated_with_the_same_body(
     tmp_path: Path, method: str, more: dict[str, Any]
 ) -> None:
-    async with breaking(2) as (url, read), before(url, tmp_path) as stage:
+    async with breaking(2) as (url, read), before(url, tmp_path) as harness:
         path = "/v1/classes" if method == "POST" else "/v1/classes/a"
-        response = await stage.ask(
-            method, path, **(more | {"headers": stage.bearer() | more.get("headers", {})})
+        response = await harness.ask(
+            method, path, **(more | {"headers": harness.bearer() | more.get("headers", {})})
         )
         assert response.status == 200
         assert len(read) == 3
@@ -40,19 +40,19 @@ async def test_an_idempotent_request_is_repeated_with_the_same_body(
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_an_unsafe_request_is_never_repeated(tmp_path: Path, method: str) -> None:
-    async with breaking(1) as (url, read), before(url, tmp_path) as stage:
+    async with breaking(1) as (url, read), before(url, tmp_path) as harness:
         path = "/v1/classes" if method == "POST" else "/v1/classes/a"
-        response = await stage.ask(method, path, headers=stage.bearer(), data=b"body")
+        response = await harness.ask(method, path, headers=harness.bearer(), data=b"body")
         assert (response.status, response.content["code"]) == (502, "service_broke")
         assert len(read) == 1
 
 
 async def test_a_request_with_a_body_too_large_to_keep_is_not_repeated(tmp_path: Path) -> None:
-    async with breaking(1) as (url, read), before(url, tmp_path) as stage:
-        response = await stage.ask(
+    async with breaking(1) as (url, read), before(url, tmp_path) as harness:
+        response = await harness.ask(
             "PUT",
             "/v1/classes/a",
-            headers=stage.bearer(),
+            headers=harness.bearer(),
             data=b"x" * (retries.MAX_REPLAYED_BYTES + 1),
         )
         assert response.status == 502
@@ -66,14 +66,17 @@ async def test_a_problem_that_breaks_off_leaves_nothing_in_the_next_response(
         b"HTTP/1.1 503 Service Unavailable\r\n"
         b"content-type: application/problem+json\r\ncontent-length: 400\r\n\r\n{"
     )
-    async with breaking(1, half) as (url, read), staged(tmp_path, certification_url=url) as stage:
-        response = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
+    async with (
+        breaking(1, half) as (url, read),
+        running_gateway(tmp_path, certification_url=url) as harness,
+    ):
+        response = await harness.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
         assert (response.status, response.body, len(read)) == (200, b"{}", 2)
 
 
 async def test_a_request_is_sent_three_times_at_most(tmp_path: Path) -> None:
-    async with breaking(9) as (url, read), before(url, tmp_path) as stage:
-        assert (await stage.ask("GET", "/v1/classes", headers=stage.bearer())).status == 502
+    async with breaking(9) as (url, read), before(url, tmp_path) as harness:
+        assert (await harness.ask("GET", "/v1/classes", headers=harness.bearer())).status == 502
         assert len(read) == retries.MAX_ATTEMPTS
 
 

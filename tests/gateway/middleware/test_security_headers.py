@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from gateway.host_group import Group
-from tests.gateway.harness import Stage, fixed
+from tests.gateway.harness import GatewayHarness, fixed
 
 
-async def test_responses_carry_the_security_headers_and_no_banner(stage: Stage) -> None:
-    response = await stage.ask("GET", "/v1/classes", headers=stage.bearer())
+async def test_responses_carry_the_security_headers_and_no_banner(harness: GatewayHarness) -> None:
+    response = await harness.ask("GET", "/v1/classes", headers=harness.bearer())
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-frame-options"] == "DENY"
     assert response.headers["referrer-policy"] == "no-referrer"
@@ -15,11 +15,13 @@ async def test_responses_carry_the_security_headers_and_no_banner(stage: Stage) 
     assert response.headers["cache-control"] == "no-store"
     assert "server" not in response.headers
     assert "noindex" in response.headers["x-robots-tag"]
-    assert "x-robots-tag" not in (await stage.ask("GET", "/v1/products", group=Group.SHOP)).headers
+    assert (
+        "x-robots-tag" not in (await harness.ask("GET", "/v1/products", group=Group.SHOP)).headers
+    )
 
 
 async def test_a_page_may_set_its_policy_and_caching_but_no_cookie(
-    stage: Stage,
+    harness: GatewayHarness,
 ) -> None:
     own = {
         "content-type": "text/html",
@@ -29,8 +31,8 @@ async def test_a_page_may_set_its_policy_and_caching_but_no_cookie(
         "server": "uvicorn",
         "x-powered-by": "us",
     }
-    stage.upstream.answers["/V/ABC"] = fixed(200, {}, own)
-    response = await stage.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
+    harness.upstream.answers["/V/ABC"] = fixed(200, {}, own)
+    response = await harness.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
     assert (response.headers["content-security-policy"], response.headers["cache-control"]) == (
         "default-src 'self'",
         "max-age=60",

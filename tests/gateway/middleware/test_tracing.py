@@ -14,7 +14,7 @@ from gateway.host_group import Group
 from gateway.middleware.tracing import RequestIds
 from gateway.request_context import RequestContext
 from tests.gateway.factories import nothing
-from tests.gateway.harness import Stage
+from tests.gateway.harness import GatewayHarness
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -24,33 +24,33 @@ async def breaks(_scope: Any, _receive: Any, _send: Any) -> None:
 
 
 async def test_request_id_and_trace_are_taken_over_only_when_well_formed(
-    stage: Stage,
+    harness: GatewayHarness,
 ) -> None:
     trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
-    response = await stage.ask(
+    response = await harness.ask(
         "GET",
         "/v1/classes",
-        headers=stage.bearer() | {"x-request-id": "partner-12345678", "traceparent": trace},
+        headers=harness.bearer() | {"x-request-id": "partner-12345678", "traceparent": trace},
     )
     assert (
         response.headers["x-request-id"]
-        == stage.upstream.last.headers["x-request-id"]
+        == harness.upstream.last.headers["x-request-id"]
         == "partner-12345678"
     )
-    assert stage.upstream.last.headers["traceparent"].startswith("00-" + "a" * 32)
+    assert harness.upstream.last.headers["traceparent"].startswith("00-" + "a" * 32)
     for bad in ("short", "x" * 65, "with space", "<script>alert(1)</script>"):
-        response = await stage.ask(
+        response = await harness.ask(
             "GET",
             "/v1/classes",
-            headers=stage.bearer() | {"x-request-id": bad, "traceparent": "00-zz"},
+            headers=harness.bearer() | {"x-request-id": bad, "traceparent": "00-zz"},
         )
         assert response.headers["x-request-id"] != bad
-        assert stage.upstream.last.headers.get("traceparent") != "00-zz"
+        assert harness.upstream.last.headers.get("traceparent") != "00-zz"
 
 
-async def test_every_refusal_carries_the_request_id(stage: Stage) -> None:
+async def test_every_refusal_carries_the_request_id(harness: GatewayHarness) -> None:
     for path, status in (("/v1/nothing", 404), ("/v1/classes", 401), ("//v1", 400)):
-        response = await stage.ask("GET", path, headers={"x-request-id": "partner-12345678"})
+        response = await harness.ask("GET", path, headers={"x-request-id": "partner-12345678"})
         assert (
             response.status,
             response.content["request_id"],

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from chassis.texts import is_neutral
 from gateway.host_group import Group
-from tests.gateway.harness import Stage, fixed
+from tests.gateway.harness import GatewayHarness, fixed
 
 
 class Place(BaseModel):
@@ -35,12 +35,12 @@ class Unrelated(BaseModel):
 
 
 def service() -> dict[str, Any]:
-    """The document of a service with more routes than the gateway serves."""
+    """Return the OpenAPI document of a service with more routes than the gateway serves."""
     app = FastAPI(title="Bina training")
 
     @app.get("/v1/classes")
     def list_classes(limit: int = 50) -> list[ClassBody]:
-        """All classes."""
+        """List all classes."""
         raise NotImplementedError
 
     @app.post("/v1/classes")
@@ -59,17 +59,17 @@ def service() -> dict[str, Any]:
     return app.openapi()
 
 
-async def documented(stage: Stage, group: Group) -> Any:
-    stage.upstream.answers["/openapi.json"] = fixed(200, service())
-    return (await stage.ask("GET", "/openapi.json", group=group)).content
+async def documented(harness: GatewayHarness, group: Group) -> Any:
+    harness.upstream.answers["/openapi.json"] = fixed(200, service())
+    return (await harness.ask("GET", "/openapi.json", group=group)).content
 
 
 async def test_a_document_holds_the_groups_routes_and_only_their_schemas(
-    stage: Stage,
+    harness: GatewayHarness,
 ) -> None:
-    document = await documented(stage, Group.STAFF)
+    document = await documented(harness, Group.STAFF)
     assert set(document["paths"]) == {
-        route.template for route in stage.gateway.route_reloader.table.for_group(Group.STAFF)
+        route.template for route in harness.gateway.route_reloader.table.for_group(Group.STAFF)
     }
     assert "/internal/identities" not in json.dumps(document)
     assert {"training.ClassBody", "training.Place"} <= set(document["components"]["schemas"])
@@ -79,38 +79,38 @@ async def test_a_document_holds_the_groups_routes_and_only_their_schemas(
     assert references <= set(document["components"]["schemas"])
 
 
-async def test_public_routes_are_marked_as_needing_no_token(stage: Stage) -> None:
-    document = await documented(stage, Group.SHOP)
+async def test_public_routes_are_marked_as_needing_no_token(harness: GatewayHarness) -> None:
+    document = await documented(harness, Group.SHOP)
     assert document["paths"]["/v1/products"]["get"]["security"] == []
 
 
-async def test_the_routes_of_an_unavailable_service_stay_listed(stage: Stage) -> None:
-    stage.upstream.answers["/openapi.json"] = fixed(503, {})
-    document = (await stage.ask("GET", "/openapi.json")).content
+async def test_the_routes_of_an_unavailable_service_stay_listed(harness: GatewayHarness) -> None:
+    harness.upstream.answers["/openapi.json"] = fixed(503, {})
+    document = (await harness.ask("GET", "/openapi.json")).content
     assert "get" in document["paths"]["/v1/classes"]
 
 
 async def test_a_document_is_cached_until_the_routes_change(
-    stage: Stage,
+    harness: GatewayHarness,
 ) -> None:
-    await documented(stage, Group.STAFF)
-    await documented(stage, Group.STAFF)
-    assert len(stage.upstream.seen) == 1
-    stage.routes_file.write_text(
-        stage.routes_file.read_text().replace('"GET /v1/nobody"', '"GET /v1/another"')
+    await documented(harness, Group.STAFF)
+    await documented(harness, Group.STAFF)
+    assert len(harness.upstream.seen) == 1
+    harness.routes_file.write_text(
+        harness.routes_file.read_text().replace('"GET /v1/nobody"', '"GET /v1/another"')
     )
-    assert stage.gateway.route_reloader.refresh()
-    assert "/v1/another" in (await documented(stage, Group.STAFF))["paths"]
+    assert harness.gateway.route_reloader.refresh()
+    assert "/v1/another" in (await documented(harness, Group.STAFF))["paths"]
 
 
 async def test_the_page_shows_every_route_escapes_texts_and_loads_nothing(
-    stage: Stage,
+    harness: GatewayHarness,
 ) -> None:
-    await documented(stage, Group.STAFF)
-    response = await stage.ask("GET", "/docs")
+    await documented(harness, Group.STAFF)
+    response = await harness.ask("GET", "/docs")
     page = response.body.decode()
     assert response.headers["content-type"] == "text/html; charset=utf-8"
-    for route in stage.gateway.route_reloader.table.for_group(Group.STAFF):
+    for route in harness.gateway.route_reloader.table.for_group(Group.STAFF):
         assert route.template in page
     assert "<b>of</b>" not in page
     assert not re.search(r"<script|<link|<img|src=|@import|url\(", page)
@@ -123,20 +123,20 @@ async def test_the_page_shows_every_route_escapes_texts_and_loads_nothing(
 
 @pytest.mark.scenario("C17/gateway")
 async def test_the_certificate_hosts_document_and_page_are_neutral(
-    stage: Stage,
+    harness: GatewayHarness,
 ) -> None:
-    document = await documented(stage, Group.CERTIFICATE)
+    document = await documented(harness, Group.CERTIFICATE)
     assert "get" in document["paths"]["/V/{token}"]
     assert is_neutral(json.dumps(document))
-    assert is_neutral((await stage.ask("GET", "/docs", group=Group.CERTIFICATE)).body.decode())
+    assert is_neutral((await harness.ask("GET", "/docs", group=Group.CERTIFICATE)).body.decode())
 
 
 @pytest.mark.scenario("C17/gateway")
 async def test_a_denied_name_withholds_the_certificate_hosts_document(
-    stage: Stage,
+    harness: GatewayHarness,
 ) -> None:
     dirty = json.loads(json.dumps(service()).replace('"city"', '"lapas"'))
-    stage.upstream.answers["/openapi.json"] = fixed(200, dirty)
-    document = (await stage.ask("GET", "/openapi.json", group=Group.CERTIFICATE)).content
+    harness.upstream.answers["/openapi.json"] = fixed(200, dirty)
+    document = (await harness.ask("GET", "/openapi.json", group=Group.CERTIFICATE)).content
     assert document["paths"] == {}
     assert is_neutral(json.dumps(document))

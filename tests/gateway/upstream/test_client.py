@@ -1,4 +1,4 @@
-"""Forwarding to a service that answers with given bytes: what is kept, refused, passed on."""
+"""Forwarding to a service that answers with given bytes: connections, refusals, headers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import pytest
 from gateway.access.permissions import RolePermissions
 from gateway.upstream import client
 from tests.fakes import eventually
-from tests.gateway.harness import ROUTES, RULES, GatewayResponse, Stage, staged
+from tests.gateway.harness import ROUTES, RULES, GatewayHarness, GatewayResponse, running_gateway
 
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
-CLOSE = b"<close>"  # the service ends the connection here
-READ_ALL = b"<read all>"  # and here it first reads the whole body
+CLOSE = b"<close>"  # the service closes the connection here
+READ_ALL = b"<read all>"  # the service first reads the whole body here
 HEAD_PERMISSION = "HEAD /v1/classes/{class_id}"
 ROUTES_WITH_HEAD = ROUTES.replace("GET PATCH PUT DELETE", "GET HEAD PATCH PUT DELETE")
 
 
 def rules_with_head() -> RolePermissions:
-    """The permissions of the harness, and HEAD on a class."""
+    """Return the permissions of the harness, and HEAD on a class."""
     training = RULES.by_service["training"]
     officer = training["training_officer"] | {HEAD_PERMISSION}
     changed = {**training, "training_officer": officer}
@@ -33,7 +33,7 @@ def rules_with_head() -> RolePermissions:
 
 @dataclass
 class Service:
-    """Answers the requests of each connection in turn with these bytes, then says nothing."""
+    """Answers the requests of each connection in turn with these bytes; later ones get nothing."""
 
     answers: Sequence[Sequence[bytes]]
     received: list[bytes] = field(default_factory=list[bytes])
@@ -73,44 +73,44 @@ class Service:
 @asynccontextmanager
 async def serving(
     directory: Path, *answers: Sequence[bytes]
-) -> AsyncGenerator[tuple[Service, Stage]]:
-    """A gateway before a training service with these answers."""
+) -> AsyncGenerator[tuple[Service, GatewayHarness]]:
+    """Start a gateway in front of a training service with these answers."""
     service = Service(answers)
     server = await asyncio.start_server(service.serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
-        async with staged(
+        async with running_gateway(
             directory, ROUTES_WITH_HEAD, rules_with_head(), training_url=url
-        ) as stage:
-            yield service, stage
+        ) as harness:
+            yield service, harness
         await eventually(lambda: has_ended(service))
     finally:
         server.close()
 
 
 async def has_ended(service: Service) -> bool:
-    """Whether the gateway has ended all connections with the service."""
+    """Return whether all connections between gateway and service have ended."""
     return service.ended == service.connections
 
 
-async def ask(stage: Stage, method: str = "POST", **more: Any) -> GatewayResponse:
-    """One request that the gateway does not repeat."""
+async def ask(harness: GatewayHarness, method: str = "POST", **more: Any) -> GatewayResponse:
+    """Send a request, by default a POST, which the gateway does not repeat."""
     path = "/v1/classes" if method == "POST" else "/v1/classes/a"
-    headers = stage.bearer() | more.pop("headers", {})
-    return await stage.ask(method, path, headers=headers, **more)
+    headers = harness.bearer() | more.pop("headers", {})
+    return await harness.ask(method, path, headers=headers, **more)
 
 
 async def test_one_connection_serves_one_request_after_the_other(tmp_path: Path) -> None:
-    async with serving(tmp_path, [HELLO], [HELLO]) as (service, stage):
-        responses = [await ask(stage), await ask(stage)]
+    async with serving(tmp_path, [HELLO], [HELLO]) as (service, harness):
+        responses = [await ask(harness), await ask(harness)]
         assert [response.body for response in responses] == [b"hello", b"hello"]
         assert service.connections == 1
 
 
 async def test_the_service_gets_only_allowed_headers(tmp_path: Path) -> None:
-    async with serving(tmp_path, [HELLO]) as (service, stage):
+    async with serving(tmp_path, [HELLO]) as (service, harness):
         given = {"user-agent": "Browser/1", "expect": "x", "x-forwarded-for": "203.0.113.1"}
-        await ask(stage, "GET", headers=given)
+        await ask(harness, "GET", headers=given)
         assert {name.lower() for name in service.last_head} == {
             "host",
             "accept",
@@ -155,10 +155,10 @@ async def test_the_service_gets_only_allowed_headers(tmp_path: Path) -> None:
 async def test_a_complete_response_is_passed_on_and_its_connection_kept(
     tmp_path: Path, answer: list[bytes], status: int, body: bytes
 ) -> None:
-    async with serving(tmp_path, answer, [HELLO]) as (service, stage):
-        response = await ask(stage)
+    async with serving(tmp_path, answer, [HELLO]) as (service, harness):
+        response = await ask(harness)
         assert (response.status, response.body) == (status, body)
-        assert (await ask(stage)).body == b"hello"
+        assert (await ask(harness)).body == b"hello"
         assert service.connections == 1
 
 
@@ -167,11 +167,11 @@ async def test_a_length_in_a_response_without_a_body_is_dropped(
     tmp_path: Path, status: str
 ) -> None:
     answer = f"HTTP/1.1 {status}\r\ncontent-length: 5\r\netag: x\r\n\r\n".encode()
-    async with serving(tmp_path, [answer], [HELLO]) as (_, stage):
-        response = await ask(stage)
+    async with serving(tmp_path, [answer], [HELLO]) as (_, harness):
+        response = await ask(harness)
         assert (response.headers["etag"], response.body) == ("x", b"")
         assert "content-length" not in response.headers
-        assert (await ask(stage)).body == b"hello"
+        assert (await ask(harness)).body == b"hello"
 
 
 async def test_trailers_of_a_response_are_no_headers(tmp_path: Path) -> None:
@@ -179,19 +179,19 @@ async def test_trailers_of_a_response_are_no_headers(tmp_path: Path) -> None:
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
         b"5\r\nhello\r\n0\r\nlocation: /evil\r\netag: x\r\n\r\n"
     )
-    async with serving(tmp_path, [answer]) as (_, stage):
-        response = await ask(stage)
+    async with serving(tmp_path, [answer]) as (_, harness):
+        response = await ask(harness)
         assert response.body == b"hello"
         assert not {"location", "etag"} & response.headers.keys()
 
 
 async def test_a_response_to_head_has_no_body_and_the_next_is_its_own(tmp_path: Path) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"
-    async with serving(tmp_path, [head], [HELLO]) as (service, stage):
-        response = await ask(stage, "HEAD")
+    async with serving(tmp_path, [head], [HELLO]) as (service, harness):
+        response = await ask(harness, "HEAD")
         assert (response.status, response.headers["content-length"]) == (200, "9")
         assert response.body == b""
-        assert (await ask(stage, "GET")).body == b"hello"
+        assert (await ask(harness, "GET")).body == b"hello"
         assert service.connections == 1
 
 
@@ -222,8 +222,8 @@ async def test_a_response_to_head_has_no_body_and_the_next_is_its_own(tmp_path: 
     ],
 )
 async def test_what_is_no_http_response_is_502(tmp_path: Path, answer: list[bytes]) -> None:
-    async with serving(tmp_path, answer) as (_, stage):
-        response = await ask(stage)
+    async with serving(tmp_path, answer) as (_, harness):
+        response = await ask(harness)
         assert (response.status, response.content["code"]) == (502, "service_broke")
 
 
@@ -244,11 +244,11 @@ async def test_what_is_no_http_response_is_502(tmp_path: Path, answer: list[byte
 async def test_an_incomplete_response_never_looks_complete(
     tmp_path: Path, answer: list[bytes]
 ) -> None:
-    async with serving(tmp_path, answer) as (_, stage):
-        reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+    async with serving(tmp_path, answer) as (_, harness):
+        reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
         writer.write(
             b"POST /v1/classes HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
-            b"content-length: 0\r\nauthorization: Bearer " + stage.token().encode() + b"\r\n\r\n"
+            b"content-length: 0\r\nauthorization: Bearer " + harness.token().encode() + b"\r\n\r\n"
         )
         async with asyncio.timeout(5):
             received = await reader.read()
@@ -260,8 +260,8 @@ async def test_an_incomplete_response_never_looks_complete(
 
 async def test_a_response_without_a_length_ends_with_its_connection(tmp_path: Path) -> None:
     answer = [b"HTTP/1.1 200 OK\r\n\r\nhel", b"lo", CLOSE]
-    async with serving(tmp_path, answer) as (_, stage):
-        assert (await ask(stage)).body == b"hello"
+    async with serving(tmp_path, answer) as (_, harness):
+        assert (await ask(harness)).body == b"hello"
 
 
 @pytest.mark.parametrize(
@@ -274,17 +274,17 @@ async def test_a_response_without_a_length_ends_with_its_connection(tmp_path: Pa
 async def test_a_connection_that_the_service_will_end_is_not_kept(
     tmp_path: Path, answer: bytes
 ) -> None:
-    async with serving(tmp_path, [answer]) as (service, stage):
+    async with serving(tmp_path, [answer]) as (service, harness):
         for _ in range(2):
-            assert (await ask(stage)).body == b"hello"
+            assert (await ask(harness)).body == b"hello"
         assert service.connections == 2
 
 
 async def test_a_response_that_nobody_requested_ends_the_connection(tmp_path: Path) -> None:
     extra = HELLO + b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"
-    async with serving(tmp_path, [extra], [HELLO]) as (service, stage):
+    async with serving(tmp_path, [extra], [HELLO]) as (service, harness):
         for _ in range(2):
-            assert (await ask(stage)).body == b"hello"
+            assert (await ask(harness)).body == b"hello"
         assert service.connections == 2
 
 
@@ -293,11 +293,11 @@ async def test_an_upload_of_unknown_length_arrives_whole(tmp_path: Path) -> None
         yield b"abc"
         yield b"de"
 
-    async with serving(tmp_path, [READ_ALL, HELLO], [HELLO]) as (service, stage):
-        assert (await ask(stage, data=pieces())).body == b"hello"
+    async with serving(tmp_path, [READ_ALL, HELLO], [HELLO]) as (service, harness):
+        assert (await ask(harness, data=pieces())).body == b"hello"
         chunks = service.received[1].split(b"\r\n")
         assert b"".join(chunks[1::2]) == b"abcde"
-        assert (await ask(stage)).body == b"hello"
+        assert (await ask(harness)).body == b"hello"
         assert service.connections == 1
 
 
@@ -306,16 +306,16 @@ async def test_a_response_before_the_end_of_the_upload_is_passed_on(tmp_path: Pa
         yield b"abc"
         await asyncio.Event().wait()
 
-    async with serving(tmp_path, [HELLO]) as (service, stage):
-        assert (await ask(stage, data=endless())).body == b"hello"
+    async with serving(tmp_path, [HELLO]) as (service, harness):
+        assert (await ask(harness, data=endless())).body == b"hello"
         await eventually(lambda: has_ended(service))
 
 
 async def test_a_connection_that_the_service_has_ended_is_not_used_again(tmp_path: Path) -> None:
-    async with serving(tmp_path, [HELLO, CLOSE]) as (service, stage):
-        await ask(stage)
+    async with serving(tmp_path, [HELLO, CLOSE]) as (service, harness):
+        await ask(harness)
         await eventually(lambda: has_ended(service))
-        assert (await ask(stage)).body == b"hello"
+        assert (await ask(harness)).body == b"hello"
         assert service.connections == 2
 
 
@@ -323,17 +323,17 @@ async def test_a_connection_that_was_idle_too_long_is_not_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "IDLE_SECONDS", 0.05)
-    async with serving(tmp_path, [HELLO]) as (service, stage):
-        await ask(stage)
-        await asyncio.sleep(0.2)
-        assert (await ask(stage)).body == b"hello"
+    async with serving(tmp_path, [HELLO]) as (service, harness):
+        await ask(harness)
+        await eventually(lambda: has_ended(service))
+        assert (await ask(harness)).body == b"hello"
         assert service.connections == 2
 
 
 async def test_a_request_on_a_broken_kept_connection_is_sent_once(tmp_path: Path) -> None:
-    async with serving(tmp_path, [HELLO], [CLOSE]) as (service, stage):
-        await ask(stage)
-        response = await ask(stage)
+    async with serving(tmp_path, [HELLO], [CLOSE]) as (service, harness):
+        await ask(harness)
+        response = await ask(harness)
         assert (response.status, response.content["code"]) == (502, "service_broke")
         assert len(service.received) == 2
 
@@ -344,24 +344,24 @@ async def test_a_compressed_body_is_passed_on_as_it_is(tmp_path: Path) -> None:
         len(body),
         body,
     )
-    async with serving(tmp_path, [answer]) as (_, stage):
-        response = await ask(stage)
+    async with serving(tmp_path, [answer]) as (_, harness):
+        response = await ask(harness)
         assert (response.headers["content-encoding"], response.body) == ("gzip", body)
 
 
 async def test_a_redirect_of_a_service_is_not_followed(tmp_path: Path) -> None:
     answer = b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /v1/b\r\ncontent-length: 0\r\n\r\n"
-    async with serving(tmp_path, [answer]) as (service, stage):
-        response = await ask(stage)
+    async with serving(tmp_path, [answer]) as (service, harness):
+        response = await ask(harness)
         assert (response.status, response.headers["location"]) == (307, "/v1/b")
         assert len(service.received) == 1
 
 
 async def test_a_cookie_of_a_service_is_neither_kept_nor_passed_on(tmp_path: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\ncontent-length: 5\r\n\r\nhello"
-    async with serving(tmp_path, [answer], [HELLO]) as (service, stage):
-        assert "set-cookie" not in (await ask(stage)).headers
-        await ask(stage)
+    async with serving(tmp_path, [answer], [HELLO]) as (service, harness):
+        assert "set-cookie" not in (await ask(harness)).headers
+        await ask(harness)
         assert "cookie" not in {name.lower() for name in service.last_head}
 
 
@@ -370,5 +370,5 @@ async def test_a_proxy_of_the_environment_is_not_used(
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    async with serving(tmp_path, [HELLO]) as (_, stage):
-        assert (await ask(stage)).body == b"hello"
+    async with serving(tmp_path, [HELLO]) as (_, harness):
+        assert (await ask(harness)).body == b"hello"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes import not_four_eyes
-from tests.manpower.harness import Json, Region, done, made, refused
+from tests.manpower.harness import Json, RegionHarness, done, made, refused
 
 EMPLOYER_FORM: Json = {
     "kind": "employer_partner",
@@ -17,7 +17,7 @@ EMPLOYER_FORM: Json = {
 
 @pytest.mark.scenario("P2/four-eyes")
 async def test_who_registers_an_agency_or_requests_a_consumer_cannot_approve_it(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     agency_id = f"bpvp-{region.tag}"
     form = {
@@ -47,12 +47,16 @@ async def test_who_registers_an_agency_or_requests_a_consumer_cannot_approve_it(
 
 
 @pytest.mark.scenario("P2/four-eyes")
-async def test_a_consumer_whose_role_does_not_fit_its_agency_is_refused(region: Region) -> None:
+async def test_a_consumer_whose_role_does_not_fit_its_agency_is_refused(
+    region: RegionHarness,
+) -> None:
     form = region.consumer_form(region.dinas_id, "employer")
     await refused(region.administrator().post("/v1/consumers", json=form), 422, "grant_refused")
 
 
-async def test_an_outside_office_registers_only_employers_of_its_regency(region: Region) -> None:
+async def test_an_outside_office_registers_only_employers_of_its_regency(
+    region: RegionHarness,
+) -> None:
     """Another person of the office approves them."""
     first = region.dinas(subject="dinas-1")
     second = region.dinas(subject="dinas-2")
@@ -84,7 +88,7 @@ async def test_an_outside_office_registers_only_employers_of_its_regency(region:
 
 @pytest.mark.scenario("P18/employer-name")
 async def test_an_employer_whose_name_differs_in_case_and_spaces_only_is_refused(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     twin = EMPLOYER_FORM | {
         "id": f"kembar-{region.tag}",
@@ -94,7 +98,7 @@ async def test_an_employer_whose_name_differs_in_case_and_spaces_only_is_refused
     await refused(region.administrator().post("/v1/agencies", json=twin), 409, "agency_name_taken")
 
 
-async def test_a_change_of_an_agency_needs_if_match_with_its_version(region: Region) -> None:
+async def test_a_change_of_an_agency_needs_if_match_with_its_version(region: RegionHarness) -> None:
     path = f"/v1/agencies/{region.dinas_id}/suspend"
     administrator = region.administrator()
     body = {"reason": "coba"}
@@ -103,7 +107,7 @@ async def test_a_change_of_an_agency_needs_if_match_with_its_version(region: Reg
     await refused(stale, 412, "version_differs")
 
 
-async def test_a_second_assignment_of_a_route_needs_if_match(region: Region) -> None:
+async def test_a_second_assignment_of_a_route_needs_if_match(region: RegionHarness) -> None:
     """The first assignment takes none; the list gives the version."""
     regency = "19.07"
     dinas = f"{region.dinas_id}-selatan"

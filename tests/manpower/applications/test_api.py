@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.manpower.harness import Region, done, made, refused
+from tests.manpower.harness import RegionHarness, done, made, refused
 
 
 @pytest.mark.scenario("P18/illegal-step", "MP-7/applications")
-async def test_an_impossible_step_and_a_step_of_another_side_are_refused(region: Region) -> None:
+async def test_an_impossible_step_and_a_step_of_another_side_are_refused(
+    region: RegionHarness,
+) -> None:
     _, application = await region.applicant(await region.vacancy())
     officer = region.officer()
     employer = region.employer()
@@ -23,7 +25,9 @@ async def test_an_impossible_step_and_a_step_of_another_side_are_refused(region:
 
 
 @pytest.mark.scenario("MP-7/applications")
-async def test_an_unsuccessful_step_needs_a_reason_of_the_list_and_is_kept(region: Region) -> None:
+async def test_an_unsuccessful_step_needs_a_reason_of_the_list_and_is_kept(
+    region: RegionHarness,
+) -> None:
     _, application = await region.applicant(await region.vacancy())
     employer = region.employer()
     foreign_reason = region.step(employer, application, "UNSUCCESSFUL", reason="mantan napi")
@@ -35,7 +39,7 @@ async def test_an_unsuccessful_step_needs_a_reason_of_the_list_and_is_kept(regio
     assert states == ["DRAFT", "CONSENTED", "SUBMITTED", "UNSUCCESSFUL"]
 
 
-async def test_a_step_needs_if_match_with_the_present_version(region: Region) -> None:
+async def test_a_step_needs_if_match_with_the_present_version(region: RegionHarness) -> None:
     _, application = await region.applicant(await region.vacancy())
     path = f"/v1/job-applications/{application}/steps"
     officer = region.officer()
@@ -46,7 +50,7 @@ async def test_a_step_needs_if_match_with_the_present_version(region: Region) ->
 
 
 @pytest.mark.scenario("MP-6/application")
-async def test_an_application_needs_a_consent_for_its_own_employer(region: Region) -> None:
+async def test_an_application_needs_a_consent_for_its_own_employer(region: RegionHarness) -> None:
     ref = await region.admitted()
     vacancy = await region.vacancy()
     other_employer = await region.add_other_employer()
@@ -61,7 +65,9 @@ async def test_an_application_needs_a_consent_for_its_own_employer(region: Regio
         assert answer.status_code == 404
 
 
-async def test_no_application_stays_live_when_its_consent_is_withdrawn(region: Region) -> None:
+async def test_no_application_stays_live_when_its_consent_is_withdrawn(
+    region: RegionHarness,
+) -> None:
     """The officer sends the application while the person withdraws the consent, four times."""
     for _ in range(4):
         ref = await region.admitted()
@@ -78,7 +84,9 @@ async def test_no_application_stays_live_when_its_consent_is_withdrawn(region: R
         assert await region.state_of(application) == "WITHDRAWN"
 
 
-async def test_no_application_stays_live_when_its_vacancy_closes_meanwhile(region: Region) -> None:
+async def test_no_application_stays_live_when_its_vacancy_closes_meanwhile(
+    region: RegionHarness,
+) -> None:
     """A person applies while the vacancy closes, four times."""
     for _ in range(4):
         ref = await region.admitted()
@@ -96,7 +104,9 @@ async def test_no_application_stays_live_when_its_vacancy_closes_meanwhile(regio
 
 
 @pytest.mark.scenario("P17/closing")
-async def test_a_vacancy_takes_applications_until_its_last_day_ends_in_wib(region: Region) -> None:
+async def test_a_vacancy_takes_applications_until_its_last_day_ends_in_wib(
+    region: RegionHarness,
+) -> None:
     vacancy = await region.vacancy()
     officer = region.officer()
     last_day = (await done(officer.get(f"/v1/vacancies/{vacancy}")))["valid_until"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from tests.manpower.harness import Region, done, refused
+from tests.manpower.harness import RegionHarness, done, refused
 
 
-async def test_only_officers_of_the_facility_see_an_admitted_candidate(region: Region) -> None:
+async def test_only_officers_of_the_facility_see_an_admitted_candidate(
+    region: RegionHarness,
+) -> None:
     ref = await region.admitted(regency=None)
     body = await done(region.officer().get(f"/v1/candidates/{ref}"))
     assert (body["facility_id"], body["custody"]) == (region.facility, "inside")
@@ -15,7 +17,7 @@ async def test_only_officers_of_the_facility_see_an_admitted_candidate(region: R
     assert (await done(stranger.get("/v1/candidates")))["items"] == []
 
 
-async def test_only_the_month_of_an_expected_release_is_stored(region: Region) -> None:
+async def test_only_the_month_of_an_expected_release_is_stored(region: RegionHarness) -> None:
     ref = await region.admitted(regency=None)
     await region.publish_release_plan(ref, on="2027-06-17")
     stored = await region.known(ref, **{"plan.month": "2027-06"})
@@ -24,7 +26,7 @@ async def test_only_the_month_of_an_expected_release_is_stored(region: Region) -
     assert body["available_from"] == "2027-06"
 
 
-async def test_a_release_of_an_unknown_kind_only_asks_an_officer(region: Region) -> None:
+async def test_a_release_of_an_unknown_kind_only_asks_an_officer(region: RegionHarness) -> None:
     """The question stays until an officer settles it."""
     ref = await region.admitted(regency=None)
     await region.handled(await region.publish_release(ref, kind="amnesty_by_comet"))

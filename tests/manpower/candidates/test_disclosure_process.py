@@ -8,7 +8,7 @@ import pytest
 
 from chassis.ids import new_id
 from tests.manpower.fakes import NAME
-from tests.manpower.harness import Region, done
+from tests.manpower.harness import RegionHarness, done
 
 ALL_FIELDS = ("name", "regency", "skills", "experience", "availability")
 BODY_FIELDS = {"regency": "regency_code", "availability": "available_from"}
@@ -19,7 +19,7 @@ BODY_FIELDS = {"regency": "regency_code", "availability": "available_from"}
     "fields", [("skills",), ("availability", "regency"), ("experience",), ALL_FIELDS]
 )
 async def test_an_outside_reader_gets_the_consents_columns_and_no_others(
-    region: Region, fields: tuple[str, ...]
+    region: RegionHarness, fields: tuple[str, ...]
 ) -> None:
     ref = await region.admitted()
     certificate = new_id()
@@ -46,7 +46,7 @@ async def test_an_outside_reader_gets_the_consents_columns_and_no_others(
 
 @pytest.mark.scenario("MP-6/disclosure")
 async def test_a_name_is_requested_with_its_purpose_and_disclosure_is_audited(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     ref = await region.admitted()
     consent = await region.consents(ref, fields=("name", "skills"))
@@ -62,7 +62,9 @@ async def test_a_name_is_requested_with_its_purpose_and_disclosure_is_audited(
 
 
 @pytest.mark.scenario("MP-6/disclosure")
-async def test_a_name_that_the_consent_does_not_cover_is_not_requested(region: Region) -> None:
+async def test_a_name_that_the_consent_does_not_cover_is_not_requested(
+    region: RegionHarness,
+) -> None:
     ref = await region.admitted()
     await region.consents(ref, fields=("skills",))
     requests = region.service.training.requests
@@ -73,7 +75,7 @@ async def test_a_name_that_the_consent_does_not_cover_is_not_requested(region: R
 
 @pytest.mark.scenario("MP-6/disclosure")
 async def test_a_consent_withdrawn_while_the_name_is_fetched_discloses_nothing(
-    region: Region, monkeypatch: pytest.MonkeyPatch
+    region: RegionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ref = await region.admitted()
     consent = await region.consents(ref)
@@ -91,7 +93,9 @@ async def test_a_consent_withdrawn_while_the_name_is_fetched_discloses_nothing(
     assert await region.db.find("audit", {"action": "candidates.disclosed", "subject": ref}) == []
 
 
-async def test_while_training_is_away_the_answer_is_a_503_with_retry_after(region: Region) -> None:
+async def test_while_training_is_away_the_answer_is_a_503_with_retry_after(
+    region: RegionHarness,
+) -> None:
     ref = await region.admitted()
     await region.consents(ref)
     region.service.training.is_away = True

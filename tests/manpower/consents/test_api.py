@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from tests.manpower.harness import Region, done, made, refused
+from tests.manpower.harness import RegionHarness, done, made, refused
 
 
 @pytest.mark.scenario("P1/regency")
-async def test_without_a_recipient_the_routing_table_names_the_dinas(region: Region) -> None:
+async def test_without_a_recipient_the_routing_table_names_the_dinas(region: RegionHarness) -> None:
     """The regency is that of the KTP; without a row of the table the consent is refused."""
     dinas = f"{region.dinas_id}-timur"
     await region.agency(dinas, "dinas_tk", regencies=("19.06",))
@@ -28,7 +28,7 @@ async def test_without_a_recipient_the_routing_table_names_the_dinas(region: Reg
 
 
 async def test_a_move_to_another_regency_ends_the_consent_of_the_former_office(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     ref = await region.admitted()
     consent = await region.consents(ref, fields=("skills",))
@@ -38,7 +38,7 @@ async def test_a_move_to_another_regency_ends_the_consent_of_the_former_office(
     assert shown["ending"] == "moved_away"
 
 
-async def test_two_parallel_consents_for_one_recipient_are_one(region: Region) -> None:
+async def test_two_parallel_consents_for_one_recipient_are_one(region: RegionHarness) -> None:
     ref = await region.admitted()
     form = region.consent_form(ref)
     officer = region.officer()
@@ -47,7 +47,7 @@ async def test_two_parallel_consents_for_one_recipient_are_one(region: Region) -
     assert len((await region.known(ref))["visibility"]["shares"]) == 1
 
 
-async def test_a_consent_given_during_a_death_is_refused_or_ended(region: Region) -> None:
+async def test_a_consent_given_during_a_death_is_refused_or_ended(region: RegionHarness) -> None:
     """The consent is given while the event of the death is handled, five times."""
     for _ in range(5):
         ref = await region.admitted()
@@ -60,7 +60,7 @@ async def test_a_consent_given_during_a_death_is_refused_or_ended(region: Region
         assert await region.db.count("consents", {"candidate_id": ref, "live": True}) == 0
 
 
-async def test_a_withdrawal_needs_if_match_with_the_present_version(region: Region) -> None:
+async def test_a_withdrawal_needs_if_match_with_the_present_version(region: RegionHarness) -> None:
     consent = await region.consents(await region.admitted())
     path = f"/v1/consents/{consent['id']}/withdraw"
     officer = region.officer()

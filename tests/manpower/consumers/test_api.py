@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.manpower.harness import Json, Region, done, made, refused
+from tests.manpower.harness import Json, RegionHarness, done, made, refused
 
 OUTSIDE_READS = (
     "/v1/feed",
@@ -17,7 +17,7 @@ OUTSIDE_READS = (
 )
 
 
-async def active_consumer(region: Region, credential: str) -> str:
+async def active_consumer(region: RegionHarness, credential: str) -> str:
     """Request, approve and connect a consumer of the Dinas; return its path."""
     form = region.consumer_form(region.dinas_id, "dinas_placement")
     consumer = await made(region.administrator().post("/v1/consumers", json=form))
@@ -30,7 +30,7 @@ async def active_consumer(region: Region, credential: str) -> str:
 
 @pytest.mark.scenario("P6/api-and-feed", "MP-2/suspended")
 async def test_a_suspended_consumer_is_refused_and_later_continues_its_feed(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     """A caller of the same agency who is no credential of the consumer still reads."""
     credential = f"machine-{region.tag}"
@@ -52,7 +52,9 @@ async def test_a_suspended_consumer_is_refused_and_later_continues_its_feed(
     assert [item["subject"]["ref"] for item in after] == refs[1:]
 
 
-async def test_a_change_of_a_consumer_needs_if_match_with_its_version(region: Region) -> None:
+async def test_a_change_of_a_consumer_needs_if_match_with_its_version(
+    region: RegionHarness,
+) -> None:
     consumer = await active_consumer(region, f"machine-{region.tag}")
     administrator = region.administrator()
     path = f"{consumer}/suspend"

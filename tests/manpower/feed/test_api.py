@@ -13,7 +13,7 @@ from services.manpower.feed import rules
 from services.manpower.feed.rules import RETENTION
 from services.manpower.feed.usecases import drop_old_entries
 from tests.manpower.fakes import iso
-from tests.manpower.harness import CURSOR_KEY, Json, Region, done, refused
+from tests.manpower.harness import CURSOR_KEY, Json, RegionHarness, done, refused
 
 KEY = bytes.fromhex(CURSOR_KEY)
 
@@ -22,7 +22,7 @@ def changes(items: list[Json]) -> list[tuple[str, str]]:
     return [(item["type"], item["subject"]["ref"]) for item in items]
 
 
-async def test_an_item_has_no_content_but_an_href_to_it(region: Region) -> None:
+async def test_an_item_has_no_content_but_an_href_to_it(region: RegionHarness) -> None:
     [ref] = await region.shared(1)
     [item], _ = await region.feed(region.dinas())
     assert item.keys() == {"seq", "event_id", "type", "occurred_at", "subject", "href", "version"}
@@ -33,7 +33,7 @@ async def test_an_item_has_no_content_but_an_href_to_it(region: Region) -> None:
 
 @pytest.mark.scenario("P7/repeatable", "P5/feed")
 async def test_reading_a_cursor_twice_gives_the_same_items_and_new_tombstones(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     """A subject that left the scope in between is a tombstone in the second read."""
     dinas = region.dinas()
@@ -57,7 +57,7 @@ async def test_reading_a_cursor_twice_gives_the_same_items_and_new_tombstones(
     assert (await region.feed(dinas, start))[0] == third
 
 
-async def drop_all_entries(region: Region) -> None:
+async def drop_all_entries(region: RegionHarness) -> None:
     """Drop the log as the job does after the retention."""
     region.travel(utc_now() + RETENTION + timedelta(minutes=1))
     while await drop_old_entries(region.runner()):
@@ -67,7 +67,7 @@ async def drop_all_entries(region: Region) -> None:
 
 @pytest.mark.scenario("P7/too-old")
 async def test_a_cursor_past_the_retention_is_410_and_the_snapshot_leads_back(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     """A person who is shared while the snapshot is read follows in the feed."""
     dinas = region.dinas()
@@ -92,7 +92,9 @@ async def test_a_cursor_past_the_retention_is_410_and_the_snapshot_leads_back(
     assert set(refs) <= set(snapshot_refs)
 
 
-async def test_a_waiting_read_answers_at_the_first_item_or_after_its_time(region: Region) -> None:
+async def test_a_waiting_read_answers_at_the_first_item_or_after_its_time(
+    region: RegionHarness,
+) -> None:
     [ref] = await region.shared(1)
     dinas = region.dinas()
     _, cursor = await region.feed(dinas)
@@ -107,11 +109,11 @@ async def test_a_waiting_read_answers_at_the_first_item_or_after_its_time(region
         assert changes((await waiting)["items"]) == [("candidate.changed", ref)]
 
 
-async def test_a_read_that_waits_too_long_is_refused(region: Region) -> None:
+async def test_a_read_that_waits_too_long_is_refused(region: RegionHarness) -> None:
     await refused(region.dinas().get("/v1/feed?wait=26"), 422, "body_invalid")
 
 
-async def test_a_waiting_read_ends_at_once_when_the_process_stops(region: Region) -> None:
+async def test_a_waiting_read_ends_at_once_when_the_process_stops(region: RegionHarness) -> None:
     dinas = region.dinas()
     _, cursor = await region.feed(dinas)
     stopping = region.service.client.app.state.stopping
@@ -125,7 +127,7 @@ async def test_a_waiting_read_ends_at_once_when_the_process_stops(region: Region
 
 
 async def test_a_feed_is_read_from_a_moment_or_from_a_cursor_but_not_from_both(
-    region: Region,
+    region: RegionHarness,
 ) -> None:
     dinas = region.dinas()
     await region.shared(1)
@@ -153,21 +155,25 @@ async def test_a_feed_is_read_from_a_moment_or_from_a_cursor_but_not_from_both(
     ],
 )
 async def test_a_cursor_that_we_did_not_sign_for_the_feed_is_400(
-    region: Region, cursor: str
+    region: RegionHarness, cursor: str
 ) -> None:
     read = region.dinas().get("/v1/feed", params={"after": cursor})
     await refused(read, 400, "feed_cursor_invalid")
 
 
 @pytest.mark.scenario("P7/too-old")
-async def test_a_cursor_beyond_the_log_is_410_because_its_log_was_lost(region: Region) -> None:
+async def test_a_cursor_beyond_the_log_is_410_because_its_log_was_lost(
+    region: RegionHarness,
+) -> None:
     cursor = rules.sign_cursor(10**9, KEY)
     read = region.dinas().get("/v1/feed", params={"after": cursor})
     await refused(read, 410, "feed_cursor_too_old")
 
 
 @pytest.mark.scenario("MP-1/rows")
-async def test_an_expired_consent_shows_nothing_before_the_job_ends_it(region: Region) -> None:
+async def test_an_expired_consent_shows_nothing_before_the_job_ends_it(
+    region: RegionHarness,
+) -> None:
     """Then the feed reports it as withdrawn."""
     ref = await region.admitted()
     await region.consents(ref, fields=("skills",), days=1)
@@ -181,7 +187,7 @@ async def test_an_expired_consent_shows_nothing_before_the_job_ends_it(region: R
     assert (await region.db.find_one("consents", {"candidate_id": ref}))["ending"] == "expired"
 
 
-async def test_what_an_outside_reader_cannot_see_makes_no_item(region: Region) -> None:
+async def test_what_an_outside_reader_cannot_see_makes_no_item(region: RegionHarness) -> None:
     [ref] = await region.shared(1)
     _, cursor = await region.feed(region.dinas())
     await region.handled(await region.publish_release(ref, kind="unheard_of"))

@@ -11,7 +11,7 @@ from chassis.ids import new_id
 from chassis.persistence.transactions import Runner, TransactionManager
 from services.manpower.feed.usecases import number_changes
 from tests.fakes import AsgiClient
-from tests.manpower.harness import Json, Region, done
+from tests.manpower.harness import Json, RegionHarness, done
 
 
 async def read_slowly(client: AsgiClient, cursor: str, count: int) -> list[Json]:
@@ -25,7 +25,9 @@ async def read_slowly(client: AsgiClient, cursor: str, count: int) -> list[Json]
 
 
 @pytest.mark.scenario("P7/order", "MP-2/feed")
-async def test_twenty_writers_and_a_slow_reader_skip_and_reorder_nothing(region: Region) -> None:
+async def test_twenty_writers_and_a_slow_reader_skip_and_reorder_nothing(
+    region: RegionHarness,
+) -> None:
     refs = await region.shared(20)
     _, cursor = await region.feed(region.dinas())
     changes_per_person = 5
@@ -56,7 +58,7 @@ async def kill_process(_tx: Any) -> None:
 
 
 @pytest.mark.scenario("P7/crash", "MP-2/feed")
-async def test_a_crash_before_the_commit_numbers_nothing_twice(region: Region) -> None:
+async def test_a_crash_before_the_commit_numbers_nothing_twice(region: RegionHarness) -> None:
     """The next numbering numbers all changes once, in order."""
     await region.numbered()
     head = await region.db.find_one("feed_heads", {"_id": "feed"}) or {"last": 0}
@@ -83,7 +85,7 @@ async def test_a_crash_before_the_commit_numbers_nothing_twice(region: Region) -
 
 
 @pytest.mark.scenario("MP-2/feed")
-async def test_two_numberings_at_once_give_every_change_one_number(region: Region) -> None:
+async def test_two_numberings_at_once_give_every_change_one_number(region: RegionHarness) -> None:
     refs = await region.shared(6)
     await asyncio.gather(*(number_changes(region.runner()) for _ in range(4)))
     items, _ = await region.feed(region.dinas())

@@ -6,10 +6,10 @@ from prometheus_client import REGISTRY
 
 from services.manpower.metrics.jobs import measure
 from tests.manpower.factories import PLACEMENT_BODY
-from tests.manpower.harness import Region, made
+from tests.manpower.harness import RegionHarness, made
 
 
-async def test_placements_and_changes_without_a_number_are_counted(region: Region) -> None:
+async def test_placements_and_changes_without_a_number_are_counted(region: RegionHarness) -> None:
     await measure(region.runner())
     before = gauge_value("manpower_placements")
     _, application = await region.applicant(await region.vacancy(1), "ACCEPTED")

@@ -13,20 +13,20 @@ from chassis.persistence.transactions import Runner, TransactionManager
 from services.manpower.placements import usecases
 from services.manpower.placements.rules import PlacementKind, PlacementTerms
 from tests.manpower.factories import PLACEMENT_BODY
-from tests.manpower.harness import Region, done, made, refused
+from tests.manpower.harness import RegionHarness, done, made, refused
 
 
-async def accepted_applications(region: Region, vacancy: str, count: int) -> list[str]:
+async def accepted_applications(region: RegionHarness, vacancy: str, count: int) -> list[str]:
     applicants = [await region.applicant(vacancy, "ACCEPTED") for _ in range(count)]
     return [application for _, application in applicants]
 
 
-async def states_of(region: Region, applications: list[str]) -> Counter[str]:
+async def states_of(region: RegionHarness, applications: list[str]) -> Counter[str]:
     return Counter([await region.state_of(application) for application in applications])
 
 
 @pytest.mark.scenario("P18/slots", "MP-5/race")
-async def test_of_five_parallel_placements_for_two_slots_two_succeed(region: Region) -> None:
+async def test_of_five_parallel_placements_for_two_slots_two_succeed(region: RegionHarness) -> None:
     """The other applications are closed with the vacancy."""
     vacancy = await region.vacancy(2)
     applications = await accepted_applications(region, vacancy, 5)
@@ -44,7 +44,9 @@ async def test_of_five_parallel_placements_for_two_slots_two_succeed(region: Reg
 
 
 @pytest.mark.scenario("MP-5/race")
-async def test_placements_in_two_processes_cannot_take_one_slot_twice(region: Region) -> None:
+async def test_placements_in_two_processes_cannot_take_one_slot_twice(
+    region: RegionHarness,
+) -> None:
     """Transaction managers of their own share no in-process lock: only the transaction protects."""
     vacancy = await region.vacancy(1)
     applications = await accepted_applications(region, vacancy, 4)
@@ -76,7 +78,9 @@ async def test_placements_in_two_processes_cannot_take_one_slot_twice(region: Re
     assert await states_of(region, applications) == {"PLACED": 1, "VACANCY_CLOSED": 3}
 
 
-async def test_work_found_by_own_effort_is_a_placement_without_a_vacancy(region: Region) -> None:
+async def test_work_found_by_own_effort_is_a_placement_without_a_vacancy(
+    region: RegionHarness,
+) -> None:
     ref = await region.admitted()
     officer = region.officer()
     body = {"candidate_id": ref, "kind": "self_employed", "started_on": "2027-01-04"}
@@ -86,7 +90,9 @@ async def test_work_found_by_own_effort_is_a_placement_without_a_vacancy(region:
     assert (placement["source"], placement["vacancy_id"]) == ("own_effort", None)
 
 
-async def test_a_placement_names_an_application_or_a_candidate_not_both(region: Region) -> None:
+async def test_a_placement_names_an_application_or_a_candidate_not_both(
+    region: RegionHarness,
+) -> None:
     body = {
         "candidate_id": "person-1",
         "application_id": "application-1",
@@ -96,7 +102,7 @@ async def test_a_placement_names_an_application_or_a_candidate_not_both(region: 
     await refused(region.officer().post("/v1/placements", json=body), 422, "body_invalid")
 
 
-async def test_a_placement_repeated_with_the_same_key_takes_one_slot(region: Region) -> None:
+async def test_a_placement_repeated_with_the_same_key_takes_one_slot(region: RegionHarness) -> None:
     vacancy = await region.vacancy(2)
     [application] = await accepted_applications(region, vacancy, 1)
     officer = region.officer()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chassis.ids import new_id
-from tests.manpower.harness import Json, Region, done
+from tests.manpower.harness import Json, RegionHarness, done
 
 SOLD_AT = datetime(2026, 11, 30, 17, 30, tzinfo=UTC)
 """In December for people in WIB."""
@@ -17,7 +17,7 @@ PATH = "/v1/production-statistics"
 
 
 async def publish_split(
-    region: Region, *, order_id: str = "", product_class: str = "mebel", event_id: str = ""
+    region: RegionHarness, *, order_id: str = "", product_class: str = "mebel", event_id: str = ""
 ) -> str:
     body: Json = {
         "order_id": order_id or new_id(),
@@ -35,7 +35,9 @@ async def publish_split(
     )
 
 
-async def test_a_split_adds_once_to_the_month_that_the_kukm_office_reads(region: Region) -> None:
+async def test_a_split_adds_once_to_the_month_that_the_kukm_office_reads(
+    region: RegionHarness,
+) -> None:
     kukm_id = f"kukm-{region.tag}"
     await region.agency(kukm_id, "dinas_kukm", facility_ids=[region.facility])
     order_id = new_id()
@@ -51,7 +53,9 @@ async def test_a_split_adds_once_to_the_month_that_the_kukm_office_reads(region:
     assert row["amounts_idr"] == {"premi": 100_000, "pnbp": 30_000, "modal": 70_002}
 
 
-async def test_an_officer_reads_only_the_production_of_the_own_facility(region: Region) -> None:
+async def test_an_officer_reads_only_the_production_of_the_own_facility(
+    region: RegionHarness,
+) -> None:
     await region.handled(await publish_split(region))
     officer = region.officer("workshop_officer")
     rows = (await done(officer.get(f"{PATH}?month=2026-12")))["items"]
@@ -61,6 +65,6 @@ async def test_an_officer_reads_only_the_production_of_the_own_facility(region: 
 
 
 @pytest.mark.parametrize("month", ["2026-13", "2026-00", "december"])
-async def test_a_month_that_does_not_exist_is_refused(region: Region, month: str) -> None:
+async def test_a_month_that_does_not_exist_is_refused(region: RegionHarness, month: str) -> None:
     officer = region.officer("workshop_officer")
     assert (await officer.get(f"{PATH}?month={month}")).status_code == 422

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.manpower.harness import Json, Region, done, made, refused
+from tests.manpower.harness import Json, RegionHarness, done, made, refused
 
 VACANCY_FORM: Json = {
     "position": "Kasir",
@@ -16,7 +16,9 @@ VACANCY_FORM: Json = {
 }
 
 
-async def test_an_employer_posts_amends_and_closes_only_its_own_vacancies(region: Region) -> None:
+async def test_an_employer_posts_amends_and_closes_only_its_own_vacancies(
+    region: RegionHarness,
+) -> None:
     vacancy = await region.vacancy(2)
     path = f"/v1/vacancies/{vacancy}"
     other_employer = await region.add_other_employer()
@@ -39,7 +41,7 @@ async def test_an_employer_posts_amends_and_closes_only_its_own_vacancies(region
     assert (await done(close))["state"] == "closed"
 
 
-async def test_a_change_of_a_vacancy_needs_if_match_with_its_version(region: Region) -> None:
+async def test_a_change_of_a_vacancy_needs_if_match_with_its_version(region: RegionHarness) -> None:
     path = f"/v1/vacancies/{await region.vacancy()}"
     owner = region.employer()
     stale = {"if-match": '"9"'}
@@ -52,7 +54,7 @@ async def test_a_change_of_a_vacancy_needs_if_match_with_its_version(region: Reg
     await refused(close, 412, "version_differs")
 
 
-async def test_an_employer_that_is_not_approved_offers_nothing(region: Region) -> None:
+async def test_an_employer_that_is_not_approved_offers_nothing(region: RegionHarness) -> None:
     employer_id = f"baru-{region.tag}"
     form = {
         "id": employer_id,
@@ -85,7 +87,7 @@ async def test_an_employer_that_is_not_approved_offers_nothing(region: Region) -
     ],
 )
 async def test_a_malformed_field_is_named_and_nothing_is_stored(
-    region: Region, path: str, change: Json, field: str
+    region: RegionHarness, path: str, change: Json, field: str
 ) -> None:
     ref = await region.admitted()
     forms = {

@@ -21,7 +21,7 @@ from services.manpower.visibility.rules import (
     share_for,
 )
 from services.manpower.visibility.store import reader_filter
-from tests.manpower.harness import Region
+from tests.manpower.harness import RegionHarness
 
 RECIPIENTS = st.sampled_from(["a", "b"])
 REGENCIES = st.sampled_from(["19.02", "19.06", ""])
@@ -68,7 +68,7 @@ def draw_cases(now: datetime) -> list[tuple[list[Visibility], Reader]]:
 
 
 @pytest.mark.scenario("MP-6/query")
-async def test_the_query_and_the_rule_agree_on_who_sees_a_row(region: Region) -> None:
+async def test_the_query_and_the_rule_agree_on_who_sees_a_row(region: RegionHarness) -> None:
     now = utc_now()
     for number, (rows, reader) in enumerate(draw_cases(now)):
         rows_by_id = {f"{number}/{index}": row for index, row in enumerate(rows)}

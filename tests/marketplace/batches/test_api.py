@@ -6,10 +6,18 @@ import json
 
 import pytest
 
-from tests.marketplace.harness import Json, Lapas, created, if_match, jakarta_today, ok, together
+from tests.marketplace.harness import (
+    Json,
+    LapasHarness,
+    created,
+    if_match,
+    jakarta_today,
+    ok,
+    together,
+)
 
 
-async def check_batch(lapas: Lapas, person: str, units: int) -> Json:
+async def check_batch(lapas: LapasHarness, person: str, units: int) -> Json:
     """Return a batch of 7 in quality check, with one work log."""
     batch = await lapas.start_batch(7, 70_000)
     await created(lapas.log_work(batch, person, units))
@@ -17,7 +25,7 @@ async def check_batch(lapas: Lapas, person: str, units: int) -> Json:
 
 
 @pytest.mark.scenario("M19/batch")
-async def test_a_batch_completed_twice_at_once_is_received_once(lapas: Lapas) -> None:
+async def test_a_batch_completed_twice_at_once_is_received_once(lapas: LapasHarness) -> None:
     """A work log at that moment counts, or is refused."""
     officer = lapas.as_("workshop_officer")
     [person] = await lapas.employ(1)
@@ -35,7 +43,7 @@ async def test_a_batch_completed_twice_at_once_is_received_once(lapas: Lapas) ->
     assert weights == [{"participant_ref": person, "units": 4 if logged.status_code == 201 else 2}]
 
 
-async def test_a_completed_batch_cannot_be_completed_again(lapas: Lapas) -> None:
+async def test_a_completed_batch_cannot_be_completed_again(lapas: LapasHarness) -> None:
     officer = lapas.as_("workshop_officer")
     batch = await lapas.produce(7, 70_000, 1)
     path = f"/v1/batches/{batch['id']}/completion"
@@ -44,7 +52,7 @@ async def test_a_completed_batch_cannot_be_completed_again(lapas: Lapas) -> None
 
 
 @pytest.mark.scenario("INV-14/outbox")
-async def test_each_log_and_correction_publishes_the_sum_of_the_month(lapas: Lapas) -> None:
+async def test_each_log_and_correction_publishes_the_sum_of_the_month(lapas: LapasHarness) -> None:
     [person] = await lapas.employ(1)
     batch = await lapas.start_batch(1, 0)
     await created(lapas.log_work(batch, person, 4))

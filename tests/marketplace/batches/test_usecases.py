@@ -20,10 +20,10 @@ from services.marketplace.batches.rules import (
 from services.marketplace.money import Rupiah
 from services.marketplace.transaction import Transaction
 from services.marketplace.workshops.rules import WorkshopClosed, WorkshopId
-from tests.marketplace.harness import Json, Lapas, created, jakarta_today
+from tests.marketplace.harness import Json, LapasHarness, created, jakarta_today
 
 
-async def start_batch_with_work(lapas: Lapas) -> Json:
+async def start_batch_with_work(lapas: LapasHarness) -> Json:
     """Return a started batch with a work log of one participant, who is employed for it."""
     [person] = await lapas.employ(1)
     batch = await lapas.start_batch(1, 0)
@@ -31,7 +31,7 @@ async def start_batch_with_work(lapas: Lapas) -> Json:
     return batch
 
 
-def log_work(lapas: Lapas, batch: Json) -> Callable[[Transaction], Awaitable[WorkLog]]:
+def log_work(lapas: LapasHarness, batch: Json) -> Callable[[Transaction], Awaitable[WorkLog]]:
     """Return the use case that logs work of today."""
     return partial(
         batches.log_work,
@@ -44,7 +44,7 @@ def log_work(lapas: Lapas, batch: Json) -> Callable[[Transaction], Awaitable[Wor
 
 
 async def test_a_work_log_overtaken_by_the_end_of_the_assignment_is_refused(
-    lapas: Lapas,
+    lapas: LapasHarness,
 ) -> None:
     batch = await start_batch_with_work(lapas)
     [assignment] = await lapas.stored("work_assignments", participant_ref=lapas.people[0])
@@ -59,7 +59,7 @@ async def test_a_work_log_overtaken_by_the_end_of_the_assignment_is_refused(
 
 
 async def test_a_work_log_overtaken_by_the_completion_of_the_batch_is_refused(
-    lapas: Lapas,
+    lapas: LapasHarness,
 ) -> None:
     batch = await start_batch_with_work(lapas)
     checked = await lapas.change("workshop_officer", batch, "/v1/batches", "quality-check")
@@ -70,7 +70,9 @@ async def test_a_work_log_overtaken_by_the_completion_of_the_batch_is_refused(
         await lapas.run_with_concurrent_change(log_work(lapas, batch), complete)
 
 
-async def test_a_plan_overtaken_by_the_closure_of_the_workshop_is_refused(lapas: Lapas) -> None:
+async def test_a_plan_overtaken_by_the_closure_of_the_workshop_is_refused(
+    lapas: LapasHarness,
+) -> None:
     plan = partial(
         batches.plan,
         BatchId(new_id()),

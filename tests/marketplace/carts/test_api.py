@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.marketplace.harness import Lapas, created, if_match, ok, together
+from tests.marketplace.harness import LapasHarness, created, if_match, ok, together
 
 
-async def test_a_changed_price_is_shown_and_not_applied_silently(lapas: Lapas) -> None:
+async def test_a_changed_price_is_shown_and_not_applied_silently(lapas: LapasHarness) -> None:
     await lapas.produce(1, 40_000, 1)
     cart_id = await lapas.cart(1)
     await lapas.set_price(120_000)
@@ -17,7 +17,7 @@ async def test_a_changed_price_is_shown_and_not_applied_silently(lapas: Lapas) -
     )
 
 
-async def test_a_cart_that_is_filled_again_has_the_current_prices(lapas: Lapas) -> None:
+async def test_a_cart_that_is_filled_again_has_the_current_prices(lapas: LapasHarness) -> None:
     await lapas.produce(1, 40_000, 1)
     cart_id = await lapas.cart(1)
     await lapas.set_price(120_000)
@@ -29,7 +29,7 @@ async def test_a_cart_that_is_filled_again_has_the_current_prices(lapas: Lapas) 
     assert (await created(lapas.check_out(cart_id)))["total_idr"] == 120_000
 
 
-async def test_a_cart_is_ordered_once(lapas: Lapas) -> None:
+async def test_a_cart_is_ordered_once(lapas: LapasHarness) -> None:
     await lapas.produce(3, 120_000, 1)
     cart_id = await lapas.cart(1)
     answers = await together(*(lapas.check_out(cart_id) for _ in range(4)))
@@ -37,8 +37,8 @@ async def test_a_cart_is_ordered_once(lapas: Lapas) -> None:
     assert await lapas.stock() == (3, 1, 0)
 
 
-async def test_a_cart_of_two_lapas_is_refused(lapas: Lapas) -> None:
-    other = Lapas(lapas.client)
+async def test_a_cart_of_two_lapas_is_refused(lapas: LapasHarness) -> None:
+    other = LapasHarness(lapas.client)
     await other.open_workshop()
     lines = [{"sku": lapas.sku, "qty": 1}, {"sku": other.sku, "qty": 1}]
     answer = await lapas.public.post("/v1/carts", json={"lines": lines})

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 from chassis.persistence.mongo import updating
 from services.marketplace.metrics import jobs
 from services.marketplace.metrics.jobs import StockAndBooksCheck
-from tests.marketplace.harness import Lapas
+from tests.marketplace.harness import LapasHarness
 
 BOOKS = ("LAPAS", "WBP_TRUST", "KOPERASI")
 
@@ -30,7 +30,7 @@ def book_differences() -> dict[str, float | None]:
     return {book: gauge("marketplace_books_difference_rupiah", book=book) for book in BOOKS}
 
 
-async def check_stock_and_books(lapas: Lapas) -> None:
+async def check_stock_and_books(lapas: LapasHarness) -> None:
     """Run the job over all pages."""
     check = StockAndBooksCheck()
     run = lapas.runner()
@@ -38,14 +38,14 @@ async def check_stock_and_books(lapas: Lapas) -> None:
         pass
 
 
-async def add_to_stored(lapas: Lapas, collection: str, id_: str, **amounts: int) -> None:
+async def add_to_stored(lapas: LapasHarness, collection: str, id_: str, **amounts: int) -> None:
     """Add to fields of a document beside the service; `__` means a dot."""
     fields = {name.replace("__", "."): amount for name, amount in amounts.items()}
     await lapas.engine.db.bulk(collection, [updating(id_, {"$inc": fields})])
 
 
 async def test_stock_changed_without_a_movement_is_found_on_any_page(
-    lapas: Lapas, monkeypatch: pytest.MonkeyPatch
+    lapas: LapasHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "PAGE_SIZE", 1)
     await lapas.produce(7, 280_000, 3)
@@ -58,7 +58,7 @@ async def test_stock_changed_without_a_movement_is_found_on_any_page(
     await add_to_stored(lapas, "stock", lapas.stock_id, on_hand=1, allocated=-2)
 
 
-async def test_what_is_owed_is_summed_by_party_without_names(lapas: Lapas) -> None:
+async def test_what_is_owed_is_summed_by_party_without_names(lapas: LapasHarness) -> None:
     await check_stock_and_books(lapas)
     before = amounts_owed()
     await lapas.produce(5, 200_000, 1)
@@ -67,7 +67,7 @@ async def test_what_is_owed_is_summed_by_party_without_names(lapas: Lapas) -> No
     assert amounts_owed() == {"pnbp": before["pnbp"] + 9_000, "premi": before["premi"] + 30_000}
 
 
-async def test_books_that_do_not_balance_are_found(lapas: Lapas) -> None:
+async def test_books_that_do_not_balance_are_found(lapas: LapasHarness) -> None:
     await lapas.produce(5, 200_000, 1)
     order = await lapas.paid_order(1)
     await check_stock_and_books(lapas)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.marketplace.harness import Lapas, jakarta_today
+from tests.marketplace.harness import LapasHarness, jakarta_today
 
 OTHER_SHARES = {"premi": 3500, "pnbp": 5000, "modal": 1500}
 
 
-async def test_reading_the_contact_of_a_buyer_is_audited(lapas: Lapas) -> None:
+async def test_reading_the_contact_of_a_buyer_is_audited(lapas: LapasHarness) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
     record = await lapas.record(order)
@@ -18,7 +18,7 @@ async def test_reading_the_contact_of_a_buyer_is_audited(lapas: Lapas) -> None:
     assert row["actor"] == f"store_officer-{lapas.facility}"
 
 
-async def test_an_order_is_read_with_its_token_only(lapas: Lapas) -> None:
+async def test_an_order_is_read_with_its_token_only(lapas: LapasHarness) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
     last = "A" if order["token"][-1] != "A" else "B"
@@ -28,13 +28,13 @@ async def test_an_order_is_read_with_its_token_only(lapas: Lapas) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "order_unknown")
 
 
-async def test_an_unpaid_order_is_not_divided_yet(lapas: Lapas) -> None:
+async def test_an_unpaid_order_is_not_divided_yet(lapas: LapasHarness) -> None:
     await lapas.produce(1, 40_000, 1)
     answer = await lapas.split(await lapas.order(1))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_divided_yet")
 
 
-async def test_an_order_cancelled_at_an_older_version_is_412(lapas: Lapas) -> None:
+async def test_an_order_cancelled_at_an_older_version_is_412(lapas: LapasHarness) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
     path = f"/v1/orders/{order['id']}/cancellation?token={order['token']}"
@@ -44,7 +44,9 @@ async def test_an_order_cancelled_at_an_older_version_is_412(lapas: Lapas) -> No
 
 
 @pytest.mark.scenario("INV-10")
-async def test_a_later_price_cost_or_policy_changes_no_figure_of_an_order(lapas: Lapas) -> None:
+async def test_a_later_price_cost_or_policy_changes_no_figure_of_an_order(
+    lapas: LapasHarness,
+) -> None:
     await lapas.produce(2, 80_000, 1)
     order = await lapas.order(1)
     frozen = await lapas.record(order)
@@ -59,7 +61,7 @@ async def test_a_later_price_cost_or_policy_changes_no_figure_of_an_order(lapas:
 
 
 @pytest.mark.scenario("M13/orders")
-async def test_a_policy_changed_mid_month_counts_for_later_orders_only(lapas: Lapas) -> None:
+async def test_a_policy_changed_mid_month_counts_for_later_orders_only(lapas: LapasHarness) -> None:
     await lapas.produce(2, 80_000, 1)
     earlier = await lapas.order(1)
     await lapas.end_policy_yesterday()

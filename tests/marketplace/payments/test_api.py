@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from services.marketplace.payment_simulator.usecases import PaymentSimulator
 from services.marketplace.payments.rules import PaymentProviderUnreachable
-from tests.marketplace.harness import Json, Lapas, if_match, ok, together
+from tests.marketplace.harness import Json, LapasHarness, if_match, ok, together
 
 
-async def audit_rows(lapas: Lapas, action: str, subject: str) -> list[Json]:
+async def audit_rows(lapas: LapasHarness, action: str, subject: str) -> list[Json]:
     """Return the audit rows of an action on a subject."""
     return await lapas.stored("audit", action=action, subject=subject)
 
 
 @pytest.mark.scenario("M6")
 @pytest.mark.scenario("INV-8/stored")
-async def test_equal_settlements_at_once_and_a_late_pending_pay_once(lapas: Lapas) -> None:
+async def test_equal_settlements_at_once_and_a_late_pending_pay_once(lapas: LapasHarness) -> None:
     """Every notification is answered 200."""
     await lapas.produce(3, 120_000, 1)
     order = await lapas.order(1)
@@ -34,7 +32,9 @@ async def test_equal_settlements_at_once_and_a_late_pending_pay_once(lapas: Lapa
 
 
 @pytest.mark.scenario("M7/midtrans")
-async def test_a_wrong_signature_changes_nothing_and_leaves_an_audit_row(lapas: Lapas) -> None:
+async def test_a_wrong_signature_changes_nothing_and_leaves_an_audit_row(
+    lapas: LapasHarness,
+) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
     before = len(await audit_rows(lapas, "payments.notification_refused", "sandbox"))
@@ -49,7 +49,7 @@ async def test_a_wrong_signature_changes_nothing_and_leaves_an_audit_row(lapas: 
 
 
 @pytest.mark.scenario("M7/midtrans")
-async def test_a_signed_pending_turned_into_a_settlement_is_refused(lapas: Lapas) -> None:
+async def test_a_signed_pending_turned_into_a_settlement_is_refused(lapas: LapasHarness) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
     answer = await lapas.notify(order, status_code="201")
@@ -58,7 +58,9 @@ async def test_a_signed_pending_turned_into_a_settlement_is_refused(lapas: Lapas
 
 
 @pytest.mark.scenario("M7/midtrans")
-async def test_a_signed_settlement_that_the_provider_denies_pays_nothing(lapas: Lapas) -> None:
+async def test_a_signed_settlement_that_the_provider_denies_pays_nothing(
+    lapas: LapasHarness,
+) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
     answer = await lapas.notify(order)
@@ -69,7 +71,9 @@ async def test_a_signed_settlement_that_the_provider_denies_pays_nothing(lapas: 
 
 
 @pytest.mark.scenario("M7/midtrans")
-async def test_a_settlement_turned_into_a_refund_is_denied_by_the_provider(lapas: Lapas) -> None:
+async def test_a_settlement_turned_into_a_refund_is_denied_by_the_provider(
+    lapas: LapasHarness,
+) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.paid_order(1)
     assert (await lapas.command(order, "claim_refund"))["answers"] == [200]
@@ -83,7 +87,7 @@ async def test_a_settlement_turned_into_a_refund_is_denied_by_the_provider(lapas
 @pytest.mark.scenario("M8")
 @pytest.mark.parametrize("amount", ["5539.00", "5539.50", "100000.50", "100001.00"])
 async def test_an_unexpected_amount_pays_nothing_and_raises_one_task(
-    lapas: Lapas, amount: str
+    lapas: LapasHarness, amount: str
 ) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
@@ -99,7 +103,7 @@ async def test_an_unexpected_amount_pays_nothing_and_raises_one_task(
 
 
 @pytest.mark.scenario("M8")
-async def test_an_officer_finishes_the_task_about_an_unexpected_amount(lapas: Lapas) -> None:
+async def test_an_officer_finishes_the_task_about_an_unexpected_amount(lapas: LapasHarness) -> None:
     await lapas.produce(1, 40_000, 1)
     await lapas.notify(await lapas.order(1), gross_amount="5539.00")
     [task] = await lapas.tasks()
@@ -114,7 +118,7 @@ async def test_an_officer_finishes_the_task_about_an_unexpected_amount(lapas: La
 
 @pytest.mark.parametrize("changed", [{"currency": "USD"}, {"merchant_id": "G-OTHER"}])
 async def test_another_currency_or_merchant_pays_nothing_and_raises_a_task(
-    lapas: Lapas, changed: dict[str, str]
+    lapas: LapasHarness, changed: dict[str, str]
 ) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
@@ -124,7 +128,7 @@ async def test_another_currency_or_merchant_pays_nothing_and_raises_a_task(
     assert [task["kind"] for task in await lapas.tasks()] == ["payment_amount_mismatched"]
 
 
-async def test_a_notification_of_an_unknown_order_is_404(lapas: Lapas) -> None:
+async def test_a_notification_of_an_unknown_order_is_404(lapas: LapasHarness) -> None:
     await lapas.produce(1, 40_000, 1)
     answer = await lapas.notify(await lapas.order(1), order_id="no-such-order-1")
     assert (answer.status_code, answer.json()["code"]) == (404, "payment_unknown")
@@ -139,14 +143,14 @@ async def test_a_notification_of_an_unknown_order_is_404(lapas: Lapas) -> None:
     ],
 )
 async def test_a_notification_that_cannot_be_read_is_answered_with_its_code(
-    lapas: Lapas, provider: str, body: bytes, status: int, code: str
+    lapas: LapasHarness, provider: str, body: bytes, status: int, code: str
 ) -> None:
     path = f"/v1/payments/notifications/{provider}"
     answer = await lapas.public.post(path, content=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-async def test_notifications_of_the_simulator_use_the_same_handler(lapas: Lapas) -> None:
+async def test_notifications_of_the_simulator_use_the_same_handler(lapas: LapasHarness) -> None:
     await lapas.produce(2, 80_000, 1)
     order = await lapas.order(1)
     assert (await lapas.command(order, "pay"))["answers"] == [200]
@@ -158,7 +162,7 @@ async def test_notifications_of_the_simulator_use_the_same_handler(lapas: Lapas)
 
 
 async def test_a_settlement_while_the_provider_is_unreachable_is_answered_503(
-    lapas: Lapas, monkeypatch: pytest.MonkeyPatch
+    lapas: LapasHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The provider sends the notification again later, and the order is paid."""
     await lapas.produce(1, 40_000, 1)
@@ -166,7 +170,6 @@ async def test_a_settlement_while_the_provider_is_unreachable_is_answered_503(
     await lapas.command(order, "pay_unheard")
 
     async def fail(_provider: object, _order_ref: str) -> None:
-        await asyncio.sleep(0)
         raise PaymentProviderUnreachable
 
     with monkeypatch.context() as outage:

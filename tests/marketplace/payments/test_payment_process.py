@@ -12,47 +12,47 @@ from chassis.ids import utc_now
 from services.marketplace.payment_simulator.usecases import PaymentSimulator
 from services.marketplace.payments import payment_process
 from services.marketplace.payments.rules import PaymentProviderUnreachable
-from tests.marketplace.harness import Json, Lapas, ok, together
+from tests.marketplace.harness import Json, LapasHarness, ok, together
 
 PAST_CHARGE = timedelta(minutes=18)
 
 
 @pytest.fixture
-async def later(lapas: Lapas) -> AsyncIterator[Lapas]:
+async def later(lapas: LapasHarness) -> AsyncIterator[LapasHarness]:
     """Yield the Lapas; a test may advance the clock of its service."""
     clock = lapas.engine.clock
     yield lapas
     lapas.engine.clock = clock
 
 
-def advance_clock(lapas: Lapas, by: timedelta) -> None:
+def advance_clock(lapas: LapasHarness, by: timedelta) -> None:
     """Set the clock of the service to this long after now."""
     lapas.engine.clock = lambda: utc_now() + by
 
 
-def provider_factory(lapas: Lapas) -> payment_process.PaymentProviderFactory:
+def provider_factory(lapas: LapasHarness) -> payment_process.PaymentProviderFactory:
     """Return the provider factory of the service."""
     return lapas.client.app.state.payment_provider_factory
 
 
-async def close_overdue(lapas: Lapas) -> None:
+async def close_overdue(lapas: LapasHarness) -> None:
     """Run the job that closes overdue orders once."""
     await payment_process.close_overdue(provider_factory(lapas), lapas.runner())
 
 
-async def charge_status(lapas: Lapas, order: Json) -> str:
+async def charge_status(lapas: LapasHarness, order: Json) -> str:
     """Return the status of the charge of an order at the provider."""
     [stored] = await lapas.stored("sandbox_charges", _id=f"{order['id']}-1")
     return stored["transaction_status"]
 
 
-async def movement_kinds(lapas: Lapas, order: Json) -> list[str]:
+async def movement_kinds(lapas: LapasHarness, order: Json) -> list[str]:
     """Return the kinds of the stock movements of an order, sorted."""
     movements = await lapas.stored("stock_movements", reference=order["id"])
     return sorted(movement["kind"] for movement in movements)
 
 
-async def expire_order(lapas: Lapas, qty: int = 1) -> Json:
+async def expire_order(lapas: LapasHarness, qty: int = 1) -> Json:
     """Return an order that has expired unpaid."""
     order = await lapas.order(qty)
     advance_clock(lapas, PAST_CHARGE)
@@ -62,7 +62,7 @@ async def expire_order(lapas: Lapas, qty: int = 1) -> Json:
 
 
 @pytest.mark.scenario("M4/expiry")
-async def test_an_unpaid_order_expires_and_its_goods_are_released(later: Lapas) -> None:
+async def test_an_unpaid_order_expires_and_its_goods_are_released(later: LapasHarness) -> None:
     await later.produce(2, 80_000, 1)
     order = await later.order(2)
     await close_overdue(later)
@@ -77,7 +77,7 @@ async def test_an_unpaid_order_expires_and_its_goods_are_released(later: Lapas) 
 
 
 @pytest.mark.scenario("M4/expiry")
-async def test_an_open_charge_of_an_overdue_order_is_cancelled(later: Lapas) -> None:
+async def test_an_open_charge_of_an_overdue_order_is_cancelled(later: LapasHarness) -> None:
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
     await later.update_stored("orders", order["id"], expires_at=utc_now() - timedelta(minutes=1))
@@ -87,7 +87,9 @@ async def test_an_open_charge_of_an_overdue_order_is_cancelled(later: Lapas) -> 
 
 
 @pytest.mark.scenario("M4/expiry")
-async def test_an_overdue_order_that_the_provider_reports_as_paid_is_paid(later: Lapas) -> None:
+async def test_an_overdue_order_that_the_provider_reports_as_paid_is_paid(
+    later: LapasHarness,
+) -> None:
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
     await later.command(order, "pay_unheard")
@@ -99,7 +101,7 @@ async def test_an_overdue_order_that_the_provider_reports_as_paid_is_paid(later:
 
 @pytest.mark.scenario("M4/race")
 @pytest.mark.scenario("INV-3/race")
-async def test_expiry_racing_settlement_never_loses_the_money(later: Lapas) -> None:
+async def test_expiry_racing_settlement_never_loses_the_money(later: LapasHarness) -> None:
     """Each order is paid, from its reservation or from what is available after its expiry."""
     await later.produce(12, 480_000, 1)
     orders = [await later.order(1) for _ in range(12)]
@@ -121,7 +123,7 @@ async def test_expiry_racing_settlement_never_loses_the_money(later: Lapas) -> N
 
 
 @pytest.mark.scenario("INV-3/race")
-async def test_cancelling_and_expiring_at_once_release_the_goods_once(later: Lapas) -> None:
+async def test_cancelling_and_expiring_at_once_release_the_goods_once(later: LapasHarness) -> None:
     await later.produce(4, 160_000, 1)
     order = await later.order(4)
     advance_clock(later, PAST_CHARGE)
@@ -135,7 +137,7 @@ async def test_cancelling_and_expiring_at_once_release_the_goods_once(later: Lap
 
 
 @pytest.mark.scenario("M5/continues")
-async def test_money_after_expiry_still_buys_available_goods(later: Lapas) -> None:
+async def test_money_after_expiry_still_buys_available_goods(later: LapasHarness) -> None:
     await later.produce(1, 40_000, 1)
     order = await expire_order(later)
     assert (await later.command(order, "pay_late"))["answers"] == [200]
@@ -145,7 +147,7 @@ async def test_money_after_expiry_still_buys_available_goods(later: Lapas) -> No
 
 
 @pytest.mark.scenario("M5/task")
-async def test_money_after_expiry_for_goods_that_are_gone_is_owed_back(later: Lapas) -> None:
+async def test_money_after_expiry_for_goods_that_are_gone_is_owed_back(later: LapasHarness) -> None:
     """It is not divided, and an officer gets a task."""
     await later.produce(1, 40_000, 1)
     order = await expire_order(later)
@@ -164,7 +166,7 @@ async def test_money_after_expiry_for_goods_that_are_gone_is_owed_back(later: La
     assert (await later.split(order)).json()["code"] == "not_divided_yet"
 
 
-async def test_a_cancelled_order_releases_its_goods(later: Lapas) -> None:
+async def test_a_cancelled_order_releases_its_goods(later: LapasHarness) -> None:
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
     await ok(later.cancel(order))
@@ -175,7 +177,7 @@ async def test_a_cancelled_order_releases_its_goods(later: Lapas) -> None:
     )
 
 
-async def test_money_for_a_cancelled_order_is_owed_back(later: Lapas) -> None:
+async def test_money_for_a_cancelled_order_is_owed_back(later: LapasHarness) -> None:
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
     await ok(later.cancel(order))
@@ -184,7 +186,7 @@ async def test_money_for_a_cancelled_order_is_owed_back(later: Lapas) -> None:
     assert [task["kind"] for task in await later.tasks()] == ["payment_received_late"]
 
 
-async def test_a_cancelled_order_cannot_be_cancelled_again(later: Lapas) -> None:
+async def test_a_cancelled_order_cannot_be_cancelled_again(later: LapasHarness) -> None:
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
     await ok(later.cancel(order))
@@ -192,7 +194,9 @@ async def test_a_cancelled_order_cannot_be_cancelled_again(later: Lapas) -> None
     assert (answer.status_code, answer.json()["code"]) == (409, "order_not_cancellable")
 
 
-async def test_cancelling_an_order_that_was_paid_without_notice_pays_it(later: Lapas) -> None:
+async def test_cancelling_an_order_that_was_paid_without_notice_pays_it(
+    later: LapasHarness,
+) -> None:
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
     await later.command(order, "pay_unheard")
@@ -200,13 +204,12 @@ async def test_cancelling_an_order_that_was_paid_without_notice_pays_it(later: L
 
 
 async def fail_as_unreachable(_provider: object, *_: object) -> None:
-    """Fail as a provider does that does not answer."""
-    await asyncio.sleep(0)
+    """Fail like a provider that does not answer."""
     raise PaymentProviderUnreachable
 
 
 async def test_nothing_expires_while_the_provider_is_unreachable(
-    later: Lapas, monkeypatch: pytest.MonkeyPatch
+    later: LapasHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await later.produce(1, 40_000, 1)
     order = await later.order(1)
@@ -217,7 +220,7 @@ async def test_nothing_expires_while_the_provider_is_unreachable(
 
 
 async def test_a_job_opens_the_charge_that_checkout_could_not_open(
-    later: Lapas, monkeypatch: pytest.MonkeyPatch
+    later: LapasHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await later.produce(1, 40_000, 1)
     with monkeypatch.context() as outage:

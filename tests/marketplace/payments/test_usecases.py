@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.marketplace.harness import Lapas, together
+from tests.marketplace.harness import LapasHarness, together
 
 OTHER_SIDE = {"debit": "credit", "credit": "debit"}
 
 
 @pytest.mark.scenario("M9/unshipped")
 async def test_a_denial_after_settlement_reverses_every_leg_and_frees_goods(
-    lapas: Lapas,
+    lapas: LapasHarness,
 ) -> None:
     await lapas.produce(3, 120_000, 2, 1)
     order = await lapas.paid_order(2)
@@ -28,7 +28,7 @@ async def test_a_denial_after_settlement_reverses_every_leg_and_frees_goods(
 
 
 @pytest.mark.scenario("M9/unshipped")
-async def test_a_repeated_denial_reverses_nothing_again(lapas: Lapas) -> None:
+async def test_a_repeated_denial_reverses_nothing_again(lapas: LapasHarness) -> None:
     await lapas.produce(3, 120_000, 2, 1)
     order = await lapas.paid_order(2)
     await lapas.command(order, "deny")
@@ -37,7 +37,9 @@ async def test_a_repeated_denial_reverses_nothing_again(lapas: Lapas) -> None:
 
 
 @pytest.mark.scenario("M9/shipped")
-async def test_a_denial_after_shipping_leaves_the_order_and_the_buyer_owes(lapas: Lapas) -> None:
+async def test_a_denial_after_shipping_leaves_the_order_and_the_buyer_owes(
+    lapas: LapasHarness,
+) -> None:
     await lapas.produce(1, 40_000, 2, 1)
     order = await lapas.paid_order(1)
     await lapas.advance(order, "pack", "ship")
@@ -51,7 +53,7 @@ async def test_a_denial_after_shipping_leaves_the_order_and_the_buyer_owes(lapas
 
 
 @pytest.mark.scenario("INV-4/stored")
-async def test_the_books_balance_and_stored_journals_never_change(lapas: Lapas) -> None:
+async def test_the_books_balance_and_stored_journals_never_change(lapas: LapasHarness) -> None:
     await lapas.produce(6, 240_001, 3, 1)
     orders = [await lapas.paid_order(1) for _ in range(3)]
     sales = await lapas.stored("journals", facility_id=lapas.facility)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes import not_four_eyes
-from tests.marketplace.harness import STANDARD_SHARES, Json, Lapas, created, if_match, ok, together
+from tests.marketplace.harness import (
+    STANDARD_SHARES,
+    Json,
+    LapasHarness,
+    created,
+    if_match,
+    ok,
+    together,
+)
 
 OTHER_SHARES = {"premi": 3500, "pnbp": 5000, "modal": 1500}
 
 
-async def propose_by_others(lapas: Lapas) -> Json:
+async def propose_by_others(lapas: LapasHarness) -> Json:
     """Return a policy that one officer drafted and another proposed, each for a principal."""
     drafter = lapas.as_("treasurer").by("konseptor", "bendahara")
     body = lapas.policy_body(OTHER_SHARES)
@@ -21,7 +29,7 @@ async def propose_by_others(lapas: Lapas) -> Json:
 
 
 @pytest.mark.scenario("M13/orders")
-async def test_shares_that_do_not_sum_to_100_percent_are_refused(lapas: Lapas) -> None:
+async def test_shares_that_do_not_sum_to_100_percent_are_refused(lapas: LapasHarness) -> None:
     body = lapas.policy_body({"premi": 5000, "pnbp": 2000, "modal": 3500})
     answer = await lapas.as_("treasurer").post("/v1/split-policies", json=body)
     assert (answer.status_code, answer.json()["code"], answer.json()["bps"]) == (
@@ -33,7 +41,9 @@ async def test_shares_that_do_not_sum_to_100_percent_are_refused(lapas: Lapas) -
 
 
 @pytest.mark.scenario("M13/orders")
-async def test_drafter_proposer_and_those_acting_for_them_may_not_approve(lapas: Lapas) -> None:
+async def test_drafter_proposer_and_those_acting_for_them_may_not_approve(
+    lapas: LapasHarness,
+) -> None:
     proposed = await propose_by_others(lapas)
     path = f"/v1/split-policies/{proposed['id']}/approval"
     for actor in (*not_four_eyes("konseptor", "bendahara"), *not_four_eyes("pengusul", "kasi")):
@@ -42,7 +52,7 @@ async def test_drafter_proposer_and_those_acting_for_them_may_not_approve(lapas:
 
 
 @pytest.mark.scenario("M13/orders")
-async def test_an_approval_over_another_approved_period_is_refused(lapas: Lapas) -> None:
+async def test_an_approval_over_another_approved_period_is_refused(lapas: LapasHarness) -> None:
     proposed = await propose_by_others(lapas)
     path = f"/v1/split-policies/{proposed['id']}/approval"
     answer = await lapas.as_("head").post(path, headers=if_match(proposed))
@@ -50,8 +60,8 @@ async def test_an_approval_over_another_approved_period_is_refused(lapas: Lapas)
     assert proposed["policy_version"] == 2
 
 
-async def test_two_approvals_of_overlapping_policies_at_once_leave_one(lapas: Lapas) -> None:
-    other = Lapas(lapas.client)
+async def test_two_approvals_of_overlapping_policies_at_once_leave_one(lapas: LapasHarness) -> None:
+    other = LapasHarness(lapas.client)
     treasurer = other.as_("treasurer")
     body = other.policy_body(STANDARD_SHARES)
     drafts = [await created(treasurer.post("/v1/split-policies", json=body)) for _ in range(4)]

@@ -11,11 +11,11 @@ from chassis.ids import new_id
 from services.marketplace.workers import usecases as workers
 from services.marketplace.workers.rules import AssignmentId, WorkNotAllowed
 from services.marketplace.workshops.rules import WorkshopId
-from tests.marketplace.harness import Lapas, jakarta_today, together
+from tests.marketplace.harness import LapasHarness, jakarta_today, together
 
 
 async def test_release_and_transfer_end_assignments_and_absence_keeps_them(
-    lapas: Lapas,
+    lapas: LapasHarness,
 ) -> None:
     released, transferred, absent = await lapas.employ(1, 1, 1)
     await lapas.as_service(partial(workers.record_release, released))
@@ -30,14 +30,16 @@ async def test_release_and_transfer_end_assignments_and_absence_keeps_them(
     assert (await lapas.assign(transferred)).json()["code"] == "worker_unknown"
 
 
-async def test_a_released_participant_who_returns_is_assigned_again(lapas: Lapas) -> None:
+async def test_a_released_participant_who_returns_is_assigned_again(lapas: LapasHarness) -> None:
     [person] = await lapas.employ(1)
     await lapas.as_service(partial(workers.record_release, person))
     await lapas.as_service(partial(workers.record_presence, person, lapas.facility))
     assert (await lapas.assign(person)).status_code == 201
 
 
-async def test_a_refusal_racing_an_assignment_leaves_no_live_assignment(lapas: Lapas) -> None:
+async def test_a_refusal_racing_an_assignment_leaves_no_live_assignment(
+    lapas: LapasHarness,
+) -> None:
     today = jakarta_today()
     for _ in range(8):
         person = f"ref-{new_id()}"
@@ -47,7 +49,7 @@ async def test_a_refusal_racing_an_assignment_leaves_no_live_assignment(lapas: L
         assert live == []
 
 
-async def test_an_assignment_overtaken_by_a_refusal_is_refused(lapas: Lapas) -> None:
+async def test_an_assignment_overtaken_by_a_refusal_is_refused(lapas: LapasHarness) -> None:
     today = jakarta_today()
     person = f"ref-{new_id()}"
     await lapas.decide(person, today - timedelta(days=2), eligible=True)

@@ -1,4 +1,4 @@
-"""What is refused as a backup before anything of it is opened."""
+"""Backups that are refused before anything of them is decrypted."""
 
 import json
 from pathlib import Path

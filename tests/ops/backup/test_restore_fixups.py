@@ -1,4 +1,4 @@
-"""What a restore corrects in the restored database, and what it leaves as it was."""
+"""The corrections that a restore makes in the restored database."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def order(offset: int, partition: int = 3) -> str:
     return Record("a.events", partition, offset, None, None, (), 0).order
 
 
-def letter(id_: str, place: str, key: str = "k") -> Document:
+def parked_row(id_: str, position: str, key: str = "k") -> Document:
     return {
         "_id": id_,
         "state": "parked",
         "marker": f"a.events/{key}",
-        "order": place,
+        "order": position,
         "topic": "a.events",
         "key": key,
         "headers": [],
@@ -55,9 +55,9 @@ async def restored(mongo_url: str, database: str) -> Mongo:
         "inbox",
         [
             *done,
-            letter("first", order(-4)),
-            letter("second", order(7_000)),
-            letter(nameless, nameless),
+            parked_row("first", order(-4)),
+            parked_row("second", order(7_000)),
+            parked_row(nameless, nameless),
             {"_id": "early", "state": "early"},
         ],
     )
@@ -79,15 +79,15 @@ async def test_positions_leases_inbox_rows_and_order_fit_the_new_servers(
 ) -> None:
     db = restored
     now = utc_now()
-    for _ in range(2):  # an interrupted restore begins again
+    for _ in range(2):  # an interrupted restore is repeated
         await fix_up_database(db, now)
         assert await db.find("offsets", {}) == []
         assert [row["_id"] for row in await db.find("leases", {})] == ["migration/one"]
         inbox = {row["_id"]: row for row in await db.find("inbox", {})}
         assert (
             inbox["done"]["done_at"] == now
-            # Else MongoDB would forget it within a minute, and the rebuilt topic would take effect
-            # twice
+            # Else its TTL would delete it within a minute, and the rebuilt topic would take effect
+            # twice.
         )
         letters = await db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
         places = [row["order"] for row in letters]
@@ -100,7 +100,7 @@ async def test_positions_leases_inbox_rows_and_order_fit_the_new_servers(
             "first",
             "second",
             places[2],
-        }  # a record without an id will have the places 12 and 13 again
+        }  # rows named by the old offsets 12 and 13 are gone: new records will get these offsets
         assert (await db.find("early", {}))[0]["order"] == order(-3)
         assert [row["first"] for row in await db.find("parked", {}, sort=[("_id", 1)])] == [
             places[0],
@@ -117,7 +117,7 @@ async def test_no_row_counts_as_sent_behind_an_unsent_row_of_its_key(
         "torn": [True, False, True, False],
         "whole": [True, True],
         "waiting": [False, False],
-    }  # a moment between two marks of one relay
+    }  # the state between two marks of one relay
     rows: list[Document] = [
         {"_id": f"{key}{seq}", "key": key, "seq": seq, "sent": sent}
         for key, those in marks.items()

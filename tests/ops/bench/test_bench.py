@@ -1,4 +1,4 @@
-"""A bench runs on servers of its own and answers by stable names."""
+"""A bench runs on servers of its own and reports under stable names."""
 
 import asyncio
 import json

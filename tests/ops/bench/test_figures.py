@@ -1,4 +1,4 @@
-"""The benches of the event pipeline, at small sizes: what they do, and their figures."""
+"""Small runs of the event pipeline's benches: they do their work and report the fixed names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RATIOS = (
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The database, topics and figures of a small run with bad events."""
+    """The state after a small run with bad events."""
 
     db: Mongo
     kafka: str

@@ -1,4 +1,4 @@
-"""The embedded servers are what the tests and `up` promise."""
+"""The embedded servers have the properties that tests and `up` rely on."""
 
 import socket
 from pathlib import Path

@@ -24,17 +24,17 @@ esac
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout without .venv."""
-    place = tmp_path / "checkout"
-    (place / "ops" / "local").mkdir(parents=True)
-    shutil.copy(ROOT / "bina", place)
-    shutil.copy(ROOT / "requirements.lock", place)
-    shutil.copy(ROOT / "ops" / "local" / "install.py", place / "ops" / "local")
-    return place
+    """Return a checkout without .venv."""
+    directory = tmp_path / "checkout"
+    (directory / "ops" / "local").mkdir(parents=True)
+    shutil.copy(ROOT / "bina", directory)
+    shutil.copy(ROOT / "requirements.lock", directory)
+    shutil.copy(ROOT / "ops" / "local" / "install.py", directory / "ops" / "local")
+    return directory
 
 
 def path_with(tools: Path, *programs: str) -> str:
-    """A PATH that holds only these programs."""
+    """Return a PATH that holds only these programs."""
     tools.mkdir(exist_ok=True)
     for program in programs:
         found = shutil.which(program)

@@ -1,4 +1,4 @@
-"""The log of every process reads the same."""
+"""The logs of all processes have one format."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is wrong with this machine is said in one sentence with what to do."""
+"""Faults of this machine are reported in one sentence that says what to do."""
 
 import hashlib
 import itertools

@@ -18,12 +18,12 @@ SETTINGS = {service.name: f"{service.module}.settings" for service in topology.P
 
 
 def settings_of(
-    service: topology.Service, place: Path, monkeypatch: pytest.MonkeyPatch
+    service: topology.Service, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """Return the settings that a service loads from its variables."""
-    secrets.make_secrets(place / "secrets")
-    secrets.write_mongo_url(place / "secrets", service.name, "mongodb://127.0.0.1/")
-    for name, value in topology.build_environment(service, place, "127.0.0.1:9092").items():
+    secrets.make_secrets(directory / "secrets")
+    secrets.write_mongo_url(directory / "secrets", service.name, "mongodb://127.0.0.1/")
+    for name, value in topology.build_environment(service, directory, "127.0.0.1:9092").items():
         monkeypatch.setenv(name, value)
     module = importlib.import_module(SETTINGS[service.name])
     settings_class = next(
@@ -37,12 +37,12 @@ def settings_of(
 
 
 def life_of(
-    service: topology.Service, place: Path, monkeypatch: pytest.MonkeyPatch
+    service: topology.Service, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> ServiceRuntime:
     """Return the runtime of the service's app; its servers are out of reach."""
     return (
         importlib.import_module(f"{service.module}.app")
-        .create_app(settings_of(service, place, monkeypatch))
+        .create_app(settings_of(service, directory, monkeypatch))
         .state.life
     )
 
@@ -64,11 +64,11 @@ def test_a_service_gives_a_password_to_kafka_once_one_was_made_for_it(
 
 
 def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
-    place = tmp_path / "secrets"
-    secrets.make_secrets(place)
-    first = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
-    secrets.make_secrets(place)
-    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == first
+    directory = tmp_path / "secrets"
+    secrets.make_secrets(directory)
+    first = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    secrets.make_secrets(directory)
+    assert {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()} == first
     assert {stat.S_IMODE(path.stat().st_mode) for path in first} == {0o600}
     assert len(set(first.values())) == len(first)
 

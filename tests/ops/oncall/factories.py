@@ -1,4 +1,4 @@
-"""A schedule with three people and two turns, and a firing alert. Not here: any test."""
+"""A schedule with three people and two turns, and a firing alert. Not here: tests."""
 
 from __future__ import annotations
 

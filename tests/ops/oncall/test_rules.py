@@ -1,4 +1,4 @@
-"""Rules of on-call: whom to notify and when, from values alone."""
+"""Rules of on-call: whom to notify and when."""
 
 from __future__ import annotations
 

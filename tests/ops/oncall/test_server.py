@@ -101,7 +101,7 @@ class Harness:
 
     @property
     def link(self) -> str:
-        """The address in the last notice."""
+        """The link in the last notification."""
         return self.people.heard[-1][1].rpartition(": ")[2]
 
 

@@ -15,7 +15,7 @@ from tests.training.factories import FacilityHarness
 
 @pytest.fixture(scope="module")
 async def crowd(service: AsgiClient) -> FacilityHarness:
-    """A facility with sixty people, for tests under contention."""
+    """Create a facility with sixty people, for tests under contention."""
     return await factories.create_harness(service, [new_id() for _ in range(60)])
 
 

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from chassis.persistence.mongo import Mongo
 from gateway.access.identity import BUILTIN_ISSUER, HOLDER_ISSUER
-from tests.gateway.region import OIDC, TODAY, Office, caller_of
+from tests.gateway.region import OIDC, TODAY, OfficeHarness, caller_of
 
 HEAD_APPROVAL = "/v1/tpp-decisions/d-1/head-approval"
 
 
 async def test_an_administrator_manages_a_user_of_their_place(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     user_id = await office.person("siti")
     assert await office.person("siti") == user_id, "a lost answer makes no second one"
@@ -26,18 +26,18 @@ async def test_an_administrator_manages_a_user_of_their_place(
     assert [len(first["items"]), len(rest["items"]), rest["next_cursor"]] == [3, 1, None]
     assert (await office.assigned(user_id, "training_officer")).status == 201
     assert (
-        await office.stage.ask("GET", "/v1/classes", headers=office.bearer("siti"))
+        await office.harness.ask("GET", "/v1/classes", headers=office.bearer("siti"))
     ).status == 200
     assert (await office.admin("POST", f"users/{user_id}/disable")).content["disabled_at"]
     assert (
-        await office.stage.ask("GET", "/v1/classes", headers=office.bearer("siti", jti="t-2"))
+        await office.harness.ask("GET", "/v1/classes", headers=office.bearer("siti", jti="t-2"))
     ).status == 403
     assert (await office.admin("POST", f"users/{user_id}/enable")).content["disabled_at"] is None
     assert (await office.admin("GET", f"users/{user_id}")).content["external"] == "siti"
 
 
 async def test_users_and_grants_of_another_place_look_like_unknown_ones(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     user_id = await office.person("siti")
     grant_id = (await office.assigned(user_id, "training_officer")).content["grant_id"]
@@ -66,7 +66,7 @@ async def test_users_and_grants_of_another_place_look_like_unknown_ones(
 
 
 async def test_an_administrator_gives_no_more_than_they_have_and_not_to_self(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     user_id = await office.person("siti")
     cases: list[tuple[dict[str, Any], str]] = [
@@ -100,7 +100,7 @@ async def test_an_administrator_gives_no_more_than_they_have_and_not_to_self(
 
 
 async def test_a_grant_with_one_idempotency_key_is_one_and_its_end_ends_access(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     user_id = await office.person("siti")
     first, again = [
@@ -112,7 +112,7 @@ async def test_a_grant_with_one_idempotency_key_is_one_and_its_end_ends_access(
             "ended_at"
         ]
     assert (
-        await office.stage.ask("GET", "/v1/classes", headers=office.bearer("siti", jti="t-3"))
+        await office.harness.ask("GET", "/v1/classes", headers=office.bearer("siti", jti="t-3"))
     ).status == 403
     last = (TODAY + timedelta(days=3)).isoformat()
     body = {
@@ -129,11 +129,11 @@ async def test_a_grant_with_one_idempotency_key_is_one_and_its_end_ends_access(
     assert (once.status, once.content) == (201, twice.content)
 
 
-async def test_what_administrators_change_is_audited_with_who_did_it(office: Office) -> None:
+async def test_what_administrators_change_is_audited_with_who_did_it(office: OfficeHarness) -> None:
     user_id = await office.person("siti")
     await office.assigned(user_id, "training_officer")
     await office.admin("POST", f"users/{user_id}/disable")
-    db: Mongo = office.stage.gateway.internal_api.state.life.db
+    db: Mongo = office.harness.gateway.internal_api.state.life.db
     rows = [
         (row["action"], row["actor"], row["role"])
         for row in await db.find("audit", {})
@@ -149,7 +149,7 @@ async def test_what_administrators_change_is_audited_with_who_did_it(office: Off
 
 
 async def test_registering_a_person_first_gives_another_place_nothing(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     """LP-PKP's administrator acts on a subject who works at LP-TJP, before and after LP-TJP."""
     siti = {"issuer": OIDC, "external": "siti"}
@@ -172,7 +172,7 @@ async def test_registering_a_person_first_gives_another_place_nothing(
     )
     assert (await office.assigned(user_id, "training_officer")).status == 201
     headers = office.bearer("siti")
-    assert (await office.stage.ask("GET", "/v1/classes", headers=headers)).status == 200
+    assert (await office.harness.ask("GET", "/v1/classes", headers=headers)).status == 200
     for method, path in (
         ("POST", f"users/{user_id}/enable"),
         ("POST", f"users/{user_id}/sign-out"),
@@ -189,14 +189,16 @@ async def test_registering_a_person_first_gives_another_place_nothing(
         "allowed"
     ] is False, "of LP-TJP's grant nothing is told there"
     assert (await office.admin("GET", f"users/{user_id}")).content["disabled_at"] is None
-    await office.stage.gateway.caller_directory.refresh_revocations()
-    assert (await office.stage.ask("GET", "/v1/classes", headers=headers)).status == 200, (
+    await office.harness.gateway.caller_directory.refresh_revocations()
+    assert (await office.harness.ask("GET", "/v1/classes", headers=headers)).status == 200, (
         "none of it reached what the rightful place gave"
     )
     assert caller_of(office).claims == {"facility": frozenset({"LP-TJP"})}
 
 
-async def test_each_place_takes_back_what_it_gave_at_once_and_only_that(office: Office) -> None:
+async def test_each_place_takes_back_what_it_gave_at_once_and_only_that(
+    office: OfficeHarness,
+) -> None:
     user_id = await office.person("budi")
     assert await office.person("budi", "LP-PKP") == user_id, "one person is one user, whoever asks"
     grants = {
@@ -209,37 +211,37 @@ async def test_each_place_takes_back_what_it_gave_at_once_and_only_that(office: 
         home: office.bearer("budi", issued=time.time() - 1) | {"acting-grant": grant}
         for home, grant in grants.items()
     }
-    assert (await office.stage.ask("GET", "/v1/classes", headers=office.bearer("budi"))).content[
+    assert (await office.harness.ask("GET", "/v1/classes", headers=office.bearer("budi"))).content[
         "code"
     ] == "grant_choice_needed"
     assert [
-        (await office.stage.ask("GET", "/v1/classes", headers=headers)).status
+        (await office.harness.ask("GET", "/v1/classes", headers=headers)).status
         for headers in acting.values()
     ] == [200, 200]
     assert (
         await office.admin("POST", f"grants/{grants['LP-TJP']}/end", facility="LP-PKP")
     ).status == 404
     await office.admin("POST", f"grants/{grants['LP-PKP']}/end", facility="LP-PKP")
-    await office.stage.gateway.caller_directory.refresh_revocations()
+    await office.harness.gateway.caller_directory.refresh_revocations()
     assert [
-        (await office.stage.ask("GET", "/v1/classes", headers=headers)).status
+        (await office.harness.ask("GET", "/v1/classes", headers=headers)).status
         for headers in acting.values()
     ] == [200, 401]
     await office.admin("POST", f"users/{user_id}/disable")
-    await office.stage.gateway.caller_directory.refresh_revocations()
-    assert (await office.stage.ask("GET", "/v1/classes", headers=acting["LP-TJP"])).status == 401
+    await office.harness.gateway.caller_directory.refresh_revocations()
+    assert (await office.harness.ask("GET", "/v1/classes", headers=acting["LP-TJP"])).status == 401
     fresh = office.bearer("budi", jti="t-9") | {"acting-grant": grants["LP-TJP"]}
-    assert (await office.stage.ask("GET", "/v1/classes", headers=fresh)).content[
+    assert (await office.harness.ask("GET", "/v1/classes", headers=fresh)).content[
         "code"
     ] == "no_grant"
     assert (await office.admin("POST", f"users/{user_id}/enable")).content["disabled_at"] is None
     assert (
-        await office.stage.ask("GET", "/v1/classes", headers=office.bearer("budi", jti="t-10"))
+        await office.harness.ask("GET", "/v1/classes", headers=office.bearer("budi", jti="t-10"))
     ).status == 200
 
 
 async def test_one_kanwil_officer_is_second_at_several_places_and_leaves_all(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     second = await office.person("pak-kanwil")
     kanwil = (await office.assigned(second, "kanwil")).content["grant_id"]
@@ -248,13 +250,15 @@ async def test_one_kanwil_officer_is_second_at_several_places_and_leaves_all(
         await office.assigned(second, "head", facility="LP-PKP", kind="second", letter="W.9")
     ).content["grant_id"]
     headers = office.bearer("pak-kanwil", issued=time.time() - 1) | {"acting-grant": lent}
-    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
+    assert (await office.harness.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
     await office.admin("POST", f"grants/{kanwil}/end")
-    await office.stage.gateway.caller_directory.refresh_revocations()
-    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
+    await office.harness.gateway.caller_directory.refresh_revocations()
+    assert (await office.harness.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
 
 
-async def test_our_own_logins_and_systems_are_not_registered_by_naming_them(office: Office) -> None:
+async def test_our_own_logins_and_systems_are_not_registered_by_naming_them(
+    office: OfficeHarness,
+) -> None:
     for issuer in (BUILTIN_ISSUER, HOLDER_ISSUER):
         response = await office.admin(
             "PUT",

@@ -9,13 +9,13 @@ from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.access.permissions.four_eyes import SECOND_PERSON_PERMISSIONS
 from gateway.routing import parser
 from tests.fakes import eventually
-from tests.gateway.region import FILE, Office, caller_of
+from tests.gateway.region import FILE, OfficeHarness, caller_of
 
 HEAD_APPROVAL = "/v1/tpp-decisions/d-1/head-approval"
 
 
 async def test_a_deputy_acts_by_letter_except_for_what_the_letter_excludes(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     head = await office.person("kalapas")
     deputy = await office.person("kasi")
@@ -30,35 +30,35 @@ async def test_a_deputy_acts_by_letter_except_for_what_the_letter_excludes(
     )
     assert response.status == 201
     assert (
-        await office.stage.ask("POST", HEAD_APPROVAL, headers=office.bearer("kasi"), json={})
+        await office.harness.ask("POST", HEAD_APPROVAL, headers=office.bearer("kasi"), json={})
     ).status == 200
     caller = caller_of(office)
     assert (caller.subject, caller.role, caller.on_behalf_of) == (deputy, "head", head)
     assert "POST /v1/snapshots/{snapshot_id}/release" not in caller.permissions, (
         "the service would refuse it as well"
     )
-    refused = await office.stage.ask(
+    refused = await office.harness.ask(
         "POST", "/v1/snapshots/s-1/release", headers=office.bearer("kasi"), json={}
     )
     assert (refused.status, refused.content["code"]) == (403, "act_excluded")
 
 
-async def test_a_deputy_leaves_with_the_official_they_act_for(office: Office) -> None:
+async def test_a_deputy_leaves_with_the_official_they_act_for(office: OfficeHarness) -> None:
     head = await office.person("kalapas")
     deputy = await office.person("kasi")
     grant_id = (await office.assigned(head, "head")).content["grant_id"]
     await office.assigned(deputy, "head", kind="plh", letter="W.7", on_behalf_of=head)
     headers = office.bearer("kasi", issued=time.time() - 1)
-    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
+    assert (await office.harness.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
     await office.admin("POST", f"grants/{grant_id}/end")
 
     async def refused() -> bool:
         return (
-            await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})
+            await office.harness.ask("POST", HEAD_APPROVAL, headers=headers, json={})
         ).status == 401
 
     await eventually(refused)
-    response = await office.stage.ask(
+    response = await office.harness.ask(
         "POST", HEAD_APPROVAL, headers=office.bearer("kasi", jti="t-2"), json={}
     )
     assert (response.status, response.content["code"]) == (403, "no_grant")
@@ -74,32 +74,32 @@ async def test_a_deputy_leaves_with_the_official_they_act_for(office: Office) ->
 
 
 async def test_a_deputy_of_a_disabled_user_acts_again_when_they_are_enabled(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     head = await office.person("kalapas")
     deputy = await office.person("kasi")
     await office.assigned(head, "head")
     await office.assigned(deputy, "head", kind="plh", letter="W.7", on_behalf_of=head)
     headers = office.bearer("kasi", issued=time.time() - 1)
-    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
+    assert (await office.harness.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
     await office.admin("POST", f"users/{head}/disable")
-    await office.stage.gateway.caller_directory.refresh_revocations()
-    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
+    await office.harness.gateway.caller_directory.refresh_revocations()
+    assert (await office.harness.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
     assert (
-        await office.stage.ask(
+        await office.harness.ask(
             "POST", HEAD_APPROVAL, headers=office.bearer("kasi", jti="t-2"), json={}
         )
     ).content["code"] == "no_grant"
     await office.admin("POST", f"users/{head}/enable")
     assert (
-        await office.stage.ask(
+        await office.harness.ask(
             "POST", HEAD_APPROVAL, headers=office.bearer("kasi", jti="t-3"), json={}
         )
     ).status == 200
 
 
 async def test_a_deputy_needs_the_officials_office_scope_and_a_letter(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     head = await office.person("kalapas")
     deputy = await office.person("kasi")
@@ -119,7 +119,7 @@ async def test_a_deputy_needs_the_officials_office_scope_and_a_letter(
 
 
 async def test_a_kanwil_officer_is_the_second_person_and_nothing_else(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     second = await office.person("pak-kanwil")
     assert (await office.assigned(second, "head", kind="second", letter="W.9")).content[
@@ -130,10 +130,10 @@ async def test_a_kanwil_officer_is_the_second_person_and_nothing_else(
         "grant_id"
     ]
     headers = office.bearer("pak-kanwil") | {"acting-grant": grant_id}
-    assert (await office.stage.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
-    assert (await office.stage.ask("GET", "/v1/tpp-decisions/d-1", headers=headers)).status == 200
+    assert (await office.harness.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
+    assert (await office.harness.ask("GET", "/v1/tpp-decisions/d-1", headers=headers)).status == 200
     for path in ("/v1/training-tasks/i-1/resolution", "/v1/split-policies/p-1/retirement"):
-        assert (await office.stage.ask("POST", path, headers=headers, json={})).content[
+        assert (await office.harness.ask("POST", path, headers=headers, json={})).content[
             "code"
         ] == "act_excluded"
 

@@ -12,14 +12,14 @@ import pytest
 from gateway.access.permissions import PUBLIC, ROLE_PERMISSIONS, ROLES, RolePermissions, versions
 from gateway.host_group import Group
 from tests.fakes import Keys, eventually
-from tests.gateway.harness import staged
-from tests.gateway.region import FILE, OIDC, Office, known
+from tests.gateway.harness import running_gateway
+from tests.gateway.region import FILE, OIDC, OfficeHarness, known
 
 TODAY = datetime.now(UTC)
 
 
 def rules(**roles: frozenset[str]) -> RolePermissions:
-    """Rules of one service."""
+    """Return the permissions of one service's roles."""
     return RolePermissions({"training": roles})
 
 
@@ -80,19 +80,19 @@ def test_a_history_that_goes_backwards_or_is_of_nobody_is_named(tmp_path: Path) 
 
 
 @pytest.fixture
-async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[Office]:
-    """An office with its administrators."""
+async def office(tmp_path: Path, mongo_url: str, database: str) -> AsyncGenerator[OfficeHarness]:
+    """Start a gateway with the real routes and roles, and its administrators."""
     url = Keys.make(tmp_path).settings("gateway", mongo_url=mongo_url, database=database, kafka="")[
         "mongo_url"
     ]
-    async with staged(
+    async with running_gateway(
         tmp_path, FILE.read_text(), ROLE_PERMISSIONS, oidc=OIDC, living=True, mongo_url=url
-    ) as stage:
-        await eventually(lambda: known(stage), seconds=30)
-        yield Office(stage)
+    ) as harness:
+        await eventually(lambda: known(harness), seconds=30)
+        yield OfficeHarness(harness)
 
 
-async def test_administrators_read_what_a_role_may_and_what_changed(office: Office) -> None:
+async def test_administrators_read_what_a_role_may_and_what_changed(office: OfficeHarness) -> None:
     listed = (await office.admin("GET", "roles")).content["items"]
     assert {one["role"] for one in listed} == ROLES | {PUBLIC}
     head = (await office.admin("GET", "roles/head")).content
@@ -117,9 +117,9 @@ async def test_administrators_read_what_a_role_may_and_what_changed(office: Offi
 
 
 async def explained(
-    office: Office, method: str, path: str, **more: Any
+    office: OfficeHarness, method: str, path: str, **more: Any
 ) -> tuple[bool, list[str], str]:
-    """Whether it is allowed, the steps, and the last one's words."""
+    """Return whether the access is allowed, the steps, and the text of the last step."""
     response = (
         await office.admin("POST", "explain", {"method": method, "path": path} | more)
     ).content
@@ -131,7 +131,7 @@ async def explained(
 
 
 async def test_an_access_is_explained_step_by_step_as_the_gateway_decides(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     siti = await office.person("siti")
     path = "/v1/classes/c-1"
@@ -149,7 +149,7 @@ async def test_an_access_is_explained_step_by_step_as_the_gateway_decides(
         ["route", "user", "grant", "permission", "letter", "rows"],
         "Cakupan facility memuat LP-TJP.",
     )
-    assert (await office.stage.ask("GET", path, headers=office.bearer("siti"))).status == 200
+    assert (await office.harness.ask("GET", path, headers=office.bearer("siti"))).status == 200
     outside = await explained(office, "GET", path, user_id=siti, resource={"facility": "LP-PKP"})
     assert (outside[0], outside[2]) == (
         False,
@@ -159,7 +159,9 @@ async def test_an_access_is_explained_step_by_step_as_the_gateway_decides(
     assert (denied[0], denied[1][-1]) == (False, "permission")
     assert "yang boleh sekarang: case_officer" in denied[2]
     assert (
-        await office.stage.ask("POST", "/v1/tpp-decisions", headers=office.bearer("siti"), json={})
+        await office.harness.ask(
+            "POST", "/v1/tpp-decisions", headers=office.bearer("siti"), json={}
+        )
     ).status == 403
     await office.assigned(siti, "case_officer")
     choice = await explained(office, "GET", path, user_id=siti)
@@ -171,7 +173,7 @@ async def test_an_access_is_explained_step_by_step_as_the_gateway_decides(
     ] == "Pengguna dinonaktifkan (403)."
 
 
-async def test_paths_roles_and_moments_are_explained_too(office: Office) -> None:
+async def test_paths_roles_and_moments_are_explained_too(office: OfficeHarness) -> None:
     claims: Mapping[str, Any] = {"facility": ["LP-TJP"]}
     assert (await explained(office, "GET", "/v1/nowhere", role="head", claims=claims))[
         2
@@ -198,7 +200,7 @@ async def test_paths_roles_and_moments_are_explained_too(office: Office) -> None
 
 
 async def test_an_excluded_act_is_explained_and_no_user_of_another_place(
-    office: Office,
+    office: OfficeHarness,
 ) -> None:
     head = await office.person("kalapas")
     deputy = await office.person("kasi")

@@ -20,13 +20,13 @@ from gateway.access.sessions.rules import (
 )
 from tests.fakes import eventually
 from tests.gateway.authenticator import RegisteredPC
-from tests.gateway.installation import NOW, PASSWORD, Installation, refused
+from tests.gateway.installation import NOW, PASSWORD, InstallationHarness, refused
 
 
 async def test_a_refresh_token_used_twice_ends_the_session(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
+    siti = await (await installation.enrolled()).sign_in()
     second = (await siti.refreshed()).content
     assert second["refresh_token"] != siti.refresh
     assert (await siti.ask("GET", "/v1/classes", token=second["access_token"])).status == 200
@@ -36,16 +36,16 @@ async def test_a_refresh_token_used_twice_ends_the_session(
     await eventually(lambda: refused(siti, second["access_token"]))
     rows = [
         row
-        for row in await place.db.find("audit", {"action": "sessions.changed"})
+        for row in await installation.db.find("audit", {"action": "sessions.changed"})
         if "ended_why" in row["changed"]
     ]
     assert [row["values"]["ended_why"][1] for row in rows] == [REFRESH_TOKEN_REUSED]
 
 
 async def test_a_lost_refresh_response_is_repeated_under_its_idempotency_key(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
+    siti = await (await installation.enrolled()).sign_in()
     first = await siti.refreshed(**{"idempotency-key": "k-1"})
     again = await siti.refreshed(**{"idempotency-key": "k-1"})
     assert (again.status, again.content["refresh_token"]) == (200, first.content["refresh_token"])
@@ -55,11 +55,11 @@ async def test_a_lost_refresh_response_is_repeated_under_its_idempotency_key(
     )
 
 
-async def test_made_up_refresh_tokens_end_nothing(place: Installation) -> None:
-    siti = await (await place.enrolled()).sign_in()
+async def test_made_up_refresh_tokens_end_nothing(installation: InstallationHarness) -> None:
+    siti = await (await installation.enrolled()).sign_in()
     session = siti.refresh.partition(".")[0]
     for token in ("", "x", f"{session}.", f"{session}.guessed", "nothing.at-all"):
-        response = await place.form("token", grant_type="refresh_token", refresh_token=token)
+        response = await installation.form("token", grant_type="refresh_token", refresh_token=token)
         assert (response.status, response.content["error"]) == (
             400,
             "invalid_grant" if token else "invalid_request",
@@ -68,20 +68,26 @@ async def test_made_up_refresh_tokens_end_nothing(place: Installation) -> None:
 
 
 @pytest.mark.parametrize("by", ["access", "refresh"])
-async def test_signing_out_ends_the_session_and_only_that_one(place: Installation, by: str) -> None:
-    siti = await (await place.enrolled()).sign_in()
+async def test_signing_out_ends_the_session_and_only_that_one(
+    installation: InstallationHarness, by: str
+) -> None:
+    siti = await (await installation.enrolled()).sign_in()
     access = siti.access
     refresh = siti.refresh
     await siti.sign_in()
-    assert (await place.form("revoke", token=access if by == "access" else refresh)).status == 200
-    assert (await place.form("revoke", token="made-up")).status == 200
+    assert (
+        await installation.form("revoke", token=access if by == "access" else refresh)
+    ).status == 200
+    assert (await installation.form("revoke", token="made-up")).status == 200
     await eventually(lambda: refused(siti, access))
     assert (await siti.refreshed(refresh)).status == 400
     assert (await siti.ask("GET", "/v1/classes")).status == 200
 
 
-async def test_sign_out_everywhere_by_oneself_and_by_an_administrator(place: Installation) -> None:
-    siti = await (await place.enrolled()).sign_in()
+async def test_sign_out_everywhere_by_oneself_and_by_an_administrator(
+    installation: InstallationHarness,
+) -> None:
+    siti = await (await installation.enrolled()).sign_in()
     first = siti.access
     await siti.sign_in()
     assert len((await siti.ask("GET", "/v1/me/sessions")).content["items"]) == 2
@@ -89,23 +95,26 @@ async def test_sign_out_everywhere_by_oneself_and_by_an_administrator(place: Ins
     for token in (first, siti.access):
         await eventually(lambda token=token: refused(siti, token))
     await siti.sign_in()
-    assert len((await place.admin("GET", f"users/{siti.user_id}/sessions")).content["items"]) == 1
     assert (
-        await place.admin("GET", f"users/{siti.user_id}/sessions", facility="LP-PKP")
+        len((await installation.admin("GET", f"users/{siti.user_id}/sessions")).content["items"])
+        == 1
+    )
+    assert (
+        await installation.admin("GET", f"users/{siti.user_id}/sessions", facility="LP-PKP")
     ).status == 404
-    assert (await place.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
+    assert (await installation.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
     await eventually(lambda: refused(siti))
     assert (await siti.refreshed()).status == 400
 
 
 async def test_signing_out_everywhere_covers_tokens_of_a_clock_that_is_ahead(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
+    siti = await (await installation.enrolled()).sign_in()
     sid = jwt.decode(siti.access, options={"verify_signature": False})["sid"]
-    assert (await place.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
+    assert (await installation.admin("POST", f"users/{siti.user_id}/sign-out")).status == 204
     await eventually(lambda: refused(siti))
-    assert place.stage.withdrawn.covers(
+    assert installation.harness.withdrawn.covers(
         Identity(
             subject=siti.user_id, role="training_officer", session_id=sid, issued_at=time.time() + 3
         )
@@ -113,9 +122,9 @@ async def test_signing_out_everywhere_covers_tokens_of_a_clock_that_is_ahead(
 
 
 async def test_a_new_password_ends_every_session_and_a_reset_every_factor(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
+    siti = await (await installation.enrolled()).sign_in()
     form = {"password": PASSWORD, "label": "PC", "public_key": RegisteredPC().jwk, "pin": "482915"}
     assert (await siti.ask("POST", "/v1/me/devices", form)).status == 201
     body = {"password": PASSWORD, "new": "siti.r siti.r siti.r"}
@@ -127,11 +136,11 @@ async def test_a_new_password_ends_every_session_and_a_reset_every_factor(
     assert (await siti.begin()).status == 401
     assert (await siti.begin("gajah kuning 77")).status == 201
     assert (
-        await place.admin("POST", f"users/{siti.user_id}/reset", facility="LP-PKP")
+        await installation.admin("POST", f"users/{siti.user_id}/reset", facility="LP-PKP")
     ).status == 404
-    code = (await place.admin("POST", f"users/{siti.user_id}/reset")).content["code"]
+    code = (await installation.admin("POST", f"users/{siti.user_id}/reset")).content["code"]
     assert (await siti.begin("gajah kuning 77")).status == 401
-    await place.post(
+    await installation.post(
         "/v1/enrolment", {"login": "siti.r", "code": code, "password": "badak hijau 31"}
     )
     assert (await siti.begin("badak hijau 31")).content["factors"] == ["code"], (
@@ -139,20 +148,20 @@ async def test_a_new_password_ends_every_session_and_a_reset_every_factor(
     )
 
 
-async def test_new_printed_codes_replace_the_old(place: Installation) -> None:
-    siti = await (await place.enrolled()).sign_in()
+async def test_new_printed_codes_replace_the_old(installation: InstallationHarness) -> None:
+    siti = await (await installation.enrolled()).sign_in()
     fresh = (await siti.ask("PUT", "/v1/me/codes", {"password": PASSWORD})).content["codes"]
     assert (await siti.prove(await siti.begin(), code={"code": siti.codes[0]})).status == 401
     assert (await siti.prove(await siti.begin(), code={"code": fresh[0]})).status == 200
 
 
 async def test_nothing_that_could_let_somebody_in_is_kept_readable_or_audited(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
+    siti = await (await installation.enrolled()).sign_in()
     stored = json.dumps(
         [
-            await place.db.find(name, {})
+            await installation.db.find(name, {})
             for name in ("accounts", "signins", "sessions", "attempts", "audit")
         ],
         default=str,
@@ -165,7 +174,7 @@ async def test_nothing_that_could_let_somebody_in_is_kept_readable_or_audited(
         siti.access,
     ):
         assert secret not in stored
-    assert "siti.r" not in json.dumps(await place.db.find("audit", {}), default=str)
+    assert "siti.r" not in json.dumps(await installation.db.find("audit", {}), default=str)
 
 
 def test_a_session_ends_by_itself_after_two_idle_hours_and_after_twelve() -> None:

@@ -20,13 +20,13 @@ from gateway.access.login_throttling.rules import (
 from tests.fakes import eventually
 from tests.gateway.authenticator import RegisteredPC, SecurityKey
 from tests.gateway.harness import GatewayResponse
-from tests.gateway.installation import NOW, PASSWORD, Installation, Person, refused, same
+from tests.gateway.installation import NOW, PASSWORD, InstallationHarness, Person, refused, same
 
 
 async def test_a_user_enrols_with_one_printed_code_and_signs_in_with_another(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await place.enrolled()
+    siti = await installation.enrolled()
     assert len(siti.codes) == 10
     begun = await siti.begin()
     assert (begun.status, begun.content["factors"], begun.content["passkey"]) == (
@@ -49,15 +49,15 @@ async def test_a_user_enrols_with_one_printed_code_and_signs_in_with_another(
     assert (content["sub"], content["amr"], content["iss"]) == (
         siti.user_id,
         ["pwd", "otp", "mfa"],
-        place.origin,
+        installation.origin,
     )
     assert jwt.get_unverified_header(response.content["access_token"])["typ"] == "at+jwt"
 
 
 async def test_a_printed_code_a_sign_in_and_an_authorization_code_are_good_once(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await place.enrolled()
+    siti = await installation.enrolled()
     begun = await siti.begin()
     passed = await siti.prove(begun, code={"code": siti.codes[0]})
     assert (await siti.prove(begun, code={"code": siti.codes[1]})).status == 401, (
@@ -76,12 +76,12 @@ async def test_a_printed_code_a_sign_in_and_an_authorization_code_are_good_once(
 
 
 async def test_every_failed_sign_in_has_one_response_after_the_same_work(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await place.enrolled()
-    budi = await place.enrolled("budi.s")
-    await place.admin("POST", f"users/{budi.user_id}/disable")
-    nobody = Person(place, "nobody", "", [], "")
+    siti = await installation.enrolled()
+    budi = await installation.enrolled("budi.s")
+    await installation.admin("POST", f"users/{budi.user_id}/disable")
+    nobody = Person(installation, "nobody", "", [], "")
     took: list[float] = []
     answers: list[GatewayResponse] = []
     for person, password in ((siti, "wrong"), (nobody, PASSWORD), (budi, PASSWORD)):
@@ -93,28 +93,32 @@ async def test_every_failed_sign_in_has_one_response_after_the_same_work(
     assert min(took) > 0.02, "an argon2 was computed for each"
 
 
-async def test_an_enrolment_code_is_good_once_and_its_refusals_are_one(place: Installation) -> None:
-    user_id = (await place.admin("PUT", "accounts", {"login": "siti.r", "home": "LP-TJP"})).content[
-        "user_id"
-    ]
+async def test_an_enrolment_code_is_good_once_and_its_refusals_are_one(
+    installation: InstallationHarness,
+) -> None:
+    user_id = (
+        await installation.admin("PUT", "accounts", {"login": "siti.r", "home": "LP-TJP"})
+    ).content["user_id"]
     form = {"login": "siti.r", "password": PASSWORD}
-    before = await place.post("/v1/enrolment", form | {"code": "AAAA-BBBB-CCCC"})
-    old = (await place.admin("POST", f"users/{user_id}/reset")).content["code"]
-    code = (await place.admin("POST", f"users/{user_id}/reset")).content["code"]
-    replaced = await place.post("/v1/enrolment", form | {"code": old})
-    unknown = await place.post("/v1/enrolment", form | {"code": code, "login": "nobody"})
-    weak = await place.post("/v1/enrolment", form | {"code": code, "password": "siti.r 12345"})
+    before = await installation.post("/v1/enrolment", form | {"code": "AAAA-BBBB-CCCC"})
+    old = (await installation.admin("POST", f"users/{user_id}/reset")).content["code"]
+    code = (await installation.admin("POST", f"users/{user_id}/reset")).content["code"]
+    replaced = await installation.post("/v1/enrolment", form | {"code": old})
+    unknown = await installation.post("/v1/enrolment", form | {"code": code, "login": "nobody"})
+    weak = await installation.post(
+        "/v1/enrolment", form | {"code": code, "password": "siti.r 12345"}
+    )
     assert (weak.status, weak.content["code"]) == (422, "password_weak")
-    assert (await place.post("/v1/enrolment", form | {"code": code})).status == 201
-    spent = await place.post("/v1/enrolment", form | {"code": code})
+    assert (await installation.post("/v1/enrolment", form | {"code": code})).status == 201
+    spent = await installation.post("/v1/enrolment", form | {"code": code})
     assert all(same(before, one) for one in (replaced, unknown, spent))
 
 
 async def test_a_security_key_proves_a_sign_in_and_a_copy_of_it_does_not(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
-    key = SecurityKey(place.origin)
+    siti = await (await installation.enrolled()).sign_in()
+    key = SecurityKey(installation.origin)
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
     response = await siti.ask(
         "POST", "/v1/me/passkeys", {"label": "kunci biru", "credential": key.make(options)}
@@ -139,9 +143,11 @@ async def test_a_security_key_proves_a_sign_in_and_a_copy_of_it_does_not(
     ).status == 401, "its counter fell behind: a copy"
 
 
-async def test_a_security_key_answers_only_its_own_challenge_and_site(place: Installation) -> None:
-    siti = await (await place.enrolled()).sign_in()
-    key = SecurityKey(place.origin)
+async def test_a_security_key_answers_only_its_own_challenge_and_site(
+    installation: InstallationHarness,
+) -> None:
+    siti = await (await installation.enrolled()).sign_in()
+    key = SecurityKey(installation.origin)
     phished = SecurityKey("https://staff.example.evil")
     options = (await siti.ask("POST", "/v1/me/passkeys/options", {"password": PASSWORD})).content
     assert (
@@ -168,9 +174,9 @@ async def test_a_security_key_answers_only_its_own_challenge_and_site(place: Ins
 
 
 async def test_a_registered_pc_proves_a_sign_in_only_with_its_pin(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await (await place.enrolled()).sign_in()
+    siti = await (await installation.enrolled()).sign_in()
     pc = RegisteredPC()
     form = {"password": PASSWORD, "label": "PC Giatja", "public_key": pc.jwk, "pin": "482915"}
     assert (await siti.ask("POST", "/v1/me/devices", form | {"password": "wrong"})).content[
@@ -201,9 +207,9 @@ async def test_a_registered_pc_proves_a_sign_in_only_with_its_pin(
 
 
 async def test_a_sign_in_ends_after_three_wrong_second_factors(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await place.enrolled()
+    siti = await installation.enrolled()
     begun = await siti.begin()
     for _ in range(3):
         assert (await siti.prove(begun, code={"code": "AAAA-BBBB-CCCC"})).status == 401
@@ -212,16 +218,16 @@ async def test_a_sign_in_ends_after_three_wrong_second_factors(
 
 
 async def test_guessing_is_delayed_for_any_login_but_not_at_a_known_pc(
-    place: Installation,
+    installation: InstallationHarness,
 ) -> None:
-    siti = await place.enrolled()
-    nobody = Person(place, "nobody", "", [], "")
+    siti = await installation.enrolled()
+    nobody = Person(installation, "nobody", "", [], "")
     for person in (siti, nobody):
         answers = [await person.begin("wrong") for _ in range(FREE_ATTEMPTS + 1)]
         assert [one.status for one in answers] == [401] * FREE_ATTEMPTS + [429]
         assert int(answers[-1].headers["retry-after"]) >= 1
         assert answers[-1].content["code"] == "too_many_attempts"
-    await place.db.update(
+    await installation.db.update(
         "attempts", {}, {"$set": {"next_at": datetime.now(UTC) + MAX_WAIT}}, many=True
     )
     assert (await siti.begin()).status == 429, (
@@ -231,8 +237,8 @@ async def test_guessing_is_delayed_for_any_login_but_not_at_a_known_pc(
     assert (await siti.begin(familiar="guessed")).status == 429
 
 
-async def test_many_guesses_at_once_are_no_way_around(place: Installation) -> None:
-    siti = await place.enrolled()
+async def test_many_guesses_at_once_are_no_way_around(installation: InstallationHarness) -> None:
+    siti = await installation.enrolled()
     answers = await asyncio.gather(*(siti.begin("wrong") for _ in range(FREE_ATTEMPTS * 3)))
     assert sum(one.status == 401 for one in answers) <= FREE_ATTEMPTS
 
