@@ -179,7 +179,7 @@ def listening_ports(service: Service) -> tuple[int, ...]:
 def build_environment(service: Service, directory: Path, kafka: str) -> dict[str, str]:
     """Return the variables of a service; `directory` is the state directory.
 
-    Secrets are passed as files, because `ps` shows variables.
+    Secrets are passed as files, because `ps e` shows the variables of a process.
     """
     secrets = directory / "secrets"
     environment = {
