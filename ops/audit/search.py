@@ -61,7 +61,7 @@ def _print_row(row: dict[str, Any]) -> None:
     print_text(f"{row['at'][:19]} UTC  {row['service']}  {row['action']}")
     facts = {
         choose("siapa", "who"): f"{row['role']} {row['actor']}",
-        choose("data", "data"): row["subject"],
+        "data": row["subject"],
         choose("atas nama", "on behalf of"): row["on_behalf_of"],
         choose("untuk", "for"): row.get("purpose", "") or row["what"],
     }
