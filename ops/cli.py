@@ -12,7 +12,9 @@ import typer
 from typer.exceptions import TyperException
 
 from ops.audit.commands import audit
+from ops.backup.commands import backups
 from ops.command_help import command, create_group, describe_usage_error
+from ops.developer_commands import development
 from ops.errors import OperatorError
 from ops.events import commands
 from ops.events.commands import Json, JsonLines
@@ -26,11 +28,12 @@ app = create_group(
     "./bina demo",
     "./bina status",
 )
+app.add_typer(backups)
+app.add_typer(development)
 app.add_typer(commands.events, name="events")
 app.add_typer(audit, name="audit")
 
 FILE = choose("BERKAS", "FILE")
-DIRECTORY = choose("DIREKTORI", "DIRECTORY")
 
 
 @command(app, "up", "Jalankan seluruh sistem di komputer ini.", "./bina up", "./bina up --detach")
@@ -137,193 +140,6 @@ def token(
     raise typer.Exit(run(role, claim or []))
 
 
-@command(
-    app,
-    "key",
-    "Buat sepasang kunci untuk cadangan.",
-    "./bina key reader",
-)
-def key(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            parser=commands.path,
-            metavar=FILE,
-            help=choose(
-                "Berkas kunci privat yang dibuat; kunci publiknya di sampingnya (.pub).",
-                "The file of the private key to make; its public key is put beside it (.pub).",
-            ),
-        ),
-    ],
-    *,
-    json: Json = False,
-) -> None:
-    """Make a pair of keys for backups."""
-    from ops.backup.create import make_holder_key as run
-
-    raise typer.Exit(run(path, as_json=json))
-
-
-@command(
-    app,
-    "backup",
-    "Cadangkan semua basis data, terenkripsi. Semuanya menurut keadaan pada satu waktu; kuncinya"
-    " disimpan terpisah dan hanya dibuka oleh dua pemegang bersama.",
-    "./bina backup data --reader reader.pub --custody custody \\",
-    "    --holder one.pub --holder two.pub",
-)
-def backup(
-    directory: Annotated[
-        Path,
-        typer.Argument(
-            parser=commands.path,
-            metavar=DIRECTORY,
-            help=choose("Tempat cadangan diletakkan.", "Where to put the backup."),
-        ),
-    ],
-    *,
-    reader: Annotated[
-        list[Path],
-        typer.Option(
-            parser=commands.path,
-            metavar=FILE,
-            help=choose(
-                "Kunci publik pembaca data; boleh diulang.",
-                "Public key of a reader of the data; may be repeated.",
-            ),
-        ),
-    ],
-    custody: Annotated[
-        Path,
-        typer.Option(
-            parser=commands.path,
-            metavar=DIRECTORY,
-            help=choose(
-                "Tempat berkas kunci, terpisah dari data.",
-                "Where to put the files of the keys, apart from the data.",
-            ),
-        ),
-    ],
-    holder: Annotated[
-        list[Path],
-        typer.Option(
-            parser=commands.path,
-            metavar=FILE,
-            help=choose(
-                "Kunci publik seorang pemegang; tepat dua kali.",
-                "Public key of a holder; exactly twice.",
-            ),
-        ),
-    ],
-    json: Json = False,
-) -> None:
-    """Back up all databases, encrypted.
-
-    All of them are read as of one time. The keys are stored apart, and only two holders together
-    can open them.
-    """
-    from ops.backup.create import make_backup as run
-
-    raise typer.Exit(run(directory, reader, custody, holder, as_json=json))
-
-
-@command(
-    app,
-    "restore",
-    "Pulihkan semua layanan dan kunci dari satu cadangan. Semuanya diperiksa sebelum ada yang"
-    " diubah.",
-    "./bina restore data/BACKUP --reader-key reader --dry-run \\",
-    "    --custody custody/BACKUP.keys.age --holder-key one --holder-key two",
-)
-def restore(
-    directory: Annotated[
-        Path,
-        typer.Argument(
-            parser=commands.path,
-            metavar=DIRECTORY,
-            help=choose("Direktori satu cadangan.", "The directory of one backup."),
-        ),
-    ],
-    *,
-    reader_key: Annotated[
-        Path,
-        typer.Option(
-            parser=commands.path,
-            metavar=FILE,
-            help=choose("Kunci privat pembaca data.", "Private key of a reader of the data."),
-        ),
-    ],
-    custody: Annotated[
-        Path | None,
-        typer.Option(
-            parser=commands.path,
-            metavar=FILE,
-            help=choose(
-                "Berkas kunci yang dibuat bersama cadangan ini.",
-                "The file of the keys that was made with this backup.",
-            ),
-        ),
-    ] = None,
-    holder_key: Annotated[
-        list[Path] | None,
-        typer.Option(
-            parser=commands.path,
-            metavar=FILE,
-            help=choose(
-                "Kunci privat seorang pemegang; dua kali.", "Private key of a holder; twice."
-            ),
-        ),
-    ] = None,
-    service: Annotated[
-        str | None,
-        typer.Option(
-            metavar=choose("LAYANAN", "SERVICE"),
-            help=choose(
-                "Selalu ditolak: semua layanan dipulihkan bersama.",
-                "Always refused: all services are restored together.",
-            ),
-        ),
-    ] = None,
-    replace: Annotated[
-        bool,
-        typer.Option(
-            "--replace",
-            help=choose(
-                "Ganti seluruh isi pemasangan ini.", "Replace everything in this installation."
-            ),
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help=choose(
-                "Hanya periksa cadangan dan kuncinya.", "Only check the backup and its keys."
-            ),
-        ),
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Restore all services and keys from one backup.
-
-    Everything is checked before anything is changed.
-    """
-    from ops.backup.restore import restore as run
-
-    raise typer.Exit(
-        run(
-            directory,
-            reader_key,
-            custody,
-            holder_key or [],
-            service,
-            replace=replace,
-            dry_run=dry_run,
-            as_json=json,
-        )
-    )
-
-
 @command(app, "demo", "Perankan perjalanan satu orang pada sistem yang berjalan.", "./bina demo")
 def demo(*, json: Json = False) -> None:
     """Play one person's path on the running system."""
@@ -337,106 +153,6 @@ def demo(*, json: Json = False) -> None:
 
     state_dir.adopt_runner_variables()
     raise typer.Exit(run(as_json=json))
-
-
-@command(
-    app,
-    "test",
-    "Jalankan pemeriksaan dan uji (untuk pengembang).",
-    "./bina test --quick",
-    "./bina test",
-)
-def test(
-    *,
-    quick: Annotated[
-        bool,
-        typer.Option(
-            "--quick",
-            help=choose(
-                "Hanya yang tidak perlu server: di bawah satu menit.",
-                "Only what needs no servers: less than a minute.",
-            ),
-        ),
-    ] = False,
-    containers: Annotated[
-        bool,
-        typer.Option(
-            "--containers",
-            help=choose(
-                "Hanya uji protokol dengan MongoDB dan Kafka dari citra kontainer.",
-                "Only the protocol tests, with MongoDB and Kafka from container images.",
-            ),
-        ),
-    ] = False,
-    crash: Annotated[
-        int | None,
-        typer.Option(
-            "--crash",
-            min=1,
-            metavar="N",
-            help=choose(
-                "Hanya uji kill: N kali di setiap titik.", "Only the kill tests: N times each."
-            ),
-        ),
-    ] = None,
-    cluster: Annotated[
-        bool,
-        typer.Option(
-            "--cluster",
-            help=choose(
-                "Hanya uji klaster: tiga mongod dan tiga Kafka yang dimatikan bergantian.",
-                "Only the cluster tests: three mongods and three Kafkas, killed in turn.",
-            ),
-        ),
-    ] = False,
-    compose: Annotated[
-        bool,
-        typer.Option(
-            "--compose",
-            help=choose(
-                "Hanya docker-compose.yml: dinyalakan, diisi, ditingkatkan; perlu Docker.",
-                "Only docker-compose.yml: started, filled, upgraded; needs Docker.",
-            ),
-        ),
-    ] = False,
-    soak: Annotated[
-        bool,
-        typer.Option(
-            "--soak",
-            help=choose(
-                "Hanya uji tanpa broker, selama sepuluh menit.",
-                "Only the test without a broker, for ten minutes.",
-            ),
-        ),
-    ] = False,
-    scenarios: Annotated[
-        bool,
-        typer.Option(
-            "--scenarios",
-            help=choose("Tunjukkan skenario yang terbukti.", "Show which scenarios are proved."),
-        ),
-    ] = False,
-    json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help=choose(
-                "Bersama --scenarios: satu dokumen JSON di stdout.",
-                "With --scenarios: one JSON document on stdout.",
-            ),
-        ),
-    ] = False,
-) -> None:
-    """Run the checks and the tests (for developers)."""
-    from ops import test_command
-
-    if scenarios:
-        raise typer.Exit(test_command.run_scenarios(as_json=json))
-    chosen = {"--cluster": cluster, "--compose": compose, "--soak": soak}
-    only = [option for option, is_chosen in chosen.items() if is_chosen]
-    if crash:
-        only.append(f"--crash={crash}")
-    raise typer.Exit(test_command.run_tests(quick=quick, containers=containers, only=only))
 
 
 @command(
@@ -478,35 +194,6 @@ def oncall(
     from ops.oncall.run import serve
 
     serve(file, book, "127.0.0.1", port)
-
-
-@command(app, "bench", "Ukur kecepatan satu hal (untuk pengembang).", "./bina bench pipeline")
-def bench(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar=choose("NAMA", "NAME"),
-            help=choose(
-                "Nama ukuran; nama yang salah menampilkan semua nama.",
-                "Name of the bench; a wrong one shows all names.",
-            ),
-        ),
-    ],
-    *,
-    json: Json = False,
-) -> None:
-    """Measure the speed of one thing (for developers)."""
-    from ops.bench import bench as run
-
-    raise typer.Exit(run(name, as_json=json))
-
-
-@command(app, "docs", "Tulis berkas yang dibuat dari kode (untuk pengembang).", "./bina docs")
-def docs() -> None:
-    """Write the files that are generated from code (for developers)."""
-    from ops.docs.generate import write_documents as run
-
-    raise typer.Exit(run())
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The steps in the prison: snapshot, class, TPP decision, course, and a refused foreign officer.
+"""The steps in the prison: snapshot, class, TPP decision, course, a refused foreign officer.
 
 Not here: steps at other offices.
 """

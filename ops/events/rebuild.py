@@ -1,4 +1,4 @@
-"""The command `events rebuild`: rebuilds a projection from the archive and shows the progress.
+"""The command `events rebuild`: rebuilds a projection from the archive.
 
 Not here: how a service rebuilds and swaps it (chassis.admin.projections).
 """

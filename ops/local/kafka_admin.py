@@ -36,7 +36,7 @@ ADMINISTRATOR = "administrator"
 _ITERATIONS = 8_192
 _TIMEOUT_SECONDS = 30.0
 _POLL_SECONDS = 0.05
-# The library's types leave out that None stands for every name, user and host.
+# None means every name, user and host; the library's types do not allow it.
 _EVERY: Any = None
 _ALL_PERMISSIONS = AclBindingFilter(
     ResourceType.ANY,

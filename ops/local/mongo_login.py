@@ -1,4 +1,4 @@
-"""The URL with which `backup` and `restore` connect to a MongoDB that is not the embedded one.
+"""The URL with which `backup` and `restore` connect to a MongoDB of your own.
 
 Not here: the embedded one.
 """

@@ -1,4 +1,4 @@
-"""Makes a replica set of one member, its administrator, and a user for each service's database.
+"""Makes a replica set of one member, its administrator, and a user for each service.
 
 Not here: how a mongod is started (`mongod`).
 """

@@ -1,5 +1,6 @@
-"""Stores incidents in one file, because the on-call server must not depend on what it monitors.
+"""Stores incidents in one file.
 
+It uses no database, because the on-call server must not depend on what it monitors.
 Not here: changes of incidents (rules).
 """
 
