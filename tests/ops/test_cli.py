@@ -50,6 +50,7 @@ def test_the_whole_system_starts_shows_its_status_and_ends_with_ctrl_c(
             part["ready"] and part["version"] and part["address"] for part in status["parts"]
         )
         assert {"consumer_lag", "outbox", "parked", "early", "addresses"} <= set(status)
+        _require_readable_status(place)
 
         lines = [json.loads(line) for line in place.bina("logs", "--json").stdout.splitlines()]
         assert lines
@@ -105,11 +106,15 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_started(place: Installatio
     assert f"Porta {place.port + 4} untuk training sedang dipakai" in refused.stderr
     assert f"pid {os.getpid()}" in refused.stderr
     assert "BINA_TRAINING_PORT" in refused.stderr
+    assert "stop it" not in refused.stderr
 
 
 def test_what_needs_a_running_system_says_how_to_start_one(place: Installation) -> None:
     demo = place.bina("demo")
-    assert (demo.returncode, "jalankan ./bina up" in demo.stderr) == (1, True)
+    assert (demo.returncode, demo.stderr) == (1, "Bina tidak berjalan: jalankan ./bina up\n")
+    place.env["LANG"] = "en_US.UTF-8"
+    demo = place.bina("demo")
+    assert (demo.returncode, demo.stderr) == (1, "Bina is not running: run ./bina up\n")
     status = place.bina("status", "--json")
     assert (status.returncode, json.loads(status.stdout)["running"]) == (1, False)
     assert place.bina("down").returncode == 0
@@ -160,6 +165,24 @@ def test_clusters_are_tested_on_demand_only(place: Installation) -> None:
 def test_no_kill_at_all_is_no_crash_matrix(place: Installation) -> None:
     refused = place.bina("test", "--crash", "0")
     assert (refused.returncode, "--crash" in refused.stderr) == (2, True)
+
+
+def _require_readable_status(place: Installation) -> None:
+    """Check the status in both languages: 80 columns for a file, no colours."""
+    words = {
+        "id_ID.UTF-8": ("Keadaan", "siap", "Tertahan"),
+        "en_US.UTF-8": ("State", "ready", "Parked"),
+    }
+    for locale, (title, state, parked) in words.items():
+        place.env["LANG"] = locale
+        shown = place.bina("status").stdout
+        header, *rows = shown.splitlines()
+        assert title in header
+        assert all(state in row for row in rows[: len(PARTS)])
+        assert parked in shown
+        assert "\x1b" not in shown
+        assert all(len(line.rstrip()) <= 80 for line in shown.splitlines())
+    place.env["LANG"] = "id_ID.UTF-8"
 
 
 def _collected(report: str) -> set[str]:

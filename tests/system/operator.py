@@ -34,15 +34,16 @@ class Operator:
         self.system = system
         self._tokens: dict[str, str] = {}
 
-    def said(self, *arguments: str) -> tuple[int, str, str]:
+    def said(self, *arguments: str, locale: str = "id_ID.UTF-8") -> tuple[int, str, str]:
         """Exit status, stdout and stderr of a command, run here.
 
-        An interpreter for each of them would be most of this file's time.
+        An interpreter for each of them would be most of this file's time. Help texts keep the
+        language of the import.
         """
         out = io.StringIO()
         err = io.StringIO()
         with (
-            patch.dict(os.environ, self.system.env, clear=True),
+            patch.dict(os.environ, self.system.env | {"LANG": locale}, clear=True),
             patch.object(sys, "argv", ["bina", *arguments]),
             redirect_stdout(out),
             redirect_stderr(err),
