@@ -9,51 +9,70 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from ops.audit.commands import audit
+from ops.backup.commands import backups
+from ops.command_help import command, create_group, describe_usage_error
+from ops.developer_commands import development
 from ops.errors import OperatorError
 from ops.events import commands
+from ops.events.commands import Json, JsonLines
+from ops.language import choose
+from ops.text_output import print_error
 
-app = typer.Typer(
-    help="Bina: dari pembinaan ke penghidupan.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+app = create_group(
+    "Bina: dari pembinaan ke penghidupan. Bantuan satu perintah: ./bina PERINTAH --help.",
+    "Bina: from prison training to a livelihood. Help of one command: ./bina COMMAND --help.",
+    "./bina up",
+    "./bina demo",
+    "./bina status",
 )
+app.add_typer(backups)
+app.add_typer(development)
 app.add_typer(commands.events, name="events")
 app.add_typer(audit, name="audit")
 
-
-def _examples(*lines: str) -> str:
-    """Return the closing lines of a help text; the first character keeps them unwrapped."""
-    return "\b\n" + "\n".join(["Contoh:", *(f"  {line}" for line in lines)])
+FILE = choose("BERKAS", "FILE")
 
 
-Json = Annotated[bool, typer.Option("--json", help="Satu dokumen JSON di stdout.")]
-
-
-@app.command(epilog=_examples("./bina up", "./bina up --detach"))
+@command(app, "up", "Jalankan seluruh sistem di komputer ini.", "./bina up", "./bina up --detach")
 def up(
-    *, detach: Annotated[bool, typer.Option("--detach", help="Kembali setelah semua siap.")] = False
+    *,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help=choose(
+                "Kembali setelah semua siap; sistem tetap berjalan.",
+                "Return when everything is ready; the system keeps running.",
+            ),
+        ),
+    ] = False,
 ) -> None:
-    """Jalankan seluruh sistem di mesin ini."""
+    """Start the whole system on this computer."""
     from ops.local.up import up as run
 
     raise typer.Exit(run(detach=detach))
 
 
-@app.command(epilog=_examples("./bina down"))
+@command(app, "down", "Hentikan sistem yang sedang berjalan.", "./bina down")
 def down() -> None:
-    """Hentikan sistem yang sedang berjalan."""
+    """Stop the running system."""
     from ops.local.down import down as run
 
     raise typer.Exit(run())
 
 
-@app.command(epilog=_examples("./bina status", "./bina status --json"))
+@command(
+    app,
+    "status",
+    "Tunjukkan keadaan setiap bagian sistem.",
+    "./bina status",
+    "./bina status --json",
+)
 def status(*, json: Json = False) -> None:
-    """Tunjukkan keadaan setiap bagian."""
+    """Show the state of every part of the system."""
     from ops.local import state_dir
     from ops.local.status import print_status as run
 
@@ -61,136 +80,69 @@ def status(*, json: Json = False) -> None:
     raise typer.Exit(run(as_json=json))
 
 
-@app.command(epilog=_examples("./bina logs training --follow"))
+@command(
+    app,
+    "logs",
+    "Tunjukkan catatan (log) bagian-bagian sistem.",
+    "./bina logs",
+    "./bina logs training --follow",
+)
 def logs(
-    part: Annotated[str | None, typer.Argument(help="Bagian; tanpa ini, semua.")] = None,
+    part: Annotated[
+        str | None,
+        typer.Argument(
+            metavar=choose("BAGIAN", "PART"),
+            help=choose(
+                "Satu bagian, misalnya training; tanpa ini, semua.",
+                "One part, for example training; all without it.",
+            ),
+        ),
+    ] = None,
     *,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Ikuti terus.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Satu dokumen JSON per baris.")] = False,
+    follow: commands.Follow = False,
+    json: JsonLines = False,
 ) -> None:
-    """Tunjukkan catatan."""
+    """Show the logs of the parts of the system."""
     from ops.local.logs import logs as run
 
     raise typer.Exit(run(part, follow=follow, as_json=json))
 
 
-@app.command(epilog=_examples("./bina token --role training_officer --claim facility=LP-TJP"))
+@command(
+    app,
+    "token",
+    "Buat token untuk sebuah peran (hanya pengembangan).",
+    "./bina token --role training_officer --claim facility=LP-TJP",
+)
 def token(
     *,
-    role: Annotated[str, typer.Option(help="Peran, misalnya training_officer.")],
+    role: Annotated[
+        str,
+        typer.Option(
+            metavar=choose("PERAN", "ROLE"),
+            help=choose("Peran, misalnya training_officer.", "Role, for example training_officer."),
+        ),
+    ],
     claim: Annotated[
-        list[str] | None, typer.Option(help="NAMA=NILAI, misalnya facility=LP-TJP; boleh diulang.")
+        list[str] | None,
+        typer.Option(
+            metavar=choose("NAMA=NILAI", "NAME=VALUE"),
+            help=choose(
+                "Batas data peran itu, misalnya facility=LP-TJP; boleh diulang.",
+                "What data the role may see, for example facility=LP-TJP; may be repeated.",
+            ),
+        ),
     ] = None,
 ) -> None:
-    """Buat token penerbit bawaan (hanya pengembangan)."""
+    """Make a token for a role (development only)."""
     from ops.local.token import print_token as run
 
     raise typer.Exit(run(role, claim or []))
 
 
-@app.command(epilog=_examples("./bina key pembaca"))
-def key(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            parser=commands.path,
-            help="Berkas kunci privat yang dibuat; kunci publiknya di sampingnya (.pub).",
-        ),
-    ],
-    *,
-    json: Json = False,
-) -> None:
-    """Buat sepasang kunci bagi pembaca cadangan atau pemegang kunci."""
-    from ops.backup.create import make_holder_key as run
-
-    raise typer.Exit(run(path, as_json=json))
-
-
-@app.command(
-    epilog=_examples(
-        "./bina backup data --reader pembaca.pub --custody kunci",
-        "    --holder satu.pub --holder dua.pub",
-    )
-)
-def backup(
-    directory: Annotated[
-        Path, typer.Argument(parser=commands.path, help="Direktori tempat cadangan diletakkan.")
-    ],
-    *,
-    reader: Annotated[
-        list[Path],
-        typer.Option(
-            parser=commands.path, help="Kunci publik yang dapat membaca data; boleh diulang."
-        ),
-    ],
-    custody: Annotated[
-        Path,
-        typer.Option(
-            parser=commands.path, help="Direktori untuk berkas kunci, terpisah dari data."
-        ),
-    ],
-    holder: Annotated[
-        list[Path],
-        typer.Option(
-            parser=commands.path, help="Kunci publik pemegang kunci; dua kali, dua orang."
-        ),
-    ],
-    json: Json = False,
-) -> None:
-    """Cadangkan semua basis data, terenkripsi. Keadaannya pada satu waktu, kuncinya terpisah."""
-    from ops.backup.create import make_backup as run
-
-    raise typer.Exit(run(directory, reader, custody, holder, as_json=json))
-
-
-@app.command(epilog=_examples("./bina restore data/CADANGAN --reader-key pembaca --dry-run"))
-def restore(
-    directory: Annotated[
-        Path, typer.Argument(parser=commands.path, help="Direktori satu cadangan.")
-    ],
-    *,
-    reader_key: Annotated[
-        Path, typer.Option(parser=commands.path, help="Kunci privat yang membaca data.")
-    ],
-    custody: Annotated[
-        Path | None,
-        typer.Option(parser=commands.path, help="Berkas kunci yang dibuat bersama cadangan ini."),
-    ] = None,
-    holder_key: Annotated[
-        list[Path] | None,
-        typer.Option(parser=commands.path, help="Kunci privat seorang pemegang; dua kali."),
-    ] = None,
-    service: Annotated[
-        str | None, typer.Option(help="Ditolak: satu layanan tidak dipulihkan sendiri.")
-    ] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Ganti seluruh isi tempat ini.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Hanya periksa cadangan dan kuncinya.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Pulihkan semua layanan dan kunci. Semuanya diperiksa sebelum ada yang disentuh."""
-    from ops.backup.restore import restore as run
-
-    raise typer.Exit(
-        run(
-            directory,
-            reader_key,
-            custody,
-            holder_key or [],
-            service,
-            replace=replace,
-            dry_run=dry_run,
-            as_json=json,
-        )
-    )
-
-
-@app.command(epilog=_examples("./bina demo"))
+@command(app, "demo", "Perankan perjalanan satu orang pada sistem yang berjalan.", "./bina demo")
 def demo(*, json: Json = False) -> None:
-    """Perankan seluruh alur pada sistem yang berjalan."""
+    """Play one person's path on the running system."""
     from ops.local import state_dir
 
     if state_dir.runner_pid() is None:
@@ -203,102 +155,63 @@ def demo(*, json: Json = False) -> None:
     raise typer.Exit(run(as_json=json))
 
 
-@app.command(epilog=_examples("./bina test --quick", "./bina test"))
-def test(
-    *,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Yang tidak perlu server: di bawah satu menit.")
-    ] = False,
-    containers: Annotated[
-        bool,
-        typer.Option(
-            "--containers", help="Uji wire dengan MongoDB dan Kafka dari citra kontainer."
-        ),
-    ] = False,
-    crash: Annotated[
-        int | None,
-        typer.Option(
-            "--crash", min=1, metavar="N", help="Hanya matriks kill: N kali di setiap titik."
-        ),
-    ] = None,
-    cluster: Annotated[
-        bool,
-        typer.Option(
-            "--cluster",
-            help="Hanya uji klaster: tiga mongod dan tiga Kafka yang dimatikan bergantian.",
-        ),
-    ] = False,
-    compose: Annotated[
-        bool,
-        typer.Option(
-            "--compose",
-            help="Hanya docker-compose.yml: dinyalakan, diisi, ditingkatkan; perlu Docker.",
-        ),
-    ] = False,
-    soak: Annotated[
-        bool, typer.Option("--soak", help="Hanya uji broker yang hilang, selama sepuluh menit.")
-    ] = False,
-    scenarios: Annotated[
-        bool, typer.Option("--scenarios", help="Tunjukkan skenario yang terbukti.")
-    ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Bersama --scenarios: satu dokumen JSON di stdout.")
-    ] = False,
-) -> None:
-    """Buktikan semuanya."""
-    from ops import test_command
-
-    if scenarios:
-        raise typer.Exit(test_command.run_scenarios(as_json=json))
-    chosen = {"--cluster": cluster, "--compose": compose, "--soak": soak}
-    only = [option for option, is_chosen in chosen.items() if is_chosen]
-    if crash:
-        only.append(f"--crash={crash}")
-    raise typer.Exit(test_command.run_tests(quick=quick, containers=containers, only=only))
-
-
-@app.command(epilog=_examples("./bina oncall deploy/monitoring/oncall.toml"))
+@command(
+    app,
+    "oncall",
+    "Teruskan peringatan kepada petugas piket. Petugas berikutnya dihubungi sampai ada yang"
+    " menangani.",
+    "./bina oncall deploy/monitoring/oncall.toml",
+)
 def oncall(
     file: Annotated[
-        Path, typer.Argument(help="Daftar piket, misalnya deploy/monitoring/oncall.toml.")
+        Path,
+        typer.Argument(
+            metavar=FILE,
+            help=choose(
+                "Daftar piket, misalnya deploy/monitoring/oncall.toml.",
+                "The on-call schedule, for example deploy/monitoring/oncall.toml.",
+            ),
+        ),
     ],
     *,
-    book: Annotated[Path, typer.Option(help="Tempat menyimpan peringatan yang berjalan.")] = Path(
-        "oncall-book.json"
-    ),
-    port: Annotated[int, typer.Option(help="Porta di 127.0.0.1.")] = 7095,
+    book: Annotated[
+        Path,
+        typer.Option(
+            metavar=FILE,
+            help=choose(
+                "Tempat menyimpan peringatan yang berjalan.", "Where to store open incidents."
+            ),
+        ),
+    ] = Path("oncall-book.json"),
+    port: Annotated[
+        int, typer.Option(metavar="N", help=choose("Porta di 127.0.0.1.", "Port on 127.0.0.1."))
+    ] = 7095,
 ) -> None:
-    """Teruskan peringatan kepada petugas piket. Berlanjut sampai ada yang menangani."""
+    """Notify the people on call of alerts.
+
+    One person after another is notified until somebody acknowledges.
+    """
     from ops.oncall.run import serve
 
     serve(file, book, "127.0.0.1", port)
 
 
-@app.command(epilog=_examples("./bina bench pipeline"))
-def bench(name: Annotated[str, typer.Argument(help="Nama bench.")], *, json: Json = False) -> None:
-    """Ukur satu hal pada server sendiri."""
-    from ops.bench import bench as run
-
-    raise typer.Exit(run(name, as_json=json))
-
-
-@app.command()
-def docs() -> None:
-    """Tulis berkas yang dibuat dari kode (untuk pengembang)."""
-    from ops.docs.generate import write_documents as run
-
-    raise typer.Exit(run())
-
-
 def main() -> None:
-    """Run the command; print an OperatorError as two sentences, without a traceback."""
+    """Run the command; print an error in one language, without a traceback."""
     # A broker that starts refuses connections at first; `up` reports the result.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
-        app(prog_name="./bina")
-    except OperatorError as error:
-        sys.stderr.write(f"{error}\n")
+        status = app(prog_name="./bina", standalone_mode=False)
+    except TyperException as error:
+        print_error(describe_usage_error(error))
+        sys.exit(getattr(error, "exit_code", 1))
+    except typer.Abort:
+        print_error(choose("Dibatalkan.", "Cancelled."))
         sys.exit(1)
+    except OperatorError as error:
+        print_error(str(error))
+        sys.exit(1)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

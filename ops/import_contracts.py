@@ -1,6 +1,6 @@
-"""Import-linter contracts of our own: layers by file name, and the order of nouns.
+"""Our own types of import-linter contracts: layers by file name, and the order of nouns.
 
-Not here: what the layers mean (CONTRIBUTING.md), and the contracts themselves (pyproject.toml).
+Not here: the meaning of the layers (CONTRIBUTING.md), and the contracts (pyproject.toml).
 """
 
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ class Layer(NamedTuple):
 
 
 class FileLayers(Contract):
-    """A module's layer is its file's name, in whatever noun folder it lies.
+    """The layer of a module is its file name, in every noun folder.
 
-    Exhaustive: the contract must place a file of another name. import-linter's own `layers` cannot
-    say this: its layers are the children of one container, ours repeat in each noun folder.
+    import-linter's own `layers` are the children of one container; ours repeat in each noun folder.
+    Exhaustive: every module needs the file name of a layer or a line in `placed`.
 
-    `layers` are listed highest first; "a | b": a and b do not import each other. A line of `placed`
-    is "services.x.noun.file = layer".
+    `layers` lists the highest first; "a | b" means that a and b do not import each other. A line of
+    `placed` is "services.x.noun.file = layer".
     """
 
     type_name: ClassVar[str] = "file_layers"
@@ -88,7 +88,7 @@ class FileLayers(Contract):
 
 
 def _imports_upwards(graph: "grimp.ImportGraph", layer_of: dict[str, Layer]) -> Iterator[str]:
-    """Yield imports of a higher layer, and of another layer on the same line of the contract."""
+    """Yield imports of a higher layer, and between different layers of one line."""
     for importer in sorted(layer_of):
         for imported in sorted(graph.find_modules_directly_imported_by(importer)):
             own = layer_of[importer]
@@ -106,7 +106,7 @@ def _service(module: str) -> list[str]:
 
 
 def _needs_layer(graph: "grimp.ImportGraph", module: str) -> bool:
-    """Return whether a module is a file with code, and no package."""
+    """Return whether a module needs a layer: no package, and no empty noun folder."""
     if graph.find_children(module):
         return False
     is_empty_noun = module.count(".") == _NOUN_DEPTH
@@ -116,7 +116,7 @@ def _needs_layer(graph: "grimp.ImportGraph", module: str) -> bool:
 class NounOrder(Contract):
     """The nouns of a container have an order: a noun imports only nouns before it.
 
-    `order` lists the lowest first. Exhaustive: a noun folder that it does not name is refused.
+    `order` lists the lowest first. Exhaustive: it must name every noun folder.
     """
 
     type_name: ClassVar[str] = "noun_order"
@@ -153,7 +153,7 @@ class NounOrder(Contract):
 
 
 def _noun(module: str, container: str) -> str:
-    """Return the noun folder of a module inside its container; "" outside of any."""
+    """Return the noun folder of a module in the container; "" outside of the container."""
     inside = module.removeprefix(f"{container}.")
     return inside.partition(".")[0] if inside != module else ""
 

@@ -1,4 +1,4 @@
-"""The answer of a command to a program. Not here: what people read."""
+"""The output of a command for programs. Not here: what people read (text_output)."""
 
 import json
 import sys

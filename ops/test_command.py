@@ -1,4 +1,4 @@
-"""The command `test`: everything that proves the system. Not here: any test."""
+"""The command `test`: runs the static checks and the tests. Not here: the tests."""
 
 import json
 import os
@@ -9,7 +9,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from ops.language import choose
 from ops.local import state_dir
+from ops.text_output import print_text
 
 _BIN = Path(sys.executable).parent
 _CHECKS = {
@@ -25,8 +27,8 @@ _MAX_PROCESSORS = 4
 def run_tests(*, quick: bool, containers: bool, only: Sequence[str]) -> int:
     """Run the checks and the tests; return 0 only when all of them pass.
 
-    `only` names long tests (options of tests/conftest.py) that run alone, without the checks. The
-    output ends with pytest's closing line.
+    `only` has options of tests/conftest.py for long tests, which run without the checks. The
+    output ends with pytest's last line.
     """
     started_at = time.monotonic()
     failed: list[str] = []
@@ -35,13 +37,16 @@ def run_tests(*, quick: bool, containers: bool, only: Sequence[str]) -> int:
     code, closing_line = _run_pytest(_options(quick, containers, only), to_stderr=False)
     if code:
         failed.append("pytest")
-    verdict = f"GAGAL: {', '.join(failed)}" if failed else "Semua terbukti"
-    seconds = time.monotonic() - started_at
-    sys.stdout.write(f"\n{verdict} dalam {seconds:.0f} detik.\n{closing_line}\n")
+    verdict = choose("Semua terbukti", "All passed")
+    if failed:
+        verdict = f"{choose('GAGAL', 'FAILED')}: {', '.join(failed)}"
+    seconds = f"{time.monotonic() - started_at:.0f}"
+    duration = choose(f"dalam {seconds} detik", f"in {seconds} seconds")
+    print_text(f"\n{verdict} {duration}.\n{closing_line}")
     return 1 if failed else 0
 
 
-# The parameters of the command.
+# The booleans are options of the command.
 def _options(quick: bool, containers: bool, only: Sequence[str]) -> Sequence[str]:  # noqa: FBT001
     if only:
         return only
@@ -51,7 +56,7 @@ def _options(quick: bool, containers: bool, only: Sequence[str]) -> Sequence[str
 
 
 def run_scenarios(*, as_json: bool) -> int:
-    """Run the tests of scenarios and list the proved ones; return the status of the tests."""
+    """Run the tests of scenarios and list which are proved; return pytest's exit status."""
     with tempfile.TemporaryDirectory() as directory:
         answer = Path(directory) / "scenarios.json"
         options = [*_worker_options(), "--scenarios", str(answer)]
@@ -64,13 +69,14 @@ def run_scenarios(*, as_json: bool) -> int:
         return code
     proved = scenarios["proved"]
     missing = scenarios["missing"]
-    sys.stdout.write(f"\nTerbukti ({len(proved)}): {', '.join(proved)}\n")
-    sys.stdout.write(f"Belum ({len(missing)}): {', '.join(missing)}\n{closing_line}\n")
+    print_text(f"\n{choose('Terbukti', 'Proved')} ({len(proved)}): {', '.join(proved)}")
+    print_text(f"{choose('Belum', 'Not proved')} ({len(missing)}): {', '.join(missing)}")
+    print_text(closing_line)
     return code
 
 
 def _run_checks(names: Sequence[str]) -> list[str]:
-    """Run the named checks side by side; print what failed, and return the names."""
+    """Run the named checks in parallel; print the output of failed ones and return their names."""
     running = {
         name: subprocess.Popen(
             _CHECKS[name],
@@ -87,25 +93,26 @@ def _run_checks(names: Sequence[str]) -> list[str]:
         if process.returncode:
             failed.append(name)
             sys.stdout.write(output)
-        sys.stdout.write(f"{name}: {'gagal' if process.returncode else 'baik'}\n")
+        result = choose("gagal", "failed") if process.returncode else choose("baik", "good")
+        sys.stdout.write(f"{name}: {result}\n")
         sys.stdout.flush()
     return failed
 
 
 def _worker_options() -> list[str]:
-    """Return how pytest shares the work: one worker more than processors, as tests often wait.
+    """Return the options of pytest-xdist: one worker more than processors, as tests often wait.
 
-    tests/schedule.py says what a worker takes as one.
+    tests/schedule.py defines the unit of work of a worker.
     """
     processors = min(max(os.cpu_count() or _MIN_PROCESSORS, _MIN_PROCESSORS), _MAX_PROCESSORS)
     return ["-n", str(processors + 1), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _run_pytest(options: Sequence[str], *, to_stderr: bool) -> tuple[int, str]:
-    """Run pytest, its output passed on as it comes; return exit status and closing line."""
+    """Run pytest and pass on its output at once; return its exit status and last line."""
     out = sys.stderr if to_stderr else sys.stdout
     closing_line = ""
-    # The tests start hundreds of interpreters; without bytecode each would compile all our code.
+    # The tests start hundreds of interpreters; without bytecode each compiles all our code.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", "--durations=10", *options],

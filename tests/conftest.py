@@ -101,9 +101,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "needs(tool): this test runs a program that is no Python package"
     )
+    _choose_indonesian()
     if not hasattr(config, "workerinput"):
         os.environ[PLACE] = tempfile.mkdtemp(prefix="bina-test-")
         os.environ[_LEADER] = str(os.getpid())
+
+
+def _choose_indonesian() -> None:
+    """Let the commands speak Indonesian, whatever the developer's locale is."""
+    os.environ.pop("LC_ALL", None)
+    os.environ.pop("LC_MESSAGES", None)
+    os.environ["LANG"] = "C.UTF-8"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

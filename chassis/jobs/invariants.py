@@ -69,12 +69,12 @@ class InvariantScan:
         return rows
 
 
-# Returns the documents that violate the invariant in its docstring.
+# Returns the documents that violate the invariant.
 InvariantCheck = Callable[[Transaction, InvariantScan], Awaitable[list[Document]]]
 
 
 async def key_counters_match_rows(tx: Transaction, scan: InvariantScan) -> list[Document]:
-    """A key's counter is the seq of its newest outbox row; none of its newest rows is missing."""
+    """Find keys whose counter is not the seq of the newest outbox row, or that miss a row."""
     keys = [key["_id"] for key in await scan.page(tx, "keys")]
     summary = {
         "_id": None,
@@ -112,7 +112,7 @@ def _is_complete(seq: int, newest: list[Document]) -> bool:
 
 
 async def rows_are_sent_in_time(tx: Transaction, _scan: InvariantScan) -> list[Document]:
-    """No outbox row waits for 10 minutes, unless its key is blocked."""
+    """Find outbox rows that wait for 10 minutes although their key is not blocked."""
     heads = await tx.db.find("parked", {"kind": BLOCKED}, session=tx.session)
     blocked_keys = [head["key"] for head in heads]
     is_late = {"at": {"$lt": tx.now - LATE}, "key": {"$nin": blocked_keys}}
@@ -120,7 +120,7 @@ async def rows_are_sent_in_time(tx: Transaction, _scan: InvariantScan) -> list[D
 
 
 async def parked_heads_match_events(tx: Transaction, scan: InvariantScan) -> list[Document]:
-    """The head of a parked sequence has the count and the first of its parked events."""
+    """Find heads with another count or first event than their parked events have."""
     heads = await scan.page(tx, "parked", "kind", "count", "first")
     ids = [head["_id"] for head in heads]
     match = {"$match": {"state": "parked", "marker": {"$in": ids}}}
@@ -135,7 +135,7 @@ async def parked_heads_match_events(tx: Transaction, scan: InvariantScan) -> lis
 
 
 async def parked_events_have_head(tx: Transaction, scan: InvariantScan) -> list[Document]:
-    """A parked event has a head; without one, later events of its key would overtake it."""
+    """Find parked events without a head: later events of their key would overtake them."""
     events = await scan.page(tx, "inbox", by="marker", where={"state": "parked"})
     head_ids = list({event["marker"] for event in events})
     heads = await tx.db.find(
@@ -146,7 +146,7 @@ async def parked_events_have_head(tx: Transaction, scan: InvariantScan) -> list[
 
 
 async def early_events_applied_when_known(tx: Transaction, scan: InvariantScan) -> list[Document]:
-    """No early event waits for a subject that has been known for 10 minutes."""
+    """Find early events whose subject has been known for 10 minutes."""
     events = await scan.page(tx, "early", "waits_for")
     subjects = {event["waits_for"] for event in events}
     known = await known_by_now(tx.db, type(tx), subjects, tx.session)

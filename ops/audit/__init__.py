@@ -1,1 +1,1 @@
-"""The commands `audit`: verify, search, export. Not here: how rows are written and sealed."""
+"""The commands `audit`: search, export, verify. Not here: how rows are written and sealed."""

@@ -1,6 +1,6 @@
 """Reads the anchors of audit blocks from the topics and from each service's archive.
 
-Not here: what they are compared with (verification).
+Not here: the comparison with the seals (chassis.admin.audit_export.verification).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ops.local import mongo_users, platform_checks, secrets, state_dir, topology
 
 
 async def read_from_topics(services: Iterable[str]) -> dict[str, dict[int, Anchor]]:
-    """Return each service's anchors by block, from its topic: of the last 30 days."""
+    """Return each service's anchors by block, from its topic, which keeps 30 days."""
     service_of_type = {anchor_type(service).type.encode(): service for service in services}
     anchors: dict[str, dict[int, Anchor]] = {service: {} for service in service_of_type.values()}
     async with open_topics(*(f"{service}.events" for service in anchors)) as topics:
@@ -41,7 +41,7 @@ async def read_from_archive(db: Mongo, service: str) -> dict[int, Anchor]:
 
 @asynccontextmanager
 async def open_database(service: str) -> AsyncGenerator[Mongo]:
-    """Yield the database of a service, as the server's administrator."""
+    """Yield the database of a service, connected as the administrator of MongoDB."""
     address = f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}"
     url = os.environ.get("BINA_MONGO_URL") or mongo_users.administrator_url(
         address, secrets.administrator_password(state_dir.path() / "secrets")
@@ -54,6 +54,6 @@ async def open_database(service: str) -> AsyncGenerator[Mongo]:
 
 
 def read_audit_key(service: str) -> bytes:
-    """Return the key with which a service seals its blocks."""
+    """Return the HMAC key with which a service seals its blocks."""
     file = state_dir.path() / "secrets" / service / f"{service}_audit_key"
     return bytes.fromhex(file.read_text())

@@ -8,22 +8,59 @@ from typing import Annotated
 
 import typer
 
-from ops.events.commands import Json, Service, path
+from ops.command_help import command, create_group
+from ops.events.commands import Json, Service, Until, path
+from ops.language import choose
 
-audit = typer.Typer(help="Jejak audit.", no_args_is_help=True)
+audit = create_group(
+    "Cari, ekspor dan periksa jejak audit.",
+    "Search, export and verify the audit.",
+    "./bina audit verify",
+)
 
-Person = Annotated[str | None, typer.Option(help="Rujukan orang (atau data) yang dicari.")]
-Actor = Annotated[str | None, typer.Option(help="Siapa yang bertindak.")]
+_REFERENCE = choose("RUJUKAN", "REFERENCE")
+Person = Annotated[
+    str | None,
+    typer.Option(
+        metavar=_REFERENCE,
+        help=choose(
+            "Rujukan orang (atau data) yang dicari.", "Reference of a person (or a datum)."
+        ),
+    ),
+]
+Actor = Annotated[
+    str | None,
+    typer.Option(metavar=_REFERENCE, help=choose("Siapa yang bertindak.", "Who acted.")),
+]
 Since = Annotated[
-    str | None, typer.Option("--from", help="Sejak waktu ini, misalnya 2026-11-24T10:00+07:00.")
+    str | None,
+    typer.Option(
+        "--from",
+        metavar=choose("WAKTU", "TIME"),
+        help=choose(
+            "Sejak waktu ini, misalnya 2026-11-24T10:00+07:00.",
+            "From this time, for example 2026-11-24T10:00+07:00.",
+        ),
+    ),
 ]
-Until = Annotated[
-    str | None, typer.Option("--to", help="Sampai sebelum waktu ini; tanpa ini, sekarang.")
+Reason = Annotated[
+    str,
+    typer.Option(
+        metavar=choose("ALASAN", "REASON"),
+        help=choose("Untuk apa; disimpan dalam jejak audit.", "What for; it is kept in the audit."),
+    ),
 ]
-Reason = Annotated[str, typer.Option(help="Untuk apa; disimpan dalam jejak audit.")]
 
 
-@audit.command()
+@command(
+    audit,
+    "search",
+    "Cari siapa melakukan apa terhadap data siapa. Juga atas nama siapa dan untuk apa.",
+    choose(
+        './bina audit search --actor siti --reason "surat tugas 12/2026"',
+        './bina audit search --actor siti --reason "order 12/2026"',
+    ),
+)
 def search(
     *,
     reason: Reason,
@@ -32,21 +69,43 @@ def search(
     since: Since = None,
     until: Until = None,
     limit: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Paling banyak sekian baris.")
+        int,
+        typer.Option(
+            min=1,
+            max=10_000,
+            metavar="N",
+            help=choose("Paling banyak sekian baris.", "At most this number of rows."),
+        ),
     ] = 200,
     service: Service = None,
     json: Json = False,
 ) -> None:
-    """Cari: siapa melakukan apa terhadap data siapa, atas nama siapa, untuk apa."""
+    """Find who did what to whose data. Also on whose behalf and what for."""
     from ops.audit.search import search as run
 
     raise typer.Exit(run(service, person, actor, since, until, reason, limit, as_json=json))
 
 
-@audit.command()
+@command(
+    audit,
+    "export",
+    "Buat berkas untuk pemeriksa. Isinya baris, blok, jangkar dan alat pemeriksa, semuanya"
+    " ditandatangani.",
+    choose(
+        './bina audit export --out audit.zip --reason "surat tugas 12/2026"',
+        './bina audit export --out audit.zip --reason "order 12/2026"',
+    ),
+)
 def export(
     *,
-    out: Annotated[Path, typer.Option(parser=path, help="Berkas ZIP yang dibuat.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=path,
+            metavar=choose("BERKAS", "FILE"),
+            help=choose("Berkas ZIP yang dibuat.", "The ZIP file to make."),
+        ),
+    ],
     reason: Reason,
     since: Since = None,
     until: Until = None,
@@ -55,23 +114,34 @@ def export(
     service: Service = None,
     json: Json = False,
 ) -> None:
-    """Buat berkas untuk pemeriksa: baris, blok, jangkar dan alat pemeriksanya, ditandatangani."""
+    """Make a file for an inspector. It has rows, blocks, anchors and a verifier, and is signed."""
     from ops.audit.export import export_audit as run
 
     raise typer.Exit(run(service, person, actor, since, until, reason, out, as_json=json))
 
 
-@audit.command()
+@command(
+    audit,
+    "fingerprints",
+    "Tunjukkan sidik jari kunci penanda tangan ekspor. Tulis di kertas untuk pemeriksa.",
+    "./bina audit fingerprints",
+)
 def fingerprints(*, json: Json = False) -> None:
-    """Tunjukkan sidik jari kunci penanda tangan ekspor tiap bagian, untuk ditulis di kertas."""
+    """Show the fingerprints of the keys that sign exports. Hand them over on paper."""
     from ops.audit.fingerprints import print_fingerprints as run
 
     raise typer.Exit(run(as_json=json))
 
 
-@audit.command()
+@command(
+    audit,
+    "verify",
+    "Periksa jejak audit terhadap segel dan jangkarnya. Jangkar ada di Kafka.",
+    "./bina audit verify",
+    "./bina audit verify --service training",
+)
 def verify(*, service: Service = None, json: Json = False) -> None:
-    """Periksa rantai jejak audit terhadap segelnya dan terhadap jangkarnya di Kafka."""
+    """Check the audit against its seals and anchors. The anchors are in Kafka."""
     from ops.audit.verify import verify as run
 
     raise typer.Exit(run(service, as_json=json))

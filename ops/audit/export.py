@@ -1,6 +1,6 @@
 """The command `audit export`: a signed ZIP for an inspector, with texts and topic anchors.
 
-Not here: how the ZIP is made (chassis.admin.audit_export).
+Not here: the content of the ZIP (chassis.admin.audit_export).
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from ops.audit.anchors import open_database, read_audit_key, read_from_archive, 
 from ops.audit.search import build_query, select_services
 from ops.errors import OperatorError
 from ops.json_output import print_json
+from ops.language import choose
 from ops.local import state_dir, topology
+from ops.text_output import print_text
 
 
 def export_audit(
@@ -39,7 +41,7 @@ def export_audit(
     *,
     as_json: bool,
 ) -> int:
-    """Write the ZIP; return 0 when its audit is whole, else 1 (the ZIP lists the findings).
+    """Write the ZIP; return 0 without findings, else 1 (the ZIP lists them).
 
     Raises OperatorError when the file exists.
     """
@@ -79,23 +81,31 @@ def _load_signing_key() -> Ed25519PrivateKey:
 
 
 def _print_report(out: Path, audits: list[ServiceAudit], key_fingerprint: str) -> None:
-    console = Console(highlight=False, soft_wrap=True)
     for audit in audits:
-        console.print(
-            f"{audit.service}: {audit.scope.rows} baris, blok "
-            f"{audit.scope.first}-{audit.scope.last}, {len(audit.prior_findings or ())} temuan"
+        rows = audit.scope.rows
+        blocks = f"{audit.scope.first}-{audit.scope.last}"
+        findings = len(audit.prior_findings or ())
+        print_text(
+            f"{audit.service}: "
+            + choose(
+                f"{rows} baris, blok {blocks}, {findings} temuan",
+                f"{rows} rows, blocks {blocks}, {findings} findings",
+            )
         )
-    console.print(str(out), markup=False)
-    console.print(
-        f"Sidik jari kunci penanda tangan, untuk diberikan di atas kertas: {key_fingerprint}",
-        markup=False,
+    print_text(str(out))
+    print_text(
+        choose(
+            "Sidik jari kunci penanda tangan, untuk diberikan di atas kertas:",
+            "Fingerprint of the signing key, to be handed over on paper:",
+        )
     )
+    print_text(f"  {key_fingerprint}")
 
 
 async def _write_export(
     file: IO[bytes], services: list[str], query: AuditQuery, reason: str, key: Ed25519PrivateKey
 ) -> list[ServiceAudit]:
-    """Verify, note in each service's audit, then write; return the exported audits."""
+    """Verify each audit, insert a row about the export, write the ZIP; return the audits."""
     console = Console(stderr=True)
     head: dict[str, Any] = {
         "made_at": utc_now().isoformat(),
@@ -107,7 +117,8 @@ async def _write_export(
         audits: list[ServiceAudit] = []
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             topic_anchors = await read_from_topics(services)
-            for service in progress.track(services, description="Memeriksa jejak audit"):
+            description = choose("Memeriksa jejak audit", "Verifying the audit")
+            for service in progress.track(services, description=description):
                 db = await opened.enter_async_context(open_database(service))
                 audit_key = read_audit_key(service)
                 anchors = await read_from_archive(db, service) | topic_anchors[service]

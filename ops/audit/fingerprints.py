@@ -1,6 +1,6 @@
-"""The command `audit fingerprints`: of each signing key, for inspectors, on paper.
+"""The command `audit fingerprints`: the fingerprint of each service's signing key.
 
-Not here: what the keys sign.
+An inspector gets them on paper and compares them with an export. Not here: exports.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from ops.local import state_dir, topology
 
 
 def print_fingerprints(*, as_json: bool) -> int:
-    """Print them; return 0. Raises OperatorError before keys were made."""
+    """Print the fingerprints; return 0. Raises OperatorError before the keys are made."""
     fingerprints: dict[str, str] = {}
     for part in topology.PROCESSES:
         file = state_dir.path() / "secrets" / "trusted" / f"{part.name}.pem"
         if not file.exists():
             raise OperatorError(
                 f"Kunci {part.name} belum ada: jalankan ./bina up",
-                f"The key of {part.name} is not there yet: run ./bina up",
+                f"The key of {part.name} does not exist yet: run ./bina up",
             )
         key = load_pem_public_key(file.read_bytes())
         if not isinstance(key, Ed25519PublicKey):
-            raise TypeError(f"{file.name}: an Ed25519 public key is needed")
+            raise TypeError(f"{file.name} is not an Ed25519 public key")
         fingerprints[part.name] = fingerprint(key)
     if as_json:
         print_json({"fingerprints": fingerprints})

@@ -1,6 +1,6 @@
 """The command `audit search`: rows of all services by person, actor and time.
 
-Not here: the proof that they are whole (verify).
+Not here: the proof that the audit is complete (verify).
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ import asyncio
 import json
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from chassis.admin.audit_search import AuditQuery, redacted
 from ops.audit import server_actions
 from ops.audit.anchors import open_database
 from ops.events.replay import parse_moment
 from ops.json_output import print_json
+from ops.language import choose
 from ops.local import topology
-from ops.local.operator_client import require_running
+from ops.local.operator_client import printable, require_running
+from ops.text_output import print_text
 
 
 def search(
@@ -32,7 +31,7 @@ def search(
     *,
     as_json: bool,
 ) -> int:
-    """Print the rows, oldest first; return 0. The search itself is noted with its reason."""
+    """Print the rows, oldest first; return 0. The search and its reason get an audit row."""
     wanted = select_services(service)
     rows = asyncio.run(
         _search_services(wanted, build_query(person, actor, since, until), reason, limit)
@@ -47,27 +46,34 @@ def search(
 
 
 def _print_rows(rows: list[dict[str, Any]], *, has_more: bool) -> None:
-    titles = ("Waktu (UTC)", "Bagian", "Siapa", "Tindakan", "Data", "Atas nama", "Untuk")
-    table = Table(*titles, box=None, pad_edge=False)
     for row in rows:
-        purpose = str(row.get("purpose", "") or row["what"])
-        table.add_row(
-            row["at"][:19],
-            row["service"],
-            f"{row['role']} {row['actor']}",
-            row["action"],
-            row["subject"],
-            row["on_behalf_of"],
-            purpose,
-        )
-    more = ", masih ada lagi: persempit atau naikkan --limit" if has_more else ""
-    Console(highlight=False).print(table, f"{len(rows)} baris{more}.", sep="\n")
+        _print_row(row)
+    count = choose(f"{len(rows)} baris", f"{len(rows)} rows")
+    more = choose(
+        ", masih ada lagi: persempit atau naikkan --limit",
+        ", and there are more: narrow the search or raise --limit",
+    )
+    print_text(f"{count}{more if has_more else ''}.")
+
+
+def _print_row(row: dict[str, Any]) -> None:
+    """Print a row on a line for each fact: two ids do not fit beside each other in 80 columns."""
+    print_text(f"{row['at'][:19]} UTC  {row['service']}  {row['action']}")
+    facts = {
+        choose("siapa", "who"): f"{row['role']} {row['actor']}",
+        "data": row["subject"],
+        choose("atas nama", "on behalf of"): row["on_behalf_of"],
+        choose("untuk", "for"): row.get("purpose", "") or row["what"],
+    }
+    for title, fact in facts.items():
+        if fact:
+            print_text(f"  {title:<13}{printable(str(fact))}")
 
 
 def select_services(service: str | None) -> list[str]:
     """Return the named service, or all.
 
-    The system must run, so that the read is noted and sealed. Raises OperatorError.
+    Raises OperatorError unless the system runs: its sealer must seal the row about the read.
     """
     known = [part.name for part in topology.PROCESSES]
     wanted = [topology.require_known(service, known)] if service else known
@@ -78,7 +84,7 @@ def select_services(service: str | None) -> list[str]:
 def build_query(
     person: str | None, actor: str | None, since: str | None, until: str | None
 ) -> AuditQuery:
-    """Return the query of the options. Raises OperatorError for a text that is no time."""
+    """Return the query of the options. Raises OperatorError for a malformed time."""
     times = {
         name: parse_moment(f"--{name}", text)
         for name, text in (("from", since), ("to", until))
@@ -90,7 +96,7 @@ def build_query(
 async def _search_services(
     services: list[str], query: AuditQuery, reason: str, limit: int
 ) -> list[dict[str, Any]]:
-    """Return the first rows of all services, one beyond the limit where there are more."""
+    """Return the first rows of all services: limit + 1 if there are more than the limit."""
     rows: list[dict[str, Any]] = []
     for service in services:
         async with open_database(service) as db:

@@ -1,6 +1,6 @@
-"""Audit rows for actions at the servers themselves, by somebody who holds their passwords.
+"""Audit rows of commands that access MongoDB directly, with the administrator's password.
 
-Not here: rows of changes and reads (the unit of work).
+Not here: rows of changes and reads through a service (the unit of work).
 """
 
 from __future__ import annotations

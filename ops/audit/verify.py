@@ -17,6 +17,7 @@ from chassis.admin.audit_export.verification import verify as find_findings
 from chassis.ids import utc_now
 from ops.audit.anchors import open_database, read_audit_key, read_from_archive, read_from_topics
 from ops.json_output import print_json
+from ops.language import choose
 from ops.local import topology
 from ops.local.operator_client import require_running
 
@@ -40,25 +41,28 @@ def _print_reports(reports: list[dict[str, Any]]) -> None:
     for report in reports:
         findings = report["findings"]
         style = "red" if findings else "green"
-        console.print(
-            f"{report['service']}: {report['blocks']} blok, {report['anchors']} jangkar, "
-            f"[{style}]{len(findings)} temuan[/]"
-        )
+        blocks = choose(f"{report['blocks']} blok", f"{report['blocks']} blocks")
+        anchors = choose(f"{report['anchors']} jangkar", f"{report['anchors']} anchors")
+        count = choose(f"{len(findings)} temuan", f"{len(findings)} findings")
+        console.print(f"{report['service']}: {blocks}, {anchors}, [{style}]{count}[/]")
         for finding in findings:
-            line = f"  blok {finding['block']}: {finding['row']} {finding['what']}"
+            block = choose("blok", "block")
+            line = f"  {block} {finding['block']}: {finding['row']} {finding['what']}"
             console.print(line, markup=False, soft_wrap=True)
 
 
 async def _verify_services(services: list[str]) -> list[dict[str, Any]]:
-    """Read the anchors first: what is anchored by then must be in the database afterwards."""
+    """Verify the services. Anchors are read first: an anchored block must be in the database."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        reading_anchors = progress.add_task("Membaca jangkar", total=None)
+        reading = choose("Membaca jangkar", "Reading anchors")
+        reading_anchors = progress.add_task(reading, total=None)
         anchors = await read_from_topics(services)
         progress.remove_task(reading_anchors)
+        verifying = choose("Memeriksa jejak audit", "Verifying the audit")
         return [
             await _verify_service(service, anchors[service])
-            for service in progress.track(services, description="Memeriksa jejak audit")
+            for service in progress.track(services, description=verifying)
         ]
 
 

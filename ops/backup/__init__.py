@@ -1,1 +1,1 @@
-"""Backup and restore of the whole system, its keys apart. Not here: the servers (local)."""
+"""Backup and restore of all databases, with the keys stored apart. Not here: the servers."""

@@ -1,6 +1,6 @@
 """The commands `backup` and `key`: all databases, read at one cluster time, as age files.
 
-Not here: the keys of the installation (key_custody), what a backup says of itself (manifest).
+Not here: the keys of the installation (key_custody) and the description of a backup (manifest).
 """
 
 from __future__ import annotations
@@ -29,22 +29,32 @@ from ops.backup.manifest import FORMAT, SIGNING_KEY, Manifest, Piece, hash_bytes
 from ops.backup.snapshot_reader import extend_history, read_databases
 from ops.errors import OperatorError
 from ops.json_output import print_json
+from ops.language import choose
 from ops.local import mongo_login, mongo_users, platform_checks, secrets, state_dir, topology
+from ops.text_output import print_text
 
 _COMPRESSION_LEVEL = 3
 _SPACE_MIB = 256
 
 
 def make_holder_key(path: Path, *, as_json: bool) -> int:
-    """Make a holder's pair of keys; return 0."""
+    """Make the pair of keys of a reader or holder; return 0."""
     name = encryption.make_pair(path)
     if as_json:
         print_json({"private": str(path), "public": f"{path}.pub", "key": name})
         return 0
-    console = Console(highlight=False, soft_wrap=True, markup=False)
-    console.print(f"Kunci {name}")
-    console.print(f"  privat: {path}: simpan pada pemegangnya saja, di luar mesin ini")
-    console.print(f"  publik: {path}.pub: untuk ./bina backup")
+    print_text(choose(f"Kunci {name}", f"Key {name}"))
+    print_text(
+        choose(
+            f"  privat: {path}: simpan pada pemegangnya saja, di luar mesin ini",
+            f"  private: {path}: only its holder keeps it, not on this machine",
+        )
+    )
+    print_text(
+        choose(
+            f"  publik: {path}.pub: untuk ./bina backup", f"  public: {path}.pub: for ./bina backup"
+        )
+    )
     return 0
 
 
@@ -66,7 +76,7 @@ def make_backup(
         raise OperatorError(
             f"{custody_directory} terletak di dalam {directory}: kunci disimpan terpisah dari "
             "data.",
-            f"{custody_directory} lies in {directory}: the keys are kept apart from the data.",
+            f"{custody_directory} is inside {directory}: store the keys apart from the data.",
         )
     url = find_server_url()
     platform_checks.require_space(directory, _SPACE_MIB)
@@ -81,7 +91,7 @@ def make_backup(
 
 
 def _require_two_holders(holders: Sequence[tuple[str, x25519.Recipient]]) -> None:
-    """Raise OperatorError unless these are two keys of two names: shares are files by name."""
+    """Raise OperatorError unless these are two keys with two names, which name the share files."""
     keys = {encryption.name_of(public) for _, public in holders}
     if len(keys) != key_custody.HOLDER_COUNT:
         raise OperatorError(
@@ -96,26 +106,37 @@ def _require_two_holders(holders: Sequence[tuple[str, x25519.Recipient]]) -> Non
 
 
 def _print_report(report: dict[str, Any]) -> None:
-    console = Console(highlight=False, soft_wrap=True, markup=False)
-    console.print(
-        f"Cadangan {report['backup']}: {report['documents']} dokumen, "
-        f"{report['bytes'] // platform_checks.MIB} MiB dalam {report['seconds']} detik."
+    size = f"{report['bytes'] // platform_checks.MIB} MiB"
+    print_text(
+        choose(
+            f"Cadangan {report['backup']}: {report['documents']} dokumen, {size} dalam "
+            f"{report['seconds']} detik.",
+            f"Backup {report['backup']}: {report['documents']} documents, {size} in "
+            f"{report['seconds']} seconds.",
+        )
     )
-    console.print(
-        f"Keadaan pukul {report['cluster_time_at']}. Kunci ({report['keys']}) terpisah di "
-        f"{report['custody']}, dengan bagian kunci di sampingnya: serahkan kepada kedua "
-        "pemegangnya."
+    print_text(
+        choose(
+            f"Keadaan pukul {report['cluster_time_at']}. Kunci ({report['keys']}) terpisah di "
+            f"{report['custody']}, dengan bagian kunci di sampingnya: serahkan kepada kedua "
+            "pemegangnya.",
+            f"State at {report['cluster_time_at']}. The keys ({report['keys']}) are apart in "
+            f"{report['custody']}, with the shares beside it: hand them to the two holders.",
+        )
     )
     if not report["history_extended"]:
-        console.print(
-            "MongoDB tidak mengizinkan memperpanjang riwayat snapshot: cadangan yang lebih lama "
-            "dari minSnapshotHistoryWindowInSeconds akan gagal.",
-            style="yellow",
+        print_text(
+            choose(
+                "MongoDB tidak mengizinkan memperpanjang riwayat snapshot: cadangan yang lebih "
+                "lama dari minSnapshotHistoryWindowInSeconds akan gagal.",
+                "MongoDB does not permit a longer snapshot history: a backup that takes longer "
+                "than minSnapshotHistoryWindowInSeconds will fail.",
+            )
         )
 
 
 def _require_writable(folder: Path) -> None:
-    """Raise OperatorError unless files can be made there, before anything is read."""
+    """Create the folder if it is missing. Raises OperatorError unless files can be made there."""
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -136,7 +157,7 @@ def find_server_url() -> str:
     if state_dir.runner_pid() is None:
         raise OperatorError(
             "Bina tidak berjalan: jalankan ./bina up, atau beri BINA_MONGO_URL.",
-            "Bina is not running: run ./bina up, or give BINA_MONGO_URL.",
+            "Bina is not running: run ./bina up, or set BINA_MONGO_URL.",
         )
     return mongo_users.administrator_url(
         f"{platform_checks.LOOPBACK}:{topology.MONGOD.port}",
@@ -146,14 +167,14 @@ def find_server_url() -> str:
 
 @dataclass(slots=True)
 class PieceWriter:
-    """Writes the pieces of one backup and remembers them."""
+    """Writes the pieces of one backup and lists them for the manifest."""
 
     directory: Path
     readers: Sequence[x25519.Recipient]
     pieces: list[Piece] = field(default_factory=list[Piece])
 
     async def write(self, service: str, collection: str, documents: list[bytes]) -> None:
-        """Write one more piece, compressed, encrypted and hashed in a thread of its own."""
+        """Compress, encrypt, hash and write the next piece, in a thread."""
         number = len(self.pieces)
         self.pieces.append(
             await asyncio.to_thread(self._write, number, service, collection, documents)
@@ -199,7 +220,7 @@ async def _make_backup(
     }
     try:
         time, version, is_extended = await _read_with_progress(url, databases, writer)
-        # After the data: a key that it names exists by now.
+        # After the data, so that every key that the data names exists by now.
         keys = key_custody.collect_keys(state_dir.path(), await _issuers(databases))
         custody_file = key_custody.write_custody(custody_directory, id_, keys, holders)
         content = {
@@ -247,7 +268,10 @@ async def _make_backup(
 async def _read_with_progress(
     url: str, databases: dict[str, Mongo], writer: PieceWriter
 ) -> tuple[Any, str, bool]:
-    """Write all pieces; return the cluster time, the server's version, and if history was kept."""
+    """Write all pieces.
+
+    Returns the cluster time, the server's version, and whether its snapshot history was extended.
+    """
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         async with (
@@ -259,7 +283,7 @@ async def _read_with_progress(
 
 
 async def _issuers(databases: dict[str, Mongo]) -> list[tuple[str, str]]:
-    """Return the certificate issuers' keys that the data names, as (LSP, key name)."""
+    """Return the keys of certificate issuers that the data names, as (LSP, key name)."""
     lsps = await databases["certification"].find("lsps", {}, fields={"keys.name": 1})
     return [(lsp["_id"], key["name"]) for lsp in lsps for key in lsp.get("keys", ())]
 
@@ -273,6 +297,6 @@ def _interrupted(error: MongoError) -> OperatorError:
     return OperatorError(
         f"Pencadangan terputus ({kind}): tidak ada cadangan yang dibuat. Perbaiki server atau hak "
         "penggunanya, lalu ulangi.",
-        f"The backup was interrupted ({kind}): none was made. Repair the server or its user's "
-        "rights, then try again.",
+        f"The backup was interrupted ({kind}): no backup was made. Repair the server or its "
+        "user's rights, then try again.",
     )

@@ -1,7 +1,7 @@
 """The signed manifest of a backup.
 
-It holds the cluster time, versions, counts, the hash of every piece, and the fingerprints of the
-keys that the data needs. Not here: the pieces' content.
+It has the cluster time, versions, counts, the hash of every piece, and the fingerprints of the
+keys that the data needs. Not here: the content of the pieces.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ops.errors import OperatorError
 from ops.local import topology
 
 FORMAT = 2
-# Version 0.1.0 wrote a container of its own.
+# Version 0.1.0 wrote files in a format of its own, not age.
 _READER_OF_FORMAT = {1: "Bina 0.1.0"}
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
-# The installation's own key; its public half comes back with the keys, apart from the data.
+# The gateway's signing key. Its public half is restored with the keys, apart from the data.
 SIGNING_KEY = f"secrets/{topology.GATEWAY.name}/{topology.GATEWAY.name}_signing_key"
 
 
@@ -46,19 +46,19 @@ class Piece:
 
     @property
     def file(self) -> str:
-        """Its path beside the manifest."""
+        """Its path relative to the manifest."""
         return f"{self.service}/{self.number:08d}.age"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest that was read or is about to be written."""
+    """A manifest, read from a file or to be written."""
 
     content: dict[str, Any]
 
     @property
     def id(self) -> str:
-        """The backup's own name."""
+        """The id of the backup, also the name of its directory."""
         return self.content["id"]
 
     @property
@@ -68,7 +68,7 @@ class Manifest:
 
     @property
     def readers(self) -> list[str]:
-        """The names of the keys that open the pieces, each alone."""
+        """The names of the public keys for which the pieces are encrypted."""
         return self.content["readers"]
 
     def read_pieces(self) -> Iterator[Piece]:
@@ -76,7 +76,7 @@ class Manifest:
         return (Piece(**piece) for piece in self.content["pieces"])
 
     def count_documents(self) -> dict[str, Counter[str]]:
-        """Return the documents by service and collection."""
+        """Return the number of documents by service and collection."""
         counts: dict[str, Counter[str]] = {
             service: Counter() for service in self.content["services"]
         }
@@ -92,9 +92,9 @@ class Manifest:
 
 
 def read_manifest(directory: Path) -> tuple[Manifest, bytes, bytes]:
-    """Return the manifest with its bytes and signature; its form is checked, not yet its signer.
+    """Return the manifest with its bytes and signature; the signature is not verified yet.
 
-    Raises OperatorError.
+    Raises OperatorError when it is missing, malformed or incomplete.
     """
     try:
         content = (directory / MANIFEST).read_bytes()
@@ -110,8 +110,8 @@ def read_manifest(directory: Path) -> tuple[Manifest, bytes, bytes]:
         raise OperatorError(
             f"Cadangan {directory} ditulis dan hanya dibaca oleh {written_by}: pulihkan dengan "
             "versi itu, perbarui, lalu cadangkan lagi.",
-            f"The backup {directory} was written by {written_by}, which alone reads it: restore it "
-            "with that version, upgrade, then back up again.",
+            f"The backup {directory} was written by {written_by}, and only that version reads it: "
+            "restore it with that version, upgrade, then back up again.",
         )
     if not is_whole:
         raise OperatorError(*_damaged_message(directory))
@@ -130,7 +130,7 @@ def _is_whole(manifest: Manifest) -> bool:
 def require_signature(
     directory: Path, content: bytes, signature: bytes, keys: dict[str, bytes]
 ) -> None:
-    """Raise OperatorError unless the installation with these keys signed the manifest."""
+    """Raise OperatorError unless the signing key of `keys` made this signature."""
     public: Ed25519PublicKey = _load_signing_key(keys[SIGNING_KEY]).public_key()
     try:
         public.verify(signature, content)
@@ -139,14 +139,14 @@ def require_signature(
 
 
 def hash_bytes(content: bytes) -> str:
-    """Return the hash that the manifest gives of a piece."""
+    """Return the hash of a piece as the manifest has it."""
     return hashlib.sha256(content).hexdigest()
 
 
 def _load_signing_key(pem: bytes) -> Ed25519PrivateKey:
     key = load_pem_private_key(pem, None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError("the installation's signing key is no Ed25519 key")
+        raise TypeError("the installation's signing key is not an Ed25519 key")
     return key
 
 
@@ -157,8 +157,8 @@ def _damaged_message(directory: Path) -> tuple[str, str]:
         "tidak dipakai, tidak ada yang disentuh."
     )
     english = (
-        f"The manifest {path} is damaged, cut short, changed, or of another installation: this "
-        "backup is not used, nothing was touched."
+        f"The manifest {path} is damaged, truncated, changed, or of another installation: this "
+        "backup is not used, nothing was changed."
     )
     return indonesian, english
 
@@ -170,7 +170,8 @@ def _not_a_backup_message(directory: Path) -> tuple[str, str]:
     if not backups:
         choice = "Berikan direktori satu cadangan."
         choice_in_english = "Name the directory of one backup."
+    files = f"{MANIFEST}, {SIGNATURE}"
     return (
-        f"Di {directory} tidak ada cadangan yang utuh ({MANIFEST}, {SIGNATURE}). {choice}",
-        f"There is no whole backup in {directory}. {choice_in_english}",
+        f"Di {directory} tidak ada cadangan yang utuh ({files}). {choice}",
+        f"There is no complete backup in {directory} ({files}). {choice_in_english}",
     )

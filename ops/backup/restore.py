@@ -1,7 +1,7 @@
 """The command `restore`: a verified backup replaces all databases, topics and keys together.
 
-Everything is verified before anything is touched (verify). Not here: what is changed in restored
-data (restore_fixups), how topics are filled again (topic_rebuild).
+Everything is verified before anything is changed (verify). Not here: changes to restored data
+(restore_fixups), and filling the topics (topic_rebuild).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ops.backup.restore_fixups import fix_up_database
 from ops.backup.verify import read_piece, verify_backup
 from ops.errors import OperatorError
 from ops.json_output import print_json
+from ops.language import Bilingual, choose
 from ops.local import (
     kafka_broker,
     kafka_login,
@@ -43,11 +44,12 @@ from ops.local import (
     topology,
 )
 from ops.local import secrets as local_secrets
+from ops.text_output import print_text
 
-# Far beyond what a broker needs that is allowed to delete topics.
+# A broker that may delete topics needs far less.
 TOPIC_DELETION_SECONDS = 60.0
 _INSERT_BYTES = 8 * platform_checks.MIB
-_TOPIC_AUTHORIZATION_FAILED = 29  # error code of Kafka's protocol
+_TOPIC_AUTHORIZATION_FAILED = 29  # an error code of Kafka's protocol
 
 
 def restore(
@@ -66,8 +68,8 @@ def restore(
         raise OperatorError(
             f"{service} saja tidak dipulihkan ke masa lalu: layanan lain memegang akibat peristiwa "
             "yang tidak lagi dikenalnya. Pulihkan semua bersama (tanpa --service).",
-            f"{service} alone is not restored to the past: the others hold effects of events that "
-            "it would no longer know. Restore all together (without --service).",
+            f"{service} alone is not restored to the past: the other services have effects of "
+            "events that it would no longer know. Restore all together (without --service).",
         )
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -79,7 +81,7 @@ def restore(
                 if not is_alone:
                     raise OperatorError(
                         "Bina sedang berjalan: hentikan dengan ./bina down.",
-                        "Bina is running: stop it by ./bina down.",
+                        "Bina is running: stop it with ./bina down.",
                     )
                 report |= asyncio.run(
                     _restore_everything(directory, backup, keys, private, progress, replace=replace)
@@ -103,18 +105,25 @@ def _summarise(backup: Manifest) -> dict[str, Any]:
 
 
 def _print_report(report: dict[str, Any], *, dry_run: bool) -> None:
-    out = Console(highlight=False, soft_wrap=True, markup=False)
-    out.print(
-        f"Cadangan {report['id']} utuh: {report['documents']} dokumen dari "
-        f"{len(topology.PROCESSES)} basis data, keadaan pukul {report['cluster_time_at']}, "
-        f"{report['keys']} kunci cocok."
+    databases = len(topology.PROCESSES)
+    print_text(
+        choose(
+            f"Cadangan {report['id']} utuh: {report['documents']} dokumen dari {databases} basis "
+            f"data, keadaan pukul {report['cluster_time_at']}, {report['keys']} kunci cocok.",
+            f"Backup {report['id']} is complete: {report['documents']} documents of {databases} "
+            f"databases, state at {report['cluster_time_at']}, {report['keys']} keys fit.",
+        )
     )
     if dry_run:
-        out.print("Tidak ada yang diubah (--dry-run).")
+        print_text(choose("Tidak ada yang diubah (--dry-run).", "Nothing was changed (--dry-run)."))
         return
-    out.print(
-        f"Dipulihkan dalam {report['seconds']} detik; {report['published']} peristiwa diterbitkan "
-        "lagi. Jalankan ./bina up, lalu ./bina audit verify."
+    print_text(
+        choose(
+            f"Dipulihkan dalam {report['seconds']} detik; {report['published']} peristiwa "
+            "diterbitkan lagi. Jalankan ./bina up, lalu ./bina audit verify.",
+            f"Restored in {report['seconds']} seconds; {report['published']} events published "
+            "again. Run ./bina up, then ./bina audit verify.",
+        )
     )
 
 
@@ -148,7 +157,7 @@ async def _restore_everything(
             raise OperatorError(
                 f"Pemulihan terputus ({kind}); keadaan di sini belum utuh. Perbaiki server, lalu "
                 "ulangi dengan --replace.",
-                f"The restore was interrupted ({kind}); what is here is not whole. Repair the "
+                f"The restore was interrupted ({kind}); the data here is incomplete. Repair the "
                 "servers, then try again with --replace.",
             ) from error
         key_custody.install_keys(home, keys, home / f"replaced-{utc_now():%Y%m%dT%H%M%S}")
@@ -170,7 +179,7 @@ async def _make_users(secrets_directory: Path, url: str) -> None:
 async def _open_servers() -> AsyncGenerator[tuple[str, BrokerAccess]]:
     """Yield the administrator's URL of MongoDB and the access to Kafka.
 
-    Named servers are used; without them the embedded ones run as long as the block.
+    Uses the servers that variables name; otherwise the embedded ones run during the block.
     """
     async with AsyncExitStack() as stack:
         url = mongo_login.configured_url()
@@ -201,23 +210,30 @@ async def _open_servers() -> AsyncGenerator[tuple[str, BrokerAccess]]:
 async def _require_restorable(
     databases: dict[str, Mongo], broker_access: BrokerAccess, *, replace: bool
 ) -> None:
-    """Raise OperatorError if services run here, or if data would be replaced unasked."""
+    """Raise OperatorError if services run here, or if there is data and `replace` is false."""
     collections = {name: set(await database.collections()) for name, database in databases.items()}
-    # On embedded servers nothing can run: they have just been started.
+    # No service can run on embedded servers, which have just been started.
     if mongo_login.configured_url() is not None:
         await _require_no_running_service(databases, collections)
     if replace:
         return
-    present = [f"basis data {name}" for name, names in collections.items() if names]
+    present = [
+        Bilingual(f"basis data {name}", f"database {name}")
+        for name, names in collections.items()
+        if names
+    ]
     topics = _expected_topics() & await _list_topics(broker_access)
-    present += [f"topik {name}" for name in sorted(topics)]
-    present += [f"kunci {name}" for name in list(key_custody.find_keys(state_dir.path()))[:1]]
+    present += [Bilingual(f"topik {name}", f"topic {name}") for name in sorted(topics)]
+    first_keys = list(key_custody.find_keys(state_dir.path()))[:1]
+    present += [Bilingual(f"kunci {name}", f"key {name}") for name in first_keys]
     if present:
+        indonesian = ", ".join(item.indonesian for item in present)
+        english = ", ".join(item.english for item in present)
         raise OperatorError(
-            f"Tempat ini tidak kosong ({', '.join(present)}): tidak ada yang disentuh. Bila isinya "
+            f"Tempat ini tidak kosong ({indonesian}): tidak ada yang disentuh. Bila isinya "
             "memang harus diganti seluruhnya, ulangi dengan --replace.",
-            "This place is not empty (listed above): nothing was touched. If all of it is to be "
-            "replaced, try again with --replace.",
+            f"This installation is not empty ({english}): nothing was changed. To replace all of "
+            "it, try again with --replace.",
         )
 
 
@@ -233,8 +249,8 @@ async def _require_no_running_service(
         raise OperatorError(
             f"Layanan {', '.join(running)} masih berjalan pada server ini (atau berhenti kurang "
             "dari 20 detik yang lalu): hentikan semua layanan, lalu ulangi.",
-            f"{', '.join(running)} still run on these servers (or ended less than 20 seconds ago): "
-            "stop all services, then try again.",
+            f"These services still run on the servers (or ended less than 20 seconds ago): "
+            f"{', '.join(running)}. Stop all services, then try again.",
         )
 
 
@@ -251,11 +267,10 @@ def _expected_topics() -> set[str]:
 
 
 async def delete_existing_data(databases: dict[str, Mongo], broker_access: BrokerAccess) -> None:
-    """Delete topics, then databases.
+    """Delete the topics and create them empty, then drop the databases.
 
-    A topic with later events would cause effects whose commands no longer exist.
-
-    Raises OperatorError where Kafka keeps a topic; all databases are untouched then.
+    Events later than the backup would have effects although their commands are lost. Raises
+    OperatorError when Kafka keeps a topic; no database has been dropped then.
     """
     async with (
         kafka_login.explaining_refusals(broker_access),
@@ -270,7 +285,7 @@ async def delete_existing_data(databases: dict[str, Mongo], broker_access: Broke
                 raise _topics_not_deleted(old)
         try:
             async with asyncio.timeout(TOPIC_DELETION_SECONDS):
-                # The broker has no notice of a deleted topic; it is asked again.
+                # Deletion is asynchronous, and Kafka has no notification of its end.
                 while _expected_topics() & set(await admin.list_topics()):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         except TimeoutError:
@@ -287,8 +302,8 @@ def _topics_not_deleted(topics: set[str]) -> OperatorError:
     return OperatorError(
         f"Kafka tidak menghapus topik {names}; basis data belum disentuh. Izinkan "
         "(delete.topic.enable, hak pengguna), lalu ulangi dengan --replace.",
-        f"Kafka does not delete {names}; no database was touched. Allow it (delete.topic.enable, "
-        "the user's rights), then try again with --replace.",
+        f"Kafka does not delete the topics {names}; no database was changed. Permit it "
+        "(delete.topic.enable, the user's rights), then try again with --replace.",
     )
 
 
@@ -299,7 +314,8 @@ async def _insert_documents(
     databases: dict[str, Mongo],
     progress: Progress,
 ) -> None:
-    for piece in progress.track(list(backup.read_pieces()), description="Memulihkan basis data"):
+    description = choose("Memulihkan basis data", "Restoring databases")
+    for piece in progress.track(list(backup.read_pieces()), description=description):
         documents = await asyncio.to_thread(read_piece, directory, backup, piece, private)
         for group in _group_by_size(documents):
             raw = [RAW.document_class(document) for document in group]
@@ -322,7 +338,10 @@ def _group_by_size(documents: list[bytes]) -> Iterator[list[bytes]]:
 async def _finish_restore(
     backup: Manifest, databases: dict[str, Mongo], broker_access: BrokerAccess, progress: Progress
 ) -> int:
-    """Count, fix up, note and publish; return how many events were published again."""
+    """Check the counts, fix up the data, fill the topics and write audit rows.
+
+    Returns the number of events published again.
+    """
     for service, counts in backup.count_documents().items():
         for collection, expected in counts.items():
             count = await databases[service].count(collection, {})
@@ -330,13 +349,14 @@ async def _finish_restore(
                 raise OperatorError(
                     f"{service}.{collection}: {count} dokumen dipulihkan, seharusnya {expected}. "
                     "Ulangi dengan --replace.",
-                    f"{service}.{collection}: {count} documents were restored, not {expected}. Try "
-                    "again with --replace.",
+                    f"{service}.{collection}: {count} documents were restored, not {expected}. "
+                    "Try again with --replace.",
                 )
     now = utc_now()
     until = datetime.fromisoformat(backup.content["cluster_time_at"])
     published = 0
-    bar = progress.add_task("Menerbitkan lagi peristiwa", total=None)
+    publishing = choose("Menerbitkan lagi peristiwa", "Publishing events again")
+    bar = progress.add_task(publishing, total=None)
     for service, database in databases.items():
         await fix_up_database(database, now)
         published += await topic_rebuild.rebuild_topic(

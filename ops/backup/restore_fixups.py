@@ -1,10 +1,13 @@
 """Adapts restored data to its new servers: positions, leases, inbox rows, event order.
 
-The topics are created again, so offsets begin at 0. Positions are deleted (none = the beginning).
-Parked and early events keep their order and come before all events of the new topics. Inbox rows
-keep the rebuilt topics from taking effect twice: each is kept for 45 days from now, however old
-the backup is. Leases and their fencing tokens belonged to processes that have ended; finished
-migrations stay recorded. Not here: the topics (topic_rebuild).
+- Positions are deleted, because offsets begin at 0 in the new topics. Without a position a consumer
+  starts at the beginning.
+- Parked and early events keep their order, before all events of the new topics.
+- Inbox rows keep the events of the rebuilt topics from taking effect twice. Their 45 days begin
+  now, however old the backup is.
+- Leases are deleted, because their processes have ended. Records of finished migrations stay.
+
+Not here: the topics (topic_rebuild).
 """
 
 from __future__ import annotations
@@ -17,16 +20,16 @@ from chassis.persistence import mongo
 from chassis.persistence.mongo import Document, Mongo
 
 _BATCH_SIZE = 1_000
-# Rows of records without an id are named after their partition and offset.
+# The id of an inbox row of a record without an event id is its partition and offset.
 _WITHOUT_EVENT_ID = {"_id": {"$regex": r"/\d{5}/-?\d{19,20}$"}}
 
 
 async def fix_up_database(db: Mongo, now: datetime) -> None:
-    """Fix up one restored database; it may run again."""
+    """Fix up one restored database; repeating it is safe."""
     await db.delete("offsets", {})
     await db.delete("leases", {"_id": {"$not": {"$regex": "^migration/"}}})
     await db.update("inbox", {"done_at": {"$exists": True}}, {"$set": {"done_at": now}}, many=True)
-    # Another record will have that partition and offset.
+    # In the new topics another record will have that partition and offset.
     await db.delete("inbox", _WITHOUT_EVENT_ID | {"state": {"$in": ["done", "discarded"]}})
     parked = await db.find("inbox", {"state": "parked"}, fields={"order": 1})
     nameless = await db.find("inbox", _WITHOUT_EVENT_ID | {"state": "parked"})

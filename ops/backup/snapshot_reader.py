@@ -1,4 +1,4 @@
-"""Reads all databases as of one cluster time. Not here: what becomes of the documents."""
+"""Reads all databases as of one cluster time. Not here: writing the documents (create)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from rich.progress import Progress
 
 from chassis.persistence.mongo import RAW, Mongo, MongoError
 from ops.errors import OperatorError
+from ops.language import choose
 from ops.local import platform_checks
 
-# Bytes of BSON in one piece before compression. One piece and one page are in memory at a time.
+# Of BSON, before compression. One piece and one page are in memory at a time.
 PIECE_BYTES = 8 * platform_checks.MIB
-# How long the server remembers the cluster time, instead of its default of 300 seconds.
+# The snapshot history that the server keeps during a backup, instead of 300 seconds.
 HISTORY_SECONDS = 6 * 3_600
 _DEFAULT_HISTORY_SECONDS = 300
 _HISTORY_PARAMETER = "minSnapshotHistoryWindowInSeconds"
@@ -28,17 +29,18 @@ WritePiece = Callable[[str, str, list[bytes]], Awaitable[None]]
 async def read_databases(
     databases: dict[str, Mongo], admin: Mongo, write: WritePiece, progress: Progress
 ) -> tuple[Any, str]:
-    """Hand all documents to `write(service, collection, documents)`, as of one cluster time.
+    """Pass all documents as of one cluster time to `write(service, collection, documents)`.
 
-    Returns that time and the server's version. Raises OperatorError when the server no longer
-    knows the time, or when a collection was made or dropped meanwhile.
+    Returns that time and the server's version. Raises OperatorError when the server's history no
+    longer contains the time, or when a collection was created or dropped meanwhile.
     """
     before = {name: await _list_collections(database) for name, database in databases.items()}
-    bar = progress.add_task("Membaca basis data", total=await _count(databases, before) or 1)
-    # Any collection serves for the question, also one that does not exist.
+    description = choose("Membaca basis data", "Reading databases")
+    bar = progress.add_task(description, total=await _count(databases, before) or 1)
+    # A snapshot read of any collection, even an absent one, returns the cluster time.
     any_database = next(iter(databases.values()))
-    question = {"find": "outbox", "limit": 1, "readConcern": {"level": "snapshot"}}
-    time = (await any_database.db.command(question))["cursor"]["atClusterTime"]
+    query = {"find": "outbox", "limit": 1, "readConcern": {"level": "snapshot"}}
+    time = (await any_database.db.command(query))["cursor"]["atClusterTime"]
     try:
         for name, database in databases.items():
             async with database.client.start_session(causal_consistency=False) as session:
@@ -52,8 +54,8 @@ async def read_databases(
             raise OperatorError(
                 "MongoDB sudah tidak mengingat keadaan pada waktu cadangan dimulai: tidak ada "
                 f"cadangan yang dibuat. Naikkan {_HISTORY_PARAMETER}, lalu ulangi.",
-                "MongoDB no longer knows the state at which the backup began: no backup was made. "
-                f"Raise {_HISTORY_PARAMETER}, then try again.",
+                "MongoDB no longer has the state of the time at which the backup began: no backup "
+                f"was made. Raise {_HISTORY_PARAMETER}, then try again.",
             ) from error
         raise
     after = {name: await _list_collections(database) for name, database in databases.items()}
@@ -61,8 +63,8 @@ async def read_databases(
         raise OperatorError(
             "Koleksi dibuat, diganti nama atau dihapus selama pencadangan: tidak ada cadangan yang "
             "dibuat. Ulangi setelah semua layanan siap.",
-            "A collection was made, renamed or dropped meanwhile: no backup was made. Try again "
-            "when all services are ready.",
+            "A collection was created, renamed or dropped during the backup: no backup was made. "
+            "Try again when all services are ready.",
         )
     return time, str((await admin.client.admin.command("buildInfo"))["version"])
 
@@ -80,7 +82,7 @@ async def _read_as_of(
 ) -> AsyncIterator[list[bytes]]:
     """Yield all documents of a collection at that cluster time, page by page.
 
-    By commands, because the drivers' own snapshot sessions do not reveal their time.
+    Uses commands, because a snapshot session of the driver does not reveal its cluster time.
     """
     opening: dict[str, Any] = {
         "find": collection,
@@ -101,7 +103,7 @@ async def _read_as_of(
 
 
 async def _list_collections(database: Mongo) -> dict[str, Any]:
-    """Return the collections with their unique ids: a name may by now mean another collection."""
+    """Return the UUIDs of the collections by name; a recreated collection has another UUID."""
     answer = await database.db.command(
         "listCollections", cursor={"batchSize": 10_000}, filter={"type": "collection"}
     )
@@ -129,7 +131,7 @@ async def _split_into_pieces(pages: AsyncIterator[list[bytes]]) -> AsyncIterator
 
 @asynccontextmanager
 async def extend_history(admin: Mongo) -> AsyncGenerator[bool]:
-    """Let the server remember the past longer inside the block; False where it refuses."""
+    """Extend the server's snapshot history during the block; yield False if it refuses."""
     commands = admin.client.admin
     try:
         answer = await commands.command({"getParameter": 1, _HISTORY_PARAMETER: 1})
@@ -139,7 +141,7 @@ async def extend_history(admin: Mongo) -> AsyncGenerator[bool]:
     except MongoError:
         yield False
         return
-    # A backup that was killed left our own value behind.
+    # Our own value is there after a backup that was killed.
     restored = _DEFAULT_HISTORY_SECONDS if former == HISTORY_SECONDS else former
     try:
         yield True

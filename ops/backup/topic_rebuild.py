@@ -1,8 +1,8 @@
-"""Fills a restored database's topic from its archive.
+"""Fills the topic of a restored service from its archive.
 
-It sends the events of the last 30 days before the backup: that is what Kafka would still hold.
-Readers begin at the start and drop what took effect; the rest takes effect now. Not here: events
-that were not sent yet; the relay of their service sends them.
+It sends the events of the 30 days before the backup, which Kafka would still have. Readers begin at
+the start of the topic and drop the events that took effect already. Not here: events that were not
+sent yet, which the relay of the service sends.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ async def rebuild_topic(
     until: datetime,
     on_sent: Callable[[int], None],
 ) -> int:
-    """Send what the topic held at that time, in order of key and seq; return how many events.
+    """Send the events that the topic had at `until`, in order of key and seq; return the number.
 
-    Raises OperatorError when Kafka refuses them.
+    Raises OperatorError when Kafka refuses an event.
     """
     topic = f"{service}.events"
     sent_since = {"sent": True, "at": {"$gte": until - timedelta(days=kafka_topics.RETENTION_DAYS)}}
@@ -51,7 +51,7 @@ async def rebuild_topic(
         raise OperatorError(
             f"Kafka tidak menerima peristiwa untuk {topic} ({error}): perbaiki Kafka, lalu ulangi "
             "dengan --replace.",
-            f"Kafka takes no events for {topic} ({error}): repair it, then try again with "
+            f"Kafka accepts no events for {topic} ({error}): repair Kafka, then try again with "
             "--replace.",
         ) from error
     finally:
@@ -59,9 +59,9 @@ async def rebuild_topic(
 
 
 async def unmark_rows_after_gaps(db: Mongo) -> None:
-    """Unmark rows behind an unsent row of their key.
+    """Mark rows that follow an unsent row of their key as unsent.
 
-    The relay marks many rows at a time, and a backup may fall between two of its marks.
+    The relay marks sent rows in several writes, and a backup may be taken between two of them.
     """
     await db.ensure_collection(
         outbox_relay.OUTBOX, None, outbox_relay.INDEXES, await db.collections()

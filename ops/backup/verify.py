@@ -1,6 +1,6 @@
-"""Verifies a backup before anything is touched: form, keys, signature and every piece.
+"""Verifies a backup before anything is changed: manifest, keys, signature and every piece.
 
-Not here: what is done with it (restore).
+Not here: the restore.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ops.backup import encryption, key_custody, manifest
 from ops.backup.encryption import NotForUs
 from ops.backup.manifest import Manifest, Piece
 from ops.errors import OperatorError
+from ops.language import choose
 
 _LENGTH_BYTES = 4
 
@@ -27,9 +28,9 @@ def verify_backup(
     holders: Sequence[Path],
     progress: Progress,
 ) -> tuple[Manifest, dict[str, bytes]]:
-    """Return the manifest and the keys when all of it is whole, ours and complete.
+    """Return the manifest and the keys of a complete and genuine backup.
 
-    Raises OperatorError.
+    Raises OperatorError that says what is missing, damaged or of another installation.
     """
     backup, content, signature = manifest.read_manifest(directory)
     if custody_file is None:
@@ -41,7 +42,8 @@ def verify_backup(
     key_custody.require_keys(backup.keys, keys)
     manifest.require_signature(directory, content, signature, keys)
     _require_reader(backup, reader)
-    for piece in progress.track(list(backup.read_pieces()), description="Memeriksa cadangan"):
+    description = choose("Memeriksa cadangan", "Verifying the backup")
+    for piece in progress.track(list(backup.read_pieces()), description=description):
         read_piece(directory, backup, piece, reader)
     return backup, {name: keys[name] for name in backup.keys}
 
@@ -61,7 +63,7 @@ def read_piece(
 ) -> list[bytes]:
     """Return the BSON documents of one piece.
 
-    Raises OperatorError that names the piece when it is missing, or not what the manifest says.
+    Raises OperatorError when the piece is missing or differs from the manifest.
     """
     title = f"{piece.file} ({piece.service}.{piece.collection})"
     try:
@@ -70,15 +72,16 @@ def read_piece(
         raise OperatorError(
             f"Potongan {title} dari cadangan {backup.id} tidak ada: cadangan ini tidak dipakai, "
             "tidak ada yang disentuh.",
-            f"Piece {title} of backup {backup.id} is missing: it is not used, nothing was touched.",
+            f"Piece {title} of backup {backup.id} is missing: this backup is not used, nothing "
+            "was changed.",
         ) from error
     documents = _open_piece(encrypted, piece, reader)
     if documents is None:
         raise OperatorError(
             f"Potongan {title} dari cadangan {backup.id} rusak atau diubah: cadangan ini tidak "
             "dipakai, tidak ada yang disentuh.",
-            f"Piece {title} of backup {backup.id} is damaged or changed: it is not used, nothing "
-            "was touched.",
+            f"Piece {title} of backup {backup.id} is damaged or changed: this backup is not used, "
+            "nothing was changed.",
         )
     return documents
 

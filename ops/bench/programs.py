@@ -47,7 +47,7 @@ async def run_program(*command: str, env: Mapping[str, str], cwd: Path = ROOT) -
             title = " ".join(command[:3])
             raise OperatorError(
                 f"Program {title} gagal (status {status}). Baris terakhir:\n{processes.tail(log)}",
-                f"The program {title} failed (status {status}); its last lines are above.",
+                f"The program {title} failed (status {status}). Last lines:\n{processes.tail(log)}",
             )
         return objects[-1]
 

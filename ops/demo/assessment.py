@@ -1,6 +1,6 @@
 """The steps at the certification body: assessment, panel, certificate, public check.
 
-Not here: the steps in the prison (prison), which complete the course.
+Not here: the steps in the prison (prison).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ async def prepare_certification(context: DemoContext) -> Facts:
 
 
 async def open_application(context: DemoContext) -> Facts:
-    """Wait for the application of the completed course; fill its forms and assign it."""
+    """Wait for the application that the completed course opens; fill its forms and assign it."""
     officer = _officer(context)
     person = context.ids["person"]
 
@@ -107,15 +107,17 @@ async def decide_panel(context: DemoContext) -> Facts:
 
 
 async def check_certificate(context: DemoContext) -> Facts:
-    """Check the certificate as anybody can, and a copy in which one word was changed."""
+    """Check the certificate without a token, and a copy with one changed text."""
     officer = _officer(context)
     public = context.client.caller(None, "certificate")
     path = f"/v1/certificates/{context.ids['certificate']}"
     credential = await officer.get(f"{path}/credential")
     genuine = await public.post("/v1/verifications", credential)
     forged = await public.post("/v1/verifications", _forge(credential))
-    context.refusals.append(
-        {"what": "sertifikat yang diubah satu kata", "answer": forged["status"]}
+    context.record_refusal(
+        "sertifikat yang diubah satu kata",
+        "a certificate with one changed word",
+        forged["status"],
     )
     token = context.certificate["check_url"].rpartition("/")[2]
     page = await public.request("GET", f"/V/{token}", accept="application/json")
@@ -215,7 +217,7 @@ def _officer(context: DemoContext) -> GatewayCaller:
 async def _change(
     caller: GatewayCaller, method: str, path: str, part: str, body: Any = None
 ) -> Facts:
-    """Change a part of the aggregate at `path`, with its current version as If-Match."""
+    """Change a part of the aggregate at `path`, with its current version in If-Match."""
     version = (await caller.get(path))["version"]
     return await caller.request_expecting(method, f"{path}/{part}", body, if_match=f'"{version}"')
 
@@ -227,7 +229,7 @@ async def _change_application(
 
 
 def _sitting(context: DemoContext) -> Facts:
-    """Return the sitting that finds the application competent."""
+    """Return the body of a panel decision: the applicant is competent."""
     return {
         "lsp_id": context.ids["lsp"],
         "minutes_no": f"BA-PLENO/{datetime.now(ZONE):%Y%m%d%H%M%S}",
@@ -242,16 +244,16 @@ def _sitting(context: DemoContext) -> Facts:
 
 
 def _forge(credential: Facts) -> Facts:
-    """Return a copy of the credential with another scheme."""
+    """Return a copy of the credential with another achievement."""
     forged = json.loads(json.dumps(credential))
     forged["credentialSubject"]["achievement"]["name"] = "Juru las kelas satu"
     return forged
 
 
 def _require_expected(genuine: str, forged: str, page: Answer, pdf: Answer) -> None:
-    """Raise UnexpectedAnswer unless only the genuine document is valid, with page and paper."""
+    """Raise UnexpectedAnswer unless only the genuine credential is valid and page and PDF exist."""
     is_distinguished = genuine == "valid" and forged == "invalid"
-    has_paper = bytes(pdf.body).startswith(b"%PDF")
-    if not is_distinguished or page.status != OK or not has_paper:
+    is_pdf = bytes(pdf.body).startswith(b"%PDF")
+    if not is_distinguished or page.status != OK or not is_pdf:
         statuses = {"title": f"{genuine} / {forged}"}
         raise UnexpectedAnswer("the certificate's check", page.status, statuses)

@@ -1,4 +1,4 @@
-"""What the steps of the demo share: callers, ids so far, constants. Not here: any step."""
+"""The state that the steps of the demo share: callers, ids, constants. Not here: the steps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ops.language import Bilingual
 from ops.local.gateway_client import GatewayCaller, GatewayClient
 
 ZONE = ZoneInfo("Asia/Jakarta")
@@ -35,9 +36,18 @@ MATERIAL_COST_IDR = 280_000
 OK = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An attempt that was refused as it should be, with the facts of the response."""
+
+    attempt: Bilingual
+    answer: Any
+    facts: dict[str, Any]
+
+
 @dataclass(slots=True)
 class DemoContext:
-    """What has happened so far: ids by name, and what the summary shows."""
+    """The results so far: ids by name, and the facts of the summary."""
 
     client: GatewayClient
     today: date = field(default_factory=lambda: datetime.now(ZONE).date())
@@ -45,13 +55,17 @@ class DemoContext:
     certificate: dict[str, Any] = field(default_factory=dict)
     books: dict[str, int] = field(default_factory=dict)
     split: dict[str, int] = field(default_factory=dict)
-    refusals: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list[Refusal])
 
     def caller(
         self, name: str, host: str = "staff", subject: str | None = None, **claims: str
     ) -> GatewayCaller:
-        """Return a caller of this role; without claims an officer of our prison."""
+        """Return a caller in this role; without claims, of the demo's prison."""
         return self.client.caller(name, host, subject, **(claims or {"facility": FACILITY}))
+
+    def record_refusal(self, indonesian: str, english: str, answer: Any, **facts: Any) -> None:
+        """Record an attempt that was refused as it should be."""
+        self.refusals.append(Refusal(Bilingual(indonesian, english), answer, facts))
 
     @property
     def anonymous_buyer(self) -> GatewayCaller:
@@ -64,7 +78,7 @@ DemoStep = Callable[[DemoContext], Awaitable[Facts]]
 
 
 async def create_if_missing(caller: GatewayCaller, path: str, body: Facts, own_path: str) -> bool:
-    """Create it unless it exists; return whether it was created."""
+    """POST the body unless `own_path` exists; return whether it was created."""
     if (await caller.request("GET", own_path)).status == OK:
         return False
     await caller.post(path, body)

@@ -1,4 +1,7 @@
-"""The steps in the prison: snapshot, class, decision, course, and a foreign officer refused."""
+"""The steps in the prison: snapshot, class, TPP decision, course, a refused foreign officer.
+
+Not here: steps at other offices.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ CREATED_STATUSES = (OK, 201)
 
 
 async def _change(caller: GatewayCaller, path: str, body: Any = None) -> Any:
-    """POST a change of the aggregate above this path, with its current version in If-Match."""
+    """POST a change of the aggregate at the parent path, with its current ETag in If-Match."""
     shown = await caller.request("GET", path.rpartition("/")[0])
     return await caller.post(path, body, if_match=shown.headers["etag"])
 
@@ -105,7 +108,7 @@ async def open_class(context: DemoContext) -> Facts:
 
 
 async def _find_or_publish_programme(officer: GatewayCaller, title: str) -> str:
-    """Return the id of the programme with this title, which an earlier run may have published."""
+    """Return the id of the programme with this title; an earlier run may have published it."""
     for programme in await officer.list_all("/v1/programmes"):
         if programme["title"] == title:
             return programme["programme_id"]
@@ -136,7 +139,7 @@ async def apply_for_class(context: DemoContext) -> Facts:
 
 
 async def _find_applicant(context: DemoContext, officer: GatewayCaller) -> dict[str, Any]:
-    """Return the convicted person who is released first after the class and never enrolled."""
+    """Return the convicted person without enrolments who is released first after the class."""
     horizon = (context.today + timedelta(days=60)).isoformat()
     held = await officer.list_all(f"/v1/participants?facility_id={FACILITY}&state=held")
     suitable = [
@@ -150,7 +153,7 @@ async def _find_applicant(context: DemoContext, officer: GatewayCaller) -> dict[
         enrolments = f"/v1/enrolments?participant_ref={person['participant_ref']}"
         if not await officer.list_all(enrolments):
             return person
-    raise UnexpectedAnswer("no participant is left who has no enrolment yet", 0, {})
+    raise UnexpectedAnswer("every suitable participant has an enrolment already", 0, {})
 
 
 def _release_order(person: dict[str, Any]) -> tuple[str, str]:
@@ -198,7 +201,7 @@ async def enrol_participant(context: DemoContext) -> Facts:
 async def attend_sessions(context: DemoContext) -> Facts:
     officer = context.caller("training_officer")
     minutes = 0
-    for clock in ("00:00", "00:01"):  # begun already, whenever the demo is played
+    for clock in ("00:00", "00:01"):  # in the past at any time of the day
         session = await officer.post(
             f"/v1/classes/{context.ids['class']}/sessions",
             {"held_on": context.today.isoformat(), "starts_at": clock, "minutes": 15},
@@ -238,14 +241,13 @@ async def refuse_others(context: DemoContext) -> Facts:
     nobody = await context.client.caller(None).request("GET", "/v1/participants")
     if (foreign.status, unknown.status, nobody.status) != (404, 404, 401):
         raise UnexpectedAnswer("an officer of another prison", foreign.status, foreign.body)
-    context.refusals.append(
-        {
-            "what": "petugas Lapas lain melihat orang ini",
-            "answer": foreign.status,
-            "title": foreign.body["title"],
-        }
+    context.record_refusal(
+        "petugas Lapas lain melihat orang ini",
+        "an officer of another prison reads this person",
+        foreign.status,
+        title=foreign.body["title"],
     )
-    context.refusals.append(
-        {"what": "tanpa token", "answer": nobody.status, "title": nobody.body["title"]}
+    context.record_refusal(
+        "tanpa token", "a request without a token", nobody.status, title=nobody.body["title"]
     )
     return {"other_prison": foreign.status, "unknown": unknown.status, "no_token": nobody.status}

@@ -1,4 +1,7 @@
-"""The command `demo`: plays the steps on the running system. Not here: the steps."""
+"""The command `demo`: runs the steps on the running system and prints the results.
+
+Not here: the steps.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +13,36 @@ from typing import Any
 
 import aiohttp
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from ops.demo import STEPS, DemoContext, DemoStep
+from ops.demo.context import Refusal
+from ops.language import choose
 from ops.local import topology
 from ops.local.gateway_client import GatewayClient, UnexpectedAnswer
+from ops.text_output import print_text
 
 _STEP_ERRORS = (UnexpectedAnswer, TimeoutError, aiohttp.ClientError, KeyError, ValueError)
-_MAX_FACTS = 400
+_MAX_FACTS = 400  # characters
+_INDENT = 6
 
 
 def run_demo(*, as_json: bool) -> int:
-    """Play all steps; return 0 only if every step succeeded."""
+    """Run all steps; return 0 only if every step succeeded."""
     console = Console(stderr=as_json, highlight=False)
-    report = asyncio.run(_play_steps(console))
+    report, refusals = asyncio.run(_play_steps(console))
     if as_json:
         json.dump(report, sys.stdout, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
-        _print_summary(console, report)
+        _print_summary(console, report, refusals)
     succeeded = [step for step in report["steps"] if step["ok"]]
     return 0 if len(succeeded) == len(STEPS) else 1
 
 
-async def _play_steps(console: Console) -> dict[str, Any]:
+async def _play_steps(console: Console) -> tuple[dict[str, Any], list[Refusal]]:
+    """Run the steps until one fails; return the document of `demo --json`, and the refusals."""
     steps: list[dict[str, Any]] = []
     async with GatewayClient() as client:
         context = DemoContext(client)
@@ -41,22 +51,43 @@ async def _play_steps(console: Console) -> dict[str, Any]:
             facts, problem = await _play_step(step, context)
             seconds = time.monotonic() - began
             mark = "[red]✗[/]" if problem else "[green]✓[/]"
+            unit = choose("dtk", "s")
+            _print_indented(
+                console, f"{mark} {number:2}.", f"{sentence} [dim]{seconds:.1f} {unit}[/]"
+            )
             arrow = f"  →  {event}" if event else ""
-            console.print(f"{mark} {number:2}. {sentence} [dim]{seconds:.1f} dtk[/]")
-            console.print(f"      [dim]{problem or _format_facts(facts)}{arrow}[/]", markup=True)
+            details = escape(problem) or _format_facts(facts)
+            _print_indented(console, "", f"[dim]{details}{arrow}[/]")
             if problem:
                 facts = facts | {"problem": problem}
             steps.append({"name": name, "ok": not problem, "facts": facts, "event": event})
             if problem:
                 break
-    return {
+    report = {
         "steps": steps,
         "certificate": context.certificate,
         "certificate_url": context.certificate.get("local_url", ""),
         "books": context.books,
         "split": context.split,
-        "refused": context.refusals,
+        "refused": [
+            {"what": refusal.attempt.indonesian, "answer": refusal.answer, **refusal.facts}
+            for refusal in context.refusals
+        ],
     }
+    return report, context.refusals
+
+
+def _print_indented(console: Console, mark: str, text: str) -> None:
+    """Print a text beside its mark; at a terminal its further lines are indented."""
+    if not console.is_terminal:
+        start = f"{mark} " if mark else " " * _INDENT
+        console.print(f"{start}{text}", soft_wrap=True)
+        return
+    table = Table.grid(padding=0)
+    table.add_column(width=_INDENT)
+    table.add_column()
+    table.add_row(mark, text)
+    console.print(table)
 
 
 async def _play_step(step: DemoStep, context: DemoContext) -> tuple[dict[str, Any], str]:
@@ -70,35 +101,42 @@ async def _play_step(step: DemoStep, context: DemoContext) -> tuple[dict[str, An
 def _format_facts(facts: dict[str, Any]) -> str:
     shown = {name: value for name, value in facts.items() if value not in (None, [], "")}
     text = ", ".join(f"{name}: {value}" for name, value in shown.items())
-    return _escape(text)[:_MAX_FACTS]
+    return escape(text[:_MAX_FACTS])
 
 
-def _print_summary(console: Console, report: dict[str, Any]) -> None:
+def _print_summary(console: Console, report: dict[str, Any], refusals: list[Refusal]) -> None:
     failed = [step for step in report["steps"] if not step["ok"]]
     if failed:
-        console.print(f"\n[red]Berhenti pada langkah {failed[0]['name']}.[/] Lihat ./bina logs.")
+        stopped = choose("Berhenti pada langkah", "Stopped at the step")
+        see = choose("Lihat", "See")
+        console.print(f"\n[red]{stopped} {failed[0]['name']}.[/] {see} ./bina logs.")
         return
     count = len(report["steps"])
-    console.print(f"\nSemua {count} langkah berhasil. Yang ditolak sebagaimana mestinya:")
-    for refusal in report["refused"]:
-        title = refusal.get("title", "")
-        console.print(_escape(f"  - {refusal['what']}: {refusal['answer']} {title}"))
-    shares = ", ".join(f"{party} {_rupiah(amount)}" for party, amount in report["split"].items())
-    console.print(f"Pembagian satu pesanan: {shares}")
-    books = report["books"]
-    console.print(f"Buku: debit {_rupiah(books['debit'])} = kredit {_rupiah(books['credit'])}")
-    console.print(f"Periksa sertifikatnya: {report['certificate_url']}")
-    addresses = topology.gateway_addresses()
-    console.print(
-        f"Antarmuka petugas {addresses['staff']}/docs, toko {addresses['shop']}/docs, "
-        f"mitra {addresses['partner']}/docs"
+    print_text("")
+    print_text(
+        choose(
+            f"Semua {count} langkah berhasil. Yang ditolak sebagaimana mestinya:",
+            f"All {count} steps succeeded. Refused as it should be:",
+        )
     )
+    for refusal in refusals:
+        # The titles of problems are Indonesian.
+        title = choose(str(refusal.facts.get("title", "")), "")
+        print_text(f"  - {refusal.attempt}: {refusal.answer} {title}".rstrip())
+    shares = ", ".join(f"{party} {_rupiah(amount)}" for party, amount in report["split"].items())
+    print_text(f"{choose('Pembagian satu pesanan', 'Split of one order')}: {shares}")
+    debit = _rupiah(report["books"]["debit"])
+    credit = _rupiah(report["books"]["credit"])
+    print_text(
+        choose(f"Buku: debit {debit} = kredit {credit}", f"Books: debit {debit} = credit {credit}")
+    )
+    check = choose("Periksa sertifikatnya", "Check the certificate")
+    print_text(f"{check}: {report['certificate_url']}")
+    addresses = topology.gateway_addresses()
+    print_text(f"{choose('Antarmuka petugas', 'API for staff')}: {addresses['staff']}/docs")
+    print_text(f"{choose('Toko', 'Shop')}: {addresses['shop']}/docs")
+    print_text(f"{choose('Mitra', 'Partners')}: {addresses['partner']}/docs")
 
 
 def _rupiah(amount: int) -> str:
     return f"Rp {amount:,}".replace(",", ".")
-
-
-def _escape(text: str) -> str:
-    """Keep brackets from being read as markup."""
-    return text.replace("[", "\\[")

@@ -49,7 +49,7 @@ WAGE_BAND = {"from_idr": 3_500_000, "to_idr": 4_500_000}
 
 
 async def share_with_dinas(context: DemoContext) -> Facts:
-    """Register the Dinas and the employer, record consents, and read the person as the Dinas."""
+    """Register the agencies, record consents, and read the candidate as the Dinas."""
     await _register_agencies(context)
     officer = context.caller("case_officer")
     person = await _certified_candidate(context, officer)
@@ -104,7 +104,7 @@ async def confirm_placement(context: DemoContext) -> Facts:
 
 
 async def _register_agencies(context: DemoContext) -> None:
-    """Register each agency by one administrator and approve it by another."""
+    """Register each agency as one administrator and approve it as another (four eyes)."""
     registrar = context.caller("administrator", subject="administrator-1", facility="*", agency="*")
     approver = context.caller("administrator", subject="administrator-2", facility="*", agency="*")
     for agency in AGENCIES:
@@ -190,5 +190,5 @@ async def _accepted_application(
 
 
 def _etag(body: Facts) -> str:
-    """Return the version of a body as If-Match takes it."""
+    """Return the version of a body as a value for If-Match."""
     return f'"{body["version"]}"'

@@ -28,7 +28,7 @@ WORKSHOP_CODE = "LAS-01"
 
 
 async def produce(context: DemoContext) -> Facts:
-    """Produce the goods of the demo, from the workshop to a published product."""
+    """Set up the workshop, produce the goods of the demo and publish the product."""
     workshop = await _require_workshop(context)
     await _require_policy(context)
     await _assign_worker(context, workshop)
@@ -46,7 +46,7 @@ async def produce(context: DemoContext) -> Facts:
 
 
 async def sell(context: DemoContext) -> Facts:
-    """Sell one piece, and send a notification with a wrong signature."""
+    """Sell one piece, and send a payment notification with a wrong signature."""
     order = await _place_order(context)
     paid = await _pay_order(context, order)
     buyer = context.anonymous_buyer
@@ -54,12 +54,11 @@ async def sell(context: DemoContext) -> Facts:
     forged = await buyer.request("POST", f"/v1/payments/sandbox/{order_ref}/wrong_signature")
     divided = await buyer.get(f"/v1/orders/{order['id']}/split?token={order['token']}")
     context.split = divided["split"]
-    context.refusals.append(
-        {
-            "what": "pemberitahuan bayar dengan tanda tangan salah",
-            "answer": forged.body["answers"],
-            "problems": forged.body["problems"],
-        }
+    context.record_refusal(
+        "pemberitahuan bayar dengan tanda tangan salah",
+        "a payment notification with a wrong signature",
+        forged.body["answers"],
+        problems=forged.body["problems"],
     )
     is_split_whole = sum(context.split.values()) == order["total_idr"]
     is_forgery_refused = forged.body["answers"] == [BAD_REQUEST]
@@ -85,13 +84,12 @@ async def sell_out(context: DemoContext) -> Facts:
         answer = await buyer.request("POST", "/v1/checkout", checkout)
     if answer.status != CONFLICT:
         raise UnexpectedAnswer("the eighth buyer of seven goods", answer.status, answer.body)
-    context.refusals.append(
-        {
-            "what": "pembeli kedelapan atas tujuh barang",
-            "answer": answer.status,
-            "code": answer.body["code"],
-            "title": answer.body["title"],
-        }
+    context.record_refusal(
+        "pembeli kedelapan atas tujuh barang",
+        "the eighth buyer of seven pieces",
+        answer.status,
+        code=answer.body["code"],
+        title=answer.body["title"],
     )
     return {"sold": GOODS_COUNT, "eighth": answer.body["title"]}
 
@@ -112,7 +110,7 @@ async def check_books(context: DemoContext) -> Facts:
 async def _change(
     caller: GatewayCaller, before: Facts, path: str, body: Facts | None = None
 ) -> Facts:
-    """Change an aggregate at the version of `before`; return its body after the change."""
+    """Change an aggregate at the version of `before`; return its new body."""
     return await caller.post(path, body, if_match=f'"{before["version"]}"')
 
 
@@ -160,7 +158,7 @@ async def _require_policy(context: DemoContext) -> None:
 
 
 async def _assign_worker(context: DemoContext, workshop: Facts) -> None:
-    """Assign the participant; refused until the decision of the TPP has arrived."""
+    """Assign the participant, retrying until the TPP's decision has arrived as an event."""
     officer = context.caller("workshop_officer")
     today = context.today.isoformat()
     body = {

@@ -1,1 +1,1 @@
-"""What `./bina docs` writes from code and data. Not here: documents written by hand."""
+"""Generators of the files that `./bina docs` writes. Not here: documents written by hand."""

@@ -1,6 +1,6 @@
 """The table of alerts in docs/monitoring.md, and the rules for the Prometheus operator.
 
-Both are read from deploy/monitoring/rules. Not here: the rules.
+Both are generated from deploy/monitoring/rules. Not here: the rules.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RULE_OBJECT = (
 
 
 def render_pipeline_rules() -> str:
-    """Return pipeline.yml with the processes that ProcessDown expects in every region."""
+    """Return pipeline.yml with the list of processes that ProcessDown expects in a region."""
     up = 'count by (region, job) (up{job="bina"})'
     expected = "\n".join(
         f'or label_replace({up}, "service", "{process.name}", "", "")'
@@ -57,7 +57,8 @@ def render_table(slo_rules: str) -> str:
 def render_prometheus_rules(slo_rules: str) -> str:
     """Return one PrometheusRule for each rule file.
 
-    Each alert carries its namespace: an AlertmanagerConfig handles alerts of its namespace only.
+    Each alert gets a namespace label, because an AlertmanagerConfig handles only alerts with its
+    own namespace.
     """
     objects: list[str] = []
     for name, text in _read_rule_files(slo_rules).items():

@@ -1,6 +1,6 @@
-"""The entries of docker-compose.yml that follow from the topology table.
+"""The entries of docker-compose.yml that are generated from the topology table.
 
-Not here: servers, jobs and what watches the system, which are written in the files themselves.
+Not here: servers, jobs and monitoring, which are written by hand in the files.
 """
 
 from ops.docs.generated_blocks import fill_template
@@ -27,7 +27,7 @@ def render_blocks() -> dict[str, str]:
 
 
 def _kept_volumes(suffix: str) -> list[str]:
-    """Return the mounts of every secret and kept directory, where the commands expect them."""
+    """Return the mounts of all secrets and volumes at the paths that the commands expect."""
     mounts = [f"{it.name}-secrets:/bina/secrets/{it.name}" for it in topology.PROCESSES]
     for process in topology.PROCESSES:
         mounts += [

@@ -1,7 +1,7 @@
-"""The panels of Grafana's dashboards: titles, words and queries.
+"""The panels of Grafana's dashboards: titles, descriptions and queries.
 
-Four boards: a region at a glance, the pipeline of events, one service, and the results for
-people. Not here: how a panel is drawn (`dashboards`), what is measured, what is an alert.
+There are four boards: overview of a region, event pipeline, one service, business results.
+Not here: the JSON of a panel (`dashboards`), metrics, alerts.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel: curves over time, or numbers of this moment (`is_instant`).
+    """One panel: curves over time, or current numbers (`is_instant`).
 
-    `queries` maps an expression to its legend. SCOPE in an expression is replaced by what
-    the variables of the dashboard select.
+    `queries` maps an expression to its legend. SCOPE in an expression is replaced by the label
+    matchers of the dashboard's variables.
     """
 
     title: str
@@ -34,10 +34,10 @@ def _quantile_query(share: float, histogram: str, by: str = "") -> str:
 
 
 def _gauge_query(name: str, by: str = "") -> str:
-    """Return the value over all regions.
+    """Return the sum of a scheduled gauge over all regions.
 
-    Two replicas may expose a leased gauge for a while, one of them the value from before it lost
-    the lease. The larger value counts, not the sum.
+    Within a region it takes the maximum over the replicas: one that has lost the lease may still
+    expose its last value.
     """
     selector = name if "{" in name else f"{name}{{SCOPE}}"
     labels = f"region, {by}" if by else "region"
@@ -46,7 +46,7 @@ def _gauge_query(name: str, by: str = "") -> str:
 
 
 def _daily_events_query(kind: str) -> str:
-    """Return how many events of a type took effect in a day, counted at the timeline."""
+    """Return the number of events of a type that training applied in a day (for its timeline)."""
     labels = f'service="training",type="{kind}",SCOPE'
     return f"sum(increase(bina_events_applied_total{{{labels}}}[1d]))"
 

@@ -1,7 +1,7 @@
 """Grafana's dashboards as code, built with Grafana's own SDK.
 
-`./bina docs` writes their JSON. All panels use the one data source `Bina`. Not here: the panels
-(`dashboard_panels`).
+`./bina docs` writes their JSON. All panels use the data source with the uid `bina`. Not here: the
+panels (`dashboard_panels`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BUSINESS_REFRESH = "5m"
 
 
 def render_dashboards() -> dict[Path, str]:
-    """Return the file of each dashboard with its text."""
+    """Return the JSON of each dashboard by its file."""
     boards = (
         _build_board("bina-overview", "Bina: wilayah", OVERVIEW),
         _build_board(

@@ -1,6 +1,6 @@
-"""Every deployment file that follows from the topology table, whole or by marked blocks.
+"""All deployment files that are generated from the topology table, whole or in marked blocks.
 
-Not here: what the files say (`compose`, `kubernetes`).
+Not here: the content (`compose`, `kubernetes`).
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ KUBERNETES_FILES = (
 
 
 def render_deployment() -> dict[Path, str]:
-    """Return each deployment file with the text that it should have."""
+    """Return the expected text of each deployment file."""
     rendered = kubernetes.render_files()
     for files, blocks in (
         (COMPOSE_FILES, compose.render_blocks()),

@@ -1,7 +1,7 @@
-"""docs/architecture.svg: who calls whom and who reads whose events, from the topology table.
+"""docs/architecture.svg: internal calls and readers of events, from the topology table.
 
-The picture brings its own background, so that it reads on a light and on a dark page.
-Not here: prose about the architecture (README, docs).
+The picture has a background of its own, so that it is readable on a light and on a dark page.
+Not here: text about the architecture (README, docs).
 """
 
 import textwrap
@@ -14,7 +14,7 @@ from ops.local.state_dir import ROOT
 DRAWING = ROOT / "docs/architecture.svg"
 _WIDTH = 960
 _MARGIN = 24
-_LABEL_WIDTH = 160  # of the names of topics, left of their lines
+_LABEL_WIDTH = 160  # the column with the names of the topics
 _GAP = 16
 _GROUP_TOP = 64
 _GROUP_HEIGHT = 48
@@ -118,14 +118,14 @@ def _services() -> Iterator[str]:
             yield _text(left + 12, top, line)
             top += 18
         if service.calls:
-            asked = f"calls {', '.join(service.calls)}"
-            yield _text(left + 12, _SERVICE_TOP + _SERVICE_HEIGHT - 32, asked, "note")
+            calls = f"calls {', '.join(service.calls)}"
+            yield _text(left + 12, _SERVICE_TOP + _SERVICE_HEIGHT - 32, calls, "note")
         database = f"database {service.name}"
         yield _text(left + 12, _SERVICE_TOP + _SERVICE_HEIGHT - 12, database, "note")
 
 
 def _topics() -> Iterator[str]:
-    """Draw a line for each topic, and a column for each service with what it does there."""
+    """Draw a line for each topic, with marks in the columns of its publisher and readers."""
     yield _text(_MARGIN, _TOPIC_TOP - 30, "Kafka topics", "name")
     right = _WIDTH - _MARGIN
     bottom = _TOPIC_TOP + _TOPIC_STEP * (len(topology.SERVICES) - 1)

@@ -1,6 +1,6 @@
-"""The catalogue of events from their classes: AsyncAPI 3 and a table for people.
+"""The catalogue of events, generated from their classes: AsyncAPI 3 and a table for people.
 
-Not here: any event, and what makes a change of a schema breaking (`schema_changes`).
+Not here: the events, and the detection of breaking changes (`schema_changes`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PAYLOAD_REFERENCE = "#/components/messages/{}/payload/$defs/{{model}}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceEvents:
-    """What one service publishes and reads."""
+    """The events that one service publishes, and its tolerant copies by topic."""
 
     service: str
     published: Sequence[type[Event]]
@@ -37,7 +37,7 @@ class ServiceEvents:
 
     @property
     def sorted_events(self) -> list[type[Event]]:
-        """What the service publishes, by type."""
+        """The published events, sorted by type."""
         return sorted(self.published, key=lambda event: event.type)
 
 
@@ -97,7 +97,7 @@ def _message(event: type[Event]) -> dict[str, Any]:
 
 
 def render_table(services: Sequence[ServiceEvents]) -> str:
-    """Return docs/events.md: each event, its fields, and who reads which of them."""
+    """Return the text of docs/events.md: each event with its fields and their readers."""
     lines = ["# Events", "", _INTRODUCTION, ""]
     for service in services:
         for event in service.sorted_events:
@@ -106,7 +106,7 @@ def render_table(services: Sequence[ServiceEvents]) -> str:
 
 
 def _readers(event: type[Event], services: Sequence[ServiceEvents]) -> dict[str, type[Inbound]]:
-    """Return each service that reads the event, with its own copy of it."""
+    """Return the tolerant copy of each service that reads the event, by service."""
     readers: dict[str, type[Inbound]] = {}
     for service in services:
         for kinds in service.consumed.values():
@@ -139,10 +139,10 @@ def _event_section(event: type[Event], readers: Mapping[str, type[Inbound]]) -> 
 
 
 def find_unread(services: Sequence[ServiceEvents]) -> list[str]:
-    """Return types that nobody reads, and types that are read but that nobody publishes.
+    """Return published types without a reader, and types that are read but not published.
 
-    Anchors of the audit need no reader. A former version that readers only upcast need not be
-    published any more: the archive still holds it.
+    Audit anchors need no reader. A former version that readers only upcast need not be published:
+    the archive still has it.
     """
     published = {(it.topic, event.type) for it in services for event in it.published}
     consumed: set[tuple[str, str]] = set()
@@ -158,7 +158,7 @@ def find_unread(services: Sequence[ServiceEvents]) -> list[str]:
 
 
 def describe_type(field: Mapping[str, Any]) -> str:
-    """Return the type of a field of a JSON schema in a few words."""
+    """Return a short description of the type of a JSON schema's field."""
     if "anyOf" in field:
         return " or ".join(describe_type(choice) for choice in field["anyOf"])
     if "$ref" in field:

@@ -1,6 +1,6 @@
-"""The command `docs`: write every file that is generated from code and data.
+"""The command `docs`: writes every file that is generated from code and data.
 
-Not here: what each file says (`event_catalog`, `metrics`, `slos`, `alerts`, `dashboards`,
+Not here: the content of each file (`event_catalog`, `metrics`, `slos`, `alerts`, `dashboards`,
 `deployment`, `drawing`).
 """
 
@@ -28,7 +28,7 @@ _NOWHERE = "127.0.0.1:1"  # nothing listens there
 
 
 def create_apps() -> dict[str, FastAPI]:
-    """Return the composed app of each service, with throw-away keys and absent servers."""
+    """Return the app of each service, with throw-away keys and addresses without servers."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         secrets.make_secrets(directory)
@@ -50,7 +50,7 @@ def _create_app(service: topology.Service, directory: Path) -> FastAPI:
 
 
 def read_catalogue() -> list[ServiceEvents]:
-    """Return what each service publishes and reads."""
+    """Return the published and consumed events of each service."""
     catalogue: list[ServiceEvents] = []
     for name, app in create_apps().items():
         service: Service[Any] = app.state.service
@@ -62,7 +62,7 @@ def read_catalogue() -> list[ServiceEvents]:
 
 
 def render_documents() -> dict[Path, str]:
-    """Return each generated file with the text that it should have."""
+    """Return the expected text of each generated file."""
     catalogue = read_catalogue()
     asyncapi = json.dumps(render_asyncapi(catalogue), indent=1, ensure_ascii=False, sort_keys=True)
     slo_rules = slos.render_rules()
@@ -84,7 +84,7 @@ def render_documents() -> dict[Path, str]:
 
 
 def render_topology() -> dict[Path, str]:
-    """Return each file that follows from the topology table alone."""
+    """Return the expected text of each file that depends on the topology table alone."""
     return {
         **deployment.render_deployment(),
         alerts.PIPELINE_RULES: alerts.render_pipeline_rules(),
@@ -93,7 +93,7 @@ def render_topology() -> dict[Path, str]:
 
 
 def write_documents() -> int:
-    """Write the files. Return 1 when an event has no reader or a reader no event, else 0."""
+    """Write the files; return 1 if an event is not read or a read type not published, else 0."""
     for file, text in render_documents().items():
         file.write_text(text, encoding="utf-8")
     return 1 if find_unread(read_catalogue()) else 0

@@ -1,6 +1,6 @@
-"""Blocks of generated lines inside files that people write, between two marks.
+"""Blocks of generated lines between two marks in files that are written by hand.
 
-Not here: what the lines say.
+Not here: the content of the blocks.
 """
 
 import re
@@ -20,7 +20,7 @@ _BLOCK = re.compile(
 def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
     """Return the text with each marked block replaced, at the indentation of its mark.
 
-    Raises KeyError when a mark names no block.
+    Raises KeyError for a mark with an unknown name.
     """
 
     def render(match: re.Match[str]) -> str:
@@ -32,12 +32,12 @@ def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
 
 
 def block_names(text: str) -> set[str]:
-    """Return the names of the blocks that a text has."""
+    """Return the names of the marked blocks in a text."""
     return {match["name"] for match in _BLOCK.finditer(text)}
 
 
 def fill_template(template_name: str, /, **values: object) -> str:
-    """Return a template with its values; a line whose value is empty is left out."""
+    """Return a template with its values; lines that are then empty are left out."""
     template = string.Template((TEMPLATES / template_name).read_text(encoding="utf-8"))
     lines = template.substitute(values).splitlines()
     return "".join(f"{line}\n" for line in lines if line.strip())

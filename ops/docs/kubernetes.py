@@ -1,6 +1,6 @@
-"""The Kubernetes manifests that follow from the topology table.
+"""The Kubernetes manifests that are generated from the topology table.
 
-Not here: what an installation chooses (deploy/k8s/overlays), and servers (deploy/k8s/components).
+Not here: settings of an installation (deploy/k8s/overlays), and servers (deploy/k8s/components).
 """
 
 import tomllib
@@ -28,7 +28,7 @@ _PATTERNS = {"literal": "literal", "prefixed": "prefix"}
 
 
 def render_files() -> dict[Path, str]:
-    """Return each manifest that is generated whole, with its text."""
+    """Return the text of each manifest that is generated whole."""
     files = {BASE / f"{process.name}.yaml": _workload(process) for process in topology.PROCESSES}
     names = [process.name for process in topology.PROCESSES]
     return files | {
@@ -53,7 +53,7 @@ def render_files() -> dict[Path, str]:
 
 
 def render_blocks() -> dict[str, str]:
-    """Return the blocks that stand in manifests which people write, by name."""
+    """Return the generated blocks in manifests that are written by hand, by name."""
     services = [service.name for service in topology.SERVICES]
     processes = [process.name for process in topology.PROCESSES]
     consumers = [process.name for process in topology.PROCESSES if process.consumes]
@@ -213,7 +213,7 @@ def _acl(resource: tuple[str, str, str], permissions: list[Permission]) -> str:
 
 
 def _call_policies() -> Iterator[str]:
-    """Yield a policy at both ends of every internal call: at the callee and at the caller."""
+    """Yield the network policies of internal calls: ingress of callees, egress of callers."""
     processes = {process.name: process for process in topology.PROCESSES}
     for callee in topology.PROCESSES:
         callers = [other.name for other in topology.PROCESSES if callee.name in other.calls]

@@ -1,6 +1,6 @@
-"""Every metric that our processes expose, for the table in docs/monitoring.md.
+"""The table of all metrics of our processes for docs/monitoring.md.
 
-Not here: what an alert makes of a metric (deploy/monitoring/rules).
+Not here: alerts on metrics (deploy/monitoring/rules).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ops.local.state_dir import ROOT
 DOCUMENT = ROOT / "docs/monitoring.md"
 _BEGIN_MARK = "<!-- written by ./bina docs: {} -->\n"
 _END_MARK = "\n<!-- end -->"
-# The first word of a metric's name says which processes expose it.
+# The processes that expose a metric, by the first word of its name.
 _SOURCES = {"bina": "every process"} | {
     process.name: process.name for process in topology.PROCESSES
 }
@@ -32,7 +32,7 @@ _SAMPLES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class MetricDescription:
-    """One metric of ours."""
+    """One of our metrics, for the table."""
 
     name: str
     kind: str
@@ -41,17 +41,17 @@ class MetricDescription:
 
     @property
     def samples(self) -> tuple[str, ...]:
-        """The names under which Prometheus keeps it."""
+        """The names of its series in Prometheus."""
         return tuple(self.name + end for end in _SAMPLES.get(self.kind, ("",)))
 
     @property
     def source(self) -> str:
-        """Which processes expose it."""
+        """The processes that expose it."""
         return _SOURCES[_first_word(self.name)]
 
 
 def list_metrics() -> list[MetricDescription]:
-    """Return every metric that a process of ours can expose, by name."""
+    """Return every metric that our processes can expose, sorted by name."""
     importlib.import_module("chassis.persistence.pool_metrics")
     for process in topology.PROCESSES:
         importlib.import_module(f"{process.module}.app")

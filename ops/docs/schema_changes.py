@@ -1,4 +1,4 @@
-"""What makes a change of an event's JSON schema breaking for those who read the event.
+"""Finds changes of an event's JSON schema that break its readers.
 
 Not here: the catalogue of events (`event_catalog`).
 """
@@ -11,30 +11,29 @@ from typing import Any, cast
 from chassis.messaging.events import stem
 from ops.docs.event_catalog import describe_type
 
-_WORDS = {"title", "description", "default", "examples"}  # of a schema, without effect on values
+_WORDS = {"title", "description", "default", "examples"}  # keywords without effect on validation
 
 
 def explain_breaking_changes(
     type_name: str, golden: Mapping[str, Any], current: Mapping[str, Any]
 ) -> str:
-    """Return what to do about a schema that readers of the golden one cannot read; "" if none."""
+    """Return the breaking changes and what to do about them; "" if there are none."""
     problems = find_breaking_changes(golden, current)
     if not problems:
         return ""
     version = int(type_name.rpartition(".v")[2])
     following = f"{stem(type_name)}.v{version + 1}"
     return (
-        f"{type_name}: {'; '.join(problems)}. Its readers and its archive know it otherwise:"
-        f" put it back, and publish {following} with an upcaster at each reader"
+        f"{type_name}: {'; '.join(problems)}. Its readers and the archive have the former schema:"
+        f" restore it, and publish {following} with an upcaster at each reader"
         " (an added optional field needs neither)"
     )
 
 
 def find_breaking_changes(golden: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    """Return why the two schemas do not understand each other's events; empty if compatible.
+    """Return the differences that make the schemas incompatible in either direction.
 
-    Both directions count: readers of the golden schema read what the current one allows, and
-    readers of the current one read what the archive holds.
+    Readers of the golden schema read new events, and readers of the current one read the archive.
     """
     return _find_differences(
         _inline_definitions(golden, golden.get("$defs", {})),
@@ -46,10 +45,10 @@ def find_breaking_changes(golden: Mapping[str, Any], current: Mapping[str, Any])
 def _inline_definitions(
     schema: Any, definitions: Mapping[str, Any], expanded: tuple[str, ...] = ()
 ) -> Any:
-    """Return the schema with each definition where it is used.
+    """Return the schema with each `$ref` replaced by its definition.
 
-    The name of a definition means nothing to a reader. A definition that contains itself stays a
-    reference inside.
+    Names of definitions are of no interest to a reader. Inside a recursive definition the reference
+    to itself stays.
     """
     if isinstance(schema, list):
         items = cast("list[Any]", schema)
@@ -96,7 +95,7 @@ def _find_differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str)
 
 
 def _differ_only_in_objects(old: Mapping[str, Any], new: Mapping[str, Any], keyword: str) -> bool:
-    """Return whether the keyword holds objects with fields and all the rest is the same."""
+    """Return whether both have objects with fields at the keyword and are otherwise equal."""
     inner = (old.get(keyword), new.get(keyword))
     are_objects = all(isinstance(schema, dict) and "properties" in schema for schema in inner)
     return are_objects and _differ_only_in(old, new, keyword)
@@ -143,7 +142,7 @@ def _compare_fields(golden: Mapping[str, Any], current: Mapping[str, Any], path:
 def _normalise_schema(
     schema: Any, ignored_keyword: str = "", *, has_field_names: bool = False
 ) -> Any:
-    """Return what a schema allows: without words, one keyword, and the order of choices."""
+    """Return the schema without _WORDS and the ignored keyword, and with lists sorted."""
     if isinstance(schema, list):
         return sorted((_normalise_schema(item) for item in cast("list[Any]", schema)), key=repr)
     if not isinstance(schema, dict):
@@ -154,7 +153,7 @@ def _normalise_schema(
     for keyword, value in fields.items():
         if keyword in ignored:
             continue
-        if keyword == "prefixItems":  # here the order counts
+        if keyword == "prefixItems":  # the order of these has a meaning
             normalised[keyword] = value
             continue
         names_follow = keyword == "properties" and not has_field_names

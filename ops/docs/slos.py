@@ -1,7 +1,8 @@
 """Service level objectives: from deploy/monitoring/slos.toml to rules and burn-rate alerts.
 
-Multi-window, multi-burn-rate (Google's SRE workbook, chapter 5): the short window says that the
-budget still burns, the long window that it matters. Not here: the objectives, and other rules.
+Multi-window, multi-burn-rate (Google's SRE workbook, chapter 5): the long window shows that a
+significant part of the budget is spent, the short window that it is still being spent.
+Not here: the objectives, and other rules.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slo:
-    """One objective: what share of `total` is `good` over `days`, in per cent."""
+    """One objective: the share of `total` that must be `good` over `days`, in per cent."""
 
     name: str
     objective: float
@@ -34,15 +35,15 @@ class Slo:
 
     @property
     def budget(self) -> str:
-        """The share that may be bad, as a number in PromQL."""
+        """The share that may be bad, as a PromQL number."""
         return f"{(100 - self.objective) / 100:.6g}"
 
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """One alert of every objective.
+    """A kind of alert that every objective has.
 
-    It fires when in both windows of a pair the budget burns faster than the pair's factor.
+    It fires when, in both windows of a pair, the budget is spent faster than the pair's factor.
     """
 
     suffix: str

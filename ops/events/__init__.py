@@ -1,1 +1,1 @@
-"""The commands `events`: follow, inspect, retry, replay. Not here: how events travel."""
+"""The commands `events`: follow, inspect, retry, replay. Not here: the event pipeline."""

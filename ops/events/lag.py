@@ -1,4 +1,4 @@
-"""The commands `events lag` (published, unread) and `events outbox` (committed, not sent).
+"""The commands `events lag` (published and not read) and `events outbox` (not sent yet).
 
 Not here: parked events.
 """
@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.json_output import print_json
-from ops.local.operator_client import Operator, run_as_operator, select_services
+from ops.language import choose
+from ops.local.operator_client import Operator, escape_markup, run_as_operator, select_services
+from ops.text_output import print_text
 
 
 def print_lag(service: str | None, *, as_json: bool) -> int:
@@ -21,8 +23,12 @@ def print_lag(service: str | None, *, as_json: bool) -> int:
     if as_json:
         print_json({"behind": total, "services": answers})
         return 0
-    table = Table(
-        "Pembaca", "Topik", "Partisi", "Berikutnya", "Tertinggal", box=None, pad_edge=False
+    table = _create_table(
+        choose("Pembaca", "Reader"),
+        choose("Topik", "Topic"),
+        choose("Partisi", "Partition"),
+        choose("Berikutnya", "Next"),
+        choose("Tertinggal", "Behind"),
     )
     for answer in answers:
         for partition in answer["partitions"]:
@@ -31,19 +37,23 @@ def print_lag(service: str | None, *, as_json: bool) -> int:
             values = (partition["partition"], partition["next"], partition["behind"])
             numbers = ["-" if value is None else str(value) for value in values]
             table.add_row(answer["service"], partition["topic"], *numbers)
-    Console().print(table, f"Belum terbaca: {total} peristiwa.", sep="\n")
+    Console(highlight=False).print(table)
+    print_text(choose(f"Belum terbaca: {total} peristiwa.", f"Not read yet: {total} events."))
     return 0
 
 
 def print_outbox(service: str | None, *, as_json: bool) -> int:
-    """Print what each service has committed and not yet published; return 0."""
+    """Print which events each service has not sent yet; return 0."""
     answers = _request_each(service, "/outbox")
     total = sum(answer["unsent"] for answer in answers)
     if as_json:
         print_json({"unsent": total, "services": answers})
         return 0
-    table = Table(
-        "Layanan", "Menunggu", "Tertua (detik)", "Kunci terhenti", box=None, pad_edge=False
+    table = _create_table(
+        choose("Layanan", "Service"),
+        choose("Menunggu", "Waiting"),
+        choose("Tertua (detik)", "Oldest (seconds)"),
+        choose("Kunci terhenti", "Blocked keys"),
     )
     for answer in answers:
         table.add_row(
@@ -56,11 +66,24 @@ def print_outbox(service: str | None, *, as_json: bool) -> int:
     console.print(table)
     for answer in answers:
         for row in answer["items"]:
-            line = f"{answer['service']}: {row['type']} nomor {row['seq']} dari {row['key']}"
-            console.print(line, style="dim", markup=False, soft_wrap=True)
+            event = f"{answer['service']}: {row['type']} #{row['seq']}"
+            console.print(escape_markup(event), style="dim", soft_wrap=True)
+            console.print(f"  {escape_markup(row['key'])}", style="dim", soft_wrap=True)
     if any(answer["stopped_keys"] for answer in answers):
-        console.print("Kunci yang terhenti ditolak Kafka: lihat ./bina events parked list.")
+        print_text(
+            choose(
+                "Kunci terhenti karena Kafka menolak peristiwa: lihat ./bina events parked list.",
+                "Keys are blocked because Kafka refuses an event: see ./bina events parked list.",
+            )
+        )
     return 0
+
+
+def _create_table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, no_wrap=True)
+    return table
 
 
 def _request_each(service: str | None, path: str) -> list[dict[str, Any]]:

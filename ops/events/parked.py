@@ -1,6 +1,6 @@
 """The commands `events parked ...`: list parked sequences, show, retry and discard events.
 
-Not here: how a service does it (chassis.admin).
+Not here: the operator API of a service (chassis.admin).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ops.errors import OperatorError
 from ops.json_output import print_json
+from ops.language import choose
 from ops.local.operator_client import (
     NOT_FOUND,
     PRECONDITION_FAILED,
@@ -22,9 +23,11 @@ from ops.local.operator_client import (
     Operator,
     escape_markup,
     find_sequence,
+    printable,
     run_as_operator,
     select_services,
 )
+from ops.text_output import print_text
 
 _MAX_ATTEMPTS = 5
 _EMPTY_SEQUENCE = {
@@ -39,7 +42,7 @@ _EMPTY_SEQUENCE = {
 
 
 def list_sequences(service: str | None, *, as_json: bool) -> int:
-    """Print every parked sequence, with what failed and what to do; return 0."""
+    """Print every parked sequence, with the reason and what to do; return 0."""
 
     async def list_all(operator: Operator) -> list[dict[str, Any]]:
         sequences: list[dict[str, Any]] = []
@@ -54,13 +57,17 @@ def list_sequences(service: str | None, *, as_json: bool) -> int:
         return 0
     console = Console(highlight=False)
     if not sequences:
-        console.print("Tidak ada yang tertahan.")
+        print_text(choose("Tidak ada yang tertahan.", "Nothing is parked."))
     for item in sequences:
         since = _format_time(item["since"])
-        console.print(f"{_title(item)}: {item['count']} peristiwa sejak {since}")
+        count = item["count"]
+        _print_title(console, item)
+        print_text(choose(f"  {count} peristiwa sejak {since}", f"  {count} events since {since}"))
         _print_reason(console, item)
-        command = f"./bina events parked show --service {item['service']} {item['sequence']}"
-        console.print(f"  {command}", style="dim", soft_wrap=True)
+        # On two lines, because a sequence has up to 76 characters.
+        command = f"./bina events parked show --service {item['service']} \\"
+        console.print(f"  {command}", style="dim", markup=False, soft_wrap=True)
+        console.print(f"    {item['sequence']}", style="dim", markup=False, soft_wrap=True)
     return 0
 
 
@@ -76,19 +83,30 @@ def show_sequence(sequence: str, service: str | None, *, as_json: bool) -> int:
         print_json(shown)
         return 0
     console = Console(highlight=False)
-    console.print(f"{_title(shown)}: {shown['count']} peristiwa, versi {shown['version']}")
+    count = shown["count"]
+    version = shown["version"]
+    _print_title(console, shown)
+    print_text(
+        choose(f"  {count} peristiwa, versi {version}", f"  {count} events, version {version}")
+    )
     for event in shown["letters"]:
-        kind = escape_markup(event["type"] or "(tanpa jenis)")
-        console.print(f"\n[bold]{kind}[/] {escape_markup(event['id'])}", soft_wrap=True)
-        _print_reason(console, event)
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
-        for name, value in event["body"].items():
-            table.add_row(escape_markup(name), escape_markup(str(value)), style="dim")
-        console.print(table)
-    remaining = shown["count"] - len(shown["letters"])
+        _print_event(console, event)
+    remaining = count - len(shown["letters"])
     if remaining > 0:
-        console.print(f"\n... dan {remaining} peristiwa lagi.")
+        more = choose(f"... dan {remaining} peristiwa lagi.", f"... and {remaining} more events.")
+        print_text(f"\n{more}")
     return 0
+
+
+def _print_event(console: Console, event: dict[str, Any]) -> None:
+    kind = escape_markup(event["type"] or choose("(tanpa jenis)", "(no type)"))
+    console.print(f"\n[bold]{kind}[/]", soft_wrap=True)
+    console.print(f"  {escape_markup(event['id'])}", soft_wrap=True)
+    _print_reason(console, event)
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for name, value in event["body"].items():
+        table.add_row(escape_markup(name), escape_markup(str(value)), style="dim")
+    console.print(table)
 
 
 def retry_sequences(
@@ -97,15 +115,17 @@ def retry_sequences(
     """Retry sequences; return 0 when no event of them is parked any more, else 1."""
     if bool(sequences) == is_all:
         raise OperatorError(
-            "Sebutkan urutannya, atau --all untuk semua.", "Name the sequences, or --all of them."
+            "Sebutkan urutannya, atau --all untuk semua.",
+            "Name the sequences, or use --all for all of them.",
         )
 
     async def retry(operator: Operator) -> list[dict[str, Any]]:
-        chosen = await _choose(operator, sequences, service)
+        chosen = await _select_sequences(operator, sequences, service)
         results: list[dict[str, Any]] = []
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            for name, segment in progress.track(chosen, description="Mengulangi urutan"):
+            description = choose("Mengulangi urutan", "Retrying sequences")
+            for name, segment in progress.track(chosen, description=description):
                 result = await _retry_sequence(operator, name, segment, progress, dry_run=dry_run)
                 results.append({"service": name} | result)
         return results
@@ -115,22 +135,26 @@ def retry_sequences(
         took_effect = sum(result["took_effect"] for result in results)
         print_json({"sequences": results, "took_effect": took_effect, "dry_run": dry_run})
     else:
-        console = Console(highlight=False)
-        effect = "akan berlaku" if dry_run else "berlaku"
-        for result in results:
-            key = escape_markup(result["key"] or "")
-            console.print(
-                f"[bold]{result['service']}[/] {key}: {result['took_effect']} {effect}, "
-                f"{result['count']} masih tertahan"
-            )
-            _print_reason(console, result)
+        _print_retries(results, dry_run=dry_run)
     return 1 if any(result["count"] for result in results) else 0
 
 
-async def _choose(
+def _print_retries(results: list[dict[str, Any]], *, dry_run: bool) -> None:
+    console = Console(highlight=False)
+    effect = choose("berlaku", "took effect")
+    if dry_run:
+        effect = choose("akan berlaku", "would take effect")
+    still_parked = choose("masih tertahan", "still parked")
+    for result in results:
+        _print_title(console, result)
+        print_text(f"  {result['took_effect']} {effect}, {result['count']} {still_parked}")
+        _print_reason(console, result)
+
+
+async def _select_sequences(
     operator: Operator, sequences: Sequence[str], service: str | None
 ) -> list[tuple[str, str]]:
-    """Return the named sequences, without names all, as (service, segment of the address)."""
+    """Return the named sequences, or all if none is named, as (service, path segment)."""
     if sequences:
         found = [await find_sequence(operator, sequence, service) for sequence in sequences]
         return list(dict.fromkeys(found))
@@ -170,20 +194,22 @@ def discard_event(
             return {"service": name} | after | facts
         raise OperatorError(
             "Urutan ini terus bertambah; coba lagi sebentar lagi.",
-            "The sequence keeps growing; try again in a while.",
+            "The sequence keeps growing; try again in a moment.",
         )
 
     result = run_as_operator(discard)
     if as_json:
         print_json(result)
         return 0
-    console = Console(highlight=False)
-    verb = "Akan dibuang" if dry_run else "Dibuang"
-    event = escape_markup(result["event_id"])
-    console.print(f"{verb}: {event}. Masih tertahan: {result['count']}.", soft_wrap=True)
+    verb = choose("Dibuang", "Discarded")
+    if dry_run:
+        verb = choose("Akan dibuang", "Would be discarded")
+    print_text(f"{verb}: {printable(result['event_id'])}")
+    print_text(f"{choose('Masih tertahan', 'Still parked')}: {result['count']}")
     if result["count"] and not dry_run:
-        command = f"./bina events parked retry --service {result['service']} {result['sequence']}"
-        console.print(f"Agar yang tersisa berlaku: {command}", soft_wrap=True)
+        command = f"./bina events parked retry --service {result['service']} \\"
+        print_text(choose("Agar yang tersisa berlaku:", "To apply the others:"))
+        print_text(f"  {command}\n    {result['sequence']}")
     return 0
 
 
@@ -192,8 +218,8 @@ async def _retry_sequence(
 ) -> dict[str, Any]:
     """Retry one sequence until it is empty or an event fails.
 
-    Events that join it meanwhile change its version: it is read again. Somebody else may have
-    emptied it (404).
+    New events change its version, which is then read again. Another operator may have emptied it
+    meanwhile (404).
     """
     took_effect = 0
     result: dict[str, Any] = {"sequence": segment} | _EMPTY_SEQUENCE
@@ -220,7 +246,7 @@ async def _retry_sequence(
 async def _retry_once(
     operator: Operator, service: str, segment: str, version: int, *, dry_run: bool
 ) -> dict[str, Any]:
-    """Ask for one round of retries; read the version again when it has changed."""
+    """Request one round of retries; read the version again when it has changed."""
     path = f"/parked/{segment}/retry{_dry_run_query(dry_run)}"
     for attempt in range(_MAX_ATTEMPTS + 1):
         try:
@@ -237,21 +263,18 @@ def _dry_run_query(dry_run: bool) -> str:  # noqa: FBT001 - the only thing that 
     return "?dry_run=true" if dry_run else ""
 
 
-def _title(item: dict[str, Any]) -> str:
-    topic = escape_markup(item["topic"])
-    return f"[bold]{item['service']}[/] {topic} {escape_markup(item['key'])}"
+def _print_title(console: Console, item: dict[str, Any]) -> None:
+    topic = escape_markup(item["topic"] or "")
+    key = escape_markup(item["key"] or "")
+    console.print(f"[bold]{item['service']}[/] {topic} {key}".rstrip(), soft_wrap=True)
 
 
 def _print_reason(console: Console, item: dict[str, Any]) -> None:
     if not item["what"]:
         return
-    reason = escape_markup(item["reason"])
-    lines = (
-        f"  {escape_markup(item['what'])} [dim]({reason})[/]",
-        f"  {escape_markup(item['todo'])}",
-        f"  [dim]{escape_markup(item['english'])}[/]",
-    )
-    console.print("\n".join(lines), soft_wrap=True)
+    for sentence in choose(f"{item['what']}\n{item['todo']}", item["english"]).splitlines():
+        print_text(f"  {printable(sentence)}")
+    console.print(f"  ({escape_markup(item['reason'])})", style="dim", soft_wrap=True)
 
 
 def _format_time(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The command `events rebuild`: rebuild a projection from the archive, show the progress.
+"""The command `events rebuild`: rebuilds a projection from the archive.
 
 Not here: how a service rebuilds and swaps it (chassis.admin.projections).
 """
@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from ops.errors import OperatorError
 from ops.json_output import print_json
+from ops.language import choose
 from ops.local.operator_client import (
     NOT_FOUND,
     OperationRefused,
@@ -20,6 +21,7 @@ from ops.local.operator_client import (
     run_as_operator,
     select_services,
 )
+from ops.text_output import print_text
 
 
 def rebuild_projection(projection: str, service: str | None, *, as_json: bool) -> int:
@@ -39,16 +41,21 @@ def rebuild_projection(projection: str, service: str | None, *, as_json: bool) -
                         raise
         raise OperatorError(
             f"Tidak ada layanan dengan proyeksi {projection}.",
-            f"No service has a projection {projection}.",
+            f"No service has the projection {projection}.",
         )
 
     report = run_as_operator(rebuild)
     if as_json:
         print_json(report)
         return 0
-    Console(highlight=False).print(
-        f"[bold]{report['service']}[/] {report['projection']}: {report['read']} peristiwa dibaca, "
-        f"{report['applied']} diterapkan, {report['documents']} dokumen"
+    print_text(
+        f"{report['service']} {report['projection']}: "
+        + choose(
+            f"{report['read']} peristiwa dibaca, {report['applied']} diterapkan, "
+            f"{report['documents']} dokumen",
+            f"{report['read']} events read, {report['applied']} applied, "
+            f"{report['documents']} documents",
+        )
     )
     return 0
 
@@ -56,7 +63,7 @@ def rebuild_projection(projection: str, service: str | None, *, as_json: bool) -
 async def _rebuild_in(
     operator: Operator, service: str, projection: str, progress: Progress
 ) -> dict[str, Any]:
-    """Ask for one page after the other until the projection is swapped."""
+    """Request the rebuild page by page until the projection is swapped; return the counts."""
     path = f"/projections/{quote(projection, safe='')}/rebuild"
     report = {"service": service, "projection": projection, "read": 0, "applied": 0}
     bar = progress.add_task(f"{service}: {projection}", total=None)

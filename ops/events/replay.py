@@ -17,10 +17,12 @@ from rich.progress import Progress
 
 from ops.errors import OperatorError
 from ops.json_output import print_json
+from ops.language import choose
 from ops.local import topology
 from ops.local.operator_client import Operator, run_as_operator, select_services
+from ops.text_output import print_text
 
-# How long readers may take to apply what was new to them.
+# How long readers may take to apply the events that were new to them.
 SETTLE_SECONDS = 60.0
 _STATES = ("done", "parked", "early", "discarded", "new", "unread")
 
@@ -29,7 +31,8 @@ _STATES = ("done", "parked", "early", "discarded", "new", "unread")
 class _ServiceReplay:
     """The replay of one service's archive.
 
-    `readers` are event counts by state; `pages_with_new` the pages with events new to a reader.
+    `readers` has each reader's counts of events by state, `pages_with_new` the requests about
+    pages with events that were new to it.
     """
 
     service: str
@@ -66,9 +69,9 @@ def replay(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Publish the archive of a period again; a dry run only counts.
+    """Publish the archived events of a period again; a dry run only counts.
 
-    Returns 0 when every reader has handled what was new to it, else 1.
+    Returns 0 when every reader has handled the events that were new to it, else 1.
     """
     body = {
         "from": parse_moment("--from", since),
@@ -98,24 +101,33 @@ def replay(
 
 
 def _print_reports(reports: list[dict[str, Any]]) -> None:
-    console = Console(highlight=False)
     for report in reports:
-        console.print(
-            f"[bold]{report['service']}[/]: {report['events']} peristiwa, "
-            f"{report['published']} dikirim ulang"
+        print_text(
+            f"{report['service']}: "
+            + choose(
+                f"{report['events']} peristiwa, {report['published']} dikirim ulang",
+                f"{report['events']} events, {report['published']} published again",
+            )
         )
         for name, counts in report["readers"].items():
-            console.print(
-                f"  {name}: {counts['new']} baru, {counts['done'] + counts['discarded']} sudah "
-                f"dikenal, {counts['parked']} tertahan, {counts['early']} menunggu pendahulu"
+            known = counts["done"] + counts["discarded"]
+            print_text(
+                f"  {name}: "
+                + choose(
+                    f"{counts['new']} baru, {known} sudah dikenal, {counts['parked']} tertahan, "
+                    f"{counts['early']} menunggu pendahulu",
+                    f"{counts['new']} new, {known} known, {counts['parked']} parked, "
+                    f"{counts['early']} early",
+                )
             )
 
 
 async def _replay_service(
     operator: Operator, service_replay: _ServiceReplay, progress: Progress, *, dry_run: bool
 ) -> dict[str, Any]:
-    """Ask the readers what is new to them, publish, and wait until they have handled it."""
-    bar = progress.add_task(f"{service_replay.service}: menghitung", total=None)
+    """Count which events are new to each reader, publish, and wait until they are handled."""
+    name = service_replay.service
+    bar = progress.add_task(f"{name}: {choose('menghitung', 'counting')}", total=None)
     async for page in _read_pages(operator, service_replay, dry_run=True):
         progress.update(bar, total=service_replay.events or 1, advance=len(page["events"]))
         for reader in topology.SERVICES:
@@ -128,11 +140,13 @@ async def _replay_service(
                 service_replay.pages_with_new.setdefault(reader.name, []).append(about)
     if dry_run or not service_replay.events:
         return service_replay.summary() | {"left": 0}
-    progress.update(bar, description=f"{service_replay.service}: mengirim ulang", completed=0)
+    publishing = choose("mengirim ulang", "publishing")
+    progress.update(bar, description=f"{name}: {publishing}", completed=0)
     async for page in _read_pages(operator, service_replay, dry_run=False):
         service_replay.published += page["published"]
         progress.update(bar, advance=page["published"])
-    progress.update(bar, description=f"{service_replay.service}: menunggu pembaca", total=None)
+    waiting = choose("menunggu pembaca", "waiting for readers")
+    progress.update(bar, description=f"{name}: {waiting}", total=None)
     return service_replay.summary() | {"left": await _wait_until_applied(operator, service_replay)}
 
 
@@ -156,7 +170,7 @@ async def _read_pages(
 
 
 async def _wait_until_applied(operator: Operator, service_replay: _ServiceReplay) -> int:
-    """Return how many events are still new to a reader after SETTLE_SECONDS."""
+    """Wait until no event is new to a reader; return how many still are after SETTLE_SECONDS."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + SETTLE_SECONDS
     while True:
@@ -170,7 +184,7 @@ async def _wait_until_applied(operator: Operator, service_replay: _ServiceReplay
 
 
 def parse_moment(option: str, text: str) -> str:
-    """Return the moment of an option, ISO 8601 in UTC. Raises OperatorError for another text."""
+    """Return the moment of an option as ISO 8601 in UTC. Raises OperatorError if it is none."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):

@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from rich.console import Console
+from rich.padding import Padding
 
 from chassis.messaging.events import stem
 from chassis.messaging.kafka_ports import Record
 from chassis.messaging.parked_events import redact
 from ops.events.topic_reader import open_topics
+from ops.language import choose
 from ops.local.operator_client import (
     Operator,
     escape_markup,
@@ -26,7 +28,7 @@ from ops.local.operator_client import (
     select_services,
 )
 
-# Headers that code writes, never people.
+# Headers whose values our code makes; they contain no text of people.
 _SHOWN_HEADERS = frozenset(
     {
         "ce_type",
@@ -50,7 +52,7 @@ def print_events(
     follow: bool,
     as_json: bool,
 ) -> int:
-    """Print the last records (of one key, of one type), then follow when asked; return 0."""
+    """Print the last records, of one key or one type if given; with `follow`, new ones too."""
 
     async def topics(operator: Operator) -> list[str]:
         names = select_services(service)
@@ -94,7 +96,7 @@ def _filter_records(
 
 
 def describe_record(record: Record) -> dict[str, Any]:
-    """Return a record by stable names; texts in headers and body are redacted."""
+    """Return a record as the document of `tail --json`; texts in it are redacted."""
     # A header may have no value.
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     try:
@@ -125,15 +127,22 @@ def _print_lines(lines: Iterable[dict[str, Any]], console: Console, *, as_json: 
         if as_json:
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         else:
-            fields = line["body"]
-            body = "tidak dapat dibaca"
-            if fields is not None:
-                body = " ".join(f"{name}={value}" for name, value in fields.items())
-            texts = (
-                line["type"] or "(tanpa jenis)",
-                line["key"],
-                f"#{line['sequence']}",
-                body,
-            )
-            console.print(line["time"][11:23], *(escape_markup(text) for text in texts))
+            _print_record(line, console)
     sys.stdout.flush()
+
+
+def _print_record(line: dict[str, Any], console: Console) -> None:
+    """Print one line for a file. At a terminal the key and the fields are indented below."""
+    fields = line["body"]
+    body = choose("(tidak dapat dibaca)", "(unreadable)")
+    if fields is not None:
+        body = " ".join(f"{name}={value}" for name, value in fields.items())
+    kind = escape_markup(line["type"] or choose("(tanpa jenis)", "(no type)"))
+    key = escape_markup(line["key"])
+    time_of_day = line["time"][11:23]
+    if console.is_terminal:
+        console.print(f"{time_of_day} {kind} #{line['sequence']}", soft_wrap=True)
+        below = Padding(f"{key} [dim]{escape_markup(body)}[/]", (0, 0, 0, 2))
+        console.print(below, soft_wrap=False)
+    else:
+        console.print(f"{time_of_day} {kind} {key} #{line['sequence']} {escape_markup(body)}")

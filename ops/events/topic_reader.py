@@ -1,6 +1,6 @@
-"""Read topics of the running system without joining a service's consumer group.
+"""Reads topics of the running system without joining a service's consumer group.
 
-Not here: what a record means, and who may look.
+Not here: the meaning of records, and permissions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PAGE_SIZE = 1_000
 
 
 class TopicReader:
-    """Some topics: from their beginnings to their ends at opening, then what follows."""
+    """Reads topics up to the ends that they had at opening, then new records."""
 
     def __init__(
         self,
@@ -30,26 +30,31 @@ class TopicReader:
         self._ends = ends
 
     async def read_to_end(self, last: int | None = None) -> AsyncIterator[list[Record]]:
-        """Yield the records before the ends, page by page.
+        """Yield the records up to the ends, page by page.
 
-        `last` is how many records of each partition, None = all. The markers that end
-        transactions are not yielded.
+        `last` is the number of offsets to read of each partition, None = all. Transaction markers
+        occupy offsets and are not yielded.
         """
         for partition, end in self._ends.items():
             beginning = await self._consumer.beginning(partition)
             self._positions[partition] = beginning if last is None else max(beginning, end - last)
             await self._consumer.seek(partition, self._positions[partition])
-        while behind := [
+        while behind := self._partitions_behind():
+            found = await self.read_next()
+            yield found
+            if found:
+                continue
+            for partition in behind:
+                position = self._positions[partition]
+                self._positions[partition] = await self._consumer.following(partition, position)
+
+    def _partitions_behind(self) -> list[Partition]:
+        return [
             partition for partition, end in self._ends.items() if self._positions[partition] < end
-        ]:
-            yield (found := await self.read_next())
-            for partition in behind if not found else ():
-                self._positions[partition] = await self._consumer.following(
-                    partition, self._positions[partition]
-                )
+        ]
 
     async def read_next(self) -> list[Record]:
-        """Return the next records; an empty list when a second passes without one."""
+        """Return the next records; an empty list after a second without one."""
         found: list[Record] = []
         for partition, records in (await self._consumer.poll(_PAGE_SIZE, 1.0)).items():
             self._positions[partition] = records[-1].offset + 1
@@ -59,9 +64,9 @@ class TopicReader:
 
 @asynccontextmanager
 async def open_topics(*topics: str) -> AsyncGenerator[TopicReader]:
-    """Open topics of the running system with a group of its own that commits nothing.
+    """Open topics of the running system in a new consumer group that commits no offsets.
 
-    OperatorError when Kafka does not answer or refuses the login.
+    Raises OperatorError when Kafka does not answer or refuses the login.
     """
     where = kafka_login.running_access()
     name = f"bina-look-{uuid.uuid4().hex[:12]}"
@@ -85,7 +90,7 @@ async def open_topics(*topics: str) -> AsyncGenerator[TopicReader]:
 
 
 async def _create_reader(consumer: KafkaConsumer, positions: dict[Partition, int]) -> TopicReader:
-    """A partition's end is known once something was fetched of it."""
+    """Return a reader once the ends are known: after a first fetch from each partition."""
     while not positions or not consumer.ends().keys() >= positions.keys():
         await consumer.poll(1, 0.2)
     return TopicReader(

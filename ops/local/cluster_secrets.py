@@ -18,7 +18,7 @@ _EXCLUDED_FILES = {"mongo-password"}  # the service's settings do not read it
 def build_secrets(directory: Path, namespace: str) -> list[dict[str, Any]]:
     """Return `<service>-secrets`, `<service>-mongo-password` and `trusted-keys`.
 
-    The secrets are made below the directory and kept there: a second call returns the same ones.
+    The secrets are made below the directory and stay there: a second call returns the same ones.
     """
     secrets.make_secrets(directory)
     objects = [_build_secret("trusted-keys", namespace, _read_files(directory / "trusted"))]
@@ -56,8 +56,8 @@ def main() -> None:
     """
     namespace = sys.argv[1]
     with tempfile.TemporaryDirectory() as fresh:
-        # The second argument.
-        directory = Path(sys.argv[2] if len(sys.argv) > 2 else fresh)  # noqa: PLR2004
+        arguments = sys.argv[2:]
+        directory = Path(arguments[0] if arguments else fresh)
         items = build_secrets(directory, namespace)
     json.dump({"apiVersion": "v1", "kind": "List", "items": items}, sys.stdout)
 

@@ -10,6 +10,7 @@ import secrets
 import sys
 from pathlib import Path
 
+from ops.language import choose
 from ops.local import kafka_admin, kafka_permissions, mongo_users, secret_files, topology
 from ops.local import secrets as local_secrets
 
@@ -56,9 +57,9 @@ def make_secrets() -> None:
 
 
 async def make_mongo_users(address: str, member: str) -> None:
-    """Make the mongod at `address` primary under the name `member`, and the users.
+    """Make the mongod at `address` primary under the name `member`, and create the users.
 
-    The job shares the network of that mongod. Users are one for each service, and one for backups.
+    There is a user for each service and one for backups. The job shares the network of that mongod.
     """
     password = local_secrets.administrator_password(SECRETS_DIRECTORY / "mongo")
     await mongo_users.make_primary(address, password, member)
@@ -81,7 +82,10 @@ async def make_mongo_users(address: str, member: str) -> None:
 
 
 async def make_kafka_users() -> None:
-    """Make topics, users and permissions at the Kafka whose network the job shares."""
+    """Make topics, users and permissions in Kafka.
+
+    The job shares the network of the broker, whose administration listens on the loopback only.
+    """
     administrator = kafka_admin.administrator(
         _kafka_administrator_password(), KAFKA_ADMINISTRATION_PORT
     )
@@ -97,10 +101,12 @@ def require_finished_restore() -> None:
     restorer = SECRETS_DIRECTORY / kafka_permissions.RESTORER
     if (restorer / secret_files.UNFINISHED_RESTORE).exists():
         raise SystemExit(
-            "Pemulihan di sini terputus, datanya tidak utuh: ulangi"
-            " `docker compose run --rm restore` dengan --replace.\n"
-            "A restore was interrupted here and the data are incomplete: repeat"
-            " `docker compose run --rm restore` with --replace."
+            choose(
+                "Pemulihan di sini terputus, datanya tidak utuh: ulangi"
+                " `docker compose run --rm restore` dengan --replace.",
+                "A restore was interrupted here and the data are incomplete: repeat"
+                " `docker compose run --rm restore` with --replace.",
+            )
         )
 
 

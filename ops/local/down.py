@@ -1,16 +1,15 @@
-"""The command `down`: ends the system that runs here, or what is left of one."""
-
-from rich.console import Console
+"""The command `down`: stops the running system and ends processes that an earlier one left."""
 
 from ops.errors import OperatorError
+from ops.language import choose
 from ops.local import processes, state_dir
+from ops.text_output import print_error
 
 _GRACE_SECONDS = 60.0
 
 
 def down() -> int:
-    """End the system; return the exit status when nothing is left of it."""
-    console = Console(stderr=True)
+    """Stop the system and return 0 once all its processes have ended. Raises OperatorError."""
     pid = state_dir.runner_pid()
     if pid is not None:
         processes.stop(pid, grace=_GRACE_SECONDS)
@@ -19,9 +18,12 @@ def down() -> int:
             raise OperatorError(
                 f"Bina masih berhenti (pid {state_dir.runner_pid()}): tunggu sebentar, lalu"
                 " ulangi.",
-                "Bina is still stopping: wait a moment, then try again.",
+                f"Bina is still stopping (pid {state_dir.runner_pid()}): wait a moment, then try"
+                " again.",
             )
         state_dir.end_leftovers()
         state_dir.publish_state({})
-    console.print("Bina dihentikan." if pid else "Tidak ada yang berjalan.")
+    stopped = choose("Bina dihentikan.", "Bina is stopped.")
+    nothing_ran = choose("Tidak ada yang berjalan.", "Nothing was running.")
+    print_error(stopped if pid else nothing_ran)
     return 0

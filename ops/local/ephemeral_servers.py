@@ -1,6 +1,6 @@
-"""Throw-away servers for tests and benches, ended with the process that they belong to.
+"""Throw-away servers for tests and benches; each ends with the process that it belongs to.
 
-Not here: the lasting system of `up`.
+Not here: the system of `up`, which keeps its data.
 """
 
 import argparse

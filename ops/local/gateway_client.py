@@ -1,4 +1,4 @@
-"""A client of the local gateway, as a program of a person in a role would be.
+"""An HTTP client of the local gateway that sends requests as a user in any role.
 
 Not here: what is requested, and why.
 """
@@ -25,18 +25,18 @@ ACCEPTED_STATUSES = (200, 201, 202)
 
 
 class UnexpectedAnswer(Exception):
-    """An answer that the caller does not expect; the text holds that of the problem."""
+    """A response with an unexpected status; the text has the code and title of its problem."""
 
     def __init__(self, request: str, status: int, answer: Any) -> None:
         problem: Mapping[str, Any] = {}
         if isinstance(answer, dict):
             problem = cast("Mapping[str, Any]", answer)
-        words = " ".join(str(problem.get(name, "")) for name in ("code", "title", "detail"))
-        super().__init__(f"{request}: {status} {words}".strip())
+        text = " ".join(str(problem.get(name, "")) for name in ("code", "title", "detail"))
+        super().__init__(f"{request}: {status} {text}".strip())
 
 
 class Answer:
-    """Status, headers and body of one answer."""
+    """Status, headers and body of one response."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: Any) -> None:
         self.status = status
@@ -68,7 +68,7 @@ class GatewayClient:
     def caller(
         self, role: str | None, host: str = "staff", subject: str | None = None, **claims: str
     ) -> GatewayCaller:
-        """Return a person in this role at a host group; without a role there is no token."""
+        """Return a user in this role at a host group; a role of None sends no token."""
         if role is None:
             return GatewayCaller(self, host, None)
         values = {name: [value] for name, value in claims.items()}
@@ -100,7 +100,7 @@ class GatewayClient:
 
 
 class GatewayCaller:
-    """One person at one host group."""
+    """One user at one host group."""
 
     def __init__(self, client: GatewayClient, host: str, token: str | None) -> None:
         self._client = client
@@ -108,9 +108,9 @@ class GatewayCaller:
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
     async def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Return an answer of any status.
+        """Return the response, whatever its status.
 
-        A POST carries an Idempotency-Key, so that a repeat after a lost answer is safe.
+        A POST carries an Idempotency-Key, so that repeating it after a lost response is safe.
         """
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         if method == "POST":
@@ -126,18 +126,18 @@ class GatewayCaller:
         expect: Sequence[int] = ACCEPTED_STATUSES,
         **headers: str,
     ) -> Any:
-        """Return the body of an expected answer. Raises UnexpectedAnswer."""
+        """Return the body of the response. Raises UnexpectedAnswer for a status not expected."""
         answer = await self.request(method, path, body, **headers)
         if answer.status not in expect:
             raise UnexpectedAnswer(f"{method} {path}", answer.status, answer.body)
         return answer.body
 
     async def get(self, path: str) -> Any:
-        """Return the body of a GET."""
+        """Return the body of the response to a GET."""
         return await self.request_expecting("GET", path)
 
     async def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        """Return the body of the answer to a POST."""
+        """Return the body of the response to a POST."""
         return await self.request_expecting("POST", path, body, expect=ACCEPTED_STATUSES, **headers)
 
     async def list_all(self, path: str) -> list[dict[str, Any]]:
@@ -153,7 +153,10 @@ class GatewayCaller:
 
 
 async def eventually(description: str, probe: Callable[[], Awaitable[R | None]]) -> R:
-    """Return the first answer of the probe that holds. Raises TimeoutError with the description."""
+    """Call the probe until its result is true, and return that.
+
+    Raises TimeoutError with the description after EVENTUALLY_SECONDS.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + EVENTUALLY_SECONDS
     while True:

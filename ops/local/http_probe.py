@@ -1,4 +1,7 @@
-"""Asks a local process how it is: one GET over loopback. Not here: what the answers mean."""
+"""Probes of local processes: a GET over loopback, a TCP connection.
+
+Not here: what the responses mean.
+"""
 
 import asyncio
 from typing import Any, cast
@@ -13,9 +16,9 @@ _NO_ANSWER: tuple[int, dict[str, Any]] = (0, {})
 
 
 async def get(port: int, path: str, *, seconds: float = 3.0) -> tuple[int, dict[str, Any]]:
-    """Return the status and the JSON object of the body, empty when the body is none.
+    """Return the status and the JSON object of the body, {} if the body is no JSON object.
 
-    Returns (0, {}) when nobody answers within `seconds`.
+    Returns (0, {}) when no response arrives within `seconds`.
     """
     timeout = aiohttp.ClientTimeout(total=seconds)
     url = f"http://{platform_checks.LOOPBACK}:{port}{path}"

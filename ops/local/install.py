@@ -1,7 +1,7 @@
 """Makes .venv from requirements.lock.
 
-The launcher runs it with the system's Python, so it imports the standard library only. Not here:
-anything that runs later.
+The launcher runs it with the system's Python, so it may import only the standard library and the
+modules of ours that do the same. Not here: anything that runs later.
 """
 
 import fcntl
@@ -12,25 +12,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ops.language import Bilingual, choose
+from ops.text_output import print_error
+
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 NEEDED_MIB = 1500
 _MIB = 1024 * 1024
-Failure = tuple[str, str]  # why, in Indonesian and in English
 
 
 def main(stamp: Path) -> int:
-    """Install what the lock names, once, however many calls run at the same time.
+    """Install the packages of the lock; return the exit status.
 
-    The stamp is written when the installation is complete.
+    Simultaneous calls install once: the others wait. The stamp is written when the installation is
+    complete.
     """
     free = shutil.disk_usage(ROOT).free // _MIB
     if free < NEEDED_MIB and not stamp.exists():
         return refuse(
-            f"ruang disk di {ROOT} tinggal {free} MiB, perlu {NEEDED_MIB} MiB:"
-            " kosongkan disk, lalu ulangi",
-            f"{ROOT} has {free} MiB left, {NEEDED_MIB} are needed: free some space, then try again",
+            Bilingual(
+                f"ruang disk di {ROOT} tinggal {free} MiB, perlu {NEEDED_MIB} MiB:"
+                " kosongkan disk, lalu ulangi",
+                f"the disk of {ROOT} has {free} MiB left and {NEEDED_MIB} MiB are needed:"
+                " free some space, then try again",
+            )
         )
     VENV.mkdir(exist_ok=True)
     with (VENV / ".install.lock").open("w") as guard:
@@ -38,24 +44,31 @@ def main(stamp: Path) -> int:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say(
-                "menunggu pemasangan yang sedang berjalan /"
-                " waiting for the installation that is under way"
+                choose(
+                    "menunggu pemasangan yang sedang berjalan",
+                    "waiting for another installation to finish",
+                )
             )
             fcntl.flock(guard, fcntl.LOCK_EX)
         if stamp.exists() and os.access(VENV / "bin" / "python", os.X_OK):
             return 0
         for old in VENV.glob(".installed-*"):
             old.unlink()
-        say(f"menyiapkan {VENV} (sekali saja, satu sampai tiga menit) / preparing it, once")
+        say(
+            choose(
+                f"menyiapkan {VENV} (sekali saja, satu sampai tiga menit)",
+                f"preparing {VENV} (once, one to three minutes)",
+            )
+        )
         failure = _with_uv() if shutil.which("uv") else _with_pip()
         if failure:
-            return refuse(*failure)
+            return refuse(failure)
         stamp.touch()
-    say("siap / ready")
+    say(choose("siap", "ready"))
     return 0
 
 
-def _with_uv() -> Failure | None:
+def _with_uv() -> Bilingual | None:
     python = VENV / "bin" / "python"
     if not python.exists():
         options = ["--quiet", "--allow-existing", "--python", sys.executable]
@@ -65,24 +78,24 @@ def _with_uv() -> Failure | None:
     return _run(["uv", "pip", "sync", "--require-hashes", "--python", str(python), str(LOCK)])
 
 
-def _with_pip() -> Failure | None:
+def _with_pip() -> Bilingual | None:
     if not os.access(VENV / "bin" / "pip", os.X_OK):
         command = [sys.executable, "-m", "venv", VENV]
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode:
             advice = "(Debian/Ubuntu: apt-get install python3-venv)"
             reason = _last_error_line(made.stdout + made.stderr)
-            return (
+            return Bilingual(
                 f"{sys.executable} tidak dapat membuat venv {advice}: {reason}",
-                f"{sys.executable} cannot make a venv {advice}",
+                f"{sys.executable} cannot make a venv {advice}: {reason}",
             )
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install"]
     options = ["--disable-pip-version-check", "--no-input", "--require-hashes"]
     return _run([*pip, *options, "-r", str(LOCK)])
 
 
-def _run(command: list[str]) -> Failure | None:
-    """Run an installer and count the packages that it names; return why it failed, if it did."""
+def _run(command: list[str]) -> Bilingual | None:
+    """Run an installer and show how many packages it has reached; return why it failed, or None."""
     total = len(re.findall(r"^\S+==", LOCK.read_text(), re.MULTILINE))
     installed = 0
     lines: list[str] = []
@@ -93,31 +106,34 @@ def _run(command: list[str]) -> Failure | None:
             lines.append(line)
             if line.startswith("Collecting ") and sys.stderr.isatty():
                 installed += 1
-                sys.stderr.write(f"\rbina: memasang paket {min(installed, total)}/{total} ")
+                progress = f"{min(installed, total)}/{total}"
+                verb = choose("memasang paket", "installing package")
+                sys.stderr.write(f"\rbina: {verb} {progress} ")
                 sys.stderr.flush()
     if installed:
         sys.stderr.write("\n")
     return _explain_failure("".join(lines)) if process.returncode else None
 
 
-def _explain_failure(output: str) -> Failure:
+def _explain_failure(output: str) -> Bilingual:
     reason = _last_error_line(output)
     if "DO NOT MATCH THE HASHES" in output or "Hash mismatch" in output:
-        indonesian = "paket yang diunduh tidak sama dengan yang dikunci di requirements.lock"
-        english = "a downloaded package is not the one that requirements.lock pins, do not use it"
-        return f"{indonesian}, jangan dipakai: {reason}", english
+        return Bilingual(
+            "paket yang diunduh tidak sama dengan yang dikunci di requirements.lock, jangan"
+            f" dipakai: {reason}",
+            "a downloaded package is not the one that requirements.lock pins, do not use it:"
+            f" {reason}",
+        )
     if "No space left" in output:
-        return (
+        return Bilingual(
             f"disk penuh: kosongkan {NEEDED_MIB} MiB di {ROOT}, lalu ulangi",
             f"the disk is full: free {NEEDED_MIB} MiB at {ROOT}, then try again",
         )
-    indonesian = (
-        "paket tidak dapat diunduh: periksa jaringan, proksi atau indeks paket, lalu ulangi"
-    )
-    english = "the packages cannot be downloaded: check network, proxy or package index, then"
-    return (
-        f"{indonesian} (atau `docker compose up`): {reason}",
-        f"{english} try again, or use `docker compose up`",
+    return Bilingual(
+        "paket tidak dapat diunduh: periksa jaringan, proksi atau indeks paket, lalu ulangi (atau"
+        f" `docker compose up`): {reason}",
+        "the packages cannot be downloaded: check network, proxy or package index, then try again"
+        f" (or use `docker compose up`): {reason}",
     )
 
 
@@ -129,14 +145,13 @@ def _last_error_line(output: str) -> str:
 
 
 def say(text: str) -> None:
-    """Write progress to stderr; stdout belongs to the command's answer."""
-    sys.stderr.write(f"bina: {text}\n")
+    """Print a line on stderr; stdout is for the output of the command."""
+    print_error(f"bina: {text}")
 
 
-def refuse(indonesian: str, english: str) -> int:
-    """Write why not, in both languages; return the exit status 1."""
-    say(indonesian)
-    say(english)
+def refuse(reason: Bilingual) -> int:
+    """Print why the installation is not possible; return the exit status 1."""
+    say(str(reason))
     return 1
 
 

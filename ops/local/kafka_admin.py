@@ -1,7 +1,7 @@
 """Administers a Kafka with authentication: listeners, topics, SCRAM users, permissions.
 
-The only importer of confluent_kafka. Not here: who may do what (`kafka_permissions`), and how a
-broker is started (`kafka_broker`).
+Only this module imports confluent_kafka. Not here: who may do what (`kafka_permissions`), and how
+a broker is started (`kafka_broker`).
 """
 
 # confluent_kafka.admin documents these names as its own but lists none of them in __all__:
@@ -85,7 +85,7 @@ super.users=User:{administrator}
 
 
 def client(user: str, password: str) -> str:
-    """Return the `--command-config` of Kafka's own tools for this user. It holds the password."""
+    """Return the `--command-config` of Kafka's own tools for this user, with the password."""
     return (
         "security.protocol=SASL_PLAINTEXT\n"
         "sasl.mechanism=SCRAM-SHA-512\n"
@@ -98,8 +98,8 @@ def settings(
 ) -> str:
     """Return the listeners and the authorizer for server.properties.
 
-    Services reach the broker at `host:port`; clients find it as `known_as`. The text
-    holds the administrator's password.
+    Services connect to `host:port`; the broker advertises the host `known_as`. The text contains
+    the administrator's password.
     """
     return _SETTINGS.format(
         plain=_PLAIN.format(ADMINISTRATOR, password),
@@ -155,7 +155,7 @@ async def ensure_topics(
     ]
     if not wanted:
         return
-    # A client that nothing refers to is closed, and its requests fail: keep it until the outcome.
+    # Keep the reference: a garbage-collected client closes, and its requests fail.
     admin = _admin_client(where)
     created = admin.create_topics(wanted, request_timeout=_TIMEOUT_SECONDS)
     await _await_all(created, ignored={KafkaError.TOPIC_ALREADY_EXISTS})
@@ -166,7 +166,7 @@ async def _admit(
 ) -> None:
     """Make or renew users with their SCRAM passwords, and add the permissions.
 
-    Returns when the broker applies both. Raises KafkaUnavailable.
+    Returns once the broker has applied both. Raises KafkaUnavailable.
     """
     admin = _admin_client(where)
     credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _ITERATIONS)
@@ -187,8 +187,8 @@ async def _admit(
 async def _await_applied(admin: Any, bindings: set[AclBinding]) -> None:
     """Wait until the broker lists these permissions. Raises KafkaUnavailable after 30 s.
 
-    The controller answers a change before the broker applies it. A broker applies changes in
-    their order, so that what was changed before the permissions is applied too.
+    The controller confirms a change before the broker applies it. A broker applies changes in
+    order, so earlier changes are applied by then too.
     """
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
@@ -231,7 +231,7 @@ def _admin_client(where: BrokerAccess) -> Any:
 async def _await_all(
     futures: Mapping[Any, Any], ignored: frozenset[int] | set[int] = frozenset()
 ) -> None:
-    """Await the outcome of every change. Raises KafkaUnavailable that names each refusal."""
+    """Await every change. Raises KafkaUnavailable with every refused one."""
     outcomes = await asyncio.gather(
         *(asyncio.wrap_future(future) for future in futures.values()), return_exceptions=True
     )

@@ -13,7 +13,7 @@ from chassis.messaging.kafka_topics import KafkaUnavailable, ensure_topic
 from ops.errors import ALTERNATIVES_EN, ALTERNATIVES_ID, OperatorError
 from ops.local import kafka_admin, kafka_jars, platform_checks, processes
 
-# Any 16 bytes in base64. It is fixed, so that every start fits a directory that we once formatted.
+# 16 bytes in base64. Fixed, because a formatted directory accepts only its own cluster id.
 _CLUSTER = "YmluYS1kZXZlbG9wbWVudA"
 _LOG4J = Path(__file__).parent / "kafka-log4j2.properties"
 _JVM_OPTIONS = (
@@ -23,7 +23,7 @@ _JVM_OPTIONS = (
     "-XX:+ExitOnOutOfMemoryError",
     "-Xss512k",
     "-Djava.awt.headless=true",
-    # The first compiler only: ready sooner. The second pays on a broker that runs for days.
+    # Only the C1 compiler, which makes the start faster. C2 pays off after days.
     "-XX:TieredStopAtLevel=1",
 )
 READINESS_TOPIC = "bina.readiness"  # the topic and the group of the first join
@@ -33,9 +33,9 @@ _REQUIRED_MIB = 1024
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
-# One node: every internal topic has one copy. Small: buffers and threads for one machine.
-# broker.session.timeout.ms: after a kill a node waits until its former session has expired.
-# metadata.max.idle.interval.ms: a single node needs no heartbeat record twice a second.
+# Internal topics have one copy, because there is one node. Buffers and threads are small.
+# broker.session.timeout.ms: a killed node cannot register again before its session has expired.
+# metadata.max.idle.interval.ms: by default the controller writes a record every 0.5 s.
 _SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -104,8 +104,9 @@ async def start_authenticated(
 ) -> tuple[Broker, BrokerAccess]:
     """Start a Kafka with authentication and authorization, as in docker-compose.yml.
 
-    Returns it with its administrator's access. `extra_settings` override ours. Raises
-    OperatorError.
+    Returns it with its administrator's access. `extra_settings` override ours.
+
+    Raises OperatorError.
     """
     port, administration, controller = platform_checks.find_free_ports(3)
     here = platform_checks.LOOPBACK
@@ -138,7 +139,8 @@ async def _await_ready(
         if isinstance(cause, TimeoutError | ChildProcessError):
             raise OperatorError(
                 f"Kafka tidak siap ({cause}); baca {log}. Baris terakhir:\n{processes.tail(log)}",
-                f"Kafka did not become ready ({cause}); read {log}, whose last lines are above.",
+                f"Kafka did not become ready ({cause}); read {log}. Its last lines:\n"
+                f"{processes.tail(log)}",
             ) from cause
         raise
 
@@ -153,7 +155,7 @@ async def launch(
 ) -> "subprocess.Popen[bytes]":
     """Start Kafka on its directory; `extra_settings` override ours.
 
-    It is not ready yet. Raises OperatorError.
+    Does not wait until it is ready. Raises OperatorError.
     """
     platform_checks.require_space(data, _REQUIRED_MIB)
     classpath = f"{await _install_jars(progress)}/*"
@@ -166,7 +168,7 @@ async def launch(
 
 
 async def _install_jars(progress: Callable[[int, int], None] | None) -> Path:
-    """Return the directory of the jars; a cancelled download ends at its next file."""
+    """Return the directory of the jars; cancellation stops a download after the current file."""
     cancelled = threading.Event()
 
     def report(done: int, total: int) -> None:
@@ -206,7 +208,7 @@ def _format(data: Path, settings: Path, classpath: str) -> None:
     if (data / "logs" / "meta.properties").exists():
         return
     arguments = ["--cluster-id", _CLUSTER, "--config", str(settings), "--ignore-formatted"]
-    # In its own session Ctrl-C does not reach it: it takes a second, then we end in order.
+    # In its own session, so that Ctrl-C does not reach it: it takes a second.
     done = subprocess.run(
         [_find_java(), *_JVM_OPTIONS, "-cp", classpath, _STORAGE_TOOL, "format", *arguments],
         capture_output=True,
@@ -215,11 +217,12 @@ def _format(data: Path, settings: Path, classpath: str) -> None:
         start_new_session=True,
     )
     if done.returncode:
+        reason = done.stderr.strip() or done.stdout.strip()
         raise OperatorError(
-            f"Direktori Kafka {data} tidak dapat disiapkan:"
-            f" {done.stderr.strip() or done.stdout.strip()}",
-            f"Kafka's directory {data} cannot be formatted, see above; remove it if it belongs to"
-            " another version.",
+            f"Direktori Kafka {data} tidak dapat disiapkan; hapus bila ia milik versi lain:"
+            f" {reason}",
+            f"Kafka's directory {data} cannot be formatted; remove it if it belongs to another"
+            f" version: {reason}",
         )
 
 
@@ -245,7 +248,7 @@ async def _try_connection(port: int) -> None:
 
 
 async def _join_group(broker_access: Where) -> None:
-    """Join a group: a broker that answers may not serve groups yet."""
+    """Join a consumer group; a broker that accepts connections may not serve groups yet."""
     await ensure_topic(broker_access, READINESS_TOPIC, partitions=1)
     joined = asyncio.Event()
 

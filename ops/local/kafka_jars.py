@@ -1,4 +1,4 @@
-"""Kafka's jars, as jgo.lock.toml pins them. Not here: how the broker runs (`kafka_broker`)."""
+"""Installs Kafka's jars as jgo.lock.toml pins them. Not here: how the broker runs."""
 
 import fcntl
 import hashlib
@@ -31,7 +31,7 @@ def jar_directory() -> Path:
 def install(progress: Callable[[int, int], None] | None = None) -> Path:
     """Download the jars once, check every checksum, and return their directory.
 
-    `progress(done, total)` may raise to give up. Raises OperatorError.
+    `progress(done, total)` may raise to cancel the download. Raises OperatorError.
     """
     directory = jar_directory()
     if directory.exists():
@@ -45,7 +45,7 @@ def install(progress: Callable[[int, int], None] | None = None) -> Path:
 
 
 def _install_into(directory: Path, progress: Callable[[int, int], None] | None) -> None:
-    """Download beside the directory, then rename: a killed download leaves no partial directory."""
+    """Download into a directory beside, then rename it: the directory is complete or absent."""
     staging = Path(tempfile.mkdtemp(prefix="kafka-", dir=directory.parent))
     try:
         _download(staging, progress)
@@ -96,9 +96,9 @@ def _download(into: Path, progress: Callable[[int, int], None] | None) -> None:
 
 
 def write_lock() -> None:
-    """Resolve ROOT_ARTIFACTS and write jgo.lock.toml, after a change of them.
+    """Resolve ROOT_ARTIFACTS and write jgo.lock.toml.
 
-    Run as `python -m ops.local.kafka_jars`.
+    After a change of ROOT_ARTIFACTS run `python -m ops.local.kafka_jars`.
     """
     import jgo
     from jgo.env import LockedDependency, LockFile

@@ -31,7 +31,7 @@ def configured_address() -> str | None:
 def configured_access() -> BrokerAccess | None:
     """Return the operator's access to the Kafka in BINA_KAFKA; None for the embedded one.
 
-    The embedded Kafka has no authentication. Raises OperatorError when a variable cannot be used.
+    Raises OperatorError when a variable is incomplete or names an unusable file.
     """
     address = configured_address()
     if address is None:
@@ -51,7 +51,7 @@ def configured_access() -> BrokerAccess | None:
 def _missing_credential(present: str, missing: str) -> OperatorError:
     return OperatorError(
         f"{present} ada tetapi {missing} tidak ada atau kosong: sebutkan keduanya.",
-        f"{present} is given without {missing}, or that is empty: give both.",
+        f"{present} is set but {missing} is missing or empty: set both.",
     )
 
 
@@ -61,7 +61,7 @@ def _require_certificate(ca: Path) -> None:
     except ssl.SSLError as error:
         raise OperatorError(
             f"{CA_VARIABLE}: {ca} bukan sertifikat PEM.",
-            f"{CA_VARIABLE}: {ca} is no PEM certificate.",
+            f"{CA_VARIABLE}: {ca} is not a PEM certificate.",
         ) from error
 
 
@@ -72,7 +72,7 @@ def running_access() -> BrokerAccess:
 
 @asynccontextmanager
 async def explaining_refusals(broker_access: BrokerAccess) -> AsyncGenerator[None]:
-    """Turn a refusal of Kafka in the block into OperatorError that says what to do."""
+    """Turn an error of Kafka in the block into an OperatorError that says what to do."""
     try:
         yield
     except (KafkaUnavailable, SendFailed) as error:
@@ -88,7 +88,7 @@ async def _explain_refusal(broker_access: BrokerAccess, error: Exception) -> Ope
             f"Kafka di {broker_access.bootstrap} tidak menjawab: lihat ./bina status.",
             f"Kafka at {broker_access.bootstrap} does not answer ({kind}): see ./bina status.",
         )
-    # aiokafka raises the same for a refused login as for an absent broker.
+    # aiokafka raises the same error for a refused login and for an absent broker.
     if broker_access.user:
         return OperatorError(
             f"Kafka di {broker_access.bootstrap} menolak pengguna {broker_access.user}: periksa"
@@ -102,17 +102,17 @@ async def _explain_refusal(broker_access: BrokerAccess, error: Exception) -> Ope
         f"Kafka di {broker_access.bootstrap} tidak melayani yang datang tanpa nama: sebutkan"
         f" {USER_VARIABLE} dan {PASSWORD_VARIABLE}, dan {CA_VARIABLE} bila sambungannya"
         " terenkripsi.",
-        f"Kafka at {broker_access.bootstrap} refuses anonymous clients ({kind}): give"
+        f"Kafka at {broker_access.bootstrap} refuses anonymous clients ({kind}): set"
         f" {USER_VARIABLE} and {PASSWORD_VARIABLE}, and {CA_VARIABLE} if the connection is"
         " encrypted.",
     )
 
 
 def not_allowed_error(broker_access: BrokerAccess, kind: str) -> OperatorError:
-    """Return the error for a user whom Kafka knows but does not permit this."""
+    """Return the error for an authenticated user without the permission."""
     return OperatorError(
         f"Kafka tidak mengizinkan pengguna {broker_access.user or '(tanpa nama)'} melakukan"
         " ini: hak yang diperlukan ada di docs/operations.md.",
         f"Kafka does not permit user {broker_access.user or '(anonymous)'} to do this ({kind}):"
-        " docs/operations.md lists the permissions that are needed.",
+        " docs/operations.md lists the needed permissions.",
     )

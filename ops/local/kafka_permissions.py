@@ -1,20 +1,20 @@
-"""Kafka users and what each may do, from the topology table; a default of no for the rest.
+"""Kafka users and their permissions, from the topology table; everything else is denied.
 
-Not here: how the broker is given them (`kafka_admin`, and `ops/docs/kubernetes` for Strimzi).
+Not here: how they are set in the broker (`kafka_admin`, and `ops/docs/kubernetes` for Strimzi).
 """
 
 from typing import Literal, NamedTuple
 
 from ops.local import topology
 
-OPERATOR = "operator"  # a person who looks
+OPERATOR = "operator"  # a person who reads topics
 RESTORER = "restorer"  # a person who restores a backup
 PEOPLE = (OPERATOR, RESTORER)
 OPERATOR_GROUP_PREFIX = "bina-look-"  # as ops/events/topic_reader.py names its groups
 
 
 class Permission(NamedTuple):
-    """A user may do this with one topic or group, or with all whose names begin so.
+    """An operation that a user may do with a topic or group, or with all of a prefix.
 
     Permission to read, write or delete a topic implies permission to describe it.
     """

@@ -1,4 +1,4 @@
-"""The command `logs`: what the processes wrote, for people or as one JSON document a line."""
+"""The command `logs`: log lines of the processes, for people or as one JSON document a line."""
 
 import json
 import re
@@ -26,7 +26,7 @@ Line = dict[str, Any]
 
 
 def logs(part: str | None, *, follow: bool, as_json: bool) -> int:
-    """Print the last lines of one process or of all, in order of time; then follow if asked."""
+    """Print the last lines of one process or of all, in order of time; with `follow`, new ones."""
     readers = {name: _open_log(name) for name in _select(part)}
     console = Console(highlight=False)
     lines: list[Line] = []
@@ -54,7 +54,7 @@ def _in_order(lines: Iterable[Line]) -> list[Line]:
 
 
 def _read_new_lines(readers: dict[str, TextIO | None]) -> list[Line]:
-    """Return lines written since the last call; a truncated log is opened again."""
+    """Return the lines written since the last call; open a truncated log again."""
     lines: list[Line] = []
     for name, source in list(readers.items()):
         if source is None or _was_truncated(name, source):
@@ -65,7 +65,7 @@ def _read_new_lines(readers: dict[str, TextIO | None]) -> list[Line]:
 
 
 def _open_log(name: str) -> TextIO | None:
-    """Open the end of a log, at the beginning of a line."""
+    """Open a log at the first full line of its last _TAIL_BYTES; None if there is no log."""
     path = state_dir.log_path(name)
     if not path.exists():
         return None
@@ -82,7 +82,7 @@ def _was_truncated(name: str, source: TextIO) -> bool:
 
 
 def _read_lines(name: str, source: TextIO) -> Iterator[Line]:
-    """Yield the complete lines; a line without a time takes the time of the one before."""
+    """Yield the complete lines; a line without a time gets the time of the line before."""
     latest = ""
     while True:
         position = source.tell()
@@ -98,10 +98,7 @@ def _read_lines(name: str, source: TextIO) -> Iterator[Line]:
 
 
 def parse_line(process: str, text: str) -> Line:
-    """Return a line of any process by the same names, and whatever else it holds.
-
-    The names are time (ISO 8601), part, level and message.
-    """
+    """Return the fields of a line: time (ISO 8601), part, level, message and its own others."""
     try:
         document: object = json.loads(text)
     except ValueError:
@@ -144,6 +141,6 @@ def _print_lines(lines: Iterable[Line], console: Console, *, as_json: bool) -> N
 
 def _render_line(line: Line) -> Text:
     time_of_day = str(line["time"])[11:23]
-    words = f"{time_of_day:12} {line['part']:13} {line['level']:8} {line['message']} "
+    text = f"{time_of_day:12} {line['part']:13} {line['level']:8} {line['message']} "
     facts = " ".join(f"{name}={value}" for name, value in line.items() if name not in _COLUMNS)
-    return Text(words, style=_STYLES.get(str(line["level"]), "")) + Text(facts, style="dim")
+    return Text(text, style=_STYLES.get(str(line["level"]), "")) + Text(facts, style="dim")

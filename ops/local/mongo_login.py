@@ -1,6 +1,6 @@
-"""How `backup` and `restore` reach a MongoDB that is not the embedded one.
+"""The URL with which `backup` and `restore` connect to a MongoDB of your own.
 
-Not here: the embedded one, and what they do there.
+Not here: the embedded one.
 """
 
 import os
@@ -12,9 +12,9 @@ URL_FILE_VARIABLE = "BINA_MONGO_URL_FILE"
 
 
 def configured_url() -> str | None:
-    """Return the URL in a variable or in the file that it names; None for the embedded one.
+    """Return the URL in BINA_MONGO_URL or in the file that BINA_MONGO_URL_FILE names.
 
-    Raises OperatorError when the file cannot be read.
+    Returns None for the embedded MongoDB. Raises OperatorError when the file cannot be read.
     """
     return (
         os.environ.get(URL_VARIABLE) or secret_files.text_from_variable(URL_FILE_VARIABLE) or None

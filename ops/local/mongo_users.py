@@ -1,4 +1,4 @@
-"""Makes a replica set of one, its administrator, and a user for each service's own database.
+"""Makes a replica set of one member, its administrator, and a user for each service.
 
 Not here: how a mongod is started (`mongod`).
 """
@@ -19,7 +19,8 @@ _ALREADY_INITIALIZED = 23
 _NOT_YET_LOADED = 94
 _UNAUTHORIZED = 13
 _USER_EXISTS = 51003
-_EXCEPTION_CLOSED = {_UNAUTHORIZED, _USER_EXISTS}  # the localhost exception ends with a user
+# The localhost exception ends when the first user exists.
+_EXCEPTION_CLOSED = {_UNAUTHORIZED, _USER_EXISTS}
 
 
 def administrator_url(address: str, password: str) -> str:
@@ -29,10 +30,10 @@ def administrator_url(address: str, password: str) -> str:
 
 
 async def make_primary(address: str, password: str, member: str | None = None) -> None:
-    """Make the mongod at `address` on this host primary, and its administrator.
+    """Make the mongod at `address` on this host primary, and create its administrator.
 
-    Its name in the replica set is `member`; a changed name is adopted. On an empty directory this
-    uses MongoDB's localhost exception, which ends with the first user. Raises MongoError.
+    `member` is its name in the replica set, by default the address; a changed name is adopted.
+    On an empty directory this uses MongoDB's localhost exception. Raises MongoError.
     """
     member = member or address
     options = "directConnection=true&authSource=admin"
@@ -48,7 +49,7 @@ async def make_primary(address: str, password: str, member: str | None = None) -
             anonymous.client.admin.command("replSetInitiate", initiate),
         )
         while not (hello := await anonymous.client.admin.command("hello"))["isWritablePrimary"]:
-            # Started on another port, it is no member of its own set.
+            # After a start on another port it is not a member of its own set.
             if "setName" not in hello:
                 await _run_unless_refused({_NOT_YET_LOADED}, _rename_member(administrator, member))
             await asyncio.sleep(_POLL_SECONDS)
@@ -63,7 +64,9 @@ async def make_primary(address: str, password: str, member: str | None = None) -
 async def make_user(administrator: str, database: str, password: str) -> str:
     """Make or renew the user of one database, and return its URL.
 
-    The user may do nothing elsewhere; dbAdmin is for validators and indexes. Raises MongoError.
+    The user has no rights on other databases. dbAdmin is for validators and indexes.
+
+    Raises MongoError.
     """
     roles = [{"role": role, "db": database} for role in ("readWrite", "dbAdmin")]
     async with open_admin_database(administrator) as mongo:
@@ -74,7 +77,7 @@ async def make_user(administrator: str, database: str, password: str) -> str:
 async def make_backup_user(administrator: str, databases: Iterable[str], password: str) -> str:
     """Make or renew the user who makes backups, and return its URL.
 
-    This user may read everything, add its own row to each audit, and set how long the server keeps
+    This user may read everything, insert rows into each audit, and set how long the server keeps
     snapshots. Raises MongoError.
     """
     privileges: list[dict[str, Any]] = [
@@ -127,9 +130,9 @@ async def _rename_member(administrator: Mongo, member: str) -> None:
 
 
 async def _run_unless_refused(expected: set[int], command: Awaitable[object]) -> None:
-    """Run a command that may be refused with one of these codes.
+    """Run a command, and ignore errors with one of these codes.
 
-    An earlier start has carried it out, or the caller tries again.
+    They mean that an earlier start has run it, or that the caller has to try again.
     """
     try:
         await command

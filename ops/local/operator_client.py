@@ -1,4 +1,4 @@
-"""Requests to the running system as its operator: through the gateway, noted in its audit.
+"""Requests to the running system as its operator: through the gateway, with audit rows.
 
 Not here: what is requested.
 """
@@ -29,13 +29,13 @@ _PAGE_SIZE = 200
 
 
 class OperationRefused(OperatorError):
-    """The system refuses a request, with the text of its problem."""
+    """A request was refused. Problem texts are Indonesian: English has the status and the code."""
 
     def __init__(self, answer: Answer) -> None:
         problem = cast("dict[str, Any]", answer.body) if isinstance(answer.body, dict) else {}
-        words = ". ".join(str(problem[name]) for name in ("title", "detail") if problem.get(name))
+        text = ". ".join(str(problem[name]) for name in ("title", "detail") if problem.get(name))
         super().__init__(
-            words or f"Permintaan ditolak ({answer.status}).",
+            text or f"Permintaan ditolak ({answer.status}).",
             f"The system refused: {answer.status} {problem.get('code', '')}".strip(),
         )
         self.status = answer.status
@@ -50,9 +50,9 @@ class Operator:
     async def request(
         self, service: str, method: str, path: str, body: Any = None, **headers: str
     ) -> dict[str, Any]:
-        """Return the answer of a service's operator API.
+        """Return the body of a response of a service's operator API.
 
-        A request that exceeds a limit is repeated when the answer says. Raises OperationRefused.
+        After 429 and 503 the request is repeated as `Retry-After` says. Raises OperationRefused.
         """
         if method == "POST":
             headers["idempotency_key"] = str(uuid.uuid4())
@@ -79,15 +79,15 @@ class Operator:
 
 
 def select_services(name: str | None) -> list[str]:
-    """Return the service of that name, or all. Raises OperatorError that lists them."""
+    """Return the service of that name, or all. Raises OperatorError for an unknown name."""
     known = [service.name for service in topology.SERVICES]
     return [topology.require_known(name, known)] if name else known
 
 
 def run_as_operator(work: Callable[[Operator], Awaitable[R]]) -> R:
-    """Do the work as operator of the running system.
+    """Run `work` with an operator of the running system, and return its result.
 
-    Raises OperatorError when none runs here or the gateway does not answer.
+    Raises OperatorError when no system runs here or the gateway does not answer.
     """
     require_running()
 
@@ -105,7 +105,7 @@ def run_as_operator(work: Callable[[Operator], Awaitable[R]]) -> R:
 
 
 def require_running() -> None:
-    """Take over the variables of the running system. Raises OperatorError when none runs."""
+    """Adopt the variables of the running system. Raises OperatorError when no system runs."""
     if state_dir.runner_pid() is None:
         raise OperatorError(
             "Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up"
@@ -116,8 +116,8 @@ def require_running() -> None:
 async def find_sequence(operator: Operator, sequence: str, service: str | None) -> tuple[str, str]:
     """Return the service in which a sequence is parked, and its name in paths.
 
-    The sequence is given as listed, or as `topic/key`. Raises OperatorError when no service has it
-    or several have.
+    The sequence is given as `parked list` shows it, or as `topic/key`. Raises OperatorError when no
+    service or more than one has it.
     """
     segment = _sequence_segment(sequence)
     services: list[str] = []
@@ -138,23 +138,23 @@ async def find_sequence(operator: Operator, sequence: str, service: str | None) 
     if len(services) > 1:
         raise OperatorError(
             f"Urutan ini tertahan di {', '.join(services)}: pilih satu dengan --service.",
-            f"It is parked in {', '.join(services)}: choose one with --service.",
+            f"The sequence is parked in {', '.join(services)}: choose one with --service.",
         )
     return services[0], segment
 
 
 def _sequence_segment(sequence: str) -> str:
     if "/" not in sequence:
-        # Nothing, or only dots, would lead to another path.
+        # An empty segment, or one of dots only, would change the path.
         return quote(sequence, safe="") if sequence.strip(".") else "-"
-    # This import brings all of the chassis, which no other command needs.
+    # This import loads all of the chassis, which no other command needs.
     from chassis.admin.parked_event_admin import encode_segment
 
     return encode_segment(sequence)
 
 
 def printable(text: str) -> str:
-    """Return the text without characters that control a console."""
+    """Return the text with a replacement for each control character."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 

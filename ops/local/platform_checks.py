@@ -1,6 +1,6 @@
-"""What this machine offers: platform, free ports, disk space.
+"""Checks of this machine: platform, free ports, disk space.
 
-Not here: anything about a single server.
+Not here: checks of one server's own needs.
 """
 
 import platform
@@ -28,7 +28,7 @@ def require_linux_x86_64() -> None:
 
 
 def require_space(directory: Path, mebibytes: int) -> None:
-    """Raise OperatorError when the directory's disk has less than this many MiB left."""
+    """Raise OperatorError when the directory's disk has less than `mebibytes` MiB left."""
     free = shutil.disk_usage(_existing_ancestor(directory)).free // MIB
     if free < mebibytes:
         raise OperatorError(
@@ -40,9 +40,9 @@ def require_space(directory: Path, mebibytes: int) -> None:
 
 
 def require_port(port: int, process: str, variable: str) -> None:
-    """Raise OperatorError that names the holder when a loopback port is in use.
+    """Raise OperatorError with the holder of the port when a loopback port is in use.
 
-    The variable moves the process to another port.
+    `variable` is the one that moves the process to another port.
     """
     if _is_free(port):
         return
@@ -56,7 +56,7 @@ def require_port(port: int, process: str, variable: str) -> None:
 
 
 def find_port_holder(port: int) -> str | None:
-    """Return `name (pid N)` of the process that listens on the port, None if it is hidden."""
+    """Return `name (pid N)` of the process that listens on the port, None if it is not visible."""
     import psutil  # absent from the services' images, which need the rest of this module
 
     try:

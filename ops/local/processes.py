@@ -1,4 +1,4 @@
-"""Child processes that never outlive us. Not here: what any of them does."""
+"""Child processes that end with this process. Not here: what they do."""
 
 import ctypes
 import os
@@ -27,7 +27,7 @@ def spawn(
 ) -> "subprocess.Popen[bytes]":
     """Start a child in a session of its own, its output appended to the log.
 
-    The kernel sends it SIGTERM when the calling thread ends, for whatever reason.
+    The kernel sends it SIGTERM when the calling thread ends for any reason.
     """
     # Only a prctl call runs between fork and exec.
     preexec = _end_with_parent(os.getpid()) if sys.platform == "linux" else None
@@ -46,7 +46,7 @@ def spawn(
 
 
 def _end_with_parent(parent: int) -> Callable[[], None]:
-    libc = ctypes.CDLL(None)  # loaded before the fork: loading is not safe after it
+    libc = ctypes.CDLL(None)  # loading it between fork and exec is not safe
 
     def tie() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -57,7 +57,7 @@ def _end_with_parent(parent: int) -> Callable[[], None]:
 
 
 def end(child: "subprocess.Popen[bytes]", grace: float = _GRACE_SECONDS) -> None:
-    """Stop a child of ours, and wait for it, as a parent must."""
+    """Stop a child of ours, and reap it."""
     stop(child.pid, grace=grace)
     child.wait()
 
@@ -90,8 +90,8 @@ def _terminate(
 
 
 def end_orphans(group_id: int, started_at: float) -> None:
-    """Kill what a dead child of ours left behind in its process group."""
-    if start_time(group_id) is not None:  # the id is in use again: the group is not ours
+    """Kill processes that an ended child of ours left in its process group."""
+    if start_time(group_id) is not None:  # the id is in use again, so the group is not ours
         return
     for process in psutil.process_iter():
         try:
@@ -119,7 +119,7 @@ def _send_signal(process: psutil.Process, number: signal.Signals) -> None:
 def start_time(pid: int) -> float | None:
     """Return when a process was started, in seconds since the epoch; None if there is none.
 
-    Together with the pid this identifies a process permanently.
+    The pid and this time together identify a process; a pid alone may be used again.
     """
     try:
         process = psutil.Process(pid)

@@ -1,4 +1,4 @@
-"""Files of secrets, and files that others read while we write them.
+"""Files of secrets: atomic writes with private permissions, and files named by variables.
 
 Not here: their content.
 """
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ops.errors import OperatorError
 
-# This file exists in the state directory while databases are neither the old nor the restored ones.
+# Exists in the state directory from the start of a restore until it is complete.
 UNFINISHED_RESTORE = "restoring"
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file whole or not at all, readable by its owner only."""
+    """Write a file atomically, readable by its owner only."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as out:
         out.write(text)

@@ -1,6 +1,6 @@
 """Secrets of the local system: random, made once, readable by their owner only.
 
-Not here: secrets of production, which its operators make.
+Not here: secrets of production, which come from a secret store.
 """
 
 import secrets
@@ -58,7 +58,7 @@ def mongo_password(directory: Path, service: str) -> str:
 def kafka_password(directory: Path, service: str) -> str:
     """Return the password of a service's Kafka user, made if missing.
 
-    Only for a broker with authentication: the service sends the password once the file exists.
+    Call it only for a broker with authentication: a service sends the password if the file exists.
     """
     path = directory / service / f"{service}_kafka_password"
     _write_once(path, secrets.token_hex(_PASSWORD_BYTES))

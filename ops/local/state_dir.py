@@ -1,6 +1,6 @@
-"""The directory of the local system: its files, its runner, and the state that it publishes.
+"""The state directory of the local system: runner lock, pid files, published state, logs.
 
-Not here: the meaning of any of these files.
+Not here: the content of any of these files.
 """
 
 import fcntl
@@ -35,13 +35,13 @@ def log_path(process: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class StartedProcess:
-    """A process that we once started; the pid alone may belong to another process by now."""
+    """A process of an earlier start; its pid may belong to another process by now."""
 
     pid: int
     started_at: float
 
     def is_alive(self) -> bool:
-        """Return whether this very process still runs."""
+        """Return whether this process, not another one with its pid, still runs."""
         return processes.start_time(self.pid) == self.started_at
 
 
@@ -52,7 +52,7 @@ def _run_directory() -> Path:
 
 
 def record_process(process: str, pid: int) -> None:
-    """Record the pid of a process, so that a later start can end it."""
+    """Record a process, so that a later start can end it."""
     started_at = processes.start_time(pid)
     if started_at is not None:
         record = json.dumps({"pid": pid, "born": started_at})
@@ -60,14 +60,14 @@ def record_process(process: str, pid: int) -> None:
 
 
 def end_leftovers() -> None:
-    """End what an earlier start left behind when it, or its machine, was killed."""
+    """End the processes that an earlier start left when it was killed."""
     leftovers: list[StartedProcess] = []
     records = sorted(_run_directory().glob("*.pid"))
     for record in records:
         try:
             fields = cast("dict[str, Any]", json.loads(record.read_text()))
             leftovers.append(StartedProcess(int(fields["pid"]), float(fields["born"])))
-        except (ValueError, KeyError):  # a full disk or a power cut leaves an empty file
+        except (ValueError, KeyError):  # a full disk or a power cut may leave an empty file
             continue
     alive = [leftover.pid for leftover in leftovers if leftover.is_alive()]
     processes.stop(*alive, grace=_LEFTOVER_SECONDS)
@@ -94,7 +94,7 @@ def claim_runner() -> Generator[bool]:
 
 
 def _try_lock(guard: TextIO) -> bool:
-    for _ in range(_LOCK_ATTEMPTS):  # runner_pid holds the lock for a moment
+    for _ in range(_LOCK_ATTEMPTS):  # runner_pid() in another process holds it for a moment
         try:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -132,7 +132,7 @@ def _names_server(variable: str) -> bool:
 
 
 def adopt_runner_variables() -> None:
-    """Take over the variables of the running system, so that a command finds it by itself."""
+    """Set the variables of the running system in this process, so that a command finds it."""
     if runner_pid() is None:
         return
     for name in (*server_variables(), "BINA_MONGO_URL_FILE"):
@@ -141,7 +141,7 @@ def adopt_runner_variables() -> None:
 
 
 def read_published_state() -> dict[str, Any]:
-    """Return what the running system published last; empty if nothing."""
+    """Return the state that the running system has published; {} if there is none."""
     try:
         return cast("dict[str, Any]", json.loads((_run_directory() / "up.json").read_text()))
     except (FileNotFoundError, ValueError):

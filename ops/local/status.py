@@ -1,4 +1,7 @@
-"""The command `status`: every process as it is now, probed at this moment."""
+"""The command `status`: the state of every process, probed when the command runs.
+
+Not here: the supervision of the processes (`supervisor`).
+"""
 
 import asyncio
 import json
@@ -11,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ops.language import choose
 from ops.local import (
     http_probe,
     kafka_jars,
@@ -23,6 +27,8 @@ from ops.local import (
     topology,
 )
 from ops.local.supervisor import ProcessState
+from ops.local.up import render_state
+from ops.text_output import print_text
 
 _OK = 200
 _MONGOD_SECONDS = 3
@@ -39,10 +45,9 @@ def print_status(*, as_json: bool) -> int:
 
 
 async def read_status() -> dict[str, Any]:
-    """Return the state of the system by stable names.
+    """Return the state of the system as the document of `status --json`.
 
-    Among them: parts (the processes), addresses, consumer_lag (events), outbox, parked, early and
-    invariants_broken.
+    `parts` are the processes; `consumer_lag` is a number of events.
     """
     runner = state_dir.runner_pid()
     published: dict[str, Any] = {}
@@ -184,7 +189,7 @@ def _process_status(
 
 
 def _state(known: dict[str, Any], *, is_ready: bool) -> str:
-    """Return what we probed; the supervisor's state may be seconds older."""
+    """Return the state as probed, because the supervisor's may be seconds older."""
     if is_ready:
         return ProcessState.READY.value
     if known.get("state") == ProcessState.READY:
@@ -205,48 +210,74 @@ def _version() -> str:
 
 
 def _print_status(state: dict[str, Any]) -> None:
-    console = Console()
     if not state["running"]:
-        console.print("Bina tidak berjalan: jalankan ./bina up")
+        print_text(
+            choose("Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up")
+        )
+    console = Console(highlight=False)
     console.print(_render_table(state["parts"]))
-    if state["running"]:
-        _print_counts(state, console)
-        for service, broken in state["invariants_broken"].items():
-            console.print(
-                f"Perhatian: {service} melanggar {', '.join(broken)}:"
-                " lihat docs/runbooks/InvariantBroken.md",
-                style="red",
-            )
-        for name, address in state["addresses"].items():
-            console.print(f"{name}: {address}")
-        for allowed in state["egress_allow"]:
-            console.print(f"Perhatian: EGRESS_ALLOW={allowed}", style="yellow")
+    if not state["running"]:
+        return
+    _print_counts(state)
+    warning = choose("Perhatian", "Warning")
+    for service, broken in state["invariants_broken"].items():
+        names = ", ".join(broken)
+        sentence = choose(f"{service} melanggar {names}: lihat", f"{service} violates {names}: see")
+        console.print(f"{warning}: {sentence} docs/runbooks/InvariantBroken.md", style="red")
+    for name, address in state["addresses"].items():
+        print_text(f"{name}: {address}")
+    for allowed in state["egress_allow"]:
+        console.print(f"{warning}: EGRESS_ALLOW={allowed}", style="yellow")
 
 
 def _render_table(parts: Iterable[dict[str, Any]]) -> Table:
-    columns = ("Bagian", "Keadaan", "Alamat", "Versi", "MiB", "Keterangan")
-    table = Table(*columns, box=None, pad_edge=False)
+    published = state_dir.read_published_state().get("parts", ())
+    english_advice = {view["name"]: view.get("advice_in_english", "") for view in published}
+    table = Table(box=None, pad_edge=False)
+    for title in (
+        choose("Bagian", "Process"),
+        choose("Keadaan", "State"),
+        choose("Alamat", "Address"),
+        choose("Versi", "Version"),
+        "MiB",
+    ):
+        table.add_column(title, no_wrap=True)
+    table.add_column(choose("Keterangan", "Advice"))
     for part in parts:
         missing = ", ".join(part["status"].get("missing", ()))
+        waiting = choose(f"menunggu {missing}", f"waits for {missing}") if missing else ""
+        advice = choose(part["advice"], english_advice.get(part["name"], ""))
         table.add_row(
             part["name"],
-            "siap" if part["ready"] else part["state"],
-            part["address"],
+            render_state(part["state"]),
+            part["address"].replace(",", ",\n"),
             part["version"],
             f"{part['rss_mib']:.0f}",
-            part["advice"] or (f"menunggu {missing}" if missing else ""),
+            advice or waiting,
         )
     return table
 
 
-def _print_counts(state: dict[str, Any], console: Console) -> None:
+def _print_counts(state: dict[str, Any]) -> None:
     outbox = state["outbox"]
     parked = state["parked"]
-    console.print(
-        f"Belum terbaca: {state['consumer_lag']} peristiwa."
-        f" Belum terkirim: {outbox['unsent']} (tertua {outbox['oldest_seconds']:.0f} detik)."
+    early = state["early"]["waiting"]
+    unread = state["consumer_lag"]
+    memory = f"{state['rss_mib']:.0f} MiB"
+    oldest = f"{outbox['oldest_seconds']:.0f}"
+    print_text(
+        choose(
+            f"Belum terbaca: {unread} peristiwa."
+            f" Belum terkirim: {outbox['unsent']} (tertua {oldest} detik).",
+            f"Not read yet: {unread} events."
+            f" Not sent yet: {outbox['unsent']} (oldest {oldest} seconds).",
+        )
     )
-    console.print(
-        f"Diparkir: {parked['events']} peristiwa ({parked['keys']} kunci)."
-        f" Menunggu pendahulu: {state['early']['waiting']}. Memori: {state['rss_mib']:.0f} MiB."
+    print_text(
+        choose(
+            f"Tertahan: {parked['events']} peristiwa ({parked['keys']} kunci)."
+            f" Menunggu pendahulu: {early}. Memori: {memory}.",
+            f"Parked: {parked['events']} events ({parked['keys']} keys)."
+            f" Early: {early}. Memory: {memory}.",
+        )
     )

@@ -1,6 +1,6 @@
-"""Starts every process, keeps it running, ends it all: the work behind `up`.
+"""Starts every process, restarts those that end, and stops all: the supervisor of `up`.
 
-Not here: what a person sees of it (`up`).
+Not here: what a person sees (`up`).
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ops.errors import OperatorError
+from ops.language import Bilingual
 from ops.local import (
     http_probe,
     kafka_broker,
@@ -38,6 +39,7 @@ _FIRST_PAUSE_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 30.0
 _MAX_LOG_BYTES = 64 * platform_checks.MIB
 _OK = 200
+NO_ADVICE = Bilingual()
 
 
 class ProcessState(StrEnum):
@@ -53,20 +55,23 @@ class ProcessState(StrEnum):
 
 @dataclass(kw_only=True)
 class SupervisedProcess:
-    """One line of the table: a process and its state. `start` returns None if it runs elsewhere."""
+    """A process with its state and an advice to the operator.
+
+    `start` returns None if the process runs elsewhere.
+    """
 
     name: str
     address: str
     start: Callable[[], Awaitable["Popen[bytes] | None"]]
     probe: Callable[[], Awaitable[bool]]
     state: ProcessState = ProcessState.WAITING
-    advice: str = ""
+    advice: Bilingual = NO_ADVICE
     process: "Popen[bytes] | None" = None
     started: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def has_ended(self) -> bool:
-        """Whether our child has ended; a process that runs elsewhere never has."""
+        """Whether our child has ended; always false for a process that runs elsewhere."""
         return self.process is not None and self.process.poll() is not None
 
 
@@ -84,9 +89,9 @@ class Supervisor:
         self.processes = [*self.servers, *self.services]
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Start everything, keep it running until `stop` is set, end everything.
+        """Start everything, keep it running until `stop` is set, then stop everything.
 
-        Raises OperatorError when a process cannot start for a reason that a person must remove.
+        Raises OperatorError when a process cannot start until a person corrects something.
         """
         self._report()
         self._prepare()
@@ -108,7 +113,7 @@ class Supervisor:
             await _cancel_all(server_tasks)
 
     def kill_all(self) -> None:
-        """End everything at once: the second Ctrl-C."""
+        """Kill every process group at once, on the second Ctrl-C."""
         for supervised in self.processes:
             if supervised.process is not None and not supervised.has_ended:
                 os.killpg(supervised.process.pid, signal.SIGKILL)
@@ -136,7 +141,7 @@ class Supervisor:
         ]
 
     async def _supervise(self, supervised: SupervisedProcess) -> None:
-        """Start a process, watch it, and start it again when it ends by itself."""
+        """Start a process, watch it, and restart it when it ends."""
         pause = _FIRST_PAUSE_SECONDS
         while True:
             self._report(supervised, ProcessState.STARTING)
@@ -145,7 +150,8 @@ class Supervisor:
             except OperatorError as error:
                 if not supervised.started.is_set():
                     raise
-                self._report(supervised, ProcessState.FAILED, error.indonesian)
+                advice = Bilingual(error.indonesian, error.english)
+                self._report(supervised, ProcessState.FAILED, advice)
             else:
                 lifetime = await self._run_to_end(supervised)
                 pause = _next_pause(pause, lifetime)
@@ -153,7 +159,10 @@ class Supervisor:
             await asyncio.sleep(pause)
 
     async def _run_to_end(self, supervised: SupervisedProcess) -> float:
-        """Watch a started process until it ends, and end it when cancelled; return its seconds."""
+        """Watch a started process until it ends; return its lifetime in seconds.
+
+        On cancellation the process is stopped.
+        """
         started_at = time.monotonic()
         try:
             if supervised.process:
@@ -166,7 +175,7 @@ class Supervisor:
         return time.monotonic() - started_at
 
     async def _watch(self, supervised: SupervisedProcess) -> None:
-        """Return when the process has ended; meanwhile report whether it is ready."""
+        """Report whether the process is ready, until it has ended."""
         deadline = time.monotonic() + _READY_SECONDS
         checked_at = 0.0
         while not supervised.has_ended:
@@ -180,14 +189,20 @@ class Supervisor:
             await asyncio.sleep(_CHECK_SECONDS if is_ready else _STARTING_CHECK_SECONDS)
 
     async def _check(self, supervised: SupervisedProcess, *, has_time_left: bool) -> None:
-        logs = f"baca: ./bina logs {supervised.name}"
+        logs = _logs_advice(supervised)
         if await supervised.probe():
             supervised.started.set()
             self._report(supervised, ProcessState.READY)
         elif supervised.state is ProcessState.READY:
-            self._report(supervised, ProcessState.NOT_READY, f"tidak menjawab siap; {logs}")
+            advice = Bilingual(
+                f"tidak menjawab siap; {logs.indonesian}", f"no longer ready; {logs.english}"
+            )
+            self._report(supervised, ProcessState.NOT_READY, advice)
         elif supervised.state is ProcessState.STARTING and not has_time_left:
-            advice = f"belum siap setelah {_READY_SECONDS:.0f} detik; {logs}"
+            advice = Bilingual(
+                f"belum siap setelah {_READY_SECONDS:.0f} detik; {logs.indonesian}",
+                f"not ready after {_READY_SECONDS:.0f} seconds; {logs.english}",
+            )
             self._report(supervised, ProcessState.NOT_READY, advice)
 
     async def _make_users(self) -> None:
@@ -245,7 +260,10 @@ class Supervisor:
     def _report_download(self, done: int, total: int) -> None:
         [broker] = [server for server in self.servers if server.name == "kafka"]
         share = done * 10 // total * 10
-        advice = f"mengunduh Kafka, sekali saja: {share}% dari {total} berkas"
+        advice = Bilingual(
+            f"mengunduh Kafka, sekali saja: {share}% dari {total} berkas",
+            f"downloading Kafka, once: {share}% of {total} files",
+        )
         self._report(broker, ProcessState.STARTING, advice)
 
     def _build_service(self, service: topology.Service) -> SupervisedProcess:
@@ -267,8 +285,12 @@ class Supervisor:
         self,
         supervised: SupervisedProcess | None = None,
         state: ProcessState | None = None,
-        advice: str = "",
+        advice: Bilingual = NO_ADVICE,
     ) -> None:
+        """Store a changed state with its advice, and call `on_change`.
+
+        Without a process it only calls `on_change`.
+        """
         if supervised is not None and state is not None:
             if (supervised.state, supervised.advice) == (state, advice):
                 return
@@ -282,7 +304,7 @@ async def _wait_for_first(
     tasks: "Sequence[asyncio.Task[None]]",
     goal: "asyncio.Future[Any] | None" = None,
 ) -> None:
-    """Return when the goal is reached or we are to stop; raise the error of a task that ended."""
+    """Wait for the goal, the signal to stop, or the end of a task; raise that task's error."""
     awaited: list[asyncio.Future[Any]] = [stopping, *tasks]
     if goal:
         awaited.append(goal)
@@ -291,7 +313,7 @@ async def _wait_for_first(
         goal.cancel()
         await asyncio.wait([goal])
         if not goal.cancelled():
-            goal.exception()  # asyncio reports an exception that nobody retrieved
+            goal.exception()  # asyncio logs an exception that was never retrieved
     for task in tasks:
         if task.done():
             task.result()
@@ -304,22 +326,34 @@ async def _cancel_all(tasks: "Sequence[asyncio.Task[None]]") -> None:
 
 
 def _next_pause(pause: float, lifetime: float) -> float:
-    """Return the seconds before the next start: doubled, unless the process ran for a while."""
+    """Return the seconds before the next start: doubled up to a maximum.
+
+    They begin again at the minimum after a lifetime of more than that maximum.
+    """
     if lifetime > _MAX_PAUSE_SECONDS:
         return _FIRST_PAUSE_SECONDS
     return min(pause * 2, _MAX_PAUSE_SECONDS)
 
 
-def _ended_advice(supervised: SupervisedProcess, pause: float) -> str:
+def _logs_advice(supervised: SupervisedProcess) -> Bilingual:
+    command = f"./bina logs {supervised.name}"
+    return Bilingual(f"baca: {command}", f"read: {command}")
+
+
+def _ended_advice(supervised: SupervisedProcess, pause: float) -> Bilingual:
     code = supervised.process.returncode if supervised.process else 0
-    return (
-        f"berhenti sendiri (kode {code}), dimulai lagi dalam {pause:.0f} detik;"
-        f" baca: ./bina logs {supervised.name}"
+    logs = _logs_advice(supervised)
+    return Bilingual(
+        f"berhenti sendiri (kode {code}), dimulai lagi dalam {pause:.0f} detik; {logs.indonesian}",
+        f"ended by itself (status {code}), restarts in {pause:.0f} seconds; {logs.english}",
     )
 
 
 def _rotate_log(log: Path) -> None:
-    """Keep a log and one before it. Writers append, so it may be truncated while it is written."""
+    """Move a log beyond _MAX_LOG_BYTES to `.log.1`, and truncate it.
+
+    Its writers open it for appending, so it may be truncated while they run.
+    """
     if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
         log.with_suffix(".log.1").write_bytes(log.read_bytes())
         os.truncate(log, 0)

@@ -1,6 +1,6 @@
 """The command `token`: a token of the development issuer for any role.
 
-Only on a developer's machine.
+Not here: how the token is signed (gateway.authn.dev_issuer).
 """
 
 import sys
@@ -12,7 +12,7 @@ from ops.local import state_dir, topology
 
 
 def print_token(role: str, claims: list[str]) -> int:
-    """Print the token; return the exit status."""
+    """Print the token; return 0. Raises OperatorError."""
     key = state_dir.path() / "secrets" / topology.GATEWAY.name / "gateway_development_key"
     if not key.exists():
         raise OperatorError(

@@ -19,7 +19,7 @@ _HIGHEST_PORT = 65000  # leaves room for the offsets
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """A loopback port: `base + offset`, or the one that its own variable names."""
+    """A loopback port: the base port plus an offset, or the value of its own variable."""
 
     name: str
     offset: int
@@ -31,7 +31,7 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port in force. Raises OperatorError when a variable holds no port number."""
+        """The port. Raises OperatorError when a variable is not a port number."""
         own = os.environ.get(self.variable)
         if own:
             return _parse_port(self.variable, own)
@@ -40,7 +40,7 @@ class Listener:
 
     @property
     def container_port(self) -> int:
-        """The port inside a container, where no variable moves it."""
+        """The port inside a container, where variables do not change it."""
         return BASE_PORT + self.offset
 
 
@@ -70,7 +70,7 @@ class Service:
     volumes: tuple[Volume, ...] = ()
     consumes: tuple[str, ...] = ()  # services whose events it reads
     calls: tuple[str, ...] = ()  # processes whose internal queries it may call
-    probe_offset: int = 0  # of the port for probes and internal calls, from the service's own
+    probe_offset: int = 0  # probe_port minus the service's own port
 
     @property
     def prefix(self) -> str:
@@ -119,7 +119,7 @@ SERVICES = (
         listener=Listener(name="certification", offset=5),
         summary="assessments, certificates, status lists",
         keys=("name_key",),
-        # All pods share the issuers' private keys. No backup of the database holds them.
+        # The issuers' private keys, shared by all pods; they are not in the database.
         volumes=(Volume(directory="keys_dir", claim="issuer-keys", mount_path="/keys"),),
         consumes=("training",),
         calls=("training",),
@@ -177,9 +177,9 @@ def listening_ports(service: Service) -> tuple[int, ...]:
 
 
 def build_environment(service: Service, directory: Path, kafka: str) -> dict[str, str]:
-    """Return the variables that a service needs beside ours; `directory` holds its files.
+    """Return the variables of a service; `directory` is the state directory.
 
-    Secrets are files, so that no list of processes shows them.
+    Secrets are passed as files, because `ps e` shows the variables of a process.
     """
     secrets = directory / "secrets"
     environment = {
@@ -199,7 +199,7 @@ def build_environment(service: Service, directory: Path, kafka: str) -> dict[str
 
 
 def require_known(name: str, known_names: Iterable[str]) -> str:
-    """Return the name if it is known. Raises OperatorError that lists the known names."""
+    """Return the name if it is known. Raises OperatorError with the known names."""
     names = sorted(known_names)
     if name not in names:
         raise OperatorError(
@@ -214,5 +214,5 @@ def _parse_port(variable: str, value: str) -> int:
         return int(value)
     raise OperatorError(
         f"{variable}={value!r} bukan nomor porta: pilih antara 1024 dan 65000.",
-        f"{variable}={value!r} is no port number: choose one from 1024 to 65000.",
+        f"{variable}={value!r} is not a port number: choose one from 1024 to 65000.",
     )

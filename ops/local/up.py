@@ -1,6 +1,6 @@
 """The command `up`: what a person sees while the system starts and runs.
 
-Not here: how the system is run (`supervisor`).
+Not here: how processes are started and restarted (`supervisor`).
 """
 
 import asyncio
@@ -19,16 +19,26 @@ from rich.live import Live
 from rich.table import Table
 
 from ops.errors import OperatorError
+from ops.language import Bilingual, choose
 from ops.local import processes, secret_files, state_dir, topology
 from ops.local.supervisor import ProcessState, SupervisedProcess, Supervisor
+from ops.text_output import fit, print_error
 
 _STATE_TITLES = {
-    ProcessState.WAITING: "[dim]menunggu[/]",
-    ProcessState.STARTING: "[yellow]memulai[/]",
-    ProcessState.READY: "[green]siap[/]",
-    ProcessState.NOT_READY: "[red]belum siap[/]",
-    ProcessState.FAILED: "[red]gagal[/]",
-    ProcessState.STOPPED: "[dim]berhenti[/]",
+    ProcessState.WAITING: Bilingual("menunggu", "waiting"),
+    ProcessState.STARTING: Bilingual("memulai", "starting"),
+    ProcessState.READY: Bilingual("siap", "ready"),
+    ProcessState.NOT_READY: Bilingual("belum siap", "not ready"),
+    ProcessState.FAILED: Bilingual("gagal", "failed"),
+    ProcessState.STOPPED: Bilingual("berhenti", "stopped"),
+}
+_STATE_STYLES = {
+    ProcessState.WAITING: "dim",
+    ProcessState.STARTING: "yellow",
+    ProcessState.READY: "green",
+    ProcessState.NOT_READY: "red",
+    ProcessState.FAILED: "red",
+    ProcessState.STOPPED: "dim",
 }
 _DETACHED_SECONDS = 300.0
 _STOP_SECONDS = 60.0
@@ -37,7 +47,7 @@ _INTERRUPTED = 130  # the exit status after Ctrl-C
 
 
 def up(*, detach: bool) -> int:
-    """Start the system; return at its end, or when it is ready if detached.
+    """Start the system; return when it has ended or, if detached, when it is ready.
 
     Raises OperatorError in production and after a restore that did not finish.
     """
@@ -65,7 +75,8 @@ async def _run(console: Console) -> int:
             raise OperatorError(
                 f"Bina sudah berjalan (pid {state_dir.runner_pid()}): lihat `./bina status`,"
                 " hentikan dengan `./bina down`.",
-                "Bina is running already: see `./bina status`, stop it with `./bina down`.",
+                f"Bina is running already (pid {state_dir.runner_pid()}): see `./bina status`, stop"
+                " it with `./bina down`.",
             )
         state_dir.end_leftovers()
         with _open_display(console) as display:
@@ -98,11 +109,11 @@ class _Run:
         await self._supervisor.run(self._stop)
 
     def _end(self) -> None:
-        """End in order; the second signal kills everything."""
+        """Stop in order; the second signal kills everything."""
         if self._stop.is_set():
             self._supervisor.kill_all()
         elif self._console.is_terminal:
-            self._console.print("menghentikan semua bagian...")
+            self._console.print(choose("menghentikan semua bagian...", "stopping everything..."))
         self._stop.set()
 
     def _show(self, supervised: Sequence[SupervisedProcess]) -> None:
@@ -114,25 +125,35 @@ class _Run:
             self._has_announced = True
             seconds = time.monotonic() - self._started_at
             self._console.print(
-                f"Bina siap dalam {seconds:.1f} detik. Coba `./bina demo`; hentikan dengan Ctrl-C"
-                " atau `./bina down`."
+                choose(
+                    f"Bina siap dalam {seconds:.1f} detik. Coba `./bina demo`; hentikan dengan"
+                    " Ctrl-C atau `./bina down`.",
+                    f"Bina is ready after {seconds:.1f} seconds. Try `./bina demo`; stop with"
+                    " Ctrl-C or `./bina down`.",
+                ),
+                highlight=False,
+                soft_wrap=not self._console.is_terminal,
             )
 
 
 def _start_detached() -> int:
     console = Console(stderr=True)
     if (pid := state_dir.runner_pid()) is not None:
-        console.print(f"Bina sudah berjalan (pid {pid}).")
+        running = choose("Bina sudah berjalan", "Bina is running already")
+        print_error(f"{running} (pid {pid}).")
         return 0
     log = state_dir.log_path("up")
     child = _spawn_runner(log)
     with _open_display(console) as display:
         try:
             if _wait_until_ready(child, display):
-                console.print(
+                announcement = choose(
                     "Bina siap. Lihat `./bina status`, coba `./bina demo`, hentikan dengan"
-                    " `./bina down`."
+                    " `./bina down`.",
+                    "Bina is ready. See `./bina status`, try `./bina demo`, stop it with"
+                    " `./bina down`.",
                 )
+                console.print(fit(announcement, sys.stderr), highlight=False, soft_wrap=True)
                 return 0
         except KeyboardInterrupt:
             processes.end(child, grace=_STOP_SECONDS)
@@ -161,7 +182,10 @@ def _spawn_runner(log: Path) -> "subprocess.Popen[bytes]":
 
 
 def _wait_until_ready(child: "subprocess.Popen[bytes]", display: "Live | _LineOutput") -> bool:
-    """Show the states that the child publishes; return False when it ends or time is up."""
+    """Show the states that the child publishes, until all processes are ready.
+
+    Returns False when the child ends, or after _DETACHED_SECONDS.
+    """
     deadline = time.monotonic() + _DETACHED_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
         state = state_dir.read_published_state()
@@ -178,25 +202,42 @@ def _are_ready(views: Sequence[dict[str, Any]]) -> bool:
 
 
 def describe_process(supervised: SupervisedProcess) -> dict[str, Any]:
-    """Return a process as the other commands see it."""
+    """Return a process as it is published for the other commands."""
     return {
         "name": supervised.name,
         "state": supervised.state.value,
         "address": supervised.address,
-        "advice": supervised.advice,
+        "advice": supervised.advice.indonesian,
+        "advice_in_english": supervised.advice.english,
         "pid": supervised.process.pid if supervised.process else None,
     }
 
 
 def render_table(views: Sequence[dict[str, Any]]) -> Table:
-    """Return the processes as a table for people."""
-    table = Table("Bagian", "Keadaan", "Alamat", "Keterangan", box=None, pad_edge=False)
+    """Return the processes and the gateway's addresses as a table for people."""
+    table = Table(box=None, pad_edge=False)
+    for title in (
+        choose("Bagian", "Process"),
+        choose("Keadaan", "State"),
+        choose("Alamat", "Address"),
+    ):
+        table.add_column(title, no_wrap=True)
+    table.add_column(choose("Keterangan", "Advice"))
     for view in views:
-        title = _STATE_TITLES[ProcessState(view["state"])]
-        table.add_row(view["name"], title, view["address"], view["advice"])
+        advice = choose(view["advice"], view["advice_in_english"])
+        table.add_row(
+            view["name"], render_state(view["state"]), view["address"].replace(",", ",\n"), advice
+        )
+    gateway = choose("gerbang", "gateway")
     for group, address in topology.gateway_addresses().items():
-        table.add_row("", "", address, f"gerbang {group}")
+        table.add_row("", "", address, f"{gateway} {group}")
     return table
+
+
+def render_state(value: str) -> str:
+    """Return a state for people, with rich markup for its colour."""
+    state = ProcessState(value)
+    return f"[{_STATE_STYLES[state]}]{_STATE_TITLES[state]}[/]"
 
 
 def _open_display(console: Console) -> "Live | _LineOutput":
@@ -206,7 +247,7 @@ def _open_display(console: Console) -> "Live | _LineOutput":
 
 
 class _LineOutput:
-    """The counterpart of `Live` for a file: each change of state is one line."""
+    """Replaces `Live` when the output is no terminal: one line for each change of state."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -226,7 +267,7 @@ class _LineOutput:
             line = f"{state}{advice}"
             if name and self._last_lines.get(str(name)) != line:
                 self._last_lines[str(name)] = line
-                self._console.print(f"{name}: {state} {advice}".rstrip())
+                self._console.print(f"{name}: {state} {advice}".rstrip(), soft_wrap=True)
 
 
 def main() -> int:
@@ -235,7 +276,7 @@ def main() -> int:
     try:
         return asyncio.run(_run(Console(stderr=True)))
     except OperatorError as error:
-        sys.stderr.write(f"{error}\n")
+        print_error(str(error))
         return 1
 
 

@@ -1,5 +1,5 @@
 """The on-call server: notifies one person after another until somebody acknowledges it.
 
-It also notices when Prometheus and Alertmanager themselves fall silent.
+It also opens an incident when the watchdog alert of Prometheus stops arriving.
 Not here: alert rules (deploy/monitoring).
 """

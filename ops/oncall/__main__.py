@@ -1,4 +1,4 @@
-"""The on-call server as compose starts it; `./bina oncall` does the same.
+"""The entry point of the on-call server in compose; `./bina oncall` starts the same server.
 
 Usage: python -m ops.oncall ONCALL.toml INCIDENTS.json HOST PORT
 """

@@ -1,6 +1,6 @@
-"""Reads the on-call schedule (a TOML file) and the webhook of Alertmanager.
+"""Parses the on-call schedule (a TOML file) and the webhook body of Alertmanager.
 
-Not here: what follows from them (rules).
+Not here: the decisions (rules).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, cast
 from ops.errors import OperatorError
 from ops.oncall.rules import Firing, OnCallSchedule, OnCallTurn
 
-SEVERITIES = ("ticket", "page")  # in rising order
+SEVERITIES = ("ticket", "page")  # the worst last
 
 
 def read_schedule(file: Path) -> OnCallSchedule:
-    """Return the schedule in a file. Raises OperatorError that names every mistake."""
+    """Return the schedule in a file. Raises OperatorError with every mistake."""
     content = tomllib.loads(file.read_text(encoding="utf-8"))
     people: dict[str, str] = content["people"]
     turns = tuple(
@@ -39,7 +39,7 @@ def read_schedule(file: Path) -> OnCallSchedule:
     ]
     if (
         not turns
-        # The day where this runs.
+        # The local day of this machine.
         or min(turn.first_day for turn in turns) > date.today()  # noqa: DTZ011
         or not all(turn.order for turn in turns)
     ):
@@ -47,7 +47,7 @@ def read_schedule(file: Path) -> OnCallSchedule:
     if wrong:
         raise OperatorError(
             f"{file}: isi ini tidak dapat dipakai: {', '.join(wrong)}",
-            f"{file}: this cannot be used: {', '.join(wrong)}",
+            f"{file}: these entries cannot be used: {', '.join(wrong)}",
         )
     return OnCallSchedule(
         people=people,
@@ -66,8 +66,8 @@ def read_schedule(file: Path) -> OnCallSchedule:
 def parse_firing(posted: Mapping[str, Any]) -> Firing:
     """Return one group of Alertmanager's webhook (version 4).
 
-    An alert of a foreign rule may lack annotations and have another severity; it counts as the
-    worst, so that somebody is woken. Raises KeyError, TypeError or ValueError.
+    An alert of a rule that is not ours may lack annotations. An unknown severity counts as the
+    worst. Raises KeyError, TypeError or ValueError.
     """
     alerts = cast("list[dict[str, Any]]", posted["alerts"])
     firing = [alert for alert in alerts if alert["status"] == "firing"]
@@ -92,7 +92,7 @@ def _severity_rank(severity: str | None) -> int:
 
 
 def _describe_alert(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    """Return the text of one alert, its region first: one server may serve several regions."""
+    """Return the text of one alert, prefixed with its region: a server may serve several."""
     lines = [annotations.get(name) for name in ("summary", "meaning", "summary_en")]
     text = "\n".join(line for line in lines if line) or labels["alertname"]
     region = labels.get("region")

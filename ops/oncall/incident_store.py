@@ -1,6 +1,7 @@
-"""Keeps incidents in one file beside the process, which depends on nothing that it watches.
+"""Stores incidents in one file.
 
-Not here: what becomes of them (rules).
+It uses no database, because the on-call server must not depend on what it monitors.
+Not here: changes of incidents (rules).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ log = logging.getLogger("bina.oncall")
 
 
 class IncidentStore:
-    """The incidents by the key of their group; they survive a restart."""
+    """Incidents by the key of their group, stored across restarts."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -28,7 +29,7 @@ class IncidentStore:
     def _read(self) -> dict[str, Incident]:
         """Return the stored incidents; move an unreadable file aside.
 
-        A server that does not start notifies nobody, and Alertmanager repeats what still fires.
+        A server that does not start would notify nobody. Alertmanager sends firing alerts again.
         """
         try:
             return _INCIDENTS.validate_json(self._file.read_bytes())
@@ -38,7 +39,7 @@ class IncidentStore:
             return {}
 
     def save(self, incident: Incident) -> None:
-        """Store it and drop the oldest resolved incidents beyond MAX_RESOLVED."""
+        """Store an incident, and delete the oldest resolved ones beyond MAX_RESOLVED."""
         self.incidents[incident.key] = incident
         resolved = [kept for kept in self.incidents.values() if kept.over and not kept.closing]
         resolved.sort(key=lambda kept: kept.since)

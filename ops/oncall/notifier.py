@@ -1,6 +1,6 @@
 """Delivers notices by mail, or as JSON to an HTTP address (a message gateway).
 
-Not here: who is notified, and of what (rules).
+Not here: recipients and texts (rules).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import aiohttp
 from ops.oncall.rules import OnCallSchedule
 
 TIMEOUT_SECONDS = 10.0
-# ValueError: an address or a subject that cannot be sent.
+# ValueError: a malformed address or subject.
 _DELIVERY_ERRORS = (
     OSError,
     smtplib.SMTPException,
@@ -26,7 +26,7 @@ _DELIVERY_ERRORS = (
 
 
 class NotDelivered(Exception):
-    """The notice could not be handed over."""
+    """The mail server or the HTTP address did not accept the notice."""
 
 
 class Notifier(Protocol):
@@ -36,7 +36,7 @@ class Notifier(Protocol):
 
 
 class MailOrHttpNotifier:
-    """Delivers to `mailto:` by the schedule's mail server, to `http(s):` by a POST of JSON."""
+    """Delivers to `mailto:` through the schedule's mail server, to `http(s):` by a POST of JSON."""
 
     def __init__(self, schedule: OnCallSchedule) -> None:
         self.schedule = schedule

@@ -1,6 +1,6 @@
-"""Rules of on-call: who is on duty, whom to notify next, and what a notice says.
+"""Rules of on-call: who is on duty, whom to notify next, and the text of a notice.
 
-Pure functions over values. Not here: delivery (notifier) and storage (incident_store).
+Pure functions. Not here: delivery (notifier) and storage (incident_store).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from datetime import date, datetime, timedelta, timezone
 
 WIB = timezone(timedelta(hours=7), "WIB")
 WATCHDOG_SILENT = "WatchdogSilent"
-# Pause after a round in which nobody could be reached.
+# Pause after a round in which no notice could be delivered.
 RETRY_AFTER = timedelta(minutes=1)
-# Attempts remembered of one incident.
+# Attempts stored of one incident.
 MAX_ATTEMPTS_KEPT = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnCallTurn:
-    """From this day on (Jakarta time) these people are notified, in this order."""
+    """The people on call from a day on (Jakarta time), in the order of notification."""
 
     first_day: date
     order: tuple[str, ...]
@@ -27,9 +27,9 @@ class OnCallTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnCallSchedule:
-    """Who is notified and when.
+    """The content of the schedule file.
 
-    `people` are addresses by name; `escalate_after` is the time to answer, by severity.
+    `people` has addresses by name; `escalate_after` the time to acknowledge, by severity.
     """
 
     people: Mapping[str, str]
@@ -41,7 +41,7 @@ class OnCallSchedule:
     mail_from: str = ""
 
     def people_on_call(self, now: datetime) -> tuple[str, ...]:
-        """Return who is on duty now, in the order of notification."""
+        """Return the people on call now, in the order of notification."""
         today = now.astimezone(WIB).date()
         begun = [turn for turn in self.turns if turn.first_day <= today]
         return max(begun, key=lambda turn: turn.first_day).order
@@ -49,7 +49,7 @@ class OnCallSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationAttempt:
-    """One attempt to notify somebody; `reached`: the notice was delivered."""
+    """One attempt to notify a person; `reached` means that the notice was delivered."""
 
     person: str
     at: datetime
@@ -58,10 +58,10 @@ class NotificationAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Alerts that fire together.
+    """The alerts of one group, from the first until none fires.
 
-    `id` cannot be guessed: it is the address of the notice. `alerts` are texts by fingerprint,
-    `told` the attempts so far, `closing` the people who are still to learn that it is over.
+    `id` is the address of the notice and cannot be guessed. `alerts` has texts by fingerprint,
+    `told` the attempts so far, `closing` the people to notify of the end.
     """
 
     id: str
@@ -78,7 +78,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
-    """What Alertmanager posts of one group: its key, the worst severity, the firing alerts."""
+    """A group as Alertmanager posts it: its key, the worst severity, the firing alerts."""
 
     key: str
     severity: str
@@ -91,7 +91,8 @@ def apply_firing(
 ) -> Incident | None:
     """Return the incident after this post.
 
-    A new alert opens it again, also when somebody had acknowledged it; no alert left ends it.
+    A new alert restarts the notification, even after an acknowledgement. Without firing alerts
+    the incident is over.
     """
     if current is None or current.over:
         return _open_incident(firing, now, new_id) if firing.alerts else current
@@ -126,15 +127,16 @@ def _open_incident(firing: Firing, now: datetime, new_id: str) -> Incident:
 
 
 def acknowledge(incident: Incident, by: str) -> Incident:
-    """Record who handles it; nobody else is notified. The first acknowledgement counts."""
+    """Record who handles the incident, which ends the notification. The first one counts."""
     return incident if incident.taken_by else replace(incident, taken_by=by)
 
 
 def choose_person(incident: Incident, schedule: OnCallSchedule, now: datetime) -> str | None:
     """Return whom to notify now, or None.
 
-    The first person at once; the next after `escalate_after` of this severity, or at once when
-    the last could not be reached. After a round that reached nobody it waits RETRY_AFTER.
+    The first person is notified at once. The next one follows after `escalate_after` of this
+    severity, or at once if the last notice was not delivered. A round without any delivery is
+    followed by a pause of RETRY_AFTER.
     """
     if incident.taken_by or incident.over:
         return None
@@ -150,7 +152,7 @@ def choose_person(incident: Incident, schedule: OnCallSchedule, now: datetime) -
 
 
 def _pause_after(incident: Incident, schedule: OnCallSchedule, *, round_size: int) -> timedelta:
-    """Return how long to wait after the last attempt of an incident."""
+    """Return the pause after the last attempt of an incident."""
     if incident.told[-1].reached:
         return schedule.escalate_after[incident.severity]
     last_round = incident.told[-round_size:]
@@ -163,8 +165,8 @@ def _pause_after(incident: Incident, schedule: OnCallSchedule, *, round_size: in
 def record_attempt(current: Incident, notified: Incident, attempt: NotificationAttempt) -> Incident:
     """Return the current incident with this attempt.
 
-    `notified` is the incident as the notice described it. An attempt that lacked a newer alert
-    does not count: nobody knows of that alert yet.
+    `notified` is the incident as the notice described it. The attempt does not count if an alert
+    was added after that, because the person has not read of it.
     """
     if current.id != notified.id or not current.alerts.keys() <= notified.alerts.keys():
         return current
@@ -172,12 +174,12 @@ def record_attempt(current: Incident, notified: Incident, attempt: NotificationA
 
 
 def is_watchdog_silent(last_heard_at: datetime, schedule: OnCallSchedule, now: datetime) -> bool:
-    """Return whether the watchdog alert has not arrived for too long."""
+    """Return whether the watchdog alert last arrived more than `watchdog_timeout` ago."""
     return now - last_heard_at > schedule.watchdog_timeout
 
 
 def watchdog_firing(last_heard_at: datetime) -> Firing:
-    """Return the incident that Prometheus or Alertmanager itself is silent."""
+    """Return a firing group for a watchdog alert that no longer arrives."""
     since = f"{last_heard_at.astimezone(WIB):%H:%M} WIB"
     text = (
         f"Pengawasan diam sejak {since}: Prometheus atau Alertmanager tidak bekerja\n"

@@ -1,6 +1,6 @@
 """Starts the on-call server, and reloads its schedule when the file changes.
 
-Not here: what the server does.
+Not here: the routes and the notification (server).
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ def serve(schedule_file: Path, incident_file: Path, host: str, port: int) -> Non
 
     app = OnCallApi(notifier).create_application()
     app.cleanup_ctx.append(partial(follow_file, schedule_file, adopt))
-    # No access log: the address of a notice is the right to acknowledge it.
+    # No access log, because knowing the address of a notice permits acknowledging it.
     web.run_app(app, host=host, port=port, print=None, access_log=None)
 
 
 async def follow_file(
     file: Path, adopt: Callable[[OnCallSchedule], None], _app: web.Application
 ) -> AsyncGenerator[None]:
-    """Adopt a changed file within RELOAD_SECONDS; a file that cannot be used changes nothing.
+    """Adopt a changed file within RELOAD_SECONDS; ignore an unusable one.
 
-    A store of secrets may replace the file while the server runs.
+    A secret store may replace the file while the server runs.
     """
     task = asyncio.create_task(_reload_on_change(file, _read_content(file), adopt))
     yield
@@ -67,9 +67,7 @@ async def _reload_on_change(
                 adopt(config.read_schedule(file))
                 log.info("the on-call schedule has changed")
             except (OperatorError, OSError, ValueError, LookupError, TypeError, AttributeError):
-                log.exception(
-                    "the changed on-call schedule cannot be used; the former stays in force"
-                )
+                log.exception("the changed on-call schedule cannot be used; keeping the old one")
 
 
 def _read_content(file: Path) -> bytes:

@@ -1,6 +1,6 @@
-"""The on-call server: receives alerts, notifies people, takes their acknowledgement.
+"""The on-call server: receives alerts, notifies people, accepts acknowledgements.
 
-Not here: who is notified, and when (rules).
+Not here: whom to notify, and when (rules).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ops.oncall.notifier import NotDelivered, Notifier
 from ops.oncall.rules import Firing, Incident, NotificationAttempt, OnCallSchedule
 
 TICK_SECONDS = 1.0
-# A group may hold an alert for each prison; Alertmanager does not repeat a refused post.
+# A group may have an alert for each prison. Alertmanager does not retry a post refused with 4xx.
 MAX_BODY_BYTES = 16 * 1024 * 1024
 PAGE = (
     '<!doctype html><html lang="id"><meta charset="utf-8"><title>Bina</title>'
@@ -41,7 +41,7 @@ def _now() -> datetime:
 
 
 class IncidentNotifier:
-    """Keeps incidents and notifies people of each until somebody acknowledges it."""
+    """Notifies people of each incident until somebody acknowledges it or it is over."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class IncidentNotifier:
         self._last_heard_at = clock()
 
     def receive(self, firing: Firing) -> None:
-        """Apply a post about a group."""
+        """Apply a post of Alertmanager about one group."""
         known = self.store.incidents.get(firing.key)
         incident = rules.apply_firing(known, firing, self._clock(), secrets.token_urlsafe(16))
         if incident is not None and incident != known:
@@ -76,7 +76,7 @@ class IncidentNotifier:
         log.info("acknowledged: %s", incident.key)
 
     async def notify_due(self) -> None:
-        """Notify everybody who is due now."""
+        """Send every notice that is due now."""
         if rules.is_watchdog_silent(self._last_heard_at, self.schedule, self._clock()):
             self.receive(rules.watchdog_firing(self._last_heard_at))
         for incident in list(self.store.incidents.values()):
@@ -86,9 +86,9 @@ class IncidentNotifier:
                 await self._notify_next(incident)
 
     async def _notify_closing(self, incident: Incident) -> None:
-        """Tell one person that it is over."""
+        """Notify one person that the incident is over."""
         await self._notify(incident.closing[0], incident)
-        # It may fire again meanwhile, as another incident under the same key.
+        # Meanwhile another incident may have begun under the same key.
         if self.store.incidents[incident.key] == incident:
             self.store.save(replace(incident, closing=incident.closing[1:]))
 
@@ -99,13 +99,13 @@ class IncidentNotifier:
             return
         reached = await self._notify(person, incident)
         attempt = NotificationAttempt(person=person, at=now, reached=reached)
-        # It may have been acknowledged, or have grown, meanwhile.
+        # Meanwhile it may have been acknowledged or have got another alert.
         current = self.store.incidents[incident.key]
         self.store.save(rules.record_attempt(current, incident, attempt))
 
     async def _notify(self, person: str, incident: Incident) -> bool:
         """Deliver a notice; return whether it was delivered."""
-        # A person who left the schedule meanwhile has no address.
+        # A person who is no longer in the schedule has no address.
         address = self.schedule.people.get(person, "")
         subject, text = rules.write_notice(incident, self.schedule)
         try:
@@ -122,7 +122,7 @@ class IncidentNotifier:
             try:
                 await self.notify_due()
             except Exception:
-                log.exception("a round of notifications failed; the next follows")
+                log.exception("a round of notifications failed; it is repeated")
             await asyncio.sleep(TICK_SECONDS)
 
 
@@ -133,7 +133,7 @@ class OnCallApi:
         self._notifier = notifier
 
     def create_application(self) -> web.Application:
-        """Return the app; it notifies as long as it runs."""
+        """Return the app, which runs the notifier from its start to its end."""
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.cleanup_ctx.append(self._run_notifier)
         app.add_routes(

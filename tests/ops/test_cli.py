@@ -50,6 +50,7 @@ def test_the_whole_system_starts_shows_its_status_and_ends_with_ctrl_c(
             part["ready"] and part["version"] and part["address"] for part in status["parts"]
         )
         assert {"consumer_lag", "outbox", "parked", "early", "addresses"} <= set(status)
+        _require_readable_status(installation)
 
         lines = [
             json.loads(line) for line in installation.bina("logs", "--json").stdout.splitlines()
@@ -107,11 +108,15 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_started(installation: Inst
     assert f"Porta {installation.port + 4} untuk training sedang dipakai" in refused.stderr
     assert f"pid {os.getpid()}" in refused.stderr
     assert "BINA_TRAINING_PORT" in refused.stderr
+    assert "stop it" not in refused.stderr
 
 
 def test_what_needs_a_running_system_says_how_to_start_one(installation: Installation) -> None:
     demo = installation.bina("demo")
-    assert (demo.returncode, "jalankan ./bina up" in demo.stderr) == (1, True)
+    assert (demo.returncode, demo.stderr) == (1, "Bina tidak berjalan: jalankan ./bina up\n")
+    installation.env["LANG"] = "en_US.UTF-8"
+    demo = installation.bina("demo")
+    assert (demo.returncode, demo.stderr) == (1, "Bina is not running: run ./bina up\n")
     status = installation.bina("status", "--json")
     assert (status.returncode, json.loads(status.stdout)["running"]) == (1, False)
     assert installation.bina("down").returncode == 0
@@ -162,6 +167,24 @@ def test_clusters_are_tested_on_demand_only(installation: Installation) -> None:
 def test_no_kill_at_all_is_no_crash_matrix(installation: Installation) -> None:
     refused = installation.bina("test", "--crash", "0")
     assert (refused.returncode, "--crash" in refused.stderr) == (2, True)
+
+
+def _require_readable_status(installation: Installation) -> None:
+    """Check the status in both languages: 80 columns for a file, no colours."""
+    words = {
+        "id_ID.UTF-8": ("Keadaan", "siap", "Tertahan"),
+        "en_US.UTF-8": ("State", "ready", "Parked"),
+    }
+    for locale, (title, state, parked) in words.items():
+        installation.env["LANG"] = locale
+        shown = installation.bina("status").stdout
+        header, *rows = shown.splitlines()
+        assert title in header
+        assert all(state in row for row in rows[: len(PARTS)])
+        assert parked in shown
+        assert "\x1b" not in shown
+        assert all(len(line.rstrip()) <= 80 for line in shown.splitlines())
+    installation.env["LANG"] = "id_ID.UTF-8"
 
 
 def _collected(report: str) -> set[str]:

@@ -34,15 +34,16 @@ class Operator:
         self.system = system
         self._tokens: dict[str, str] = {}
 
-    def said(self, *arguments: str) -> tuple[int, str, str]:
+    def said(self, *arguments: str, locale: str = "id_ID.UTF-8") -> tuple[int, str, str]:
         """Run a command in this process; return its exit status, stdout and stderr.
 
-        Starting an interpreter for each command would take most of the time.
+        Starting an interpreter for each command would take most of the time. Help texts keep the
+        language of the import.
         """
         out = io.StringIO()
         err = io.StringIO()
         with (
-            patch.dict(os.environ, self.system.env, clear=True),
+            patch.dict(os.environ, self.system.env | {"LANG": locale}, clear=True),
             patch.object(sys, "argv", ["bina", *arguments]),
             redirect_stdout(out),
             redirect_stderr(err),

@@ -228,17 +228,20 @@ NOTHING = (
     ],
     ids=" ".join,
 )
-def test_what_names_nothing_is_refused_in_two_languages(
+def test_what_names_nothing_is_refused_with_one_sentence_of_a_language(
     operator: Operator, command: tuple[str, ...]
 ) -> None:
-    code, out, err = operator.said(
-        *(utc_now().isoformat() if word == NOW else word for word in command)
-    )
-    assert (code, out) == (1, "")
-    indonesian, english = err.strip().splitlines()
+    words = [utc_now().isoformat() if word == NOW else word for word in command]
+    sentences: list[str] = []
+    for locale in ("id_ID.UTF-8", "en_US.UTF-8"):
+        code, out, err = operator.said(*words, locale=locale)
+        assert (code, out) == (1, "")
+        assert "\x1b" not in err
+        sentences += err.splitlines()
+    indonesian, english = sentences
     assert indonesian
     assert english
-    assert "\x1b" not in err
+    assert indonesian != english
 
 
 @pytest.mark.parametrize(
@@ -258,7 +261,7 @@ def test_an_unknown_command_is_refused_with_its_usage(
 ) -> None:
     code, out, err = operator.said("events", *command)
     assert (code, out) == (2, "")
-    assert "Usage: " in err
+    assert "Pemakaian: " in err
 
 
 @pytest.mark.parametrize(
@@ -305,7 +308,9 @@ def test_a_sequence_of_any_key_is_listed_shown_retried_and_discarded(
 
 def test_where_nothing_waits_there_is_nothing_to_list_or_to_retry(operator: Operator) -> None:
     assert operator.bina("events", "parked", "list")["sequences"] == []
-    assert operator.said("events", "parked", "list")[1].strip() == "Tidak ada yang tertahan."
+    listed = ("events", "parked", "list")
+    assert operator.said(*listed)[1].strip() == "Tidak ada yang tertahan."
+    assert operator.said(*listed, locale="en_US.UTF-8")[1].strip() == "Nothing is parked."
     assert operator.bina("events", "parked", "retry", "--all") == {
         "sequences": [],
         "took_effect": 0,
@@ -324,6 +329,10 @@ def test_lag_and_outbox_cover_every_service(operator: Operator) -> None:
         == [service.name for service in SERVICES]
     )
     assert {at["topic"] for at in lag["services"][0]["partitions"]} >= {TOPIC}
+    for locale, words in (("id_ID.UTF-8", "Belum terbaca: "), ("en_US.UTF-8", "Not read yet: ")):
+        shown = operator.said("events", "lag", locale=locale)[1].splitlines()
+        assert shown[-1].startswith(words)
+        assert all(len(line.rstrip()) <= 80 for line in shown)
     assert all(
         {"unsent", "oldest_seconds", "stopped_keys", "items"} <= one.keys()
         for one in outbox["services"]
@@ -346,6 +355,9 @@ def test_only_operators_act_and_only_auditors_besides_read(operator: Operator) -
 def test_every_audit_verifies_and_a_changed_row_is_named(
     operator: Operator, training_database: Any
 ) -> None:
+    for locale, words in (("id_ID.UTF-8", "0 temuan"), ("en_US.UTF-8", "0 findings")):
+        code, out, _ = operator.said("audit", "verify", "--service", "training", locale=locale)
+        assert (code, out.strip().endswith(words)) == (0, True)
     whole = operator.bina("audit", "verify")
     assert [one["service"] for one in whole["services"]] == [
         *(service.name for service in SERVICES),

@@ -92,7 +92,7 @@ class ServicePair:
             if answer.status != 201:  # noqa: PLR2004 - created
                 raise OperatorError(
                     f"Perintah dijawab {answer.status}: {text}",
-                    f"A command was answered with status {answer.status}, see above.",
+                    f"A command was answered {answer.status}: {text}",
                 )
         return (time.perf_counter() - began) * 1e3
 
@@ -105,7 +105,7 @@ class ServicePair:
                 why = await answer.text()
                 raise OperatorError(
                     f"Bench tidak dapat dilanjutkan, mesin ini terlalu sibuk untuk lajunya: {why}",
-                    "The bench cannot continue: the machine is too busy for its rate; see above.",
+                    f"The bench cannot continue, this machine is too busy for its rate: {why}",
                 )
             return await answer.json()
 
@@ -228,5 +228,5 @@ async def _wait_until_ready(
         await asyncio.sleep(POLL_SECONDS)
     raise OperatorError(
         f"Proses bench tidak siap. Baris terakhir:\n{processes.tail(log)}",
-        "A process of the bench did not become ready; its last lines are above.",
+        f"A process of the bench did not become ready. Last lines:\n{processes.tail(log)}",
     )

@@ -27,9 +27,16 @@ def checkout(tmp_path: Path) -> Path:
     """Return a checkout without .venv."""
     directory = tmp_path / "checkout"
     (directory / "ops" / "local").mkdir(parents=True)
-    shutil.copy(ROOT / "bina", directory)
-    shutil.copy(ROOT / "requirements.lock", directory)
-    shutil.copy(ROOT / "ops" / "local" / "install.py", directory / "ops" / "local")
+    for name in (
+        "bina",
+        "requirements.lock",
+        "ops/__init__.py",
+        "ops/language.py",
+        "ops/text_output.py",
+        "ops/local/__init__.py",
+        "ops/local/install.py",
+    ):
+        shutil.copy(ROOT / name, directory / name)
     return directory
 
 
@@ -54,6 +61,7 @@ def launch(checkout: Path, env: dict[str, str]) -> "subprocess.Popen[str]":
 
 
 SHELL_TOOLS = ("sh", "dirname", "readlink", "cksum", "tr")
+ENGLISH = {"LANG": "en_US.UTF-8"}
 
 
 def test_simultaneous_calls_install_once_and_later_ones_not_at_all(
@@ -68,26 +76,47 @@ def test_simultaneous_calls_install_once_and_later_ones_not_at_all(
     (tools / "uv").chmod(stat.S_IRWXU)
     (tools / "python3").symlink_to(sys.executable)
     together = [launch(checkout, env) for _ in range(4)]
-    assert [process.communicate()[0] for process in together] == ["ran -m ops.cli status\n"] * 4
+    outputs = [process.communicate() for process in together]
+    assert [out for out, _ in outputs] == ["ran -m ops.cli status\n"] * 4
+    assert "bina: siap" in "".join(err for _, err in outputs).splitlines()
     assert launch(checkout, env).communicate() == ("ran -m ops.cli status\n", "")
     assert (tmp_path / "calls").read_text().splitlines() == ["venv --quiet", "pip sync"]
     (checkout / "requirements.lock").write_text("changed==1\n")
-    launch(checkout, env).communicate()
+    _, err = launch(checkout, env | ENGLISH).communicate()
     assert (tmp_path / "calls").read_text().splitlines()[2:] == ["pip sync"]
+    assert err.splitlines() == [
+        f"bina: preparing {checkout / '.venv'} (once, one to three minutes)",
+        "bina: ready",
+    ]
 
 
+@pytest.mark.parametrize(
+    ("locale", "first_line"),
+    [
+        ({}, "Bina perlu Python 3.11 atau lebih baru"),
+        ({"LANG": "C.UTF-8"}, "Bina perlu Python 3.11 atau lebih baru"),
+        ({"LANG": "en_GB.UTF-8"}, "Bina needs Python 3.11 or newer"),
+        ({"LANG": "en_GB", "LC_ALL": "id_ID"}, "Bina perlu Python 3.11 atau lebih baru"),
+        ({"LANG": "id_ID", "LC_MESSAGES": "en_US"}, "Bina needs Python 3.11 or newer"),
+    ],
+)
 def test_without_a_python_that_is_new_enough_it_says_what_to_install(
-    checkout: Path, tmp_path: Path
+    checkout: Path, tmp_path: Path, locale: dict[str, str], first_line: str
 ) -> None:
-    report = launch(checkout, {"PATH": path_with(tmp_path / "tools", *SHELL_TOOLS)})
+    path = path_with(tmp_path / "tools", *SHELL_TOOLS)
+    report = launch(checkout, {"PATH": path} | locale)
     out, err = report.communicate()
     assert (report.returncode, out) == (1, "")
-    assert "Python 3.11" in err
+    assert err.splitlines()[0] == first_line
     assert "docker compose up" in err
 
 
+@pytest.mark.parametrize(
+    ("locale", "said", "not_said"),
+    [({}, "periksa jaringan", "check network"), (ENGLISH, "check network", "periksa jaringan")],
+)
 def test_without_a_network_it_says_so_and_leaves_no_mark_of_success(
-    checkout: Path, tmp_path: Path
+    checkout: Path, tmp_path: Path, locale: dict[str, str], said: str, not_said: str
 ) -> None:
     tools = tmp_path / "tools"
     path = path_with(tools, *SHELL_TOOLS)
@@ -97,8 +126,9 @@ def test_without_a_network_it_says_so_and_leaves_no_mark_of_success(
         "PIP_RETRIES": "0",
         "PIP_CONFIG_FILE": os.devnull,
     }
-    report = launch(checkout, {"PATH": path, **nowhere})
+    report = launch(checkout, {"PATH": path, **nowhere, **locale})
     out, err = report.communicate()
     assert (report.returncode, out) == (1, "")
-    assert "periksa jaringan" in err
+    assert said in err
+    assert not_said not in err
     assert list((checkout / ".venv").glob(".installed-*")) == []
