@@ -48,12 +48,18 @@ async def test_a_custody_conflict_opens_one_task_until_one_list_stops(
         {"source_ref": person, "also": facility.facility_id},
     )
     assert (
-        len(await factories.list_all(facility.officer, "/v1/training-tasks", kind="CUSTODY_CONFLICT"))
+        len(
+            await factories.list_all(
+                facility.officer, "/v1/training-tasks", kind="CUSTODY_CONFLICT"
+            )
+        )
         == 1
     )
     await there.list_again(**{person: None})
     (task,) = await factories.list_all(there.officer, "/v1/training-tasks", kind="CUSTODY_CONFLICT")
     assert (
         task["state"],
-        (await facility.officer.get(f"/v1/participants/{facility.refs[person]}")).json()["facility_id"],
+        (await facility.officer.get(f"/v1/participants/{facility.refs[person]}")).json()[
+            "facility_id"
+        ],
     ) == ("RESOLVED", facility.facility_id)
