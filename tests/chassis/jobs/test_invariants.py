@@ -98,35 +98,35 @@ def gauges() -> dict[str, float]:
 
 
 @pytest.fixture
-async def harness(db: Mongo) -> InvariantsHarness:
+async def job_harness(db: Mongo) -> InvariantsHarness:
     """Store two jars filled three times each, a parked sequence of two, and an early event."""
-    harness = InvariantsHarness(db)
+    job_harness = InvariantsHarness(db)
     for owner in (new_id(), new_id()):
-        jar = await harness.run()(
+        jar = await job_harness.run()(
             partial(make_jar, Jar(id=new_id(), owner_ref=owner, room="north"))
         )
         for _ in range(3):
-            await harness.run()(partial(fill_jar, jar.id, 1))
+            await job_harness.run()(partial(fill_jar, jar.id, 1))
     key = new_id()
     other = new_id()
     poison = [("asked", key, {"owner_ref": key, "what": what}) for what in ("refuse", "behind")]
-    await harness.hear(*poison, ("note-told", other, {"owner_ref": other, "text": "early"}))
-    await AuditSealer("shop", b"key")(harness.run())
+    await job_harness.hear(*poison, ("note-told", other, {"owner_ref": other, "text": "early"}))
+    await AuditSealer("shop", b"key")(job_harness.run())
     await db.update("audit", {}, {"$set": {"block": 1}}, many=True)
     await db.update("outbox", {}, {"$set": {"sent": True}}, many=True)
     assert (await db.count("inbox", {"state": "parked"}), await db.count("early", {})) == (2, 1)
-    return harness
+    return job_harness
 
 
-async def first(harness: InvariantsHarness, collection: str, **where: Any) -> Document:
-    [found, *_] = await harness.db.find(collection, where, sort=[("_id", 1)])
+async def first(job_harness: InvariantsHarness, collection: str, **where: Any) -> Document:
+    [found, *_] = await job_harness.db.find(collection, where, sort=[("_id", 1)])
     return found
 
 
 async def test_what_is_right_is_named_by_no_invariant_and_the_look_is_dated(
-    harness: InvariantsHarness,
+    job_harness: InvariantsHarness,
 ) -> None:
-    assert await harness.look() == {}
+    assert await job_harness.look() == {}
     assert gauges().keys() >= {look.__name__ for look in INVARIANTS}
     [dated] = [
         sample.value
@@ -136,27 +136,27 @@ async def test_what_is_right_is_named_by_no_invariant_and_the_look_is_dated(
     assert utc_now().timestamp() - dated < 60
 
 
-async def a_row_is_gone(harness: InvariantsHarness, seq: int) -> str:
-    row = await first(harness, "outbox", type="shop.jar-filled.v1", seq=seq)
-    await harness.db.delete("outbox", {"_id": row["_id"]})
+async def a_row_is_gone(job_harness: InvariantsHarness, seq: int) -> str:
+    row = await first(job_harness, "outbox", type="shop.jar-filled.v1", seq=seq)
+    await job_harness.db.delete("outbox", {"_id": row["_id"]})
     return row["key"]
 
 
-async def the_counter_ran_ahead(harness: InvariantsHarness) -> str:
-    row = await first(harness, "outbox", type="shop.jar-filled.v1", seq=3)
-    await harness.db.update("keys", {"_id": row["key"]}, {"$inc": {"seq": 1}})
+async def the_counter_ran_ahead(job_harness: InvariantsHarness) -> str:
+    row = await first(job_harness, "outbox", type="shop.jar-filled.v1", seq=3)
+    await job_harness.db.update("keys", {"_id": row["key"]}, {"$inc": {"seq": 1}})
     return row["key"]
 
 
-async def all_rows_are_gone(harness: InvariantsHarness) -> str:
-    key = await a_row_is_gone(harness, 1)
-    await harness.db.delete("outbox", {"key": key})
+async def all_rows_are_gone(job_harness: InvariantsHarness) -> str:
+    key = await a_row_is_gone(job_harness, 1)
+    await job_harness.db.delete("outbox", {"key": key})
     return key
 
 
-async def a_row_was_never_sent(harness: InvariantsHarness) -> str:
-    row = await first(harness, "outbox", type="shop.jar-filled.v1")
-    await harness.db.update(
+async def a_row_was_never_sent(job_harness: InvariantsHarness) -> str:
+    row = await first(job_harness, "outbox", type="shop.jar-filled.v1")
+    await job_harness.db.update(
         "outbox",
         {"_id": row["_id"]},
         {"$set": {"sent": False, "at": utc_now() - timedelta(minutes=11)}},
@@ -164,39 +164,41 @@ async def a_row_was_never_sent(harness: InvariantsHarness) -> str:
     return row["_id"]
 
 
-async def a_letter_is_gone(harness: InvariantsHarness) -> str:
-    letters = await harness.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
-    await harness.db.delete("inbox", {"_id": letters[1]["_id"]})
+async def a_letter_is_gone(job_harness: InvariantsHarness) -> str:
+    letters = await job_harness.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
+    await job_harness.db.delete("inbox", {"_id": letters[1]["_id"]})
     return letters[0]["order"]
 
 
-async def the_marker_names_another_first(harness: InvariantsHarness) -> str:
-    letters = await harness.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
-    await harness.db.update("parked", {}, {"$set": {"first": letters[1]["order"]}})
+async def the_marker_names_another_first(job_harness: InvariantsHarness) -> str:
+    letters = await job_harness.db.find("inbox", {"state": "parked"}, sort=[("order", 1)])
+    await job_harness.db.update("parked", {}, {"$set": {"first": letters[1]["order"]}})
     return letters[1]["order"]
 
 
-async def the_marker_is_gone(harness: InvariantsHarness) -> list[str]:
-    await harness.db.delete("parked", {})
-    return sorted(letter["_id"] for letter in await harness.db.find("inbox", {"state": "parked"}))
+async def the_marker_is_gone(job_harness: InvariantsHarness) -> list[str]:
+    await job_harness.db.delete("parked", {})
+    return sorted(
+        letter["_id"] for letter in await job_harness.db.find("inbox", {"state": "parked"})
+    )
 
 
-async def a_fact_is_a_day_old(harness: InvariantsHarness) -> str:
-    await harness.db.update("early", {}, {"$set": {"since": utc_now() - timedelta(hours=25)}})
-    return (await first(harness, "early"))["_id"]
+async def a_fact_is_a_day_old(job_harness: InvariantsHarness) -> str:
+    await job_harness.db.update("early", {}, {"$set": {"since": utc_now() - timedelta(hours=25)}})
+    return (await first(job_harness, "early"))["_id"]
 
 
-async def a_row_never_expires(harness: InvariantsHarness) -> str:
+async def a_row_never_expires(job_harness: InvariantsHarness) -> str:
     id_ = new_id()
-    await harness.db.insert(
+    await job_harness.db.insert(
         "inbox", [{"_id": id_, "state": "done", "done_at": utc_now() - timedelta(days=47)}]
     )
     return id_
 
 
-async def an_audit_row_is_not_sealed(harness: InvariantsHarness) -> str:
-    row = await first(harness, "audit")
-    await harness.db.update(
+async def an_audit_row_is_not_sealed(job_harness: InvariantsHarness) -> str:
+    row = await first(job_harness, "audit")
+    await job_harness.db.update(
         "audit",
         {"_id": row["_id"]},
         {"$set": {"block": None, "at": utc_now() - timedelta(minutes=2)}},
@@ -205,9 +207,9 @@ async def an_audit_row_is_not_sealed(harness: InvariantsHarness) -> str:
 
 
 BROKEN: list[tuple[str, Callable[[InvariantsHarness], Awaitable[Any]]]] = [
-    ("key_counters_match_rows", lambda harness: a_row_is_gone(harness, 1)),
-    ("key_counters_match_rows", lambda harness: a_row_is_gone(harness, 2)),
-    ("key_counters_match_rows", lambda harness: a_row_is_gone(harness, 3)),
+    ("key_counters_match_rows", lambda job_harness: a_row_is_gone(job_harness, 1)),
+    ("key_counters_match_rows", lambda job_harness: a_row_is_gone(job_harness, 2)),
+    ("key_counters_match_rows", lambda job_harness: a_row_is_gone(job_harness, 3)),
     ("key_counters_match_rows", the_counter_ran_ahead),
     ("key_counters_match_rows", all_rows_are_gone),
     ("rows_are_sent_in_time", a_row_was_never_sent),
@@ -222,33 +224,35 @@ BROKEN: list[tuple[str, Callable[[InvariantsHarness], Awaitable[Any]]]] = [
 
 @pytest.mark.parametrize(("invariant", "breaking"), BROKEN)
 async def test_what_is_broken_by_hand_is_named_in_every_look(
-    harness: InvariantsHarness,
+    job_harness: InvariantsHarness,
     invariant: str,
     breaking: Callable[[InvariantsHarness], Awaitable[Any]],
 ) -> None:
-    broken = await breaking(harness)
+    broken = await breaking(job_harness)
     for _ in range(2):
-        assert await harness.look() == {invariant: broken if isinstance(broken, list) else [broken]}
+        assert await job_harness.look() == {
+            invariant: broken if isinstance(broken, list) else [broken]
+        }
 
 
 async def test_an_early_event_with_a_known_subject_is_named_after_ten_minutes(
-    harness: InvariantsHarness,
+    job_harness: InvariantsHarness,
 ) -> None:
-    fact = await first(harness, "early")
-    await harness.db.insert("aliases", [{"_id": fact["waits_for"], "into": new_id()}])
-    assert await harness.look() == {}
-    harness.later(minutes=9)
-    assert await harness.look() == {}
-    harness.later(minutes=11)
-    assert (await harness.look())["early_events_applied_when_known"] == [fact["_id"]]
-    await harness.db.delete("early", {})
-    assert await harness.look() == {}
+    fact = await first(job_harness, "early")
+    await job_harness.db.insert("aliases", [{"_id": fact["waits_for"], "into": new_id()}])
+    assert await job_harness.look() == {}
+    job_harness.later(minutes=9)
+    assert await job_harness.look() == {}
+    job_harness.later(minutes=11)
+    assert (await job_harness.look())["early_events_applied_when_known"] == [fact["_id"]]
+    await job_harness.db.delete("early", {})
+    assert await job_harness.look() == {}
 
 
-async def test_what_waits_behind_a_stopped_key_is_not_late(harness: InvariantsHarness) -> None:
-    id_ = await a_row_was_never_sent(harness)
-    key = (await first(harness, "outbox", _id=id_))["key"]
-    await harness.db.insert(
+async def test_what_waits_behind_a_stopped_key_is_not_late(job_harness: InvariantsHarness) -> None:
+    id_ = await a_row_was_never_sent(job_harness)
+    key = (await first(job_harness, "outbox", _id=id_))["key"]
+    await job_harness.db.insert(
         "parked",
         [
             {
@@ -261,28 +265,28 @@ async def test_what_waits_behind_a_stopped_key_is_not_late(harness: InvariantsHa
             }
         ],
     )
-    assert await harness.look() == {}
+    assert await job_harness.look() == {}
 
 
 async def test_a_scan_pages_on_and_checks_violations_until_they_are_repaired(
-    harness: InvariantsHarness, monkeypatch: pytest.MonkeyPatch
+    job_harness: InvariantsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invariants, "PAGE", 1)
-    keys = sorted(key["_id"] for key in await harness.db.find("keys", {}))
-    await harness.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": 1}})
-    looks = [await harness.look() for _ in range(2 * len(keys))]
+    keys = sorted(key["_id"] for key in await job_harness.db.find("keys", {}))
+    await job_harness.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": 1}})
+    looks = [await job_harness.look() for _ in range(2 * len(keys))]
     assert looks == [{}] + [{"key_counters_match_rows": [keys[1]]}] * (2 * len(keys) - 1)
-    await harness.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": -1}})
-    assert await harness.look() == {}
+    await job_harness.db.update("keys", {"_id": keys[1]}, {"$inc": {"seq": -1}})
+    assert await job_harness.look() == {}
 
 
 async def test_a_key_of_many_rows_is_whole_though_only_its_newest_are_looked_at(
-    harness: InvariantsHarness, monkeypatch: pytest.MonkeyPatch
+    job_harness: InvariantsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invariants, "NEWEST", 2)
-    assert await harness.look() == {}
-    key = await a_row_is_gone(harness, 2)
-    assert await harness.look() == {"key_counters_match_rows": [key]}
+    assert await job_harness.look() == {}
+    key = await a_row_is_gone(job_harness, 2)
+    assert await job_harness.look() == {"key_counters_match_rows": [key]}
 
 
 async def test_a_service_checks_at_its_start_and_its_status_names_violations(

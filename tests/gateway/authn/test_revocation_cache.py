@@ -26,11 +26,11 @@ class Replica:
 
     def __init__(self, harness: GatewayHarness) -> None:
         self.harness = harness
-        self.here: set[bytes] = set()
+        self.requests: set[bytes] = set()
         harness.upstream.answers["/v1/feed"] = self._feed
 
     async def _feed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.here.add(scope["query_string"])
+        self.requests.add(scope["query_string"])
         if scope["query_string"] == b"stream":
             await send(
                 {
@@ -60,7 +60,7 @@ class Replica:
 
     async def both_open(self) -> bool:
         """Return whether both requests have reached the service."""
-        return self.here >= {b"stream", b"poll"}
+        return self.requests >= {b"stream", b"poll"}
 
 
 @pytest.fixture

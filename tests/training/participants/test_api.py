@@ -38,22 +38,28 @@ async def test_a_custody_conflict_opens_one_task_until_one_list_stops(
     service: AsgiClient,
 ) -> None:
     person = new_id()
-    here = await factories.create_harness(service, [person, *[new_id() for _ in range(10)]])
+    facility = await factories.create_harness(service, [person, *[new_id() for _ in range(10)]])
     there = await factories.create_harness(service, [new_id() for _ in range(11)])
     await there.list_again(**{person: {"Kamar": "Z1"}})
     await there.list_again(**{person: {"Kamar": "Z2"}})
     (task,) = await factories.list_all(there.officer, "/v1/training-tasks", kind="CUSTODY_CONFLICT")
     assert (task["state"], task["facts"]) == (
         "OPEN",
-        {"source_ref": person, "also": here.facility_id},
+        {"source_ref": person, "also": facility.facility_id},
     )
     assert (
-        len(await factories.list_all(here.officer, "/v1/training-tasks", kind="CUSTODY_CONFLICT"))
+        len(
+            await factories.list_all(
+                facility.officer, "/v1/training-tasks", kind="CUSTODY_CONFLICT"
+            )
+        )
         == 1
     )
     await there.list_again(**{person: None})
     (task,) = await factories.list_all(there.officer, "/v1/training-tasks", kind="CUSTODY_CONFLICT")
     assert (
         task["state"],
-        (await here.officer.get(f"/v1/participants/{here.refs[person]}")).json()["facility_id"],
-    ) == ("RESOLVED", here.facility_id)
+        (await facility.officer.get(f"/v1/participants/{facility.refs[person]}")).json()[
+            "facility_id"
+        ],
+    ) == ("RESOLVED", facility.facility_id)
