@@ -1,4 +1,4 @@
-"""All deployment files that are generated from the topology table, whole or in marked blocks.
+"""All deployment files that are generated from the topology table, whole or in blocks.
 
 Not here: the content (`compose`, `kubernetes`).
 """
