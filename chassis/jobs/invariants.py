@@ -154,18 +154,18 @@ async def early_events_applied_when_known(tx: Transaction, scan: InvariantScan) 
 
 
 async def early_events_are_recent(tx: Transaction, _scan: InvariantScan) -> list[Document]:
-    """No early event waits for over a day, because its subject should be known by then."""
+    """Find early events that wait for over a day: their subject should be known by then."""
     return await _first_matches(tx, "early", {"since": {"$lt": tx.now - EARLY_AT_MOST}})
 
 
 async def inbox_rows_expire(tx: Transaction, _scan: InvariantScan) -> list[Document]:
-    """Inbox rows of finished events are removed in time; otherwise the inbox grows without end."""
+    """Find inbox rows of finished events that were not removed in time."""
     oldest_kept = tx.now - timedelta(days=INBOX_DAYS + 1)
     return await _first_matches(tx, "inbox", {"done_at": {"$lt": oldest_kept}})
 
 
 async def audit_is_sealed(tx: Transaction, _scan: InvariantScan) -> list[Document]:
-    """No audit row waits for over a minute to be sealed."""
+    """Find audit rows that wait for over a minute to be sealed."""
     where = {"block": None, "at": {"$lt": tx.now - UNSEALED_AT_MOST}}
     return await _first_matches(tx, "audit", where)
 
