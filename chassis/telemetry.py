@@ -249,11 +249,10 @@ def span(
     Its parent is the span in the traceparent `of` ("" = a new trace), or the current span for
     None. Exceptions are not recorded, because their messages may hold personal data.
     """
-    return tracer.start_as_current_span(
-        name,
-        None if of is None else context_of(of),
-        kind,
-        attributes,
+    context = None if of is None else context_of(of)
+    return trace.use_span(
+        tracer.start_span(name, context, kind, attributes),
+        end_on_exit=True,
         record_exception=False,
         set_status_on_exception=False,
     )
