@@ -17,6 +17,7 @@ from pathlib import Path
 import hypothesis
 import pymongo
 import pytest
+import structlog
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -102,6 +103,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "needs(tool): this test runs a program that is no Python package"
     )
     _choose_indonesian()
+    _log_plain_tracebacks()
     if not hasattr(config, "workerinput"):
         os.environ[PLACE] = tempfile.mkdtemp(prefix="bina-test-")
         os.environ[_LEADER] = str(os.getpid())
@@ -112,6 +114,21 @@ def _choose_indonesian() -> None:
     os.environ.pop("LC_ALL", None)
     os.environ.pop("LC_MESSAGES", None)
     os.environ["LANG"] = "C.UTF-8"
+
+
+def _log_plain_tracebacks() -> None:
+    """Log without the values of local variables, whose rendering takes seconds a traceback."""
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            renderer,
+        ]
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,11 +1,10 @@
 -- What wrk sends for the bench `gateway`. Prints its result as one JSON object.
 -- Arguments: a file with one bearer token a line; the mean pause before each request of a connection
--- in milliseconds, random so that the connections do not send at once; how many tokens to skip.
+-- in milliseconds, random so that the connections do not send at once.
 local requests, at, pause = {}, 0, 0
 
 function init(args)
   pause = tonumber(args[2])
-  at = tonumber(args[3])
   for token in io.lines(args[1]) do
     requests[#requests + 1] = wrk.format("GET", nil, { ["Authorization"] = "Bearer " .. token })
   end

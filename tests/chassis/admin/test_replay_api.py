@@ -72,11 +72,7 @@ async def test_a_replay_goes_on_page_by_page_in_the_order_of_the_key(
     await shop.sent(owner, 4)
     monkeypatch.setattr(replay, "PAGE", 3)
     first = await shop.post("/replay", shop.stretch(owner, began))
-    assert (first["total"], first["published"], first["next_cursor"]) == (
-        4,
-        3,
-        first["events"][-1][0],
-    )
+    assert (first["total"], first["published"]) == (4, 3)
     second = await shop.post("/replay", shop.stretch(owner, began, cursor=first["next_cursor"]))
     assert (second["total"], second["published"], second["next_cursor"]) == (None, 1, None)
     sequences = [

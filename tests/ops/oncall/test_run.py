@@ -25,7 +25,7 @@ async def test_a_changed_schedule_is_adopted_and_an_unusable_one_ignored(
     await anext(life)
 
     async def heard(number: int, refused: int) -> bool:
-        return (len(adopted), caplog.text.count("the former stays")) == (number, refused)
+        return (len(adopted), caplog.text.count("keeping the old one")) == (number, refused)
 
     for refused, broken in enumerate(
         (
