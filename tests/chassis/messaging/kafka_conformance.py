@@ -149,13 +149,19 @@ class Reader:
         self.has -= partitions
 
     async def read(self, count: int, most: int = 100) -> list[Record]:
-        """Read exactly that many records, by polls of at most `most`."""
+        """Read exactly that many records, by polls of at most `most`.
+
+        An assignment sets the positions back, so after one in between all are read again.
+        """
         found: list[Record] = []
 
         async def enough() -> bool:
+            rebalances_before = len(self.rebalances)
             polled = await self.consumer.poll(most, 0.2)
             assert sum(map(len, polled.values())) <= most
             assert polled.keys() <= self.has
+            if len(self.rebalances) > rebalances_before:
+                found.clear()
             found.extend(record for records in polled.values() for record in records)
             return len(found) >= count
 

@@ -76,7 +76,7 @@ async def test_an_end_that_is_cancelled_leaves_no_connection_either(kafka: str, 
     await asyncio.sleep(0)  # the task has begun
     ending.cancel()
     await asyncio.gather(ending, return_exceptions=True)
-    await eventually(lambda: connections(kafka) <= before)
+    await eventually(lambda: connections(kafka) <= before, seconds=60)
 
 
 async def test_a_poll_after_a_pause_returns_records_that_came_later_at_once(
