@@ -97,6 +97,7 @@ class TokenVerifier:
     def _remember(self, key: tuple[bytes, str], identity: Identity) -> None:
         valid_until = min(identity.expires_at, self._clock() + CACHE_SECONDS)
         self._cache[key] = valid_until, identity
+        self._cache.move_to_end(key)
         if len(self._cache) > MAX_CACHED:
             self._cache.popitem(last=False)
 

@@ -4,8 +4,8 @@ Usage: python3 verify.py EXPORT.zip [FINGERPRINT]
 
 It uses the standard library only. It checks the signature over the manifest, every file against the
 manifest, every row against the hash in its block, the order of rows, the chain of blocks and the
-anchors. Exit status 0: nothing was found; 1: one line for each finding. Compare the fingerprint
-that it prints with the one that the office gave you on paper.
+anchors. Exit status 0: nothing was found; 1: one line for each finding; 2: no file could be
+read. Compare the fingerprint that it prints with the one that the office gave you on paper.
 
 Not here: what the rows mean.
 """
@@ -218,11 +218,18 @@ def check_export(archive: zipfile.ZipFile, fingerprint: str) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the findings; return 0 when there are none, else 1."""
+    """Print the findings; return 0 when there are none, 1 for findings, 2 without a usable file."""
+    if not arguments:
+        print("Pakai: python3 verify.py BERKAS.zip [SIDIK_JARI]")
+        print("Usage: python3 verify.py FILE.zip [FINGERPRINT]")
+        return 2
     fingerprint = arguments[1] if len(arguments) > 1 else ""
     try:
         with zipfile.ZipFile(arguments[0]) as archive:
             findings = list(check_export(archive, fingerprint))
+    except OSError as error:
+        print(f"tidak dapat dibaca / cannot be read: {arguments[0]}: {error.strerror}")
+        return 2
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         cause = f"{type(error).__name__} {error}"
         findings = [f"rusak atau tidak lengkap / damaged or incomplete: {cause}"]

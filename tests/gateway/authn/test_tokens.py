@@ -357,6 +357,24 @@ async def test_a_verified_token_is_cached_for_60_seconds_or_until_it_expires() -
     assert keys.asked == 4
 
 
+async def test_the_cache_drops_the_token_that_was_verified_longest_ago(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.authn.tokens.MAX_CACHED", 2)
+    clock = Clock()
+    key = Ed25519PrivateKey.generate()
+    tokens, keys = own_tokens(key, clock)
+    first, second, third = (signed(key, clock, jti=f"t-{number}") for number in range(3))
+    await tokens.verify(first, "")
+    await tokens.verify(second, "")
+    clock.now += 61
+    await tokens.verify(first, "")
+    await tokens.verify(third, "")
+    before = keys.asked
+    await tokens.verify(first, "")
+    assert keys.asked == before
+
+
 async def test_nobody_is_believed_before_the_revocations_were_read() -> None:
     clock = Clock()
     key = Ed25519PrivateKey.generate()
