@@ -130,10 +130,14 @@ async def test_without_a_broker_the_outbox_is_listed_and_a_replay_refused(
     shop.fake.away = True
     try:
         await shop.filled(owner, 3, 4)
-        first = await shop.get("/outbox?limit=1")
-        assert (first["unsent"], len(first["items"]), first["items"][0]["seq"]) == (2, 1, 2)
-        second = await shop.get(f"/outbox?limit=1&cursor={first['next_cursor']}")
-        assert ([row["seq"] for row in second["items"]], second["next_cursor"]) == ([3], None)
+        pages = [await shop.get("/outbox?limit=1")]
+        while pages[-1]["next_cursor"]:
+            pages.append(await shop.get(f"/outbox?limit=1&cursor={pages[-1]['next_cursor']}"))
+        # The sealer of the audit may add a row of its own key at any moment.
+        assert pages[0]["unsent"] >= 2
+        assert {len(page["items"]) for page in pages} == {1}
+        waiting = [page["items"][0] for page in pages]
+        assert [row["seq"] for row in waiting if row["key"] == owner] == [2, 3]
         assert (await shop.post("/replay", shop.stretch(owner, began, dry_run=True)))["total"] == 1
         assert (await shop.post("/replay", shop.stretch(owner, began), expect=503))[
             "code"
