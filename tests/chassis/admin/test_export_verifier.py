@@ -1,4 +1,4 @@
-"""The verifier of audit exports as an inspector starts it: without a file, or with a wrong one."""
+"""The verifier of audit exports, started without a file or with a wrong one."""
 
 from __future__ import annotations
 

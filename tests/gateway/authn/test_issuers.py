@@ -28,7 +28,8 @@ from gateway.authn.keys import (
 from gateway.authn.tokens import MAX_EARLY_SECONDS, TokenVerifier, TrustedIssuer
 from gateway.problems import IssuerUnavailable, TokenRefused
 from tests.fakes import eventually
-from tests.gateway.authn.test_tokens import OIDC, Clock, nothing_revoked, signed
+from tests.gateway.authn.factories import Clock, nothing_revoked, signed
+from tests.gateway.authn.test_tokens import OIDC
 from tests.gateway.harness import running_gateway
 
 

@@ -23,10 +23,9 @@ from chassis.http.internal_tokens import InternalTokenSigner, InternalTokenVerif
 from gateway.access.jwk import public_jwk, thumbprint
 from gateway.authn import issue_development_token
 from gateway.authn.dev_issuer import AUDIENCE, ISSUER, TokenNotIssued
-from gateway.authn.keys import StaticKeys
 from gateway.authn.revocation_cache import RevocationCache
-from gateway.authn.tokens import TokenVerifier, TrustedIssuer
 from gateway.problems import IssuerUnavailable, TokenRefused
+from tests.gateway.authn.factories import Clock, nothing_revoked, own_tokens, signed
 from tests.gateway.harness import GatewayHarness, new_key
 
 OIDC = "https://id.example/realms/lapas"
@@ -274,69 +273,6 @@ def test_development_tokens_need_development_a_known_role_and_claim(
     monkeypatch.setenv("BINA_ENVIRONMENT", "production")
     with pytest.raises(TokenNotIssued, match="production"):
         issue_development_token(key, "head", {})
-
-
-# Remembered and revoked
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Counting(StaticKeys):
-    """Keys that count how often they are looked up."""
-
-    asked = 0
-
-    async def find(self, key_id: str, algorithm: str) -> Any:
-        self.asked += 1
-        return await super().find(key_id, algorithm)
-
-
-def nothing_revoked() -> RevocationCache:
-    withdrawn = RevocationCache()
-    withdrawn.replace_all([], [])
-    return withdrawn
-
-
-def own_tokens(
-    key: Ed25519PrivateKey, clock: Clock, withdrawn: RevocationCache | None = None
-) -> tuple[TokenVerifier, Counting]:
-    keys = Counting({"k": key.public_key()})
-    return TokenVerifier(
-        [TrustedIssuer(name=ISSUER, audience=AUDIENCE, key_source=keys)],
-        withdrawn or nothing_revoked(),
-        clock,
-    ), keys
-
-
-def signed(
-    key: Any,
-    clock: Clock,
-    *,
-    algorithm: str = "EdDSA",
-    kid: str = "k",
-    issuer: str = ISSUER,
-    seconds: float = 600,
-    **more: Any,
-) -> str:
-    content: dict[str, Any] = {
-        "iss": issuer,
-        "aud": AUDIENCE,
-        "sub": "officer",
-        "iat": clock.now,
-        "exp": clock.now + seconds,
-        "role": "head",
-        "claims": {},
-        "jti": "t-1",
-    }
-    return jwt.encode(content | more, key, algorithm=algorithm, headers={"kid": kid})
 
 
 async def test_a_verified_token_is_cached_for_60_seconds_or_until_it_expires() -> None:
