@@ -35,8 +35,8 @@ CONTENT_SECURITY_POLICY = (
 _PARAMETER_LOCATIONS = {"path": "alamat", "query": "kueri", "header": "kepala", "cookie": "kuki"}
 _INTRODUCTION = (
     "<p>Daftar alamat yang dilayani di sini. Yang bertanda <span class=k>terbuka</span> tidak "
-    "memerlukan token; selebihnya memakai <code>Authorization: Bearer …</code>. Kesalahan dijawab "
-    "sebagai <code>application/problem+json</code> (RFC 9457). "
+    "memerlukan token; selebihnya memakai <code>Authorization: Bearer …</code>. "
+    "Kesalahan dijawab sebagai <code>application/problem+json</code> (RFC 9457). "
     'Dokumen lengkap: <a href="/openapi.json"><code>/openapi.json</code></a>.</p>'
     '<p class=d lang="en">The addresses served here. '
     "Those marked <i>terbuka</i> need no token.</p>"

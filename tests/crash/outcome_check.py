@@ -162,7 +162,8 @@ async def gathered(
             await eventually(read, seconds=60)
         except AssertionError as late:
             raise AssertionError(
-                f"the service has not read on: it stands at {positions}, its last events at {lasts}"
+                "the service has not read on:"
+                f" its positions are {positions}, its last events at {lasts}"
             ) from late
     committed: Seqs = {}
     for row in await db.find(

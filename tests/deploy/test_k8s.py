@@ -309,7 +309,7 @@ def test_a_process_scales_on_cpu_and_lag_up_to_the_number_of_partitions(
         metrics = {metric["type"]: metric for metric in spec["metrics"]}
         has_lag = bool(service.consumes and of(overlay, "PodMonitor"))
         assert metrics.keys() == ({"Resource", "External"} if has_lag else {"Resource"}), (
-            "a metric that nobody tells keeps the scaler from scaling down"
+            "a missing metric keeps the scaler from scaling down"
         )
         if has_lag:
             metric = metrics["External"]["external"]["metric"]

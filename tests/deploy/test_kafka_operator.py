@@ -206,7 +206,7 @@ async def test_kafkas_tools_read_topics_only_with_the_operators_client_file(
         )
         said[name] = (await done.communicate())[0].decode()
     assert '"chain":"training-audit"' in said["client"]
-    assert "training-audit" not in said["none"], "the tool tells there why it was given nothing"
+    assert "training-audit" not in said["none"], "the tool reports there why it was given nothing"
 
 
 async def test_the_restorer_may_replace_topics(

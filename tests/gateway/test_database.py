@@ -106,7 +106,7 @@ async def test_ending_a_grant_ends_the_trust_in_tokens_already_proved(
     await eventually(refused)
     assert (
         await region.internal_request("/internal/grants/agency-7.siti", method="DELETE")
-    ).status_code == 204, "told again, nothing changes"
+    ).status_code == 204, "reported again, nothing changes"
     assert (await region.grant(user_id, reference="agency-7.siti")).json()["code"] == "grant_ended"
 
 

@@ -171,7 +171,7 @@ async def test_an_approved_consumer_has_access_until_it_or_its_agency_ends(
     assert await partnership.comes_in("t-1") == 403
     for _ in range(2):
         await partnership.turn()
-        assert await partnership.states() == ["held"], "told again, nothing changes"
+        assert await partnership.states() == ["held"], "reported again, nothing changes"
     assert await partnership.comes_in("t-2") == 200
     token = partnership.office.harness.upstream.last.headers["authorization"].removeprefix(
         "Bearer "

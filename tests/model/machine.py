@@ -266,7 +266,7 @@ class Model(RuleBasedStateMachine):
                 if fact.key == key
             ]
             assert [row["body"] for row in rows.get(key, [])] == committed, (
-                "what was committed stands in the outbox, in its order, and nothing else"
+                "what was committed is in the outbox, in its order, and nothing else"
             )
             assert [row["seq"] for row in rows.get(key, [])] == list(range(1, len(committed) + 1))
         for key, seqs in effects.items():

@@ -17,6 +17,7 @@ import pytest
 
 from ops.local import platform_checks
 from ops.local.topology import PROCESSES
+from tests.changed_archive import copy_changed
 from tests.installation import Installation, eventually
 from tests.system.operator import Operator
 
@@ -92,15 +93,7 @@ def checked(file: Path, *fingerprint: str) -> tuple[int, str]:
 
 def tampered(file: Path, to: Path, name: str, change: Callable[[list[str]], list[str]]) -> Path:
     """Write a copy of the export in which `change` has changed the lines of one file."""
-    with zipfile.ZipFile(file) as old, zipfile.ZipFile(to, "w") as new:
-        for one in old.namelist():
-            content = old.read(one)
-            new.writestr(
-                one,
-                "".join(change(content.decode().splitlines(keepends=True)))
-                if one == name
-                else content,
-            )
+    copy_changed(file, to, name, change)
     return to
 
 

@@ -89,7 +89,7 @@ def check_rows(block: Document, rows: Mapping[str, Document]) -> Iterator[Findin
     # An `_id` is ordered by time.
     for id_, expected in zip(ids, sorted(ids), strict=True):
         if id_ != expected:
-            yield Finding(number, id_, "row stands at another place")
+            yield Finding(number, id_, "row is at another place")
 
 
 def report_missing_block(number: int, anchor: Anchor) -> Finding:

@@ -22,6 +22,7 @@ from chassis.jobs.audit_sealer import UNSEALED, AuditSealer
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OperationContext
+from tests.changed_archive import copy_changed
 from tests.chassis.harness import in_memory
 from tests.chassis.sample_service import JarFilled, ShopSettings, Transaction, router
 from tests.fakes import AsgiClient, FakeKafka, Keys, running
@@ -106,15 +107,7 @@ class Export:
     def with_(self, name: str, change: Callable[[list[str]], list[str]]) -> Export:
         """Return a copy of the export in which `change` has changed the lines of one file."""
         made = io.BytesIO()
-        with zipfile.ZipFile(self.file) as old, zipfile.ZipFile(made, "w") as new:
-            for one in old.namelist():
-                content = old.read(one)
-                new.writestr(
-                    one,
-                    "".join(change(content.decode().splitlines(keepends=True)))
-                    if one == name
-                    else content,
-                )
+        copy_changed(self.file, made, name, change)
         return Export(self._place, made.getvalue())
 
     async def checked(self, *fingerprint: str) -> tuple[int, str]:

@@ -79,8 +79,8 @@ async def test_reordered_rows_are_named_within_a_block_and_between_blocks(chain:
     await chain.db.bulk("seals", [mongo.replacing(seal | swapped)])
     found = await chain.found()
     assert {(one.row, one.what) for one in found if one.row} == {
-        (first, "row stands at another place"),
-        (second, "row stands at another place"),
+        (first, "row is at another place"),
+        (second, "row is at another place"),
     }
     assert Finding(2, "", "block altered: its digest does not fit") in found
     await chain.db.bulk("seals", [mongo.replacing(seal)])

@@ -164,9 +164,11 @@ async def test_registering_a_person_first_gives_another_place_nothing(
         response.content["home"],
         response.content["homes"],
         response.content["disabled_at"],
-    ) == (200, "LP-TJP", ["LP-TJP"], None), "nothing of the other place is told"
+    ) == (200, "LP-TJP", ["LP-TJP"], None), "nothing of the other place is shown"
     user_id = response.content["user_id"]
-    assert UUID(user_id).version == 5, "an id that told its time would tell that somebody was first"
+    assert UUID(user_id).version == 5, (
+        "an id that shows its time would show that somebody was first"
+    )
     assert "etag" not in (await office.admin("GET", f"users/{user_id}")).headers, (
         "and so would a count of changes"
     )
@@ -187,7 +189,7 @@ async def test_registering_a_person_first_gives_another_place_nothing(
     question = {"method": "GET", "path": "/v1/classes", "user_id": user_id}
     assert (await office.admin("POST", "explain", question, facility="LP-PKP")).content[
         "allowed"
-    ] is False, "of LP-TJP's grant nothing is told there"
+    ] is False, "of LP-TJP's grant nothing is shown there"
     assert (await office.admin("GET", f"users/{user_id}")).content["disabled_at"] is None
     await office.harness.gateway.caller_directory.refresh_revocations()
     assert (await office.harness.ask("GET", "/v1/classes", headers=headers)).status == 200, (
@@ -200,7 +202,9 @@ async def test_each_place_takes_back_what_it_gave_at_once_and_only_that(
     office: OfficeHarness,
 ) -> None:
     user_id = await office.person("budi")
-    assert await office.person("budi", "LP-PKP") == user_id, "one person is one user, whoever asks"
+    assert await office.person("budi", "LP-PKP") == user_id, (
+        "one person is one user for every facility"
+    )
     grants = {
         home: (await office.assigned(user_id, "training_officer", facility=home)).content[
             "grant_id"
