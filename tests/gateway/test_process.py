@@ -145,7 +145,7 @@ async def refused(gateway: GatewayProcess) -> bool:
     """Return whether new connections are refused."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: the listener closed meanwhile
         return True
     writer.close()
     return False
