@@ -20,6 +20,7 @@ from ops.events import commands
 from ops.events.commands import Json, JsonLines
 from ops.language import choose
 from ops.text_output import print_error
+from ops.version import read_version
 
 app = create_group(
     "Bina: dari pembinaan ke penghidupan. Bantuan satu perintah: ./bina PERINTAH --help.",
@@ -28,6 +29,31 @@ app = create_group(
     "./bina demo",
     "./bina status",
 )
+
+
+def _print_version(is_asked: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if is_asked:
+        sys.stdout.write(f"{read_version()}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help=choose("Tampilkan versi ini.", "Show this version."),
+        ),
+    ] = False,
+) -> None:
+    """Take the options of ./bina itself."""
+    del version  # its callback has printed it
+
+
 app.add_typer(backups)
 app.add_typer(development)
 app.add_typer(commands.events, name="events")
@@ -86,6 +112,7 @@ def status(*, json: Json = False) -> None:
     "Tunjukkan catatan (log) bagian-bagian sistem.",
     "./bina logs",
     "./bina logs training --follow",
+    "./bina logs --since 10m --level warning",
 )
 def logs(
     part: Annotated[
@@ -99,13 +126,46 @@ def logs(
         ),
     ] = None,
     *,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar=choose("WAKTU", "TIME"),
+            help=choose(
+                "Sejak waktu ini: 10m, 2h, 1d atau 2026-11-24T10:00+07:00.",
+                "From this time: 10m, 2h, 1d or 2026-11-24T10:00+07:00.",
+            ),
+        ),
+    ] = None,
+    lines: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100_000,
+            metavar="N",
+            help=choose(
+                "Paling banyak sekian baris terakhir; tanpa ini 200, dengan --since semua.",
+                "At most this many last lines; without it 200, with --since all.",
+            ),
+        ),
+    ] = None,
+    level: Annotated[
+        str,
+        typer.Option(
+            metavar=choose("TINGKAT", "LEVEL"),
+            help=choose(
+                "Paling rendah tingkat ini: debug, info, warning, error, critical.",
+                "At least this level: debug, info, warning, error, critical.",
+            ),
+        ),
+    ] = "debug",
     follow: commands.Follow = False,
     json: JsonLines = False,
 ) -> None:
     """Show the logs of the parts of the system."""
-    from ops.local.logs import logs as run
+    from ops.local import logs as run
 
-    raise typer.Exit(run(part, follow=follow, as_json=json))
+    chosen = run.choose_lines(run.parse_since(since), run.require_level(level), lines)
+    raise typer.Exit(run.logs(part, chosen, follow=follow, as_json=json))
 
 
 @command(

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import typer
+import typer.main
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 from typing_extensions import override
@@ -119,6 +120,18 @@ def describe_usage_error(error: TyperException) -> str:
         ask = f"{context.command_path} --help"
         lines = [context.get_usage(), choose(f"Bantuan: {ask}", f"Help: {ask}"), ""]
     return "\n".join([*lines, _translate(message, _ERROR_WORDS)])
+
+
+def walk_helps(app: typer.Typer) -> Iterator[tuple[str, str]]:
+    """Yield the words and the help of every command and group; the words of the whole are ""."""
+    yield from _walk(typer.main.get_command(app), "./bina", None)
+
+
+def _walk(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
+    context = command.context_class(command, info_name=name, parent=parent)
+    yield context.command_path.removeprefix("./bina").lstrip(), command.get_help(context)
+    for child_name, child in getattr(command, "commands", {}).items():
+        yield from _walk(child, child_name, context)
 
 
 def _format_examples(examples: tuple[str, ...]) -> str:

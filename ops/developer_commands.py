@@ -88,7 +88,10 @@ def test(
         bool,
         typer.Option(
             "--scenarios",
-            help=choose("Tunjukkan skenario yang terbukti.", "Show which scenarios are proved."),
+            help=choose(
+                "Jalankan uji skenario, lalu tunjukkan yang terbukti.",
+                "Run the tests of scenarios, then show which are proved.",
+            ),
         ),
     ] = False,
     json: Annotated[

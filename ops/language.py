@@ -1,4 +1,4 @@
-"""The language of the terminal: English if the locale says so, otherwise Indonesian.
+"""The language of the terminal: English if BINA_LANG or the locale says so, else Indonesian.
 
 The launcher imports this module before anything is installed: standard library only.
 Not here: the sentences, which are written in both languages where they are printed.
@@ -7,11 +7,11 @@ Not here: the sentences, which are written in both languages where they are prin
 import os
 from typing import NamedTuple
 
-_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+_VARIABLES = ("BINA_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def is_english() -> bool:
-    """Return whether the locale of messages begins with `en`.
+    """Return whether BINA_LANG or else the locale of messages begins with `en`.
 
     As in POSIX (XBD, section 8.2), the first variable that is set and not empty decides.
     """

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ops.command_help import command, create_group
-from ops.events.commands import Json, Service, Until, path
+from ops.events.commands import Json, Service, Until, path, require_reason
 from ops.language import choose
 
 audit = create_group(
@@ -47,7 +47,10 @@ Reason = Annotated[
     str,
     typer.Option(
         metavar=choose("ALASAN", "REASON"),
-        help=choose("Untuk apa; disimpan dalam jejak audit.", "What for; it is kept in the audit."),
+        help=choose(
+            "Untuk apa, paling sedikit 10 huruf; disimpan dalam jejak audit.",
+            "What for, in at least 10 letters; it is kept in the audit.",
+        ),
     ),
 ]
 
@@ -83,7 +86,8 @@ def search(
     """Find who did what to whose data. Also on whose behalf and what for."""
     from ops.audit.search import search as run
 
-    raise typer.Exit(run(service, person, actor, since, until, reason, limit, as_json=json))
+    text = require_reason(reason)
+    raise typer.Exit(run(service, person, actor, since, until, text, limit, as_json=json))
 
 
 @command(
@@ -117,7 +121,8 @@ def export(
     """Make a file for an inspector. It has rows, blocks, anchors and a verifier, and is signed."""
     from ops.audit.export import export_audit as run
 
-    raise typer.Exit(run(service, person, actor, since, until, reason, out, as_json=json))
+    text = require_reason(reason)
+    raise typer.Exit(run(service, person, actor, since, until, text, out, as_json=json))
 
 
 @command(

@@ -18,13 +18,13 @@ from rich.table import Table
 
 from ops.demo import STEPS, DemoContext, DemoStep
 from ops.demo.context import Refusal
+from ops.demo.report import format_facts, rupiah
 from ops.language import choose
 from ops.local import topology
 from ops.local.gateway_client import GatewayClient, UnexpectedAnswer
 from ops.text_output import print_text
 
 _STEP_ERRORS = (UnexpectedAnswer, TimeoutError, aiohttp.ClientError, KeyError, ValueError)
-_MAX_FACTS = 400  # characters
 _INDENT = 6
 
 
@@ -55,9 +55,10 @@ async def _play_steps(console: Console) -> tuple[dict[str, Any], list[Refusal]]:
             _print_indented(
                 console, f"{mark} {number:2}.", f"{sentence} [dim]{seconds:.1f} {unit}[/]"
             )
-            arrow = f"  →  {event}" if event else ""
-            details = escape(problem) or _format_facts(facts)
-            _print_indented(console, "", f"[dim]{details}{arrow}[/]")
+            for line in [problem] if problem else format_facts(facts):
+                _print_indented(console, "", f"[dim]{escape(line)}[/]")
+            if event:
+                _print_indented(console, "", f"[dim]→ {event}[/]")
             if problem:
                 facts = facts | {"problem": problem}
             steps.append({"name": name, "ok": not problem, "facts": facts, "event": event})
@@ -98,12 +99,6 @@ async def _play_step(step: DemoStep, context: DemoContext) -> tuple[dict[str, An
         return {}, f"{type(error).__name__}: {error}"
 
 
-def _format_facts(facts: dict[str, Any]) -> str:
-    shown = {name: value for name, value in facts.items() if value not in (None, [], "")}
-    text = ", ".join(f"{name}: {value}" for name, value in shown.items())
-    return escape(text[:_MAX_FACTS])
-
-
 def _print_summary(console: Console, report: dict[str, Any], refusals: list[Refusal]) -> None:
     failed = [step for step in report["steps"] if not step["ok"]]
     if failed:
@@ -123,10 +118,10 @@ def _print_summary(console: Console, report: dict[str, Any], refusals: list[Refu
         # The titles of problems are Indonesian.
         title = choose(str(refusal.facts.get("title", "")), "")
         print_text(f"  - {refusal.attempt}: {refusal.answer} {title}".rstrip())
-    shares = ", ".join(f"{party} {_rupiah(amount)}" for party, amount in report["split"].items())
+    shares = ", ".join(f"{party} {rupiah(amount)}" for party, amount in report["split"].items())
     print_text(f"{choose('Pembagian satu pesanan', 'Split of one order')}: {shares}")
-    debit = _rupiah(report["books"]["debit"])
-    credit = _rupiah(report["books"]["credit"])
+    debit = rupiah(report["books"]["debit"])
+    credit = rupiah(report["books"]["credit"])
     print_text(
         choose(f"Buku: debit {debit} = kredit {credit}", f"Books: debit {debit} = credit {credit}")
     )
@@ -136,7 +131,3 @@ def _print_summary(console: Console, report: dict[str, Any], refusals: list[Refu
     print_text(f"{choose('Antarmuka petugas', 'API for staff')}: {addresses['staff']}/docs")
     print_text(f"{choose('Toko', 'Shop')}: {addresses['shop']}/docs")
     print_text(f"{choose('Mitra', 'Partners')}: {addresses['partner']}/docs")
-
-
-def _rupiah(amount: int) -> str:
-    return f"Rp {amount:,}".replace(",", ".")

@@ -1,7 +1,7 @@
 """The command `docs`: writes every file that is generated from code and data.
 
 Not here: the content of each file (`event_catalog`, `metrics`, `slos`, `alerts`, `dashboards`,
-`deployment`, `drawing`).
+`deployment`, `drawing`, `help_texts`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from chassis.app.service import Service
 from chassis.settings import Settings
-from ops.docs import alerts, dashboards, deployment, drawing, metrics, slos
+from ops.docs import alerts, dashboards, deployment, drawing, help_texts, metrics, slos
 from ops.docs.event_catalog import ServiceEvents, find_unread, render_asyncapi, render_table
 from ops.local import secrets, topology
 from ops.local.state_dir import ROOT
@@ -79,6 +79,7 @@ def render_documents() -> dict[Path, str]:
         alerts.PROMETHEUS_RULES: alerts.render_prometheus_rules(slo_rules),
         metrics.DOCUMENT: monitoring,
         **dashboards.render_dashboards(),
+        **help_texts.render(),
         **render_topology(),
     }
 

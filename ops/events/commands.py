@@ -4,12 +4,14 @@ Not here: what each command does, which is a module of its own.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ops.command_help import command, create_group
+from ops.errors import OperatorError
 from ops.language import choose
 
 events = create_group(
@@ -87,6 +89,20 @@ Until = Annotated[
         ),
     ),
 ]
+
+
+_MIN_REASON_LETTERS = 10
+
+
+def require_reason(text: str) -> str:
+    """Return a reason. Raises OperatorError if it is too short to explain anything later."""
+    stripped = text.strip()
+    if len(stripped) < _MIN_REASON_LETTERS:
+        raise OperatorError(
+            f"Alasan paling sedikit {_MIN_REASON_LETTERS} huruf: jejak audit menyimpannya.",
+            f"A reason has at least {_MIN_REASON_LETTERS} letters: the audit keeps it.",
+        )
+    return stripped
 
 
 def path(text: str) -> Path:
@@ -199,8 +215,8 @@ def parked_retry(
     "Buang satu peristiwa untuk selamanya, dengan alasan.",
     "./bina events parked discard training.events/KEY \\",
     choose(
-        '    --service manpower --reason "salah isi"',
-        '    --service manpower --reason "wrong content"',
+        '    --service manpower --reason "isi salah, tiket 12"',
+        '    --service manpower --reason "wrong content, ticket 12"',
     ),
 )
 def parked_discard(
@@ -210,9 +226,15 @@ def parked_discard(
         str,
         typer.Option(
             metavar=choose("ALASAN", "REASON"),
-            help=choose("Alasannya; disimpan dalam jejak audit.", "Why; it is kept in the audit."),
+            help=choose(
+                "Alasannya, paling sedikit 10 huruf; disimpan dalam jejak audit.",
+                "Why, in at least 10 letters; it is kept in the audit.",
+            ),
         ),
     ],
+    yes: Annotated[
+        bool, typer.Option("--yes", help=choose("Jangan bertanya lagi.", "Do not ask again."))
+    ] = False,
     letter: Annotated[
         str | None,
         typer.Option(
@@ -230,7 +252,23 @@ def parked_discard(
     """Discard one event permanently, with a reason."""
     from ops.events.parked import discard_event as run
 
-    raise typer.Exit(run(sequence, service, letter, reason, dry_run=dry_run, as_json=json))
+    text = require_reason(reason)
+    if not (yes or dry_run):
+        _ask(sequence)
+    raise typer.Exit(run(sequence, service, letter, text, dry_run=dry_run, as_json=json))
+
+
+def _ask(sequence: str) -> None:
+    """Ask before an event is discarded. Raises OperatorError where nobody can answer."""
+    if not sys.stdin.isatty():
+        raise OperatorError(
+            "Tidak ada yang dapat ditanya di sini: ulangi dengan --yes.",
+            "Nobody can be asked here: repeat with --yes.",
+        )
+    question = choose(
+        f"Buang peristiwa {sequence} untuk selamanya?", f"Discard the event {sequence} permanently?"
+    )
+    typer.confirm(question, abort=True)
 
 
 @command(

@@ -5,11 +5,12 @@ modules of ours that do the same. Not here: anything that runs later.
 """
 
 import fcntl
-import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 from ops.language import Bilingual, choose
@@ -50,7 +51,7 @@ def main(stamp: Path) -> int:
                 )
             )
             fcntl.flock(guard, fcntl.LOCK_EX)
-        if stamp.exists() and os.access(VENV / "bin" / "python", os.X_OK):
+        if stamp.exists() and _works("-c", ""):
             return 0
         for old in VENV.glob(".installed-*"):
             old.unlink()
@@ -68,9 +69,20 @@ def main(stamp: Path) -> int:
     return 0
 
 
+def _works(*arguments: str) -> bool:
+    """Return whether the interpreter of .venv runs with these arguments."""
+    try:
+        ran = subprocess.run(
+            [VENV / "bin" / "python", *arguments], capture_output=True, check=False
+        )
+    except OSError:
+        return False
+    return ran.returncode == 0
+
+
 def _with_uv() -> Bilingual | None:
     python = VENV / "bin" / "python"
-    if not python.exists():
+    if not _works("-c", ""):
         options = ["--quiet", "--allow-existing", "--python", sys.executable]
         failure = _run(["uv", "venv", *options, str(VENV)])
         if failure:
@@ -79,7 +91,7 @@ def _with_uv() -> Bilingual | None:
 
 
 def _with_pip() -> Bilingual | None:
-    if not os.access(VENV / "bin" / "pip", os.X_OK):
+    if not _works("-m", "pip", "--version"):
         command = [sys.executable, "-m", "venv", VENV]
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode:
@@ -95,24 +107,38 @@ def _with_pip() -> Bilingual | None:
 
 
 def _run(command: list[str]) -> Bilingual | None:
-    """Run an installer and show how many packages it has reached; return why it failed, or None."""
-    total = len(re.findall(r"^\S+==", LOCK.read_text(), re.MULTILINE))
-    installed = 0
+    """Run an installer and show its progress; return why it failed, or None."""
     lines: list[str] = []
+    has_ended = threading.Event()
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        for line in process.stdout or ():
-            lines.append(line)
-            if line.startswith("Collecting ") and sys.stderr.isatty():
-                installed += 1
-                progress = f"{min(installed, total)}/{total}"
-                verb = choose("memasang paket", "installing package")
-                sys.stderr.write(f"\rbina: {verb} {progress} ")
-                sys.stderr.flush()
-    if installed:
-        sys.stderr.write("\n")
+        reporter = threading.Thread(target=_show_progress, args=(lines, has_ended))
+        reporter.start()
+        lines.extend(process.stdout or ())
+        has_ended.set()
+        reporter.join()
     return _explain_failure("".join(lines)) if process.returncode else None
+
+
+def _show_progress(lines: list[str], has_ended: threading.Event) -> None:
+    """At a terminal, write every second what pip does, until it has ended."""
+    if not sys.stderr.isatty():
+        return
+    total = len(re.findall(r"^\S+==", LOCK.read_text(), re.MULTILINE))
+    started_at = time.monotonic()
+    while not has_ended.wait(1):
+        seconds = f"{time.monotonic() - started_at:.0f}"
+        reached = min(sum(line.startswith("Collecting ") for line in lines), total)
+        text = choose(
+            f"mengunduh paket {reached}/{total}", f"downloading package {reached}/{total}"
+        )
+        if any(line.startswith("Installing collected") for line in lines):
+            text = choose(f"memasang {total} paket", f"installing {total} packages")
+        unit = choose("detik", "seconds")
+        sys.stderr.write(f"\rbina: {text}, {seconds} {unit}   ")
+        sys.stderr.flush()
+    sys.stderr.write("\n")
 
 
 def _explain_failure(output: str) -> Bilingual:

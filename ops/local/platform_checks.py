@@ -13,6 +13,8 @@ from ops.errors import ALTERNATIVES_EN, ALTERNATIVES_ID, OperatorError
 
 LOOPBACK = "127.0.0.1"
 MIB = 1024 * 1024
+_OUTGOING_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_DEFAULT_FIRST_OUTGOING_PORT = 32_768
 _TEST_PORTS = range(20_000, 32_000)
 
 
@@ -47,12 +49,41 @@ def require_port(port: int, process: str, variable: str) -> None:
     if _is_free(port):
         return
     holder = find_port_holder(port)
+    if holder is None and _is_outgoing(port):
+        raise OperatorError(
+            f"Porta {port} untuk {process} sedang dipakai sambungan keluar mesin ini: ulangi"
+            f" sebentar lagi, atau pilih porta lain dengan {variable} (di bawah"
+            f" {_first_outgoing_port()}).",
+            f"Port {port} of {process} is held by an outgoing connection of this machine: try"
+            f" again in a moment, or choose another port with {variable} (below"
+            f" {_first_outgoing_port()}).",
+        )
     raise OperatorError(
         f"Porta {port} untuk {process} sedang dipakai {holder or 'proses milik pengguna lain'}:"
         f" hentikan proses itu, atau pilih porta lain dengan {variable}.",
         f"Port {port} of {process} is held by {holder or 'a process of another user'}:"
         f" stop it, or choose another port with {variable}.",
     )
+
+
+def _is_outgoing(port: int) -> bool:
+    """Return whether connections have this local port and no process listens on it."""
+    import psutil  # absent from the services' images, which need the rest of this module
+
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return False
+    states = [one.status for one in connections if one.laddr and one.laddr[1] == port]
+    return bool(states) and psutil.CONN_LISTEN not in states
+
+
+def _first_outgoing_port() -> int:
+    """Return the first port that this machine gives to outgoing connections."""
+    try:
+        return int(_OUTGOING_RANGE.read_text().split()[0])
+    except (OSError, ValueError):
+        return _DEFAULT_FIRST_OUTGOING_PORT
 
 
 def find_port_holder(port: int) -> str | None:

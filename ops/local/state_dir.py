@@ -59,16 +59,25 @@ def record_process(process: str, pid: int) -> None:
         secret_files.write_private(_run_directory() / f"{process}.pid", record)
 
 
+def find_live_pid(process: str) -> int | None:
+    """Return the pid of a recorded process that still runs, None if there is none."""
+    record = _read_record(_run_directory() / f"{process}.pid")
+    return record.pid if record and record.is_alive() else None
+
+
+def _read_record(path: Path) -> StartedProcess | None:
+    try:
+        fields = cast("dict[str, Any]", json.loads(path.read_text()))
+        return StartedProcess(int(fields["pid"]), float(fields["born"]))
+    except (FileNotFoundError, ValueError, KeyError):  # a full disk may leave an empty file
+        return None
+
+
 def end_leftovers() -> None:
     """End the processes that an earlier start left when it was killed."""
-    leftovers: list[StartedProcess] = []
     records = sorted(_run_directory().glob("*.pid"))
-    for record in records:
-        try:
-            fields = cast("dict[str, Any]", json.loads(record.read_text()))
-            leftovers.append(StartedProcess(int(fields["pid"]), float(fields["born"])))
-        except (ValueError, KeyError):  # a full disk or a power cut may leave an empty file
-            continue
+    found = [_read_record(record) for record in records]
+    leftovers = [leftover for leftover in found if leftover]
     alive = [leftover.pid for leftover in leftovers if leftover.is_alive()]
     processes.stop(*alive, grace=_LEFTOVER_SECONDS)
     for leftover in leftovers:
@@ -132,12 +141,16 @@ def _names_server(variable: str) -> bool:
 
 
 def adopt_runner_variables() -> None:
-    """Set the variables of the running system in this process, so that a command finds it."""
-    if runner_pid() is None:
+    """Set the variables of the running system in this process, so that a command finds it.
+
+    Those of a system whose supervisor was killed are set too: its ports are the true ones.
+    """
+    published = read_published_state()
+    if "variables" not in published:
         return
     for name in (*server_variables(), "BINA_MONGO_URL_FILE"):
         os.environ.pop(name, None)
-    os.environ.update(read_published_state().get("variables", {}))
+    os.environ.update(published["variables"])
 
 
 def read_published_state() -> dict[str, Any]:

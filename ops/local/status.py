@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import sys
-import tomllib
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,8 +26,9 @@ from ops.local import (
     topology,
 )
 from ops.local.supervisor import ProcessState
-from ops.local.up import render_state
+from ops.local.up import describe_restarts, format_time, render_state
 from ops.text_output import print_text
+from ops.version import read_version
 
 _OK = 200
 _MONGOD_SECONDS = 3
@@ -50,11 +50,8 @@ async def read_status() -> dict[str, Any]:
     `parts` are the processes; `consumer_lag` is a number of events.
     """
     runner = state_dir.runner_pid()
-    published: dict[str, Any] = {}
-    if runner:
-        published = {
-            part["name"]: part for part in state_dir.read_published_state().get("parts", ())
-        }
+    # A supervisor that was killed leaves its state, and maybe processes that still run.
+    published = {part["name"]: part for part in state_dir.read_published_state().get("parts", ())}
     parts = await asyncio.gather(
         _mongod_status(published),
         _kafka_status(published),
@@ -70,6 +67,7 @@ async def read_status() -> dict[str, Any]:
     }
     return {
         "running": runner is not None,
+        "crashed": runner is None and bool(published),
         "pid": runner,
         "parts": [*parts],
         "addresses": topology.gateway_addresses(),
@@ -115,7 +113,7 @@ async def _service_status(service: topology.Service, published: dict[str, Any]) 
         address,
         published,
         is_ready=ready == _OK,
-        version=_version() if code == _OK else "",
+        version=read_version() if code == _OK else "",
         answer=answer,
     )
 
@@ -174,24 +172,30 @@ def _process_status(
     answer: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     known = published.get(name, {})
-    pid = known.get("pid")
+    pid = state_dir.find_live_pid(name)
     return {
         "name": name,
-        "state": _state(known, is_ready=is_ready),
+        "state": _state(known, is_ready=is_ready, runs=pid is not None),
         "ready": is_ready,
         "address": address,
         "version": version,
         "pid": pid,
         "rss_mib": _memory_mib(pid),
+        "since": known.get("since"),
+        "restarts": known.get("restarts", 0),
+        "ended_at": known.get("ended_at"),
         "advice": known.get("advice", ""),
+        "advice_in_english": known.get("advice_in_english", ""),
         "status": answer or {},
     }
 
 
-def _state(known: dict[str, Any], *, is_ready: bool) -> str:
+def _state(known: dict[str, Any], *, is_ready: bool, runs: bool) -> str:
     """Return the state as probed, because the supervisor's may be seconds older."""
     if is_ready:
         return ProcessState.READY.value
+    if state_dir.runner_pid() is None and not runs:
+        return ProcessState.STOPPED.value
     if known.get("state") == ProcessState.READY:
         return ProcessState.NOT_READY.value
     return known.get("state", ProcessState.STOPPED.value)
@@ -205,19 +209,21 @@ def _runner_memory_mib(pid: int) -> float:
     return processes.resident_bytes(pid, with_children=False) / platform_checks.MIB
 
 
-def _version() -> str:
-    return str(tomllib.loads((state_dir.ROOT / "pyproject.toml").read_text())["project"]["version"])
-
-
 def _print_status(state: dict[str, Any]) -> None:
-    if not state["running"]:
-        print_text(
-            choose("Bina tidak berjalan: jalankan ./bina up", "Bina is not running: run ./bina up")
-        )
     console = Console(highlight=False)
     console.print(_render_table(state["parts"]))
-    if not state["running"]:
-        return
+    for part in state["parts"]:
+        if remark := _remark(part):
+            print_text(f"{part['name']}: {remark}")
+    if state["running"]:
+        _print_running(state, console)
+    print_text(f"{choose('Berikutnya', 'Next')}: {_next_command(state)}")
+
+
+def _print_running(state: dict[str, Any], console: Console) -> None:
+    versions = {part["name"]: part["version"] for part in state["parts"]}
+    servers = f"MongoDB {versions['mongod'] or '?'}, Kafka {versions['kafka'] or '?'}"
+    print_text(f"Bina {read_version()}, {servers}")
     _print_counts(state)
     warning = choose("Perhatian", "Warning")
     for service, broken in state["invariants_broken"].items():
@@ -230,30 +236,54 @@ def _print_status(state: dict[str, Any]) -> None:
         console.print(f"{warning}: EGRESS_ALLOW={allowed}", style="yellow")
 
 
+def _next_command(state: dict[str, Any]) -> str:
+    """Return what to type next, with the reason."""
+    if state["crashed"]:
+        return choose(
+            "./bina up (Bina berhenti mendadak; datanya utuh)",
+            "./bina up (Bina was killed; its data are kept)",
+        )
+    if not state["running"]:
+        return choose("./bina up (Bina tidak berjalan)", "./bina up (Bina is not running)")
+    for part in state["parts"]:
+        if not part["ready"]:
+            return f"./bina logs {part['name']}"
+    if state["parked"]["events"]:
+        return "./bina events parked list"
+    if state["outbox"]["stopped_keys"]:
+        return "./bina events outbox"
+    return "./bina demo"
+
+
+def _remark(part: dict[str, Any]) -> str:
+    """Return what to say about a process below the table; empty if nothing."""
+    advice = choose(part["advice"], part["advice_in_english"])
+    missing = ", ".join(part["status"].get("missing", ()))
+    waiting = choose(f"menunggu {missing}", f"waits for {missing}") if missing else ""
+    return "; ".join(text for text in (advice or waiting, describe_restarts(part)) if text)
+
+
 def _render_table(parts: Iterable[dict[str, Any]]) -> Table:
-    published = state_dir.read_published_state().get("parts", ())
-    english_advice = {view["name"]: view.get("advice_in_english", "") for view in published}
+    """Return the processes as a table of at most 80 columns with addresses of this machine."""
     table = Table(box=None, pad_edge=False)
     for title in (
         choose("Bagian", "Process"),
         choose("Keadaan", "State"),
-        choose("Alamat", "Address"),
-        choose("Versi", "Version"),
-        "MiB",
+        choose("Sejak", "Since"),
+        choose("Diulang", "Restarts"),
     ):
         table.add_column(title, no_wrap=True)
-    table.add_column(choose("Keterangan", "Advice"))
+    table.add_column(choose("Alamat", "Address"), overflow="fold")
+    table.add_column("MiB", justify="right", no_wrap=True)
     for part in parts:
-        missing = ", ".join(part["status"].get("missing", ()))
-        waiting = choose(f"menunggu {missing}", f"waits for {missing}") if missing else ""
-        advice = choose(part["advice"], english_advice.get(part["name"], ""))
+        runs = part["state"] != ProcessState.STOPPED
         table.add_row(
             part["name"],
             render_state(part["state"]),
+            format_time(part["since"]) if runs and part["since"] else "",
+            str(part["restarts"]) if runs else "",
             part["address"].replace(",", ",\n"),
-            part["version"],
             f"{part['rss_mib']:.0f}",
-            advice or waiting,
         )
     return table
 

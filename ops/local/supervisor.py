@@ -4,12 +4,14 @@ Not here: what a person sees (`up`).
 """
 
 import asyncio
+import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from subprocess import Popen
@@ -57,7 +59,8 @@ class ProcessState(StrEnum):
 class SupervisedProcess:
     """A process with its state and an advice to the operator.
 
-    `start` returns None if the process runs elsewhere.
+    `start` returns None if the process runs elsewhere. `since` is when the state began; `restarts`
+    counts the times that the process ended by itself, the last time at `ended_at`.
     """
 
     name: str
@@ -66,6 +69,9 @@ class SupervisedProcess:
     probe: Callable[[], Awaitable[bool]]
     state: ProcessState = ProcessState.WAITING
     advice: Bilingual = NO_ADVICE
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    restarts: int = 0
+    ended_at: datetime | None = None
     process: "Popen[bytes] | None" = None
     started: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -155,6 +161,9 @@ class Supervisor:
             else:
                 lifetime = await self._run_to_end(supervised)
                 pause = _next_pause(pause, lifetime)
+                supervised.restarts += 1
+                supervised.ended_at = datetime.now(UTC)
+                _log_end(supervised)
                 self._report(supervised, ProcessState.FAILED, _ended_advice(supervised, pause))
             await asyncio.sleep(pause)
 
@@ -294,6 +303,8 @@ class Supervisor:
         if supervised is not None and state is not None:
             if (supervised.state, supervised.advice) == (state, advice):
                 return
+            if supervised.state is not state:
+                supervised.since = datetime.now(UTC)
             supervised.state = state
             supervised.advice = advice
         self._on_change(self.processes)
@@ -347,6 +358,19 @@ def _ended_advice(supervised: SupervisedProcess, pause: float) -> Bilingual:
         f"berhenti sendiri (kode {code}), dimulai lagi dalam {pause:.0f} detik; {logs.indonesian}",
         f"ended by itself (status {code}), restarts in {pause:.0f} seconds; {logs.english}",
     )
+
+
+def _log_end(supervised: SupervisedProcess) -> None:
+    """Add a line to the log of a process that ended by itself: it could not write one."""
+    line = {
+        "timestamp": supervised.ended_at.isoformat() if supervised.ended_at else "",
+        "level": "error",
+        "event": "process_ended_by_itself",
+        "status": supervised.process.returncode if supervised.process else 0,
+        "restarts": supervised.restarts,
+    }
+    with state_dir.log_path(supervised.name).open("a") as log:
+        log.write(json.dumps(line) + "\n")
 
 
 def _rotate_log(log: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -124,16 +125,22 @@ class _Run:
         if not self._has_announced and _are_ready(views):
             self._has_announced = True
             seconds = time.monotonic() - self._started_at
-            self._console.print(
-                choose(
-                    f"Bina siap dalam {seconds:.1f} detik. Coba `./bina demo`; hentikan dengan"
-                    " Ctrl-C atau `./bina down`.",
-                    f"Bina is ready after {seconds:.1f} seconds. Try `./bina demo`; stop with"
-                    " Ctrl-C or `./bina down`.",
-                ),
-                highlight=False,
-                soft_wrap=not self._console.is_terminal,
+            _announce(
+                self._console,
+                seconds,
+                choose("Ctrl-C atau `./bina down`", "Ctrl-C or `./bina down`"),
             )
+
+
+def _announce(console: Console, seconds: float, stop: str) -> None:
+    """Print that everything is ready, and what to do next; `stop` says how to stop it."""
+    sentence = choose(
+        f"Bina siap dalam {seconds:.1f} detik. Lihat `./bina status`, coba `./bina demo`;"
+        f" hentikan dengan {stop}.",
+        f"Bina is ready after {seconds:.1f} seconds. See `./bina status`, try `./bina demo`;"
+        f" stop with {stop}.",
+    )
+    console.print(fit(sentence, sys.stderr), highlight=False, soft_wrap=True)
 
 
 def _start_detached() -> int:
@@ -143,17 +150,12 @@ def _start_detached() -> int:
         print_error(f"{running} (pid {pid}).")
         return 0
     log = state_dir.log_path("up")
+    started_at = time.monotonic()
     child = _spawn_runner(log)
     with _open_display(console) as display:
         try:
             if _wait_until_ready(child, display):
-                announcement = choose(
-                    "Bina siap. Lihat `./bina status`, coba `./bina demo`, hentikan dengan"
-                    " `./bina down`.",
-                    "Bina is ready. See `./bina status`, try `./bina demo`, stop it with"
-                    " `./bina down`.",
-                )
-                console.print(fit(announcement, sys.stderr), highlight=False, soft_wrap=True)
+                _announce(console, time.monotonic() - started_at, "`./bina down`")
                 return 0
         except KeyboardInterrupt:
             processes.end(child, grace=_STOP_SECONDS)
@@ -210,6 +212,9 @@ def describe_process(supervised: SupervisedProcess) -> dict[str, Any]:
         "advice": supervised.advice.indonesian,
         "advice_in_english": supervised.advice.english,
         "pid": supervised.process.pid if supervised.process else None,
+        "since": supervised.since.isoformat(),
+        "restarts": supervised.restarts,
+        "ended_at": supervised.ended_at.isoformat() if supervised.ended_at else None,
     }
 
 
@@ -226,12 +231,34 @@ def render_table(views: Sequence[dict[str, Any]]) -> Table:
     for view in views:
         advice = choose(view["advice"], view["advice_in_english"])
         table.add_row(
-            view["name"], render_state(view["state"]), view["address"].replace(",", ",\n"), advice
+            view["name"],
+            render_state(view["state"]),
+            view["address"].replace(",", ",\n"),
+            advice or describe_restarts(view),
         )
     gateway = choose("gerbang", "gateway")
     for group, address in topology.gateway_addresses().items():
         table.add_row("", "", address, f"{gateway} {group}")
     return table
+
+
+def describe_restarts(view: dict[str, Any]) -> str:
+    """Return how often a published process ended by itself, and when last; empty if never."""
+    times = view["restarts"]
+    if not times:
+        return ""
+    last = format_time(view["ended_at"])
+    return choose(
+        f"{times} kali berhenti sendiri, terakhir {last}",
+        f"ended by itself {times} times, last at {last}",
+    )
+
+
+def format_time(text: str) -> str:
+    """Return an ISO 8601 time as the terminal shows it: local, with the day if not today."""
+    time_there = datetime.fromisoformat(text).astimezone()
+    is_today = time_there.date() == datetime.now().astimezone().date()
+    return f"{time_there:%H:%M:%S}" if is_today else f"{time_there:%d-%m %H:%M}"
 
 
 def render_state(value: str) -> str:

@@ -219,7 +219,7 @@ async def test_rows_of_another_place_and_unknown_rows_run_the_same_queries(
 ) -> None:
     """The database takes the time: the same commands in the same order take equal times.
 
-    docs/access.md gives the times.
+    docs/security.md gives the times.
     """
     differing: list[str] = []
     asked = 0

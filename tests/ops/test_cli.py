@@ -90,8 +90,30 @@ def test_a_dead_process_restarts_and_a_killed_system_keeps_its_data(
             for part in installation.status()["parts"]
         )
     )
+    [restarted] = [part for part in installation.status()["parts"] if part["restarts"]]
+    assert (restarted["name"], restarted["restarts"]) == ("marketplace", 1)
+    assert restarted["since"] > restarted["ended_at"]
+    shown = installation.bina("status").stdout
+    assert "marketplace: 1 kali berhenti sendiri, terakhir" in shown
+    assert "Berikutnya: ./bina demo" in shown
+    logged = installation.bina("logs", "marketplace", "--level", "error", "--json").stdout
+    ends = [line for line in map(json.loads, logged.splitlines()) if line["part"] == "marketplace"]
+    assert [(line["message"], line["status"]) for line in ends if "restarts" in line] == [
+        ("process_ended_by_itself", -signal.SIGKILL)
+    ]
+    log = (installation.home / "logs" / "up.log").read_text()
+    assert "marketplace: gagal berhenti sendiri" in log
 
     os.kill(before["pid"], signal.SIGKILL)
+    port = installation.env.pop("BINA_PORT")  # the killed system's own ports are shown
+    eventually(lambda: installation.status()["crashed"])
+    killed = installation.status()
+    assert killed["running"] is False
+    assert {part["name"]: part["address"] for part in killed["parts"]} == {
+        part["name"]: part["address"] for part in before["parts"]
+    }
+    assert "Bina berhenti mendadak" in installation.bina("status").stdout
+    installation.env["BINA_PORT"] = port
     assert installation.bina("up", "--detach").returncode == 0
     after = installation.status()
     assert all(part["ready"] for part in after["parts"])

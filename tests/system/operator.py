@@ -24,6 +24,7 @@ from ops.local import platform_checks
 from ops.local.topology import KAFKA
 from tests.installation import Installation
 
+REASON = "surat tugas 12/2026"
 TOPIC = "training.events"
 
 

@@ -19,7 +19,7 @@ from ops.local import platform_checks
 from ops.local.topology import PROCESSES
 from tests.changed_archive import copy_changed
 from tests.installation import Installation, eventually
-from tests.system.operator import Operator
+from tests.system.operator import REASON, Operator
 
 pytestmark = [pytest.mark.timeout(400)]
 LOOKS = 6
@@ -45,7 +45,7 @@ def looks(operator: Operator) -> list[dict[str, Any]]:
         "--service",
         "training",
         "--reason",
-        "uji",
+        REASON,
         "--from",
         "2026-01-01T00:00+07:00",
         "--limit",
@@ -64,7 +64,7 @@ def exported(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Pa
         "--out",
         str(file),
         "--reason",
-        "surat tugas 12/2026",
+        REASON,
         "--service",
         "training",
     )
@@ -170,32 +170,32 @@ def test_an_export_holds_no_key_and_states_its_purpose(exported: Path, operator:
         assert file.read_bytes() not in content
     assert exported.stat().st_mode & 0o077 == 0
     noted = operator.bina(
-        "audit", "search", "--service", "training", "--reason", "uji", "--limit", "5000"
+        "audit", "search", "--service", "training", "--reason", REASON, "--limit", "5000"
     )["rows"]
     assert [row["purpose"] for row in noted if row["action"] == "audit.exported"] == [
         "surat tugas 12/2026"
     ]
     assert "sudah ada" in operator.refused(
-        "audit", "export", "--out", str(exported), "--reason", "x"
+        "audit", "export", "--out", str(exported), "--reason", REASON
     )
 
 
 def test_a_search_covers_all_services_by_actor_and_time(operator: Operator) -> None:
     [actor] = {row["actor"] for row in looks(operator)}
     report = operator.bina(
-        "audit", "search", "--actor", actor, "--reason", "uji", "--limit", "5000"
+        "audit", "search", "--actor", actor, "--reason", REASON, "--limit", "5000"
     )["rows"]
     assert len([row for row in report if row["action"] == "parked.listed"]) >= LOOKS
     assert {row["actor"] for row in report} == {actor}
     assert operator.bina(
-        "audit", "search", "--actor", actor, "--to", "2026-01-01T00:00+07:00", "--reason", "uji"
+        "audit", "search", "--actor", actor, "--to", "2026-01-01T00:00+07:00", "--reason", REASON
     ) == {"rows": [], "more": False}
-    every = operator.bina("audit", "search", "--reason", "uji", "--limit", "10000")["rows"]
+    every = operator.bina("audit", "search", "--reason", REASON, "--limit", "10000")["rows"]
     assert {row["service"] for row in every} == {
         service.name for service in PROCESSES
     }  # each audit also has the searches themselves
-    assert operator.bina("audit", "search", "--reason", "uji", "--limit", "1")["more"] is True
-    assert operator.said("audit", "search", "--actor", actor, "--reason", "uji")[0] == 0
+    assert operator.bina("audit", "search", "--reason", REASON, "--limit", "1")["more"] is True
+    assert operator.said("audit", "search", "--actor", actor, "--reason", REASON)[0] == 0
 
 
 def test_an_auditor_searches_through_the_gateway_and_nobody_else(operator: Operator) -> None:
@@ -232,7 +232,7 @@ def test_an_export_through_the_gateway_verifies_by_itself(
         assert checked(file, paper["gateway" if service.name == "training" else "training"])[0] == 1
     report = {
         service.name: operator.bina(
-            "audit", "search", "--service", service.name, "--reason", "uji", "--limit", "5000"
+            "audit", "search", "--service", service.name, "--reason", REASON, "--limit", "5000"
         )["rows"]
         for service in PROCESSES
     }

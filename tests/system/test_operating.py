@@ -18,7 +18,7 @@ from chassis.ids import new_id, utc_now
 from ops.local import mongo_users, platform_checks, secrets
 from ops.local.topology import MONGOD, SERVICES
 from tests.installation import Installation, eventually
-from tests.system.operator import TOPIC, Operator
+from tests.system.operator import REASON, TOPIC, Operator
 
 pytestmark = [pytest.mark.timeout(400)]
 
@@ -81,9 +81,10 @@ def test_a_poison_event_is_found_and_discarded_and_its_key_continues(
 
     retried = operator.bina("events", "parked", "retry", sequence, "--service", "manpower", exits=1)
     assert [(one["took_effect"], one["count"]) for one in retried["sequences"]] == [(0, 2)]
-    assert "dibuang" in operator.refused(
-        "events", "parked", "discard", sequence, "--service", "manpower", "--reason", " "
-    )
+    discard = ("events", "parked", "discard", sequence, "--service", "manpower")
+    assert "10 huruf" in operator.refused(*discard, "--reason", "x" * 9, "--yes")
+    assert "--yes" in operator.refused(*discard, "--reason", REASON)
+    assert operator.waiting(key)["manpower"]["count"] == 2
     would = operator.bina(
         "events",
         "parked",
@@ -92,7 +93,7 @@ def test_a_poison_event_is_found_and_discarded_and_its_key_continues(
         "--service",
         "manpower",
         "--reason",
-        "salah isi",
+        REASON,
         "--dry-run",
     )
     assert (would["event_id"], would["count"], would["dry_run"]) == (poison["id"], 1, True)
@@ -106,7 +107,8 @@ def test_a_poison_event_is_found_and_discarded_and_its_key_continues(
             "--service",
             "manpower",
             "--reason",
-            "salah isi",
+            REASON,
+            "--yes",
         )["count"]
         == 1
     )
@@ -122,7 +124,7 @@ def test_a_poison_event_is_found_and_discarded_and_its_key_continues(
     assert operator.ask("case_officer", "GET", f"/v1/candidates/{key}", facility="LP-UJI")[0] == 200
 
     operator.bina(
-        "events", "parked", "discard", sequence, "--reason", "salah isi"
+        "events", "parked", "discard", sequence, "--reason", REASON, "--yes"
     )  # now it is parked in one service only
     operator.bina("events", "parked", "retry", sequence)
     assert operator.waiting(key) == {}
@@ -212,7 +214,7 @@ NOTHING = (
         *(
             ("events", "parked", action, *more, "--", name)
             for name in NOTHING
-            for action, *more in (("show",), ("retry",), ("discard", "--reason", "r"))
+            for action, *more in (("show",), ("retry",), ("discard", "--reason", REASON, "--yes"))
         ),
         ("events", "parked", "retry"),
         ("events", "parked", "retry", "--all", "x"),
@@ -301,7 +303,8 @@ def test_a_sequence_of_any_key_is_listed_shown_retried_and_discarded(
             "--service",
             service,
             "--reason",
-            "rusak",
+            REASON,
+            "--yes",
         )
     assert operator.waiting(key) == {}
 

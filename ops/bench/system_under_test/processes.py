@@ -27,6 +27,7 @@ from ops.errors import OperatorError
 from ops.local import mongo_users, platform_checks, processes, secret_files, topology
 
 START_SECONDS = 60.0
+_TOO_BUSY = {429, 503}
 SETTLE_SECONDS = 20.0
 POLL_SECONDS = 0.05
 GATEWAY_PORT_COUNT = 10
@@ -66,10 +67,13 @@ class ServicePair:
     async def measure_commands(
         self, gateway_url: str, bearer: str, per_second: float, seconds: float
     ) -> list[float]:
-        """Send commands through the gateway at a steady rate; return milliseconds of each."""
+        """Send commands through the gateway at a steady rate; return milliseconds of each.
+
+        A command that was refused because the machine is too busy is left out.
+        """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        running: list[asyncio.Task[float]] = []
+        running: list[asyncio.Task[float | None]] = []
         for number in range(int(per_second * seconds)):
             await asyncio.sleep(max(0.0, began + number / per_second - loop.time()))
             running.append(
@@ -78,9 +82,11 @@ class ServicePair:
                 )
             )
         self.next_number += len(running)
-        return list(await asyncio.gather(*running))
+        answers = await asyncio.gather(*running)
+        return [milliseconds for milliseconds in answers if milliseconds is not None]
 
-    async def _send_command(self, gateway_url: str, bearer: str, number: int) -> float:
+    async def _send_command(self, gateway_url: str, bearer: str, number: int) -> float | None:
+        """Return milliseconds until the answer; None if the machine was too busy for it."""
         body = make_command(number).model_dump(mode="json")
         began = time.perf_counter()
         async with self.http.post(
@@ -89,6 +95,8 @@ class ServicePair:
             headers={"authorization": f"Bearer {bearer}"},
         ) as answer:
             text = await answer.text()
+            if answer.status in _TOO_BUSY:
+                return None
             if answer.status != 201:  # noqa: PLR2004 - created
                 raise OperatorError(
                     f"Perintah dijawab {answer.status}: {text}",

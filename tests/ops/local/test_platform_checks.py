@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import platform
 import shutil
+import socket
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,3 +107,16 @@ def test_a_jar_that_is_not_the_pinned_one_is_refused_and_nothing_is_kept(
     with pytest.raises(OperatorError, match=r"a-1\.jar .* tidak sama dengan yang dikunci"):
         kafka_jars.install()
     assert not kafka_jars.jar_directory().exists()
+
+
+def test_a_port_of_an_outgoing_connection_is_not_another_users() -> None:
+    with (
+        socket.create_server((platform_checks.LOOPBACK, 0)) as server,
+        socket.create_connection(server.getsockname()) as outgoing,
+    ):
+        port = outgoing.getsockname()[1]
+        with pytest.raises(OperatorError) as refused:
+            platform_checks.require_port(port, "training", "BINA_TRAINING_PORT")
+    assert "sambungan keluar" in refused.value.indonesian
+    assert "outgoing connection" in refused.value.english
+    assert "BINA_TRAINING_PORT" in refused.value.english
