@@ -118,8 +118,8 @@ def _print_summary(console: Console, report: dict[str, Any], refusals: list[Refu
         # The titles of problems are Indonesian.
         title = choose(str(refusal.facts.get("title", "")), "")
         print_text(f"  - {refusal.attempt}: {refusal.answer} {title}".rstrip())
-    shares = ", ".join(f"{party} {rupiah(amount)}" for party, amount in report["split"].items())
-    print_text(f"{choose('Pembagian satu pesanan', 'Split of one order')}: {shares}")
+    [shares] = format_facts({"split": report["split"]})
+    print_text(f"{choose('Satu pesanan', 'One order')}, {shares}")
     debit = rupiah(report["books"]["debit"])
     credit = rupiah(report["books"]["credit"])
     print_text(

@@ -36,7 +36,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which lines are shown: from a time, of at least a level, at most so many."""
+    """Which lines are shown: from a time, of at least a level, up to a number."""
 
     since: datetime | None
     level: str
