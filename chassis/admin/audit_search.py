@@ -5,21 +5,18 @@ Not here: how rows are written (unit of work), how they are verified (audit_expo
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.caller import EVERYTHING, Caller
 from chassis.jobs.audit_sealer import ACTS
 from chassis.messaging.parked_events import redact
+from chassis.moments import Moment
 from chassis.persistence.mongo import Document, Mongo, Session
 from chassis.persistence.unit_of_work import Transaction
 
-# Bounds within which a moment can be stored, and converted to every time zone.
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9998, 1, 1, tzinfo=UTC)
-Moment = Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
+AUDIT_LIST = "audit"
 MAX_LINKED = 1_000  # aggregates of one person that a search follows
 _SHOWN_FIELDS = frozenset(
     {
@@ -109,14 +106,18 @@ def scope_filter(caller: Caller) -> Document:
 async def search(
     tx: Transaction, sought: AuditQuery, cursor: str | None, limit: int, purpose: str
 ) -> tuple[list[Document], str | None]:
-    """Return the page of rows in the caller's scope after the row `cursor`, and the next cursor.
+    """Return the page of rows in the caller's scope after `cursor`, and the next cursor.
 
-    The oldest row is first. The search itself is audited with its purpose.
+    The oldest row is first. The search itself is audited with its purpose. Raises CursorInvalid.
     """
+    filters = sought.model_dump(exclude_none=True)
+    after = ""
+    if cursor is not None:
+        after = tx.cursors.verify(cursor, AUDIT_LIST, filters=filters)[0]
     conditions = [
         scope_filter(tx.caller),
         await sought.where(tx.db, tx.session),
-        {"_id": {"$gt": cursor or ""}},
+        {"_id": {"$gt": after}},
     ]
     rows = await tx.db.find(
         "audit", {"$and": conditions}, sort=[("_id", 1)], limit=limit + 1, session=tx.session
@@ -125,11 +126,13 @@ async def search(
         "audit.searched",
         sought.person or "",
         purpose=purpose,
-        sought=sought.model_dump(exclude_none=True),
+        sought=filters,
         rows=min(len(rows), limit),
     )
-    next_cursor = rows[limit - 1]["_id"] if len(rows) > limit else None
-    return rows[:limit], next_cursor
+    if len(rows) <= limit:
+        return rows, None
+    last_id = rows[limit - 1]["_id"]
+    return rows[:limit], tx.cursors.sign(AUDIT_LIST, [last_id], filters=filters)
 
 
 def redacted(row: Document) -> Document:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,12 +27,13 @@ from chassis.admin.projections import Projection, ProjectionUnknown, Rebuild, re
 from chassis.admin.replay import ReplayRange
 from chassis.http import dependencies
 from chassis.messaging.parked_events import ParkedUnknown
-from chassis.persistence.cursors import decode_cursor, encode_cursor
 from chassis.persistence.mongo import Document
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Transaction
 
-PARKED_LIST = "parked"  # the list that its cursors name
+PARKED_LIST = "parked"
+UNSENT_LIST = "outbox/unsent"
+REPLAY_LIST = "outbox/replay"
 # With a bound, pydantic also refuses lone surrogates, which cannot be encoded as UTF-8.
 Name = Annotated[str, Field(max_length=1_000)]
 
@@ -74,7 +75,8 @@ async def parked_sequences(
     admin: Admin, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> Body:
     """List the parked sequences: what failed, and what to do."""
-    after = str(decode_cursor(cursor, PARKED_LIST, size=1)[0]) if cursor else ""
+    cursors = admin.life.cursors
+    after = "" if cursor is None else str(cursors.verify(cursor, PARKED_LIST)[0])
 
     async def list_parked(tx: Transaction) -> list[Document]:
         heads = await admin.sequences(tx, after=after, limit=limit + 1)
@@ -86,7 +88,7 @@ async def parked_sequences(
     has_more = len(heads) > limit
     return {
         "items": await admin.describe(heads[:limit]),
-        "next_cursor": encode_cursor(PARKED_LIST, [heads[limit - 1]["_id"]]) if has_more else None,
+        "next_cursor": cursors.sign(PARKED_LIST, [heads[limit - 1]["_id"]]) if has_more else None,
     }
 
 
@@ -173,7 +175,8 @@ async def outbox_rows(
 ) -> Body:
     """List the events not published yet; `oldest_seconds` is the age of the oldest."""
     totals = (await admin.life.status()).get("outbox", {})
-    rows, following = await replay.page(admin.db, {"sent": False}, cursor, limit)
+    after = _position(admin, UNSENT_LIST, cursor)
+    rows, following = await replay.page(admin.db, {"sent": False}, after, limit)
     items = [
         {
             "id": row["_id"],
@@ -189,8 +192,18 @@ async def outbox_rows(
         "topic": admin.life.relay.topic,
         **totals,
         "items": items,
-        "next_cursor": following,
+        "next_cursor": following and admin.life.cursors.sign(UNSENT_LIST, following),
     }
+
+
+def _position(
+    admin: ParkedEventAdmin, list_name: str, cursor: str | None, filters: object = None
+) -> replay.Position | None:
+    """Return the position in a cursor of outbox rows. Raises CursorInvalid."""
+    if cursor is None:
+        return None
+    key, seq = admin.life.cursors.verify(cursor, list_name, filters=filters)
+    return cast("replay.Position", (key, seq))
 
 
 async def replay_events(body: ReplayRange, admin: Admin) -> Body:
@@ -199,15 +212,17 @@ async def replay_events(body: ReplayRange, admin: Admin) -> Body:
     A dry run lists them instead. `total` is on the first page only.
     """
     where = body.where(admin.life.engine.clock())
-    total = None if body.cursor else await admin.db.count("outbox", where)
-    rows, following = await replay.page(admin.db, where, body.cursor, replay.PAGE)
+    after = _position(admin, REPLAY_LIST, body.cursor, body.filters())
+    total = None if after else await admin.db.count("outbox", where)
+    rows, following = await replay.page(admin.db, where, after, replay.PAGE)
     topic = admin.life.relay.topic
     page: Body = {
         "topic": topic,
         "total": total,
         "published": 0,
         "events": [(row["_id"], row["type"]) for row in rows],
-        "next_cursor": following,
+        "next_cursor": following
+        and admin.life.cursors.sign(REPLAY_LIST, following, filters=body.filters()),
     }
     if body.dry_run or not rows:
         return page

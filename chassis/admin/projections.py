@@ -27,7 +27,7 @@ from chassis.messaging.kafka_ports import Record
 from chassis.messaging.outbox_relay import record
 from chassis.messaging.received_events import Handler, Inbox
 from chassis.persistence import mongo
-from chassis.persistence.cursors import CursorInvalid, decode_cursor, encode_cursor
+from chassis.persistence.cursors import CursorInvalid
 from chassis.persistence.mongo import Document, Filter
 from chassis.persistence.store import Store
 from chassis.persistence.transactions import Runner, TransactionManager
@@ -108,6 +108,10 @@ class RebuildPage:
     documents: int | None = None
 
 
+def _list_name(projection: Projection) -> str:
+    return f"rebuild/{projection.name}"
+
+
 class Rebuild:
     """One rebuild of one projection, identified by the moment at which it began."""
 
@@ -117,29 +121,30 @@ class Rebuild:
         projection: Projection,
         started_at: datetime,
         aliases: int = 0,
-        after: str = "",
+        after: replay.Position | None = None,
     ) -> None:
         self.life = life
         self.db = life.db
         self.projection = projection
         self.started_at = started_at
         self.aliases = aliases  # number of rows in `aliases` at the beginning
-        self.after = after  # id of the last outbox row that was read
+        self.after = after  # of the last outbox row that was read
         milliseconds = int(started_at.timestamp() * 1000)
         self.collection = f"{projection.collection}.rebuilt.{milliseconds}"
 
     @classmethod
     def of_cursor(cls, life: ServiceRuntime, projection: Projection, cursor: str) -> Rebuild:
         """Return the rebuild that a cursor continues. Raises CursorInvalid."""
-        match decode_cursor(cursor, projection.name, size=3):
-            case datetime() as started_at, int(aliases), str(after):
-                return cls(life, projection, started_at, aliases, after)
+        match life.cursors.verify(cursor, _list_name(projection)):
+            case datetime() as started_at, int(aliases), str(key), int(seq):
+                return cls(life, projection, started_at, aliases, (key, seq))
             case _:
                 raise CursorInvalid
 
-    def cursor(self, after: str) -> str:
+    def cursor(self, after: replay.Position) -> str:
         """Return the cursor that continues after this outbox row."""
-        return encode_cursor(self.projection.name, [self.started_at, self.aliases, after])
+        position = [self.started_at, self.aliases, *after]
+        return self.life.cursors.sign(_list_name(self.projection), position)
 
     async def begin(self) -> None:
         """Create the collection beside the live one; drop those of unfinished rebuilds."""
@@ -162,7 +167,7 @@ class Rebuild:
         if self.collection not in await self.db.collections():
             raise RebuildSuperseded
         total = None if self.after else await self.db.count("outbox", {})
-        rows, following = await replay.page(self.db, {}, self.after or None, PAGE)
+        rows, following = await replay.page(self.db, {}, self.after, PAGE)
         applied: int = await run(partial(self._apply, rows))
         if following is not None:
             return RebuildPage(total, len(rows), applied, self.cursor(following))

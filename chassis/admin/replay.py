@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis.admin.audit_search import Moment
 from chassis.errors import Busy, Malformed, Refused
 from chassis.messaging.inbox import INBOX_DAYS
 from chassis.messaging.kafka_ports import Producer, SendFailed
 from chassis.messaging.outbox_relay import record
-from chassis.persistence.cursors import decode_cursor, encode_cursor
+from chassis.moments import Moment
 from chassis.persistence.mongo import Document, Mongo
 from chassis.persistence.unit_of_work import OUTBOX
 
 PAGE = 500
+Position = tuple[str, int]  # key and seq of an outbox row
 # A replayed event may wait a day in the topic; the consumers' inbox rows must outlast that.
 REACH = timedelta(days=INBOX_DAYS - 1)
 
@@ -63,17 +63,18 @@ class ReplayRange(BaseModel):
             where["key"] = self.key
         return where
 
+    def filters(self) -> Document:
+        """Return what a cursor of this replay belongs to, a dry run or not."""
+        return self.model_dump(include={"since", "until", "key"})
+
 
 async def page(
-    db: Mongo, where: Document, cursor: str | None, limit: int
-) -> tuple[list[Document], str | None]:
-    """Return outbox rows in order of key and seq, after `cursor`, and the next cursor.
-
-    Raises CursorInvalid.
-    """
+    db: Mongo, where: Document, after: Position | None, limit: int
+) -> tuple[list[Document], Position | None]:
+    """Return outbox rows in order of key and seq, and the position of the last if more follow."""
     behind: Document = {}
-    if cursor is not None:
-        last_key, last_seq = decode_cursor(cursor, OUTBOX, size=2)
+    if after is not None:
+        last_key, last_seq = after
         is_later = [{"key": {"$gt": last_key}}, {"seq": {"$gt": last_seq}}]
         behind = {"key": {"$gte": last_key}, "$or": is_later}
     # The hint forces an index on key and seq. With an index on time, each page would read and sort
@@ -89,7 +90,7 @@ async def page(
     if len(rows) <= limit:
         return rows, None
     last = rows[limit - 1]
-    return rows[:limit], encode_cursor(OUTBOX, [last["key"], last["seq"]])
+    return rows[:limit], (last["key"], last["seq"])
 
 
 async def publish(producer: Producer, topic: str, rows: list[Document], service: str) -> None:

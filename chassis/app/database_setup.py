@@ -17,12 +17,13 @@ from chassis.app.migrations import Migration, migrate
 from chassis.jobs import audit_sealer
 from chassis.messaging import inbox, outbox_relay
 from chassis.persistence import transactions
-from chassis.persistence.mongo import Document, Index, Mongo
+from chassis.persistence.mongo import Document, Index, IndexDiffers, Mongo
 from chassis.persistence.store import Store
 from chassis.persistence.unit_of_work import Transaction
 
 __all__ = [
     "OWN",
+    "START_REFUSALS",
     "DocumentsUnreadable",
     "Migration",
     "check_schemas",
@@ -60,6 +61,10 @@ OWN: dict[str, tuple[Index, ...]] = {
 
 class DocumentsUnreadable(Exception):
     """The database holds documents that this version cannot read; the message says what to do."""
+
+
+# A start cannot repair these; the message says what to do.
+START_REFUSALS = (DocumentsUnreadable, IndexDiffers)
 
 
 def validator(store: type[Store[Any]]) -> Document:

@@ -17,13 +17,16 @@ from chassis.app.lifespan import ServiceRuntime
 from chassis.app.middleware import InternalAuthMiddleware, RequestContextMiddleware
 from chassis.app.service import Service
 from chassis.errors import DomainError
-from chassis.http.dependencies import require_permission
+from chassis.http.dependencies import refuse_repeated_members, require_permission
 from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.http.problems import (
+    on_conflict,
     on_database_error,
     on_domain_error,
     on_http_error,
     on_invalid_request,
+    on_refused_value,
+    on_too_large,
 )
 from chassis.persistence import mongo
 
@@ -49,7 +52,9 @@ def create_app(
     for name, port in service.ports.items():
         setattr(app.state, name, port)
     for router in service.routers:
-        app.include_router(router, dependencies=[Depends(require_permission)])
+        app.include_router(
+            router, dependencies=[Depends(require_permission), Depends(refuse_repeated_members)]
+        )
     app.include_router(probes.router)
     _add_error_handlers(app)
     app.add_middleware(cast("Any", InternalAuthMiddleware), verifier=app.state.verifier, life=life)
@@ -63,6 +68,9 @@ def _add_error_handlers(app: FastAPI) -> None:
         RequestValidationError: on_invalid_request,
         HTTPException: on_http_error,
         mongo.MongoError: on_database_error,
+        mongo.TransactionConflict: on_conflict,
+        mongo.TransactionTooLarge: on_too_large,
+        mongo.ValueRefused: on_refused_value,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

@@ -15,7 +15,7 @@ from prometheus_client.samples import Sample
 
 from chassis import telemetry
 from chassis.app import database_setup
-from chassis.app.database_setup import DocumentsUnreadable
+from chassis.app.database_setup import START_REFUSALS
 from chassis.app.migrations import migrate
 from chassis.app.service import Service
 from chassis.jobs.audit_sealer import AuditSealer
@@ -30,6 +30,7 @@ from chassis.messaging.outbox_relay import BLOCKED, REPLICAS, OutboxRelay, unsen
 from chassis.messaging.received_events import Inbox
 from chassis.messaging.waiting_events import EarlyEventSweeper, pending_counts
 from chassis.persistence import mongo
+from chassis.persistence.cursors import CursorSigner
 from chassis.persistence.lease import Lease
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.transactions import TransactionManager
@@ -65,8 +66,11 @@ class ServiceRuntime:
         self.prepared = asyncio.Event()
         self.stopping = asyncio.Event()
         self.db = self.new_mongo()
+        self._audit_key = bytes.fromhex(settings.audit_key.get_secret_value())
+        self.cursors = CursorSigner.derived_from(self._audit_key)
+        ports = {"cursors": self.cursors, **service.ports}
         self.engine: TransactionManager[Any] = TransactionManager(
-            self.db, service.transaction, service.ports
+            self.db, service.transaction, ports
         )
         self.inbox: Inbox[Any] = Inbox(service.name, service.handlers, settings.namespace)
         self.relay = OutboxRelay(
@@ -95,8 +99,7 @@ class ServiceRuntime:
 
     def _own_jobs(self) -> list[Job]:
         """Return the jobs that the chassis runs in every service."""
-        audit_key = bytes.fromhex(self.service.settings.audit_key.get_secret_value())
-        sealer = AuditSealer(self.service.name, audit_key)
+        sealer = AuditSealer(self.service.name, self._audit_key)
         jobs = [
             Job("audit-sealer", sealer, every=AUDIT_SEALER_SECONDS),
             Job("invariants", Invariants(), every=EVERY_SECONDS),
@@ -143,7 +146,7 @@ class ServiceRuntime:
         return KafkaConsumer(self.broker(), group, f"{group}-{settings.replica}", self.inbox.topics)
 
     async def prepare(self) -> None:
-        """Prepare collections and indexes and migrate documents. Raises DocumentsUnreadable.
+        """Prepare collections and indexes and migrate documents. Raises START_REFUSALS.
 
         Commands can run afterwards, even without Kafka: their events wait in the outbox.
         """
@@ -162,7 +165,7 @@ class ServiceRuntime:
         """Prepare the database and close everything.
 
         A deployment runs this before it starts the processes of a new version, which then find
-        their indexes built. Raises DocumentsUnreadable.
+        their indexes built. Raises START_REFUSALS.
         """
         try:
             await self._retry_until_ready(self.prepare)
@@ -186,10 +189,10 @@ class ServiceRuntime:
     async def _boot(self) -> None:
         try:
             await self._retry_until_ready(self.prepare)
-        except DocumentsUnreadable as error:
+        except START_REFUSALS as error:
             self.fatal = f"{self.service.name}: {error}"
-            # No stack: the reason names the document.
-            log.error("documents_unreadable", reason=self.fatal)  # noqa: TRY400
+            # No stack: the reason names the document or the index.
+            log.error("start_refused", reason=self.fatal)  # noqa: TRY400
             return
         self._start_worker("replica_lease", self._hold_replica_lease)
         for name, job_loop in self.jobs.items():

@@ -5,6 +5,7 @@ Not here: permissions.
 
 from __future__ import annotations
 
+import re
 import time
 from http import HTTPStatus
 
@@ -12,6 +13,7 @@ import structlog
 from fastapi import Request
 from opentelemetry import trace
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,7 +33,9 @@ from chassis.http.problems import problem_response
 from chassis.ids import new_id
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-MAX_REQUEST_ID = 64
+# With a letter: figures alone may be a person's number, and the id goes into logs and events.
+_REQUEST_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9-]{1,64}")
+CLIENT_CLOSED_REQUEST = 499  # as nginx and the gateway count it; no client receives it
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/statusz", "/openapi.json"})
 
 log = telemetry.log(__name__)
@@ -48,9 +52,8 @@ class RequestContextMiddleware:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = (
-            headers.get(b"x-request-id", b"").decode("latin-1")[:MAX_REQUEST_ID] or new_id()
-        )
+        given_id = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given_id if _REQUEST_ID.fullmatch(given_id) else new_id()
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
         began = time.perf_counter()
@@ -75,6 +78,9 @@ class RequestContextMiddleware:
         ) as span:
             try:
                 await self.app(scope, receive, send_with_request_id)
+            except ClientDisconnect:
+                status = CLIENT_CLOSED_REQUEST
+                log.info("client_left", method=scope["method"], route=_route(scope))
             except Exception:
                 log.exception("request_failed", method=scope["method"], route=_route(scope))
                 if has_started:
@@ -124,18 +130,20 @@ class InternalAuthMiddleware:
         await self.app(scope, receive_counted, send)
 
     def _authenticate(self, scope: Scope) -> None:
-        """Set the caller of a request; internal queries are verified by their routes.
+        """Set the caller of a request, or the calling service of an internal query.
 
         Raises Busy, Unauthenticated.
         """
         if not self.life.prepared.is_set():
             raise Busy(retry_after=2)
-        if scope["path"].startswith("/internal/"):
-            return
         headers = [value for name, value in scope["headers"] if name == b"authorization"]
         if len(headers) != 1:
             raise Unauthenticated
         token = bearer_token(headers[0].decode("latin-1"))
+        if scope["path"].startswith("/internal/"):
+            calling_service = self.verifier.calling_service(token, scope["method"], scope["path"])
+            scope["state"]["calling_service"] = calling_service
+            return
         scope["state"]["caller"] = self.verifier.caller(token)
 
 

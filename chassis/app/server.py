@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from chassis import telemetry
-from chassis.app.database_setup import DocumentsUnreadable
+from chassis.app.database_setup import START_REFUSALS
 from chassis.persistence import pool_metrics
 from chassis.settings import Settings
 
@@ -98,5 +98,5 @@ def serve(
 def _prepare(app: FastAPI) -> None:
     try:
         asyncio.run(app.state.life.only_prepare())
-    except DocumentsUnreadable as error:
+    except START_REFUSALS as error:
         raise SystemExit(f"{app.state.service.name}: {error}") from None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
@@ -18,13 +21,14 @@ from chassis.errors import (
     VersionRequired,
 )
 from chassis.http.idempotency import IdempotencyKey, RequestRunner
-from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.persistence.store import Aggregate
 from chassis.persistence.transactions import DEFAULT_SECONDS, TransactionManager
 from chassis.persistence.unit_of_work import OperationContext
 
+ANONYMOUS = "public"  # the subject that the gateway gives to requests without a token
 MIN_SECONDS = 0.05
 MAX_SECONDS = 60.0
+MAX_FIELD_NAME = 100
 
 STRICT = ConfigDict(extra="forbid", strict=False, str_strip_whitespace=True)
 
@@ -40,11 +44,13 @@ async def runner(
     key = None
     if request.method == "POST" and idempotency_key:
         key = IdempotencyKey.of(
-            caller.subject,
+            caller,
             request.method,
             template(request),
             idempotency_key,
-            await request.body() + request.url.path.encode(),
+            holder=_anonymous_holder(request) if caller.subject == ANONYMOUS else "",
+            path=request.url.path,
+            body=await request.body(),
         )
     return RequestRunner(
         engine,
@@ -52,6 +58,20 @@ async def runner(
         seconds=_seconds_left(request),
         key=key,
     )
+
+
+def _anonymous_holder(request: Request) -> str:
+    """Return what distinguishes an anonymous caller from the others.
+
+    It is the token of an order, else the path with the id of a cart, which only its holder knows,
+    else the client's address.
+    """
+    token = request.headers.get("order-token") or request.query_params.get("token", "")
+    if token:
+        return f"token {token}"
+    if request.path_params:
+        return f"path {request.url.path}"
+    return f"address {request.headers.get('x-client-address', '')}"
 
 
 def caller_of(request: Request) -> Caller:
@@ -102,15 +122,13 @@ async def whole_body(request: Request, *, limit: int) -> bytes:
 
 
 def require_service(*services: str, purposes: Sequence[str]) -> Any:
-    """Return a dependency that verifies and returns the CallingService of an internal query.
+    """Return a dependency that returns the CallingService of an internal query.
 
     Only these services may call, and only for these purposes; others get Forbidden.
     """
 
     def verify(request: Request) -> CallingService:
-        verifier: InternalTokenVerifier = request.app.state.verifier
-        token = bearer_token(request.headers.get("authorization", ""))
-        calling_service = verifier.calling_service(token, request.method, request.url.path)
+        calling_service: CallingService = request.state.calling_service
         if calling_service.service not in services or calling_service.purpose not in purposes:
             raise Forbidden
         request.state.caller = Caller(
@@ -137,6 +155,25 @@ def require_permission(request: Request) -> None:
         return
     if f"{request.method} {path}" not in caller_of(request).permissions:
         raise Forbidden
+
+
+async def refuse_repeated_members(request: Request) -> None:
+    """Refuse a JSON body in which an object has a member twice. Raises Malformed.
+
+    Readers differ in which of the two counts. What is no JSON is refused elsewhere.
+    """
+    if "json" not in request.headers.get("content-type", ""):
+        return
+    with suppress(ValueError, RecursionError):
+        json.loads(await request.body(), object_pairs_hook=_without_repeats)
+
+
+def _without_repeats(members: list[tuple[str, Any]]) -> None:
+    """Raise Malformed if a name occurs twice. The values of the body are not needed."""
+    counts = Counter(name for name, _ in members)
+    for name, count in counts.items():
+        if count > 1:
+            raise Malformed("Isian yang sama disebut dua kali", field=name[:MAX_FIELD_NAME])
 
 
 def _seconds_left(request: Request) -> float:

@@ -6,12 +6,15 @@ Not here: retries of transactions (persistence.transactions).
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
+from chassis.caller import Caller
 from chassis.errors import Conflict, KeyReused
 from chassis.persistence.mongo import Document
+from chassis.persistence.store import Store
 from chassis.persistence.transactions import Runner, Tx, name_of
 from chassis.persistence.unit_of_work import Transaction
 
@@ -29,16 +32,33 @@ class StoredResultGone(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """The Idempotency-Key of one request: unique by subject, method, route template and key."""
+    """The Idempotency-Key of one request.
+
+    Unique by caller (subject, role and claims), method, route template and key. `holder` separates
+    anonymous callers, who have one subject: it is what the request holds.
+    """
 
     id: str
-    body_hash: str
+    content_hash: str
 
     @classmethod
-    def of(cls, subject: str, method: str, template: str, key: str, body: bytes) -> IdempotencyKey:
-        """Return the key of a request; ids and bodies are kept as hashes only."""
-        name = f"{subject}\x1f{method}\x1f{template}\x1f{key}"
-        return cls(hashlib.sha256(name.encode()).hexdigest(), hashlib.sha256(body).hexdigest())
+    def of(
+        cls,
+        caller: Caller,
+        method: str,
+        template: str,
+        key: str,
+        *,
+        holder: str = "",
+        path: str = "",
+        body: bytes = b"",
+    ) -> IdempotencyKey:
+        """Return the key of a request; names, paths and bodies are kept as hashes only."""
+        claims = sorted((name, sorted(values)) for name, values in caller.claims.items())
+        parts = [caller.subject, caller.role, claims, holder, method, template, key]
+        name = json.dumps(parts).encode()
+        content = path.encode() + b"\n" + body
+        return cls(hashlib.sha256(name).hexdigest(), hashlib.sha256(content).hexdigest())
 
 
 @dataclass(slots=True)
@@ -76,7 +96,7 @@ class RequestRunner(Runner[Tx], Generic[Tx]):
 
         It is committed when this returns. If the Idempotency-Key is known, the command is skipped
         and the view gets the stored aggregate. Raises Busy at the deadline, KeyReused if the key
-        was used with another body.
+        was used with another path or body.
         """
         self.cause.what = self.cause.what or name_of(use_case)
         self.cause.without_early_events = False
@@ -84,7 +104,7 @@ class RequestRunner(Runner[Tx], Generic[Tx]):
         locks = list(contended)
         if self.key is not None:
             row_id = self._next_row_id(self.key)
-            command = _Idempotent(use_case, row_id, self.key.body_hash, self.cause.what)
+            command = _Idempotent(use_case, row_id, self.key.content_hash, self.cause.what)
             locks.append(f"{COLLECTION}/{row_id}")
 
         async def command_and_view(tx: Tx) -> Any:
@@ -108,13 +128,13 @@ class _Idempotent(Generic[Tx]):
 
     use_case: Callable[[Tx], Awaitable[Any]]
     row_id: str
-    body_hash: str
+    content_hash: str
     name: str
 
     async def __call__(self, tx: Tx) -> Any:
         row = await tx.db.find_one(COLLECTION, {"_id": self.row_id}, session=tx.session)
         if row is not None:
-            if row["body"] != self.body_hash:
+            if row["body"] != self.content_hash:
                 raise KeyReused
             return await _stored_result(tx, row)
         result = await self.use_case(tx)
@@ -129,9 +149,10 @@ class _Idempotent(Generic[Tx]):
             COLLECTION,
             {
                 "_id": self.row_id,
-                "body": self.body_hash,
+                "body": self.content_hash,
                 "resource": getattr(result, "id", None),
                 "collection": collection,
+                "seen": await _sees(tx, collection, result),
                 "at": tx.now,
             },
         )
@@ -139,10 +160,26 @@ class _Idempotent(Generic[Tx]):
 
 
 async def _stored_result(tx: Transaction, row: Document) -> Any:
+    """Return the aggregate that the request made, as it is now.
+
+    It must lie in the caller's scope if it did when it was made. Raises StoredResultGone, NotFound.
+    """
     if row["collection"] is None:
         return None
-    kind = next(store for store in tx.stores() if store.collection == row["collection"])
-    stored = await tx.store(kind).seek(row["resource"], scoped=False)
+    store = _store_of(tx, row["collection"])
+    stored = await store.seek(row["resource"], scoped=False)
     if stored is None:
         raise StoredResultGone
+    if row.get("seen", True):
+        return await store.get(stored.id)
     return stored
+
+
+async def _sees(tx: Transaction, collection: str | None, result: Any) -> bool:
+    """Return whether the result lies in the caller's scope; some commands make what does not."""
+    return collection is not None and await _store_of(tx, collection).seek(result.id) is not None
+
+
+def _store_of(tx: Transaction, collection: str) -> Store[Any]:
+    kind = next(store for store in tx.stores() if store.collection == collection)
+    return tx.store(kind)

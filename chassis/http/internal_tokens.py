@@ -18,6 +18,7 @@ from chassis.ids import new_id
 from chassis.keys import load_private_key, load_public_key
 
 TOKEN_SECONDS = 60
+LEEWAY_SECONDS = 5  # between the clocks of two nodes
 REMEMBERED_TOKENS = 10_000
 
 
@@ -125,13 +126,19 @@ class InternalTokenVerifier:
         try:
             issuer = jwt.decode(token, options={"verify_signature": False}).get("iss", "")
             key = self._keys[issuer]
-            return jwt.decode(
+            content = jwt.decode(
                 token,
                 key,
                 algorithms=["EdDSA"],
                 audience=self.audience,
                 issuer=issuer,
+                leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
+            lifetime = content["exp"] - content["iat"]
         except (jwt.InvalidTokenError, KeyError, TypeError):
             raise Unauthenticated from None
+        # The leeway is for `iat` and `nbf` only.
+        if content["exp"] <= time.time() or not 0 <= lifetime <= TOKEN_SECONDS:
+            raise Unauthenticated
+        return content

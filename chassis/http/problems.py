@@ -63,10 +63,15 @@ _FIELD_TEXTS = _texts_by_code()
 _LOCATIONS = frozenset({"body", "query", "path", "header"})
 
 
+def field_text(code: str) -> str:
+    """Return what an officer reads about a field with this error of pydantic."""
+    return _FIELD_TEXTS.get(code, "tidak sesuai")
+
+
 def _field_problem(problem: Mapping[str, Any]) -> dict[str, str]:
     path = [str(name) for name in problem["loc"] if name not in _LOCATIONS]
-    message = _FIELD_TEXTS.get(problem["type"], "tidak sesuai")
-    return {"field": ".".join(path), "message": message, "code": problem["type"]}
+    code = problem["type"]
+    return {"field": ".".join(path), "message": field_text(code), "code": code}
 
 
 async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
@@ -96,6 +101,29 @@ async def on_http_error(request: Request, error: HTTPException) -> Response:
 
 
 async def on_database_error(request: Request, error: mongo.MongoError) -> Response:
-    """Answer 503 for an error of MongoDB."""
-    log.warning("database_error", error=type(error).__name__)
+    """Answer 503 while MongoDB is away. Raises any other error again, which is a defect."""
+    if not mongo.is_away(error):
+        raise error
+    log.warning("mongodb_away", error=type(error).__name__)
     return problem_response(request, Busy())
+
+
+async def on_conflict(request: Request, _error: mongo.TransactionConflict) -> Response:
+    """Answer 503 for a write outside a transaction that met another one."""
+    return problem_response(request, Busy())
+
+
+class ValueUnfit(Refused):
+    """A value of the request cannot be stored."""
+
+    title = "Ada isian yang tidak dapat disimpan: periksa huruf yang rusak dan angka yang besar"
+
+
+async def on_refused_value(request: Request, _error: mongo.ValueRefused) -> Response:
+    """Answer 422 for a value that no document can hold."""
+    return problem_response(request, ValueUnfit())
+
+
+async def on_too_large(request: Request, _error: mongo.TransactionTooLarge) -> Response:
+    """Answer 413 for a request that would write more than one transaction can."""
+    return problem_response(request, TooLarge())

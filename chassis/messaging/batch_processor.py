@@ -26,7 +26,7 @@ from chassis.messaging.received_events import (
     failure_reason,
 )
 from chassis.persistence import mongo
-from chassis.persistence.mongo import TransactionConflict
+from chassis.persistence.mongo import TransactionConflict, TransactionTooLarge
 from chassis.persistence.transactions import TransactionManager
 from chassis.persistence.unit_of_work import OperationContext, RetryWithoutEvent
 
@@ -108,15 +108,14 @@ class BatchProcessor(Generic[Tx]):
                 outcome = await self.engine.attempt(
                     partial(self._apply_bounded, part=part), context
                 )
+        except TransactionTooLarge as error:
+            self._shrink()
+            return self._separate(part, "", failure_reason(error))
         except (TransactionConflict, TooManyWrites):
             telemetry.BATCHES_AGAIN.inc()
             self._shrink()
             await asyncio.sleep(random.uniform(0, MAX_JITTER_SECONDS))  # noqa: S311 - jitter
             return _halves(part)
-        except mongo.MongoError as error:
-            log.warning("mongodb_away", error=type(error).__name__)
-            await asyncio.sleep(MONGO_AWAY_SECONDS)
-            return [part]
         except PartitionLost:
             raise
         except RetryWithoutEvent as error:
@@ -124,7 +123,12 @@ class BatchProcessor(Generic[Tx]):
             reason = UNKNOWN_SUBJECT if is_unknown else str(error.problem)
             return self._separate(part, error.id, reason)
         except Exception as error:
-            # A write failed at a flush. Separate transactions show which event caused it.
+            if isinstance(error, mongo.MongoError) and mongo.is_away(error):
+                log.warning("mongodb_away", error=type(error).__name__)
+                await asyncio.sleep(MONGO_AWAY_SECONDS)
+                return [part]
+            # A write failed at a flush, or the server refused a query. Separate transactions show
+            # which event caused it.
             reason = failure_reason(error)
             log.warning("batch_failed", events=len(part), error=reason, exc_info=len(part) == 1)
             return self._separate(part, "", reason)

@@ -30,7 +30,14 @@ from chassis.messaging.received_events import (
     failure_reason,
 )
 from chassis.persistence import mongo
-from chassis.persistence.mongo import DocumentRefused, DuplicateKey, Index, Query
+from chassis.persistence.mongo import (
+    DocumentRefused,
+    DuplicateKey,
+    Index,
+    Query,
+    TransactionConflict,
+    TransactionTooLarge,
+)
 from chassis.persistence.store import Store
 from chassis.persistence.unit_of_work import OperationContext, RetryWithoutEvent, Savepoint
 
@@ -173,7 +180,13 @@ class InboxTransaction(Generic[Tx]):
                 try:
                     with _event_span(envelope):
                         await handler(event.resolved(tx.aliases), tx)
-                except (mongo.MongoError, DuplicateKey, DocumentRefused):
+                except (
+                    mongo.MongoError,
+                    TransactionConflict,
+                    TransactionTooLarge,
+                    DuplicateKey,
+                    DocumentRefused,
+                ):
                     # MongoDB has aborted the transaction. The cause may be an earlier event whose
                     # write was flushed only now.
                     raise

@@ -1,69 +1,90 @@
-"""Opaque cursors of paged lists; each names a list and a position. Not here: queries."""
+"""Signed cursors of paged lists; each belongs to one list with its filters.
+
+Not here: queries.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, TypeGuard, cast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, cast
 
-from chassis.errors import Malformed
+from chassis.errors import Refused
 
 CursorValue = str | int | datetime | None
+_LABEL = b"bina/cursors/1"
 _SIGNATURE_BYTES = 16
 
 
-class CursorInvalid(Malformed):
-    """A cursor that was not made for this list."""
+class CursorInvalid(Refused):
+    """A cursor that this service did not sign for this list with these filters."""
 
-    title = "Penanda halaman (cursor) tidak dikenali"
+    title = "Penanda halaman (cursor) tidak dikenali; mulailah lagi dari halaman pertama"
     field = "cursor"
 
 
-def encode_cursor(list_name: str, position: Sequence[CursorValue], *, key: bytes = b"") -> str:
-    """Return the cursor of a position, which is the sort values of the last item shown.
+@dataclass(frozen=True, slots=True)
+class CursorSigner:
+    """Signs and verifies the cursors of one service with HMAC-SHA-256."""
 
-    With `key` the cursor is signed (HMAC), so that clients cannot forge positions.
-    """
-    content: list[Any] = [list_name, *(_to_json(value) for value in position)]
-    plain = json.dumps(content, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(_signature(plain, key) + plain).decode().rstrip("=")
+    key: bytes
+
+    @classmethod
+    def derived_from(cls, secret: bytes) -> CursorSigner:
+        """Return the signer whose key is derived from a secret of the service."""
+        return cls(hmac.digest(secret, _LABEL, hashlib.sha256))
+
+    def sign(
+        self, list_name: str, position: Sequence[CursorValue], *, filters: object = None
+    ) -> str:
+        """Return the cursor of a position, which is the sort values of the last item shown."""
+        content = [_to_json(value) for value in position]
+        plain = json.dumps(content, separators=(",", ":")).encode()
+        sealed = self._signature(list_name, filters, plain) + plain
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def verify(
+        self,
+        cursor: str,
+        list_name: str,
+        *,
+        filters: object = None,
+        field: str = "cursor",
+    ) -> tuple[CursorValue, ...]:
+        """Return the position that `sign` was given for the same list and filters.
+
+        `field` names the parameter that holds the cursor. Raises CursorInvalid.
+        """
+        try:
+            padded = cursor + "=" * (-len(cursor) % 4)
+            sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
+        except ValueError:
+            raise CursorInvalid(field=field) from None
+        plain = sealed[_SIGNATURE_BYTES:]
+        signature = self._signature(list_name, filters, plain)
+        if not hmac.compare_digest(sealed[:_SIGNATURE_BYTES], signature):
+            raise CursorInvalid(field=field)
+        return tuple(_from_json(value) for value in json.loads(plain))
+
+    def _signature(self, list_name: str, filters: object, plain: bytes) -> bytes:
+        """Return the signature over the list's name, its filters and the position."""
+        context = json.dumps([list_name, filters], sort_keys=True, default=_plain_filter)
+        digest = hashlib.sha256(context.encode()).digest()
+        return hmac.digest(self.key, digest + plain, hashlib.sha256)[:_SIGNATURE_BYTES]
 
 
-def decode_cursor(
-    cursor: str, list_name: str, *, size: int, key: bytes = b""
-) -> tuple[CursorValue, ...]:
-    """Return the `size` values of the position that `encode_cursor` was given.
-
-    Raises CursorInvalid for another list, another size, or a signature of another key.
-    """
-    try:
-        sealed = base64.b64decode(_padded(cursor), altchars=b"-_", validate=True)
-        signature_bytes = _SIGNATURE_BYTES if key else 0
-        signature = sealed[:signature_bytes]
-        plain = sealed[signature_bytes:]
-        if not hmac.compare_digest(signature, _signature(plain, key)):
-            raise CursorInvalid
-        content: Any = json.loads(plain)
-        if not _is_list(content) or content[:1] != [list_name] or len(content) != size + 1:
-            raise CursorInvalid
-        return tuple(_from_json(value) for value in content[1:])
-    except (ValueError, RecursionError):
-        raise CursorInvalid from None
-
-
-def _padded(cursor: str) -> str:
-    return cursor + "=" * (-len(cursor) % 4)
-
-
-def _signature(plain: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, plain, "sha256")[:_SIGNATURE_BYTES] if key else b""
-
-
-def _is_list(content: object) -> TypeGuard[list[Any]]:
-    return isinstance(content, list)
+def _plain_filter(value: object) -> Any:
+    """Return a filter's value for `json.dumps`; the order of a set has no meaning."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(cast("Iterable[str]", value))
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"a cursor cannot belong to a filter with a {type(value).__name__}")
 
 
 def _to_json(value: CursorValue) -> Any:
@@ -71,10 +92,6 @@ def _to_json(value: CursorValue) -> Any:
 
 
 def _from_json(value: Any) -> CursorValue:
-    if value is None or isinstance(value, (str, int)):
+    if not isinstance(value, dict):
         return value
-    if isinstance(value, dict):
-        moment = cast("dict[str, Any]", value).get("at")
-        if isinstance(moment, str):
-            return datetime.fromisoformat(moment)
-    raise ValueError
+    return datetime.fromisoformat(cast("dict[str, str]", value)["at"])

@@ -23,7 +23,7 @@ async def read_all(cursor: Any) -> list[Document]:
 
 
 async def uncancelled(operation: Awaitable[R]) -> R:
-    """Await an operation of Motor to its end, even when cancelled.
+    """Await an operation to its end, even when cancelled.
 
     Motor runs it in a thread that cannot be stopped. What the thread writes after the abort would
     lie outside the transaction.
@@ -32,5 +32,5 @@ async def uncancelled(operation: Awaitable[R]) -> R:
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.gather(running, return_exceptions=True)
+        await asyncio.wait({running})
         raise

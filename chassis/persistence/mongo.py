@@ -15,21 +15,26 @@ from typing import Any, Literal, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, ReturnDocument
-from pymongo.errors import CollectionInvalid, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from chassis.faults import Fault
 from chassis.persistence.driver_calls import awaited, read_all, uncancelled
-from chassis.persistence.mongo_codec import CODEC, RAW
+from chassis.persistence.mongo_codec import CODEC, RAW, encoded_bytes
+from chassis.persistence.mongo_collections import Collections, IndexDiffers
 from chassis.persistence.mongo_errors import (
     DocumentRefused,
     DuplicateKey,
     MongoError,
     TransactionConflict,
-    Unreachable,
+    TransactionTooLarge,
+    ValueRefused,
+    fault_of,
+    is_away,
     named_refusals,
     raise_conflict,
     raise_refusal,
+    raise_unconfirmed,
 )
 from chassis.persistence.statements import (
     Document,
@@ -53,15 +58,18 @@ __all__ = [
     "DuplicateKey",
     "Filter",
     "Index",
+    "IndexDiffers",
     "Mongo",
     "MongoError",
     "Query",
     "Session",
     "Sort",
     "TransactionConflict",
-    "Unreachable",
+    "TransactionTooLarge",
+    "ValueRefused",
     "Write",
     "deleting",
+    "is_away",
     "replacing",
     "updating",
 ]
@@ -70,12 +78,11 @@ Driver = Literal["motor", "pymongo"]
 Session = Any
 R = TypeVar("R")
 
-_NAMESPACE_EXISTS = 48
 _PAGE = 10_000
 _CHANGES_WAIT_MS = 5_000
 
 
-class Mongo:
+class Mongo(Collections):
     """One database; an operation with a session runs in the transaction of that session."""
 
     def __init__(
@@ -246,10 +253,15 @@ class Mongo:
         Raises DuplicateKey, DocumentRefused.
         """
         for collection, writes in by_collection.items():
-            for command in write_commands(collection, writes, in_transaction=session is not None):
+            with named_refusals(collection):
+                commands = write_commands(
+                    collection, writes, encoded_bytes, in_transaction=session is not None
+                )
+            for command in commands:
                 # the drivers' own `bulk_write` takes twice the processor time of a command
                 answer = await self._command(collection, command, session)
                 raise_refusal(collection, answer.get("writeErrors", []))
+                raise_unconfirmed(answer)
 
     async def update(
         self,
@@ -286,97 +298,40 @@ class Mongo:
         removing = self.db[collection].delete_many(where, session=session)
         return (await self._run(collection, removing, session)).deleted_count
 
-    # Collections
-
-    async def collections(self) -> dict[str, Document | None]:
-        """Return the collections that exist, with their `$jsonSchema`."""
-        answer = await self.db.command("listCollections", cursor={"batchSize": _PAGE})
-        return {
-            collection["name"]: collection.get("options", {})
-            .get("validator", {})
-            .get("$jsonSchema")
-            for collection in answer["cursor"]["firstBatch"]
-        }
-
-    async def ensure_collection(
-        self,
-        name: str,
-        validator: Document | None,
-        indexes: Iterable[Index],
-        existing: Mapping[str, Document | None],
-    ) -> None:
-        """Create or change the collection to have this validator and these indexes.
-
-        `existing` is the result of `collections`. An unchanged validator is not written again,
-        because `collMod` would wait for a transaction that a killed process left open.
-        """
-        options: Document = {}
-        if validator:
-            options = {"validator": {"$jsonSchema": validator}, "validationLevel": "strict"}
-        if name not in existing:
-            await self._create_collection(name, options)
-        elif validator and existing[name] != validator:
-            await self.db.command("collMod", name, **options)
-        listed = await read_all(self.db[name].list_indexes())
-        existing_indexes = {index["name"] for index in listed}
-        for index in indexes:
-            if index.name not in existing_indexes:
-                await self.db[name].create_index(index.keys, **index.options)
-
-    async def _create_collection(self, name: str, options: Document) -> None:
-        try:
-            await self.db.create_collection(name, **options)
-        except CollectionInvalid:
-            return  # another replica was first
-        except OperationFailure as error:
-            if error.code != _NAMESPACE_EXISTS:
-                raise
-
-    async def rename(self, collection: str, to: str, *, replaces: bool = True) -> None:
-        """Rename a collection; `replaces` drops one of the new name, else MongoError is raised."""
-        await self.db[collection].rename(to, dropTarget=replaces)
-
-    async def drop_collection(self, collection: str) -> None:
-        """Drop a collection and its indexes."""
-        await self.db.drop_collection(collection)
-
-    async def drop(self) -> None:
-        """Drop the database."""
-        await self.client.drop_database(self.name)
-
     # Transactions
 
     async def transact(self, body: Callable[[Session], Awaitable[R]]) -> R:
         """Run `body(session)` in one transaction (snapshot, majority) and commit it.
 
         A commit whose result is unknown is sent again until it is known: commits are idempotent.
-        Raises TransactionConflict when the whole body must run again, Unreachable when MongoDB is
-        away and nothing was committed.
+        Raises TransactionConflict when the whole body must run again, TransactionTooLarge, and a
+        MongoError that `is_away` when MongoDB is away and nothing was committed.
         """
-        async with await awaited(self.client.start_session()) as session:
+        session = await awaited(self.client.start_session())
+        try:
             await awaited(
                 session.start_transaction(
                     read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
                 )
             )
-            try:
-                result = await body(session)
-            except BaseException as error:
-                if session.in_transaction:
-                    with suppress(MongoError):  # the server aborts it by itself later
-                        await self._run("", session.abort_transaction(), session)
-                raise_conflict(error)
-                raise
+            result = await body(session)
             await self._commit(session)
+        except BaseException as error:
+            raise_conflict(error)
+            raise
+        else:
             return result
+        finally:
+            # It aborts a transaction that was not committed. Motor's context manager would do so on
+            # the thread of the event loop, which would then wait for mongod.
+            await uncancelled(session.end_session())
 
     async def _commit(self, session: Session) -> None:
         while True:
             try:
                 await self._run("", session.commit_transaction(), session)
             except MongoError as error:
-                if not error.has_error_label("UnknownTransactionCommitResult"):
-                    raise_conflict(error)
+                if fault_of(error) is not Fault.UNKNOWN_COMMIT:
                     raise
                 await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter
             else:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from chassis.caller import Caller
+from chassis.persistence.cursors import CursorSigner
 from chassis.persistence.identity_map import IdentityMap
 from chassis.persistence.mongo import Mongo, Session
 
@@ -40,6 +41,7 @@ class StoreTransaction(Protocol):
     now: datetime
     added_ids: list[str]
     identity_map: IdentityMap
+    cursors: CursorSigner
 
     @property
     def caller(self) -> Caller: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,6 +10,9 @@ Document = dict[str, Any]
 Filter = Mapping[str, Any]
 Sort = Sequence[tuple[str, int]]
 
+# The server takes 100,000 writes and 16 MiB a command; the rest of the command has some KiB.
+MAX_COMMAND_WRITES = 100_000
+MAX_COMMAND_BYTES = 15 * 1024 * 1024
 STATEMENT_FIELDS = {"insert": "documents", "update": "updates", "delete": "deletes"}
 
 # The kind of a write (insert, update, delete), and its element in the command of that name.
@@ -35,9 +38,13 @@ def deleting(id_: str) -> Write:
 
 
 def write_commands(
-    collection: str, writes: Iterable[Write | Document], *, in_transaction: bool
+    collection: str,
+    writes: Iterable[Write | Document],
+    bytes_of: Callable[[list[Document]], int],
+    *,
+    in_transaction: bool,
 ) -> list[Document]:
-    """Return one command for each kind of write."""
+    """Return the commands for these writes, of each kind as few as the server's limits allow."""
     by_kind: dict[str, list[Document]] = {}
     for write in writes:
         kind, statement = write if isinstance(write, tuple) else ("insert", write)
@@ -47,8 +54,20 @@ def write_commands(
         options["writeConcern"] = {"w": "majority"}
     return [
         {kind: collection, STATEMENT_FIELDS[kind]: statements, **options}
-        for kind, statements in by_kind.items()
+        for kind, all_statements in by_kind.items()
+        for statements in _split(all_statements, bytes_of)
     ]
+
+
+def _split(
+    statements: list[Document], bytes_of: Callable[[list[Document]], int]
+) -> list[list[Document]]:
+    """Return the statements in parts within the limits of a command."""
+    fits = len(statements) <= MAX_COMMAND_WRITES and bytes_of(statements) <= MAX_COMMAND_BYTES
+    if fits or len(statements) == 1:
+        return [statements]
+    middle = len(statements) // 2
+    return _split(statements[:middle], bytes_of) + _split(statements[middle:], bytes_of)
 
 
 class Query(NamedTuple):

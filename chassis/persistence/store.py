@@ -15,11 +15,11 @@ from pydantic import TypeAdapter
 
 from chassis.caller import EVERYTHING
 from chassis.errors import NotFound, VersionDiffers
-from chassis.persistence.cursors import CursorInvalid, CursorValue, decode_cursor, encode_cursor
+from chassis.persistence.cursors import CursorValue
 from chassis.persistence.mongo import Document, Filter, Index, Sort
 from chassis.persistence.protocols import Aggregate, Event, StoreTransaction
 
-__all__ = ["Aggregate", "CursorInvalid", "Event", "Index", "Page", "Store", "StoreTransaction"]
+__all__ = ["Aggregate", "Event", "Index", "Page", "Store", "StoreTransaction"]
 
 # Fields that the chassis adds to every document.
 OWN_FIELDS = frozenset({"held", "schema"})
@@ -168,18 +168,17 @@ class Store(Generic[A]):
         """
         name, direction = sort
         list_name = f"{self.collection}/{name}/{direction}"
+        filters = dict(where)
         if cursor is not None:
-            value, last_id = decode_cursor(cursor, list_name, size=2)
-            if not isinstance(last_id, str):
-                raise CursorInvalid
-            where = {"$and": [dict(where), _after(name, direction, value, last_id)]}
+            value, last_id = self.tx.cursors.verify(cursor, list_name, filters=filters)
+            where = {"$and": [filters, _after(name, direction, value, cast("str", last_id))]}
         order = [sort] if name == "_id" else [sort, ("_id", direction)]
         aggregates = await self.find(where, sort=order, limit=limit + 1, scoped=scoped)
         if len(aggregates) <= limit:
             return Page(aggregates, None)
         last = self.document(aggregates[limit - 1])
         position = _plain_sort_value(last.get(name)), last["_id"]
-        return Page(aggregates[:limit], encode_cursor(list_name, position))
+        return Page(aggregates[:limit], self.tx.cursors.sign(list_name, position, filters=filters))
 
     # Writing
 

@@ -17,7 +17,14 @@ from chassis import telemetry
 from chassis.errors import Busy, Duplicate
 from chassis.ids import utc_now
 from chassis.persistence import mongo
-from chassis.persistence.mongo import DocumentRefused, DuplicateKey, Mongo, TransactionConflict
+from chassis.persistence.mongo import (
+    DocumentRefused,
+    DuplicateKey,
+    Mongo,
+    MongoError,
+    TransactionConflict,
+    TransactionTooLarge,
+)
 from chassis.persistence.unit_of_work import (
     OUTBOX,
     OperationContext,
@@ -26,6 +33,7 @@ from chassis.persistence.unit_of_work import (
 )
 
 Tx = TypeVar("Tx", bound=Transaction)
+log = telemetry.log(__name__)
 R = TypeVar("R")
 
 OWN_COLLECTIONS = frozenset(
@@ -44,6 +52,8 @@ OWN_COLLECTIONS = frozenset(
     }
 )
 DEFAULT_SECONDS = 10.0
+END_SECONDS = 0.05  # in which a cancelled body ends while MongoDB answers
+MAX_WRITES = 250_000  # of one transaction; MongoDB ends it after 15 s anyway
 MIN_PAUSE_SECONDS = 0.001
 FIRST_PAUSE_SECONDS = 0.004
 MAX_PAUSE_SECONDS = 0.2
@@ -101,6 +111,7 @@ class TransactionManager(Generic[Tx]):
     locks: KeyedLocks = field(default_factory=KeyedLocks)
     before_commit: list[Callable[[Tx], Awaitable[None]]] = field(default_factory=list)
     after_commit: list[Callable[[Tx], None]] = field(default_factory=list)
+    _unfinished: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]], init=False)
 
     async def attempt(
         self,
@@ -120,6 +131,8 @@ class TransactionManager(Generic[Tx]):
                 result = await body(tx)
                 for hook in self.before_commit:
                     await hook(tx)
+                if tx.writes > MAX_WRITES:
+                    raise TransactionTooLarge
                 await tx.finish()
                 return result, tx
 
@@ -132,6 +145,29 @@ class TransactionManager(Generic[Tx]):
         for after_commit in self.after_commit:
             after_commit(tx)
         return result
+
+    async def _attempt_by_deadline(
+        self, body: Callable[[Tx], Awaitable[R]], cause: OperationContext, deadline: float
+    ) -> R:
+        """Run one attempt; leave it to end by itself if it has not ended by the deadline.
+
+        An operation of the driver, or a commit, ends long after it while MongoDB is silent. Raises
+        Busy at the deadline.
+        """
+        running = asyncio.ensure_future(self.attempt(body, cause, deadline))
+        self._unfinished.add(running)
+        running.add_done_callback(self._unfinished.discard)
+        seconds_left = deadline - asyncio.get_running_loop().time() + END_SECONDS
+        try:
+            await asyncio.wait({running}, timeout=seconds_left)
+        except asyncio.CancelledError:
+            running.cancel()
+            await asyncio.wait({running})
+            raise
+        if not running.done():
+            running.add_done_callback(_log_late_end)
+            raise Busy
+        return running.result()
 
     async def run_with_retries(
         self,
@@ -150,8 +186,10 @@ class TransactionManager(Generic[Tx]):
         async with self.locks.hold(contended, deadline):
             while True:
                 try:
-                    return await self.attempt(body, cause, deadline)
-                except (TransactionConflict, mongo.Unreachable):
+                    return await self._attempt_by_deadline(body, cause, deadline)
+                except (TransactionConflict, MongoError) as error:
+                    if isinstance(error, MongoError) and not mongo.is_away(error):
+                        raise
                     telemetry.TRANSACTION_RETRIES.inc()
                     conflicts += 1
                     await _pause_after_conflict(conflicts, deadline)
@@ -181,6 +219,12 @@ async def _pause_after_conflict(conflicts: int, deadline: float) -> None:
     if asyncio.get_running_loop().time() + pause >= deadline:
         raise Busy from None
     await asyncio.sleep(pause)
+
+
+def _log_late_end(running: asyncio.Task[Any]) -> None:
+    """Report how an attempt ended whose caller has been answered at the deadline."""
+    error = None if running.cancelled() else running.exception()
+    log.warning("transaction_ended_late", error=type(error).__name__ if error else "")
 
 
 def _shown_to_caller(error: Exception) -> Exception:

@@ -9,6 +9,7 @@ Not here: how aggregates are kept (store), where transactions open (transactions
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -18,6 +19,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, cast, over
 
 from chassis.caller import Caller
 from chassis.persistence import mongo
+from chassis.persistence.cursors import CursorSigner
 from chassis.persistence.identity_map import IdentityMap, UndoLog
 from chassis.persistence.mongo import Document, Mongo, Session
 from chassis.persistence.protocols import Aggregate, Event
@@ -81,6 +83,9 @@ class Transaction:
     """One unit of work. Services subclass it and list their stores with StoreOf."""
 
     service: ClassVar[str] = ""
+    cursors: CursorSigner = CursorSigner(
+        secrets.token_bytes(32)
+    )  # the runtime gives the shared one
 
     def __init__(
         self,
@@ -112,8 +117,7 @@ class Transaction:
         self._raw_writes: dict[tuple[str, str], Any] = {}
         self._keyed_rows: list[tuple[str, Document]] = []
         self._flushes = 0
-
-    # For use cases
+        self._flushed_writes = 0
 
     @property
     def caller(self) -> Caller:
@@ -180,8 +184,7 @@ class Transaction:
         conditions = [{name: {"$in": list(values)}} for name, values in wanted.items() if values]
         if not conditions:
             return []
-        where = conditions[0] if len(conditions) == 1 else {"$or": conditions}
-        return await self.db.find(collection, where, session=self.session)
+        return await self.db.find(collection, {"$or": conditions}, session=self.session)
 
     @classmethod
     @cache
@@ -195,9 +198,7 @@ class Transaction:
         """Return all stores that this class and its bases list."""
         stores: list[type[Store[Any]]] = []
         for base in reversed(cls.__mro__):
-            listed: list[Any] = [
-                value for value in vars(base).values() if isinstance(value, StoreOf)
-            ]
+            listed: list[Any] = [one for one in vars(base).values() if isinstance(one, StoreOf)]
             stores += [store_of.kind for store_of in listed]
         return stores
 
@@ -212,15 +213,14 @@ class Transaction:
         collection = self.identity_map.collection_of(result)
         if collection is not None:
             return collection
-        collections = [store.collection for store in self.stores() if type(result) is store.kind]
-        return collections[0] if collections else None
+        kinds = (store.collection for store in self.stores() if type(result) is store.kind)
+        return next(kinds, None)
 
     @property
     def reads_only(self) -> bool:
         """Return whether nothing but audit notes is to be written."""
-        has_other_writes = any(collection != "audit" for collection, _ in self._raw_writes)
-        has_documents = self._flushes > 0 or any(self._buffered.values())
-        return not (has_documents or has_other_writes or self._keyed_rows)
+        has_documents = self._flushes > 0 or any(self._buffered.values()) or self._keyed_rows
+        return not has_documents and all(name == "audit" for name, _ in self._raw_writes)
 
     @property
     def outbox_rows(self) -> list[Document]:
@@ -229,9 +229,9 @@ class Transaction:
 
     @property
     def writes(self) -> int:
-        """Return how many documents wait to be written."""
+        """Return how many documents the transaction writes, flushed or not."""
         documents = sum(len(buffered) for buffered in self._buffered.values())
-        return documents + len(self._keyed_rows) + len(self._raw_writes)
+        return self._flushed_writes + documents + len(self._keyed_rows) + len(self._raw_writes)
 
     def write_raw(self, collection: str, operation: Any, id_: str = "") -> None:
         """Buffer a write on a chassis collection: a document to insert, or a bulk operation.
@@ -278,8 +278,8 @@ class Transaction:
         # Counted even if nothing is left to write, because a rollback cannot restore the buffer.
         self._flushes += 1
         writes = self._take_buffered(collection)
-        if writes:
-            await self.db.bulk(collection, writes, session=self.session)
+        self._flushed_writes += len(writes)
+        await self.db.bulk(collection, writes, session=self.session)
 
     def _take_buffered(self, collection: str) -> list[Any]:
         """Remove the buffered documents of one collection and return their writes."""

@@ -15,7 +15,8 @@ from gateway import request_context
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]{7,63}")
+# With a letter: figures alone may be a person's number, and the id goes into logs and events.
+_REQUEST_ID = re.compile(rb"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9-]{7,63}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 

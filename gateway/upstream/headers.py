@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from chassis.errors import Malformed
+from gateway.access.identity import ANONYMOUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,7 +67,8 @@ _STATUSES_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFI
 def select_request_headers(scope: Scope, ctx: RequestContext) -> list[tuple[str, str]]:
     """Return the allowed request headers, with our token, request id, deadline and trace.
 
-    Raises Malformed if a header is not UTF-8.
+    A request without a caller also has the client's address. Raises Malformed if a header is not
+    UTF-8.
     """
     allowed = REQUEST_HEADERS | ctx.matched_route.extra_request_headers
     passed = [(name, value) for name, value in scope["headers"] if name in allowed]
@@ -79,6 +81,8 @@ def select_request_headers(scope: Scope, ctx: RequestContext) -> list[tuple[str,
     selected.append(("authorization", f"Bearer {ctx.internal_token}"))
     selected.append(("x-request-id", ctx.request_id))
     selected.append(("x-request-deadline", str(deadline_ms)))
+    if ctx.identified_caller is ANONYMOUS:
+        selected.append(("x-client-address", ctx.address))
     if ctx.traceparent:
         selected.append(("traceparent", ctx.traceparent))
     return selected

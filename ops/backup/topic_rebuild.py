@@ -32,20 +32,20 @@ async def rebuild_topic(
     topic = f"{service}.events"
     sent_since = {"sent": True, "at": {"$gte": until - timedelta(days=kafka_topics.RETENTION_DAYS)}}
     await unmark_rows_after_gaps(db)
-    cursor = None
+    position = None
     count = 0
     producer = KafkaProducer(broker_access, "bina-restore")
     try:
         await producer.start()
         while True:
-            rows, cursor = await replay.page(db, sent_since, cursor, replay.PAGE)
+            rows, position = await replay.page(db, sent_since, position, replay.PAGE)
             records = [outbox_relay.record(row, service) for row in rows]
             result = await producer.send_all(topic, records)
             if result.failure:
                 raise result.failure
             count += len(rows)
             on_sent(len(rows))
-            if cursor is None:
+            if position is None:
                 return count
     except SendFailed as error:
         raise OperatorError(

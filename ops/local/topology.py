@@ -137,7 +137,6 @@ SERVICES = (
         module="services.manpower",
         listener=Listener(name="manpower", offset=7),
         summary="candidates, placements, the feed of the Dinas",
-        keys=("cursor_key",),
         consumes=("training", "certification", "marketplace"),
         calls=("training", "gateway"),
     ),

@@ -80,7 +80,6 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
             ports={
                 "training": ServiceClient("training", settings.training_url, signer),
                 "gateway": gateway,
-                "cursor_key": bytes.fromhex(settings.cursor_key.get_secret_value()),
             },
         )
     )

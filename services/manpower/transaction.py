@@ -23,9 +23,7 @@ from services.manpower.vacancies.store import Vacancies, VacancySlots
 
 
 class Transaction(unit_of_work.Transaction):
-    """One unit of work of manpower. `cursor_key` signs the cursors of feed and snapshot."""
-
-    cursor_key: bytes
+    """One unit of work of manpower."""
 
     agencies = StoreOf(Agencies)
     agency_routes = StoreOf(AgencyRoutes)

@@ -32,6 +32,8 @@ async def on_asked(event: Asked, tx: Transaction) -> None:
         raise JarFull
     elif event.what == "raise":
         raise ValueError(event.about)
+    elif event.what == "bad query":
+        await tx.notes.find({"owner_ref": {"$regex": "("}})
     elif event.what == "label taken":
         tx.jars.add(Jar(id=event.about, owner_ref=event.owner_ref, room="north", label="taken"))
     elif event.what == "query and note":

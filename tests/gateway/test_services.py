@@ -27,7 +27,7 @@ from tests.gateway.harness import new_key, settings
 
 FILE = Path(parser.__file__).with_name("routes.toml")
 TABLE = parser.parse_routes(FILE.read_text(), ROLE_PERMISSIONS)
-KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key", "cursor_key")
+KEYS_OF_32_BYTES = ("master_key", "lookup_key", "name_key", "sandbox_key")
 
 
 def app_of(service: str, directory: Path, **more: Any) -> FastAPI:

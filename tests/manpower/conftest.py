@@ -14,7 +14,7 @@ from services.manpower.app import create_app
 from services.manpower.settings import ManpowerSettings
 from tests.fakes import Keys, running
 from tests.manpower.fakes import FakeTraining, Service
-from tests.manpower.harness import CURSOR_KEY, RegionHarness
+from tests.manpower.harness import RegionHarness
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,6 @@ async def service(
             driver=os.environ.get("BINA_MONGO_DRIVER", "motor"),
             training_url=training.url,
             gateway_url="http://127.0.0.1:9",
-            cursor_key=CURSOR_KEY,
         )
         settings = ManpowerSettings(**values)
         app = create_app(settings)

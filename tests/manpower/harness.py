@@ -21,7 +21,6 @@ from tests.fakes import AsgiClient, eventually
 from tests.manpower.factories import text_hash
 from tests.manpower.fakes import EventPublisher, iso
 
-CURSOR_KEY = "22" * 32
 COLLECTIONS = {"job-applications": "job_applications"}
 STEPS = (
     "CONSENTED",

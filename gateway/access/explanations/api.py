@@ -11,11 +11,12 @@ from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from chassis.errors import NotFound, Refused
 from chassis.http import dependencies
 from chassis.ids import utc_now
+from chassis.moments import Day, Moment
 from gateway.access.explanations import rules, usecases
 from gateway.access.explanations.rules import AccessQuestion, ExplainedRoute, ExplanationStep
 from gateway.access.grants.rules import Grant
@@ -60,7 +61,7 @@ class QuestionForm(BaseModel):
     role: str = ""
     claims: dict[str, Annotated[list[str], Field(max_length=100)]] = {}
     resource: dict[str, str] = {}
-    at: AwareDatetime | None = None
+    at: Moment | None = None
 
 
 class StepBody(BaseModel):
@@ -157,7 +158,7 @@ async def list_roles() -> RolesBody:
 
 
 @router.get("/v1/access/roles/{role}")
-async def show_role(role: str, at: date | None = None) -> RoleBody:
+async def show_role(role: str, at: Day | None = None) -> RoleBody:
     """Show a role's permissions at a date, by default now."""
     return _role_body(role, _get_versions(role), at or date.max)
 

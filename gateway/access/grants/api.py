@@ -10,9 +10,10 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
+from chassis.moments import Moment
 from gateway.access.grants import usecases
 from gateway.access.grants.rules import Grant, GrantKind, GrantTerms
 from gateway.access.transaction import Run
@@ -34,8 +35,8 @@ class GrantForm(BaseModel):
     user_id: str
     role: str
     claims: Scopes
-    valid_from: AwareDatetime
-    valid_until: AwareDatetime
+    valid_from: Moment
+    valid_until: Moment
 
     def terms(self) -> GrantTerms:
         """Return the terms of the grant."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from chassis.http.dependencies import RequiredIfMatch, set_etag
 from chassis.http.service_client import ServiceClient
+from chassis.moments import Day
 from services.certification.applications import name_process, usecases
 from services.certification.applications.rules import (
     Application,
@@ -44,7 +45,7 @@ class FormBody(BaseModel):
 
     model_config = dependencies.STRICT
     evidence: Annotated[list[EvidenceBody], Field(min_length=1, max_length=50)]
-    signed_on: date
+    signed_on: Day
 
 
 class SelfAssessmentBody(BaseModel):
@@ -52,7 +53,7 @@ class SelfAssessmentBody(BaseModel):
 
     model_config = dependencies.STRICT
     units: Annotated[dict[Code, bool], Field(min_length=1, max_length=100)]
-    signed_on: date
+    signed_on: Day
 
 
 class AssignmentBody(BaseModel):
@@ -61,7 +62,7 @@ class AssignmentBody(BaseModel):
     model_config = dependencies.STRICT
     assessor_id: str
     venue_id: str
-    held_on: date
+    held_on: Day
 
 
 class DeclarationBody(BaseModel):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from chassis.http.dependencies import RequiredIfMatch, set_etag
 from chassis.ids import new_id
+from chassis.moments import Day
 from services.certification.assessors import usecases
 from services.certification.assessors.rules import Assessor
 from services.certification.transaction import Run
@@ -33,7 +34,7 @@ class NewAssessor(BaseModel):
     lsp_id: str
     name: Name
     met_no: Annotated[str, Field(min_length=1, max_length=40, description="No. Reg. MET")]
-    met_valid_until: date
+    met_valid_until: Day
     scheme_refs: Refs
     instructor_refs: Refs = frozenset()
 
@@ -43,7 +44,7 @@ class AssessorChanges(BaseModel):
 
     model_config = dependencies.STRICT
     name: Name | None = None
-    met_valid_until: date | None = None
+    met_valid_until: Day | None = None
     scheme_refs: Refs | None = None
     instructor_refs: Refs | None = None
 

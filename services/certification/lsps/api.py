@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.http.dependencies import RequiredIfMatch, set_etag
+from chassis.moments import Day
 from services.certification.credentials.public_headers import UNINDEXED_HEADERS
 from services.certification.lsps import key_process, rules, usecases
 from services.certification.lsps.rules import Licence, Lsp, LspKind
@@ -45,8 +46,8 @@ class LicenceBody(BaseModel):
 
     model_config = dependencies.STRICT
     number: Name
-    valid_from: date
-    valid_until: date
+    valid_from: Day
+    valid_until: Day
     scheme_refs: Annotated[frozenset[SchemeRef], Field(max_length=500)]
 
     @classmethod

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.http.dependencies import set_etag
+from chassis.moments import Day
 from services.certification.panels import decision_process, usecases
 from services.certification.panels.rules import (
     Member,
@@ -50,7 +51,7 @@ class NewPanelDecision(BaseModel):
     minutes_no: Annotated[
         str, Field(min_length=1, max_length=60, description="Nomor berita acara pleno")
     ]
-    decided_on: date
+    decided_on: Day
     members: Annotated[list[MemberBody], Field(min_length=1, max_length=20)]
     decisions: Annotated[list[DecisionBody], Field(min_length=1, max_length=500)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import partial
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from chassis.http.dependencies import RequiredIfMatch, set_etag
 from chassis.ids import new_id
+from chassis.moments import Day
 from services.certification.transaction import Run
 from services.certification.venues import usecases
 from services.certification.venues.rules import Venue, VenueKind, Verification
@@ -41,8 +41,8 @@ class VerificationBody(BaseModel):
     """The days and schemes for which the venue is fit; one day unless it is a standing venue."""
 
     model_config = dependencies.STRICT
-    valid_from: date
-    valid_until: date
+    valid_from: Day
+    valid_until: Day
     scheme_refs: Refs
 
     @classmethod

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Annotated, Protocol
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import StringConstraints
 
 from chassis.caller import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused, VersionRequired
@@ -24,19 +24,6 @@ from services.manpower.settings import TEXTS
 RegencyCode = Annotated[str, StringConstraints(pattern=r"^\d{2}\.\d{2}$")]
 AgencyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,59}$")]
 
-
-def _truncate_to_milliseconds(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
-    except OverflowError:
-        raise ValueError from None
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_truncate_to_milliseconds)]
-"""A moment in UTC, truncated to milliseconds: MongoDB stores no more."""
-
-LastDay = Annotated[date, Field(le=date(2199, 12, 31))]
-"""A last day of validity; it always has a following day."""
 
 _CENTRAL_PROVINCES = frozenset(
     {"51", "52", "53", "63", "64", "65", "71", "72", "73", "74", "75", "76"}

@@ -13,7 +13,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chassis.http import dependencies, paging
-from services.manpower.agencies.rules import AgencyId, Moment
+from chassis.moments import Moment
+from services.manpower.agencies.rules import AgencyId
 from services.manpower.candidates.api import AmendForm, CandidateBody
 from services.manpower.candidates.usecases import view_record
 from services.manpower.consents import rules, usecases

@@ -10,7 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
-from services.manpower.agencies.rules import AgencyId, Moment, RegencyCode, Status
+from chassis.moments import Moment
+from services.manpower.agencies.rules import AgencyId, RegencyCode, Status
 from services.manpower.consumers import usecases
 from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant
 from services.manpower.consumers.usecases import ConsumerView

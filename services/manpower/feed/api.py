@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from chassis.http import dependencies
-from services.manpower.agencies.rules import Moment
+from chassis.moments import Moment
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.feed import usecases
 from services.manpower.feed.rules import MAX_WAIT_SECONDS, ChangeType, FeedItem, Subject

@@ -8,9 +8,6 @@ Not here: who may read which entry (visibility).
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,17 +19,6 @@ from services.manpower.settings import TEXTS
 
 RETENTION = timedelta(days=180)
 MAX_WAIT_SECONDS = 25
-_FEED_LABEL = b"bina/manpower/feed-cursor/1\x00"
-_SNAPSHOT_LABEL = b"bina/manpower/snapshot-cursor/1\x00"
-_POSITION_BYTES = 8
-_MAC_BYTES = 16
-
-
-class FeedCursorInvalid(Malformed):
-    """The cursor was not signed by this service for this list."""
-
-    title = TEXTS["errors.feed_cursor_invalid"].id
-    field = "after"
 
 
 class FeedCursorTooOld(DomainError):
@@ -200,56 +186,6 @@ def require_one_start(cursor: str | None, moment: datetime | None) -> None:
     """Raise FromTimeOrCursor when a read names both a cursor and a moment."""
     if cursor is not None and moment is not None:
         raise FromTimeOrCursor
-
-
-def sign_cursor(position: int, key: bytes) -> str:
-    """Return the opaque signed cursor of a position."""
-    return _sign(position.to_bytes(_POSITION_BYTES), _FEED_LABEL, key)
-
-
-def verify_cursor(cursor: str, key: bytes) -> int:
-    """Return the position in a cursor. Raises FeedCursorInvalid unless this key signed it."""
-    return int.from_bytes(_verify(cursor, _FEED_LABEL, key))
-
-
-def sign_snapshot_cursor(cursor: SnapshotCursor, key: bytes) -> str:
-    """Return the opaque signed cursor of a snapshot's progress."""
-    position = cursor.position.to_bytes(_POSITION_BYTES)
-    row = f"{cursor.subject.value}/{cursor.last_id}".encode()
-    return _sign(position + row, _SNAPSHOT_LABEL, key)
-
-
-def verify_snapshot_cursor(cursor: str, key: bytes) -> SnapshotCursor:
-    """Return the progress in a snapshot's cursor.
-
-    Raises FeedCursorInvalid unless this key signed it.
-    """
-    plain = _verify(cursor, _SNAPSHOT_LABEL, key)
-    position = int.from_bytes(plain[:_POSITION_BYTES])
-    subject, _, last_id = plain[_POSITION_BYTES:].decode().partition("/")
-    return SnapshotCursor(position, Subject(subject), last_id)
-
-
-def _sign(plain: bytes, label: bytes, key: bytes) -> str:
-    sealed = _mac(plain, label, key) + plain
-    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
-
-
-def _verify(cursor: str, label: bytes, key: bytes) -> bytes:
-    padding = "=" * (-len(cursor) % 4)
-    try:
-        sealed = base64.b64decode(cursor + padding, altchars=b"-_", validate=True)
-    except ValueError:
-        raise FeedCursorInvalid from None
-    mac = sealed[:_MAC_BYTES]
-    plain = sealed[_MAC_BYTES:]
-    if not hmac.compare_digest(mac, _mac(plain, label, key)):
-        raise FeedCursorInvalid
-    return plain
-
-
-def _mac(plain: bytes, label: bytes, key: bytes) -> bytes:
-    return hmac.new(key, label + plain, hashlib.sha256).digest()[:_MAC_BYTES]
 
 
 def _sort_changes(changes: Iterable[FeedChange]) -> list[FeedChange]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import cast
 
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
@@ -28,6 +29,8 @@ from services.manpower.visibility.rules import Visibility, all_audiences
 NUMBERING_JOB = "feed-numbers"
 RETENTION_JOB = "feed-retention"
 _BATCH_SIZE = 500
+_FEED = "feed"
+_SNAPSHOT = "snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +124,13 @@ async def read_feed(
 ) -> FeedPage:
     """Return the caller's entries after a cursor or since a moment; without both, all entries.
 
-    Raises FromTimeOrCursor, FeedCursorInvalid, FeedCursorTooOld.
+    Raises FromTimeOrCursor, CursorInvalid, FeedCursorTooOld.
     """
     rules.require_one_start(cursor, moment)
     head = await _read_head(tx)
     position = head.dropped
     if cursor is not None:
-        position = rules.verify_cursor(cursor, tx.cursor_key)
+        position = cast("int", tx.cursors.verify(cursor, _FEED, field="after")[0])
     elif moment is not None:
         first = await tx.feed_entries.find_first_since(moment)
         position = head.last if first is None else first.seq - 1
@@ -145,7 +148,7 @@ async def continue_feed(position: int, limit: int, tx: Transaction) -> FeedPage:
     if len(visible_refs) > 0:
         tx.note("feed.read", "", refs=sorted(visible_refs))
     next_position = items[-1].entry.seq if has_more else head.last
-    next_cursor = rules.sign_cursor(next_position, tx.cursor_key)
+    next_cursor = tx.cursors.sign(_FEED, [next_position])
     return FeedPage(items, next_position, next_cursor, has_more)
 
 
@@ -153,11 +156,12 @@ async def read_snapshot(signed_cursor: str | None, limit: int, tx: Transaction) 
     """Return the next rows of the snapshot: all rows that the caller may see now.
 
     The first page fixes the position from which the feed continues, so that no later change is
-    missed. Raises FeedCursorInvalid.
+    missed. Raises CursorInvalid.
     """
     cursor = SnapshotCursor((await _read_head(tx)).last)
     if signed_cursor is not None:
-        cursor = rules.verify_snapshot_cursor(signed_cursor, tx.cursor_key)
+        position, subject, last_id = tx.cursors.verify(signed_cursor, _SNAPSHOT)
+        cursor = SnapshotCursor(cast("int", position), Subject(subject), cast("str", last_id))
     stores = {
         Subject.CANDIDATE: tx.candidates,
         Subject.APPLICATION: tx.applications,
@@ -176,8 +180,9 @@ async def read_snapshot(signed_cursor: str | None, limit: int, tx: Transaction) 
             next_cursor = cursor.next_subject()
     tx.note("snapshot.read", "", refs=sorted({row.ref for row in rows}))
     if next_cursor is None:
-        return SnapshotPage(rows, None, rules.sign_cursor(cursor.position, tx.cursor_key))
-    return SnapshotPage(rows, rules.sign_snapshot_cursor(next_cursor, tx.cursor_key), None)
+        return SnapshotPage(rows, None, tx.cursors.sign(_FEED, [cursor.position]))
+    progress = next_cursor.position, next_cursor.subject.value, next_cursor.last_id
+    return SnapshotPage(rows, tx.cursors.sign(_SNAPSHOT, progress), None)
 
 
 async def read_last_number(tx: Transaction) -> int:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from chassis.caller import Caller
 from chassis.http import dependencies, paging
+from chassis.moments import Day
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.placements import usecases
 from services.manpower.placements.rules import (
@@ -37,7 +38,7 @@ class PlacementForm(BaseModel):
     application_id: Id | None = None
     candidate_id: Id | None = None
     kind: PlacementKind
-    started_on: date
+    started_on: Day
     wage_band: WageBandBody | None = None
     permit_number: Annotated[str, Field(min_length=1, max_length=100)] | None = None
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from chassis.caller import Caller
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
-from services.manpower.agencies.rules import AgencyId, LastDay, RegencyCode, end_of_day
+from chassis.moments import Day
+from services.manpower.agencies.rules import AgencyId, RegencyCode, end_of_day
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.transaction import Run
 from services.manpower.vacancies import rules, usecases
@@ -69,7 +70,7 @@ class VacancyForm(BaseModel):
     kbji_code: Annotated[str, Field(pattern=r"^(\d{4}(\.\d{2})?)?$")] = ""
     headcount: Headcount
     regency_code: RegencyCode
-    valid_until: LastDay
+    valid_until: Day
     start_month: Month
     wage_band: WageBandBody
     requirements: RequirementsBody = RequirementsBody()
@@ -93,7 +94,7 @@ class AmendForm(BaseModel):
 
     model_config = dependencies.STRICT
 
-    valid_until: LastDay | None = None
+    valid_until: Day | None = None
     start_month: Month | None = None
     wage_band: WageBandBody | None = None
     headcount: Headcount | None = None

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
+from chassis.moments import Day
 from services.marketplace.batches import usecases
 from services.marketplace.batches.rules import Batch, BatchId, WorkLog, WorkLogId
 from services.marketplace.money import Idr, Rupiah
@@ -124,7 +125,7 @@ class WorkLogIn(BaseModel):
     batch_id: str
     participant_ref: str = Field(min_length=1, max_length=80)
     work_units: Units
-    worked_on: date
+    worked_on: Day
 
 
 class CorrectionIn(BaseModel):

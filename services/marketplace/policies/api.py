@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
+from chassis.moments import Day
 from services.marketplace.money import Bps
 from services.marketplace.policies import usecases
 from services.marketplace.policies.rules import (
@@ -45,8 +46,8 @@ class PolicyIn(BaseModel):
     product_class: str | None = Field(None, max_length=40)
     base: ShareBase
     shares: list[ShareBody] = Field(min_length=1, max_length=3)
-    effective_from: date
-    effective_to: date | None = None
+    effective_from: Day
+    effective_to: Day | None = None
     legal_basis: str = Field(max_length=400)
     document_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     needs_legal_confirmation: bool = True
@@ -54,7 +55,7 @@ class PolicyIn(BaseModel):
 
 class RetirementIn(BaseModel):
     model_config = dependencies.STRICT
-    last_day: date
+    last_day: Day
 
 
 class PolicyBody(BaseModel):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
+from chassis.moments import Day
 from services.marketplace.transaction import Run
 from services.marketplace.workers import usecases
 from services.marketplace.workers.rules import Assignment, AssignmentId
@@ -27,8 +28,8 @@ class AssignmentIn(BaseModel):
     participant_ref: str = Field(min_length=1, max_length=80)
     workshop_id: str
     role: str = Field(min_length=1, max_length=80)
-    consented_on: date
-    from_on: date
+    consented_on: Day
+    from_on: Day
 
 
 class AssignmentBody(BaseModel):

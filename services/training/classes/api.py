@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
+from chassis.moments import Day
 from services.training.classes import rules, usecases
 from services.training.classes.rules import ClassSeats, ClassState, TrainingClass
 from services.training.transaction import Run
@@ -33,8 +34,8 @@ class NewClass(BaseModel):
     edition: Annotated[int, Field(ge=1, strict=True)] | None = None
     title: Text | None = None
     batch_no: Annotated[str, Field(min_length=1, max_length=40)]
-    starts_on: date
-    ends_on: date
+    starts_on: Day
+    ends_on: Day
     seats_total: Seats
     location: Annotated[str, Field(max_length=200)] = ""
     instructor_refs: Annotated[list[Ref], Field(max_length=20)] = []
@@ -60,8 +61,8 @@ class ClassChanges(BaseModel):
 
     model_config = dependencies.STRICT
     title: Text | None = None
-    starts_on: date | None = None
-    ends_on: date | None = None
+    starts_on: Day | None = None
+    ends_on: Day | None = None
     location: Annotated[str, Field(max_length=200)] | None = None
     instructor_refs: Annotated[tuple[Ref, ...], Field(max_length=20)] | None = None
 

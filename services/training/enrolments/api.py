@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
+from chassis.moments import Day
 from services.training.classes.api import Cancellation, ClassBody, SeatsBody
 from services.training.classes.rules import seats_lock
 from services.training.completion.rules import Progress
@@ -59,8 +60,8 @@ class SuspensionBody(BaseModel):
     """A planned suspension, both days included; open-ended without `until`."""
 
     model_config = dependencies.STRICT
-    since: date
-    until: date | None = None
+    since: Day
+    until: Day | None = None
     reason: Annotated[str, Field(min_length=3, max_length=200)]
     keeps_allowance: bool = False
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
+from chassis.moments import Day
 from services.training.facilities import usecases
 from services.training.facilities.rules import Facility, FacilityKind, RosterMode, TransferPolicy
 from services.training.transaction import Run
@@ -26,7 +27,7 @@ class FacilitySettings(BaseModel):
 
     model_config = dependencies.STRICT
     labour_office_ids: frozenset[Name] | None = None
-    live_from: date | None = None
+    live_from: Day | None = None
     mapping: Annotated[str, Field(max_length=64)] | None = None
     roster_mode: RosterMode | None = None
     transfer_policy: TransferPolicy | None = None

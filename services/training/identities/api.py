@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from chassis.caller import CallingService
 from chassis.http import dependencies
+from chassis.moments import Day
 from services.training.identities import rules, usecases
 from services.training.identities.rules import Identity, NikStatus
 from services.training.transaction import Run
@@ -52,7 +53,7 @@ class MatchRequest(BaseModel):
 
     model_config = dependencies.STRICT
     nik: Annotated[str, Field(pattern=r"^[0-9]{16}$")]
-    birth_date: date
+    birth_date: Day
 
 
 class MatchBody(BaseModel):

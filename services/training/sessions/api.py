@@ -13,6 +13,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
+from chassis.moments import Day
 from services.training.sessions import usecases
 from services.training.sessions.rules import Session, SessionState
 from services.training.transaction import Run
@@ -24,7 +25,7 @@ class NewSession(BaseModel):
     """A meeting at a local clock time of the facility."""
 
     model_config = dependencies.STRICT
-    held_on: date
+    held_on: Day
     starts_at: Annotated[
         str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Jam setempat, mis. 08:00")
     ]

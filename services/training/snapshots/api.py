@@ -7,9 +7,10 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
+from chassis.moments import Moment
 from services.training.settings import TEXTS
 from services.training.snapshot_rows.rules import ReportedError, RowErrorEffect, RowReason
 from services.training.snapshots import upload_process, usecases
@@ -121,7 +122,7 @@ class ReleaseBody(BaseModel):
 async def upload_snapshot(
     facility_id: str,
     taken_at: Annotated[
-        AwareDatetime, Query(description="Saat data diambil, mis. 2026-11-16T14:00:00+07:00")
+        Moment, Query(description="Saat data diambil, mis. 2026-11-16T14:00:00+07:00")
     ],
     request: Request,
     run: Run,

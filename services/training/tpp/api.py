@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
+from chassis.moments import Day
 from services.training.tpp import usecases
 from services.training.tpp.rules import Decision, DecisionResult, DecisionScope, Verdict
 from services.training.transaction import Run
@@ -36,11 +37,11 @@ class NewDecision(BaseModel):
 
     model_config = dependencies.STRICT
     facility_id: Ref
-    hearing_on: date
+    hearing_on: Day
     scope: DecisionScope
     scope_ref: Annotated[str, Field(max_length=64)] = ""
     results: Annotated[list[ResultBody], Field(min_length=1, max_length=200)]
-    valid_until: date | None = None
+    valid_until: Day | None = None
     document_ref: Annotated[str, Field(min_length=1, max_length=100)]
 
     def to_decision(self) -> Decision:

@@ -143,7 +143,7 @@ async def test_a_later_rebuild_supersedes_an_unfinished_one(shop: OperatorHarnes
 
 @pytest.mark.parametrize("cursor", ["x", "W10", "WyJhIiwgImIiXQ"])
 async def test_a_foreign_cursor_is_refused(shop: OperatorHarness, cursor: str) -> None:
-    assert (await shop.post(PATH, {"cursor": cursor}, expect=400))["code"] == "cursor_invalid"
+    assert (await shop.post(PATH, {"cursor": cursor}, expect=422))["code"] == "cursor_invalid"
 
 
 async def test_an_unknown_projection_is_404(shop: OperatorHarness) -> None:

@@ -71,9 +71,10 @@ async def test_a_replay_goes_on_page_by_page_in_the_order_of_the_key(
     await shop.heard(owner, "2", "3", "2", "3")
     await shop.sent(owner, 4)
     monkeypatch.setattr(replay, "PAGE", 3)
-    first = await shop.post("/replay", shop.stretch(owner, began))
+    body = shop.stretch(owner, began)
+    first = await shop.post("/replay", body)
     assert (first["total"], first["published"]) == (4, 3)
-    second = await shop.post("/replay", shop.stretch(owner, began, cursor=first["next_cursor"]))
+    second = await shop.post("/replay", body | {"cursor": first["next_cursor"]})
     assert (second["total"], second["published"], second["next_cursor"]) == (None, 1, None)
     sequences = [
         dict(record.headers)["ce_sequence"]

@@ -106,6 +106,17 @@ BAD_CALLERS: dict[str, Callable[[Keys], str]] = {
     "another audience": lambda keys: signed(keys, CALLER | {"aud": "training"}, issuer="gateway"),
     "no audience": lambda keys: signed(keys, CALLER, issuer="gateway", without="aud"),
     "expired": lambda keys: signed(keys, CALLER, issuer="gateway", lasts=-1),
+    "expired since a second": lambda keys: signed(
+        keys, CALLER | {"iat": int(time.time()) - 61}, issuer="gateway", lasts=-1
+    ),
+    "lives for ten years": lambda keys: signed(keys, CALLER, issuer="gateway", lasts=3e8),
+    "lives for 61 seconds": lambda keys: signed(keys, CALLER, issuer="gateway", lasts=61),
+    "expires before it begins": lambda keys: signed(
+        keys, CALLER | {"iat": int(time.time()) + 4}, issuer="gateway", lasts=3
+    ),
+    "begins in a minute": lambda keys: signed(
+        keys, CALLER | {"iat": int(time.time()) + 60}, issuer="gateway", lasts=90
+    ),
     "never expires": lambda keys: signed(keys, CALLER, issuer="gateway", without="exp"),
     "not yet": lambda keys: signed(keys, CALLER | {"nbf": int(time.time()) + 60}, issuer="gateway"),
     "unknown issuer": lambda keys: signed(keys, CALLER, issuer="nobody", by="gateway"),
@@ -124,6 +135,13 @@ def test_a_token_with_one_fault_names_no_caller(keys: Keys, name: str) -> None:
     assert verifier.caller(signed(keys, CALLER, issuer="gateway")).subject == "tester"
     with pytest.raises(Unauthenticated):
         verifier.caller(BAD_CALLERS[name](keys))
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_token_of_a_clock_that_is_ahead_by_seconds_is_taken(keys: Keys, claim: str) -> None:
+    verifier = InternalTokenVerifier("shop", keys.directory)
+    token = signed(keys, CALLER | {claim: int(time.time()) + 4}, issuer="gateway")
+    assert verifier.caller(token).subject == "tester"
 
 
 async def test_a_token_that_was_believed_is_refused_once_it_has_expired(keys: Keys) -> None:

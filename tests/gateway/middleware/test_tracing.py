@@ -38,7 +38,8 @@ async def test_request_id_and_trace_are_taken_over_only_when_well_formed(
         == "partner-12345678"
     )
     assert harness.upstream.last.headers["traceparent"].startswith("00-" + "a" * 32)
-    for bad in ("short", "x" * 65, "with space", "<script>alert(1)</script>"):
+    figures = ("9904050402850001", "9904-0504-0285-0001")
+    for bad in ("short", "x" * 65, "with space", "<script>alert(1)</script>", *figures):
         response = await harness.ask(
             "GET",
             "/v1/classes",

@@ -1,0 +1,226 @@
+"""Transactions while MongoDB fails: results of commits, conflicts, cancellation and deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from chassis.errors import Busy
+from chassis.persistence import mongo, transactions
+from chassis.persistence.driver_calls import uncancelled
+from chassis.persistence.mongo import Mongo, MongoError, Session
+from tests.chassis.faults.conftest import Faults
+from tests.chassis.harness import runner
+from tests.chassis.sample_service import Jar, Note, Transaction
+
+UNCONFIRMED = {"code": 64, "errmsg": "waiting for replication timed out"}
+
+
+@pytest.fixture(params=["motor", "pymongo"])
+async def shop_db(
+    request: pytest.FixtureRequest, db: Mongo, mongo_url: str
+) -> AsyncIterator[Mongo]:
+    one = Mongo(mongo_url, db.name, request.param)
+    yield one
+    await one.close()
+
+
+class Command:
+    """A command that counts how often its body ran."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    async def __call__(self, tx: Transaction) -> None:
+        self.runs += 1
+        tx.notes.add(Note(id="a", owner_ref="a"))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"closeConnection": True}, {"writeConcernError": UNCONFIRMED}, {"errorCode": 262}],
+    ids=["connection", "unconfirmed", "too late"],
+)
+async def test_a_commit_of_unknown_result_is_asked_for_until_it_is_known(
+    shop_db: Mongo, faults: Faults, how: dict[str, Any]
+) -> None:
+    """The driver itself asks a second time; the third time is ours."""
+    command = Command()
+    with faults.failing("commitTransaction", times=3, **how):
+        await runner(shop_db)(command)
+    assert await shop_db.count("notes", {}) == 1
+    assert command.runs == 1
+
+
+async def test_a_server_that_is_away_is_no_conflict(shop_db: Mongo, faults: Faults) -> None:
+    engine = runner(shop_db).engine
+    with (
+        faults.failing("insert", closeConnection=True),
+        pytest.raises(MongoError) as raised,
+    ):
+        await engine.attempt(Command(), runner(shop_db).cause)
+    assert mongo.is_away(raised.value)
+
+
+@pytest.mark.parametrize("code", [91, 11600, 10107, 89])
+async def test_a_command_is_busy_when_the_server_stays_away(
+    shop_db: Mongo, faults: Faults, code: int
+) -> None:
+    with faults.failing("insert", errorCode=code), pytest.raises(Busy):
+        await runner(shop_db, 1)(Command())
+
+
+async def test_a_defect_is_not_repeated(shop_db: Mongo, faults: Faults) -> None:
+    command = Command()
+    with faults.failing("insert", errorCode=14), pytest.raises(MongoError):
+        await runner(shop_db)(command)
+    assert command.runs == 1
+
+
+async def test_a_body_that_fails_leaves_no_lock_behind(shop_db: Mongo) -> None:
+    await shop_db.insert("boxes", [{"_id": "a", "n": 0}])
+
+    async def body(session: Session) -> None:
+        await shop_db.update("boxes", {"_id": "a"}, {"$inc": {"n": 1}}, session=session)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await shop_db.transact(body)
+
+    async def other(session: Session) -> None:
+        await shop_db.update("boxes", {"_id": "a"}, {"$inc": {"n": 10}}, session=session)
+
+    await shop_db.transact(other)
+    assert (await shop_db.find("boxes", {}))[0]["n"] == 10
+
+
+async def test_a_body_is_cancelled_at_its_deadline(shop_db: Mongo) -> None:
+    cancelled = asyncio.Event()
+
+    async def body(tx: Transaction) -> None:
+        tx.notes.add(Note(id="a", owner_ref="a"))
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    with pytest.raises(Busy):
+        await runner(shop_db, 0.3)(body)
+    async with asyncio.timeout(30):
+        await cancelled.wait()
+    assert await shop_db.count("notes", {}) == 0
+
+
+async def test_a_deadline_holds_while_the_server_is_silent(shop_db: Mongo, faults: Faults) -> None:
+    """A commit that began goes on, and its result is not lost."""
+    reached = asyncio.Event()
+
+    async def body(tx: Transaction) -> None:
+        tx.notes.add(Note(id="a", owner_ref="a"))
+        await tx.flush()
+        faults.stop()
+        reached.set()
+
+    began = time.monotonic()
+    try:
+        with pytest.raises(Busy):
+            await runner(shop_db, 1)(body)
+        seconds = time.monotonic() - began
+    finally:
+        faults.go_on()
+    assert reached.is_set()
+    assert seconds < 4
+
+
+async def test_a_cancelled_commit_does_not_block_the_event_loop(
+    shop_db: Mongo, faults: Faults
+) -> None:
+    at_commit = asyncio.Event()
+
+    async def body(session: Session) -> None:
+        await shop_db.insert("boxes", [{"_id": "a"}], session=session)
+        faults.stop()
+        at_commit.set()
+
+    running = asyncio.create_task(shop_db.transact(body))
+    async with asyncio.timeout(30):
+        await at_commit.wait()
+    threading.Timer(4, faults.go_on).start()
+    await asyncio.sleep(0.2)
+    running.cancel()
+    longest = 0.0
+    while not running.done():
+        before = time.monotonic()
+        await asyncio.sleep(0.01)
+        longest = max(longest, time.monotonic() - before)
+    assert longest < 2
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_a_cancelled_call_of_a_driver_is_awaited_to_its_end() -> None:
+    began = asyncio.Event()
+    may_end = asyncio.Event()
+
+    async def operation() -> None:
+        began.set()
+        await may_end.wait()
+
+    running = asyncio.create_task(uncancelled(operation()))
+    await began.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not running.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_motor_ends_a_write_before_a_cancelled_transaction_ends(
+    db: Mongo, faults: Faults
+) -> None:
+    """Its thread would write after the abort, and so outside the transaction."""
+
+    async def body(session: Session) -> None:
+        await db.insert("boxes", [{"_id": "a"}], session=session)
+
+    with faults.failing("insert", times=1, blockConnection=True, blockTimeMS=700):
+        running = asyncio.create_task(db.transact(body))
+        await asyncio.sleep(0.2)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert await db.count("boxes", {}) == 0
+
+
+async def test_a_rollback_forgets_ids_for_which_events_would_wait(db: Mongo) -> None:
+    async def body(tx: Transaction) -> list[str]:
+        before = tx.savepoint()
+        tx.notes.add(Note(id="a", owner_ref="a"))
+        assert tx.added_ids == ["a"]
+        assert tx.rollback(before)
+        return tx.added_ids
+
+    assert await runner(db)(body) == []
+
+
+async def test_flushed_writes_count_for_the_bounds(
+    db: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "MAX_WRITES", 30)
+
+    async def body(tx: Transaction) -> None:
+        for number in range(20):
+            tx.jars.add(Jar(id=f"{number}", owner_ref="a", room="north"))
+        await tx.flush()
+
+    with pytest.raises(mongo.TransactionTooLarge):
+        await runner(db)(body)
+    assert await db.count("jars", {}) == 0
