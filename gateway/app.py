@@ -13,6 +13,7 @@ from chassis.app import factory, service
 from chassis.http.internal_tokens import InternalTokenSigner
 from gateway.access.accounts import api as accounts
 from gateway.access.accounts.passkeys import RelyingParty
+from gateway.access.builtin_issuer import TOKEN_PATH
 from gateway.access.cards import api as cards
 from gateway.access.clients import api as clients
 from gateway.access.explanations import api as explanations
@@ -164,6 +165,7 @@ def _create_internal_api(
     if builtin_issuer is not None:
         issuer_dependencies = IssuerDependencies(
             issuer=builtin_issuer,
+            assertion_audiences=_assertion_audiences(settings, builtin_issuer),
             password_hasher=Passwords(),
             relying_party=RelyingParty(builtin_issuer.name),
         )
@@ -193,13 +195,13 @@ def _edge(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
     """Return the middlewares that every request passes until its route is known."""
     settings = parts.settings
     group_by_name = {name: group for group in Group for name in settings.hosts_for(group)}
-    discovery = parts.builtin_issuer.discovery_document() if parts.builtin_issuer else None
     return [
         partial(
             host_groups.HostGroups,
             names=group_by_name,
             ports=settings.ports,
             proxies=settings.trusted_proxies,
+            scheme="https" if settings.environment == "production" else "http",
         ),
         tracing.RequestIds,
         access_log.AccessLog,
@@ -212,9 +214,11 @@ def _edge(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
             documents=Documents(
                 parts.routes, partial(_fetch_document, parts.upstream), time.monotonic
             ),
+            origins={group: settings.origins_for(group)[0] for group in Group},
             jwks=_collect_jwks(settings, parts.builtin_issuer),
-            discovery=discovery,
+            discovery=_describe_issuer(settings, parts.builtin_issuer),
             is_ready=parts.readiness,
+            has_try_it=settings.environment == "development",
         ),
         neutral_responses.NeutralResponses,
         partial(routing.Routing, routes=parts.routes),
@@ -270,6 +274,29 @@ def _collect_jwks(
     if builtin_issuer is not None:
         jwks += builtin_issuer.jwks
     return jwks
+
+
+def _describe_issuer(
+    settings: GatewaySettings, builtin_issuer: BuiltInIssuer | None
+) -> dict[Group, dict[str, Any]]:
+    """Return the discovery document of each group that has the token endpoint."""
+    if builtin_issuer is None:
+        return {}
+    origins = {
+        Group.STAFF: builtin_issuer.name,
+        Group.PARTNER: settings.origins_for(Group.PARTNER)[0],
+    }
+    return {group: builtin_issuer.discovery_document(origin) for group, origin in origins.items()}
+
+
+def _assertion_audiences(settings: GatewaySettings, issuer: BuiltInIssuer) -> frozenset[str]:
+    """Return the names that a client may give the token endpoint: issuers and addresses."""
+    origins = {
+        issuer.name,
+        *settings.origins_for(Group.STAFF),
+        *settings.origins_for(Group.PARTNER),
+    }
+    return frozenset(origins | {origin + TOKEN_PATH for origin in origins})
 
 
 async def _fetch_document(upstream: UpstreamClient, service_name: str) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from gateway.host_group import Group
     from gateway.routing.table import Route
 
+IPV6_CLIENT_PREFIX = 64
+
 
 @dataclass(slots=True)
 class RequestContext:
@@ -23,12 +26,13 @@ class RequestContext:
 
     `started_at` and `deadline` are loop time in seconds. `status` is 0 until the first byte of the
     response is sent, `service_status` until the service has answered. `upload_length` is None for a
-    body of unknown length.
+    body of unknown length. `origin` is the address of this host as the client named it.
     """
 
     group: Group
     started_at: float
     address: str
+    origin: str = ""
     request_id: str = ""
     traceparent: str = ""
     route: Route | None = None
@@ -44,6 +48,11 @@ class RequestContext:
     default_headers: list[Header] = field(default_factory=list[Header])
 
     @property
+    def client_network(self) -> str:
+        """Return the address by which an anonymous client is known: IPv6 clients by /64."""
+        return group_address(self.address)
+
+    @property
     def matched_route(self) -> Route:
         """Return the route; it is set by the middleware `routing`."""
         if self.route is None:
@@ -56,6 +65,19 @@ class RequestContext:
         if self.caller is None:
             raise LookupError("the request has no caller yet")
         return self.caller
+
+
+def group_address(address: str) -> str:
+    """Group IPv6 clients by /64, because one client controls the whole prefix."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((parsed, IPV6_CLIENT_PREFIX), strict=False))
 
 
 def set_context(scope: Scope, ctx: RequestContext) -> None:

@@ -19,6 +19,10 @@ from gateway.host_group import Group
 
 INTERNAL_PORT_OFFSET = 9
 ALGORITHMS = frozenset({"EdDSA", "RS256", "ES256"})
+# Host names that reach the group of a port in development.
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+# By IP version. A proxy chooses the address by which a client is counted.
+WIDEST_PROXY_PREFIX = {4: 16, 6: 48}
 _NO_SECRET = SecretStr("")
 
 
@@ -64,6 +68,7 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
     base+0 to base+3 belong to the host groups, in the order of Group.
     """
 
+    # One for each service: `<service>_url`.
     training_url: str
     certification_url: str
     marketplace_url: str
@@ -119,6 +124,11 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
             for url in sorted(issuer_urls - {""})
             if not url.startswith("https://")
         ]
+        problems += [
+            f"GATEWAY_TRUSTED_PROXIES: {network} is wider than a range of pods"
+            for network in self.trusted_proxies
+            if network.prefixlen < WIDEST_PROXY_PREFIX[network.version]
+        ]
         if self.issuer and not self.issuer.startswith("https://"):
             problems.append("GATEWAY_ISSUER: an https origin is needed")
         return problems
@@ -134,18 +144,25 @@ class GatewaySettings(Settings, prefix="GATEWAY_"):
         }
         return tuple(dict.fromkeys(name.lower() for name in names[group] if name))
 
+    def origins_for(self, group: Group) -> tuple[str, ...]:
+        """Return the origins at which clients reach a group: https, in development with a port."""
+        names = self.hosts_for(group)
+        if self.environment == "production":
+            return tuple(f"https://{name}" for name in names)
+        port = self.port + list(Group).index(group)
+        return tuple(f"http://{name}:{port}" for name in (*names, *LOOPBACK_HOSTS))
+
     @property
     def service_urls(self) -> dict[str, str]:
         """Return the origin of each service; `gateway` is its own API of users and grants."""
         own_url = self.own_url or f"http://{_reachable_host(self.host)}:{self.internal_port}"
-        urls = {
-            "training": self.training_url,
-            "certification": self.certification_url,
-            "marketplace": self.marketplace_url,
-            "manpower": self.manpower_url,
-            "gateway": own_url,
-        }
-        return {service: url.rstrip("/") for service, url in urls.items()}
+        services = [
+            name.removesuffix("_url")
+            for name in GatewaySettings.__annotations__
+            if name.endswith("_url") and name != "own_url"
+        ]
+        urls = {service: str(getattr(self, f"{service}_url")) for service in services}
+        return {service: url.rstrip("/") for service, url in (urls | {"gateway": own_url}).items()}
 
     @property
     def issuer_origin(self) -> str:

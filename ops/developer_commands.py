@@ -1,4 +1,4 @@
-"""The commands `test`, `bench` and `docs` for developers: names, options, exit status.
+"""The commands of developers (test, bench, docs, assets): names, options, exit status.
 
 Not here: what each command does, which is a module of its own.
 """
@@ -146,5 +146,18 @@ def bench(
 def docs() -> None:
     """Write the files that are generated from code (for developers)."""
     from ops.docs.generate import write_documents as run
+
+    raise typer.Exit(run())
+
+
+@command(
+    development,
+    "assets",
+    "Bangun berkas peramban dari kunci npm (untuk pengembang).",
+    "./bina assets",
+)
+def assets() -> None:
+    """Build the browser files from the npm lock (for developers)."""
+    from ops.docs.assets import write_assets as run
 
     raise typer.Exit(run())

@@ -54,6 +54,14 @@ class BodyInvalid(Refused):
     title = "Isian tidak sesuai"
 
 
+class NotJson(DomainError):
+    """The body is read as JSON, but its content type is another one, or missing."""
+
+    status = 415
+    title = "Isi permintaan harus JSON: kirim kepala content-type: application/json"
+    field = "content-type"
+
+
 def _texts_by_code() -> dict[str, str]:
     by_text: dict[str, list[str]] = texts.read("fields")
     return {code: text for text, codes in by_text.items() for code in codes}
@@ -76,6 +84,8 @@ def _field_problem(problem: Mapping[str, Any]) -> dict[str, str]:
 
 async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
     """Answer a request with invalid body or parameters; every field is named."""
+    if _is_unread_body(request, error):
+        return problem_response(request, NotJson())
     problems = [_field_problem(problem) for problem in error.errors()]
     if any(problem["code"] == "json_invalid" for problem in problems):
         return problem_response(request, Malformed("Isi permintaan bukan JSON yang benar"))
@@ -83,6 +93,16 @@ async def on_invalid_request(request: Request, error: RequestValidationError) ->
     detail = f"{first['field']} {first['message']}".strip()
     invalid = BodyInvalid(detail, field=first["field"] or None, errors=problems)
     return problem_response(request, invalid)
+
+
+def _is_unread_body(request: Request, error: RequestValidationError) -> bool:
+    """Return whether the body was left as bytes, because its content type is not JSON."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    return not is_json and any(
+        problem["loc"] == ("body",) and isinstance(problem.get("input"), bytes)
+        for problem in error.errors()
+    )
 
 
 async def on_http_error(request: Request, error: HTTPException) -> Response:

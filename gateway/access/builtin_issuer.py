@@ -101,16 +101,20 @@ class BuiltInIssuer:
             hashlib.sha256,
         ).hexdigest()
 
-    def discovery_document(self) -> dict[str, Any]:
-        """Return the discovery document (RFC 8414, OpenID Connect Discovery 1.0)."""
+    def discovery_document(self, origin: str) -> dict[str, Any]:
+        """Return the discovery document (RFC 8414, OpenID Connect Discovery 1.0) of this origin.
+
+        Every host that has the endpoints names itself: a client may reach only one of them.
+        """
         return {
-            "issuer": self.name,
-            "jwks_uri": f"{self.name}/.well-known/jwks.json",
-            "token_endpoint": self.name + TOKEN_PATH,
-            "revocation_endpoint": self.name + REVOCATION_PATH,
+            "issuer": origin,
+            "jwks_uri": f"{origin}/.well-known/jwks.json",
+            "token_endpoint": origin + TOKEN_PATH,
+            "revocation_endpoint": origin + REVOCATION_PATH,
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
             "token_endpoint_auth_methods_supported": [
                 "none",
+                "client_secret_basic",
                 "client_secret_post",
                 "private_key_jwt",
             ],

@@ -25,9 +25,13 @@ class NoBuiltInIssuer(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerDependencies:
-    """The issuer, the password hasher, and the relying party of passkeys."""
+    """The issuer, the password hasher, and the relying party of passkeys.
+
+    `assertion_audiences` are the names of the token endpoint that a client's assertion may have.
+    """
 
     issuer: BuiltInIssuer
+    assertion_audiences: frozenset[str]
     password_hasher: Passwords
     relying_party: RelyingParty
 

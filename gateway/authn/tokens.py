@@ -31,11 +31,12 @@ MAX_EARLY_SECONDS = 5.0
 # Revocations are kept for two days (access/revocations). A token with a longer lifetime would be
 # accepted again.
 MAX_TOKEN_SECONDS = 86_400
-_KEY_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
+_KEY_ID = re.compile(r"[A-Za-z0-9._~:+/=-]{1,128}")
 _COMPACT_JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
-# x5t is the thumbprint of a certificate, which we ignore.
-_HEADER_MEMBERS = frozenset({"alg", "kid", "typ", "x5t"})
+# Thumbprints of a certificate, which we ignore.
+_THUMBPRINTS = frozenset({"x5t", "x5t#S256"})
+_HEADER_MEMBERS = frozenset({"alg", "kid", "typ"}) | _THUMBPRINTS
 _DECODE_OPTIONS: Any = {
     "require": ["exp", "iat", "sub", "aud", "iss"],
     "verify_exp": False,
@@ -193,7 +194,10 @@ def _is_header_allowed(header: Mapping[str, Any], issuer: TrustedIssuer) -> bool
     if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
         return False
     token_type = header.get("typ", "JWT")
-    return isinstance(token_type, str) and token_type.lower() in _TOKEN_TYPES
+    if not isinstance(token_type, str):
+        return False
+    # RFC 7515, 4.1.9: the prefix may be left out.
+    return token_type.lower().removeprefix("application/") in _TOKEN_TYPES
 
 
 async def _build_identity(

@@ -35,6 +35,7 @@ ALLOWED_HEADERS = (
     "idempotency-key",
     "if-match",
     "if-none-match",
+    "order-token",
     "range",
     "x-request-id",
 )

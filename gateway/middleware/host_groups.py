@@ -17,6 +17,7 @@ from gateway.middleware.problem_responses import send_problem
 from gateway.middleware.security_headers import SECURITY_HEADERS
 from gateway.problems import HostUnknown, VersionUnknown
 from gateway.request_context import RequestContext, read_single_header, set_context
+from gateway.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,12 +28,12 @@ _PORT = re.compile(r":[0-9]*\Z")
 # Some proxies append the client's port, which changes with every connection.
 _ADDRESS_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]*)?|([0-9.]+):[0-9]*")
 _VERSIONS = frozenset({"1.1", "1.0"})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class HostGroups:
     """Creates the request context. An unknown host gets 421, an unknown HTTP version 505.
 
+    `scheme` is the one by which clients reach the gateway: https in production.
     `names` are in lower case; `ports` are empty in production. The client address is read from
     X-Forwarded-For if the peer is one of our own `proxies`.
     """
@@ -43,8 +44,10 @@ class HostGroups:
         names: Mapping[str, Group],
         ports: Mapping[int, Group],
         proxies: Sequence[Network],
+        scheme: str,
     ) -> None:
         self.app = app
+        self._scheme = scheme
         self._names = names
         self._ports = ports
         self._proxies = proxies
@@ -59,16 +62,16 @@ class HostGroups:
             group=group,
             started_at=asyncio.get_running_loop().time(),
             address=self._find_client_address(scope),
+            origin=f"{self._scheme}://{_read_host(scope)}",
         )
         set_context(scope, ctx)
         return self.app(scope, receive, send)
 
     def _find_group(self, scope: Scope) -> Group | None:
-        host = (read_single_header(scope, b"host") or b"").decode("latin-1").lower()
-        name = _PORT.sub("", host)
+        name = _PORT.sub("", _read_host(scope))
         if name in self._names:
             return self._names[name]
-        if name in _LOOPBACK:
+        if name in LOOPBACK_HOSTS:
             return self._ports.get(scope["server"][1])
         return None
 
@@ -89,6 +92,10 @@ class HostGroups:
         except ValueError:
             return False
         return any(address in network for network in self._proxies)
+
+
+def _read_host(scope: Scope) -> str:
+    return (read_single_header(scope, b"host") or b"").decode("latin-1").lower()
 
 
 def _parse_address(text: str) -> Address:

@@ -6,7 +6,6 @@ draft-ietf-httpapi-ratelimit-headers-10. Not here: a system's calls per day (dai
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from gateway.middleware.rate_windows import Clock, RateWindows
     from gateway.request_context import RequestContext
     from gateway.routing.table import Route
-
-IPV6_CLIENT_PREFIX = 64
 
 
 class RateLimit:
@@ -61,18 +58,5 @@ class RateLimit:
 def rate_limit_subject(ctx: RequestContext) -> str:
     """Return the key that requests are counted by: the subject, or an anonymous address."""
     if ctx.identified_caller is ANONYMOUS:
-        return f"@{group_address(ctx.address)}"
+        return f"@{ctx.client_network}"
     return ctx.identified_caller.subject
-
-
-def group_address(address: str) -> str:
-    """Group IPv6 clients by /64, because one client controls the whole prefix."""
-    if ":" not in address:
-        return address
-    try:
-        parsed = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.IPv6Network((parsed, IPV6_CLIENT_PREFIX), strict=False))

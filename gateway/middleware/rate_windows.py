@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 Clock = Callable[[], float]
 SWEEP_SECONDS = 60.0
 PAGE_SIZE = 100
-# Smaller counts are not shared: a replica may miss up to two requests at each other replica.
+# Smaller counts of a large limit are not shared: a replica may miss two requests at each other one.
 MIN_SHARED_COUNT = 3
+# Every count of a smaller limit is shared, because two requests more would be a large part of it.
+SMALL_LIMIT = 30
 COLLECTION = "quotas"
 INDEXES = (Index("key"), Index("ends", expire_seconds=0))
 
@@ -41,9 +43,12 @@ class _Window:
 class RateWindows(Storage):
     """Fixed windows in memory, with the counts of the other replicas. `clock` in epoch seconds.
 
-    Replicas exchange their counts with `synchronise`. A window begins with the replica's own first
-    request, so at each exchange the sum covers at most one window's length. While the database is
-    unavailable each replica counts for itself.
+    Replicas exchange their counts with `synchronise`. Between two exchanges each counts for itself.
+    A new window misses the others' counts until the next one, so requests further apart than an
+    exchange exceed a limit of up to SMALL_LIMIT by at most one per other replica.
+
+    A window begins with the replica's own first request, so at each exchange the sum covers at most
+    one window's length. While the database is unavailable each replica counts for itself.
 
     The memory storage of `limits` scans all keys on every request; this one does so once a minute.
     The MongoDB storage of `limits` queries the database on every request.
@@ -112,7 +117,7 @@ class RateWindows(Storage):
         changed = [
             (sha256(key.encode()).hexdigest(), window)
             for key, window in self._windows.items()
-            if _is_unshared(window, now)
+            if _is_unshared(key, window, now)
         ]
         # In pages, so that requests continue between them.
         for first in range(0, len(changed), PAGE_SIZE):
@@ -155,10 +160,16 @@ class RateWindows(Storage):
         self._swept_at = now
 
 
-def _is_unshared(window: _Window, now: float) -> bool:
-    is_large = window.count >= MIN_SHARED_COUNT
+def _is_unshared(key: str, window: _Window, now: float) -> bool:
+    is_large = window.count >= MIN_SHARED_COUNT or _read_limit(key) <= SMALL_LIMIT
     is_changed = window.count != window.shared_count
     return is_large and is_changed and window.ends_at > now
+
+
+def _read_limit(key: str) -> int:
+    """Return the limit in a key of `limits`, which ends with amount, multiples and granularity."""
+    parts = key.rsplit("/", 3)
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdecimal() else SMALL_LIMIT + 1
 
 
 def _to_utc(seconds: float) -> datetime:

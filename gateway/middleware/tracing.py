@@ -15,8 +15,8 @@ from gateway import request_context
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-# With a letter: figures alone may be a person's number, and the id goes into logs and events.
-_REQUEST_ID = re.compile(rb"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9-]{7,63}")
+# The id goes into logs and events. Sixteen figures may be a NIK, also when a hyphen divides them.
+_REQUEST_ID = re.compile(rb"(?=.*[A-Za-z])(?!.*[0-9]{16})[A-Za-z0-9][A-Za-z0-9-]{7,63}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 

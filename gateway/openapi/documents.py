@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from gateway.openapi.merging import build_document
-from gateway.openapi.reference_page import render_page
+from gateway.openapi.merging import ORIGIN, build_document
 from gateway.problems import UpstreamUnavailable
 
 if TYPE_CHECKING:
     from gateway.host_group import Group
     from gateway.routing.reloader import RouteReloader
+    from gateway.routing.table import Route
 
 CACHE_SECONDS = 60.0
 Fetch = Callable[[str], Awaitable[Mapping[str, Any]]]
@@ -25,18 +26,10 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class RenderedDocument:
-    """A group's document and its page, as bytes."""
-
-    document: bytes
-    page: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class _CachedDocument:
     generation: int
     valid_until: float
-    rendered: RenderedDocument
+    content: bytes
 
 
 class Documents:
@@ -52,33 +45,38 @@ class Documents:
         self._clock = clock
         self._service_documents: dict[str, Mapping[str, Any]] = {}
         self._cache: dict[Group, _CachedDocument] = {}
-        self._lock = asyncio.Lock()
+        self._locks: defaultdict[Group, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def for_group(self, group: Group) -> RenderedDocument:
-        """Return the group's current document and page."""
-        async with self._lock:
+    async def for_group(self, group: Group, origin: str) -> bytes:
+        """Return the group's current document, with addresses at this origin."""
+        async with self._locks[group]:
             cached = self._cache.get(group)
-            if cached is not None and self._is_current(cached):
-                return cached.rendered
-            generation = self._routes.generation
-            valid_until = self._clock() + CACHE_SECONDS
-            rendered = await self._render(group)
-            self._cache[group] = _CachedDocument(generation, valid_until, rendered)
-            return rendered
+            if cached is None or not self._is_current(cached):
+                generation = self._routes.generation
+                valid_until = self._clock() + CACHE_SECONDS
+                cached = _CachedDocument(generation, valid_until, await self._render(group))
+                self._cache[group] = cached
+        return cached.content.replace(ORIGIN.encode(), origin.encode())
 
     def _is_current(self, cached: _CachedDocument) -> bool:
         is_fresh = cached.valid_until >= self._clock()
         return is_fresh and cached.generation == self._routes.generation
 
-    async def _render(self, group: Group) -> RenderedDocument:
+    async def _render(self, group: Group) -> bytes:
         routes = self._routes.table.for_group(group)
-        for service in {route.service for route in routes}:
-            try:
-                self._service_documents[service] = await self._fetch(service)
-            except UpstreamUnavailable:
-                log.warning("service gave no document; its last one stays in use", service=service)
-        document = build_document(group, routes, self._service_documents)
-        return RenderedDocument(
-            document=json.dumps(document, ensure_ascii=False).encode(),
-            page=render_page(document).encode(),
-        )
+        await asyncio.gather(*map(self._refresh, {route.service for route in routes}))
+        # In a thread: the requests of others continue meanwhile.
+        return await asyncio.to_thread(_render, group, routes, dict(self._service_documents))
+
+    async def _refresh(self, service: str) -> None:
+        try:
+            self._service_documents[service] = await self._fetch(service)
+        except UpstreamUnavailable:
+            log.warning("service gave no document; its last one stays in use", service=service)
+
+
+def _render(
+    group: Group, routes: list[Route], service_documents: Mapping[str, Mapping[str, Any]]
+) -> bytes:
+    document = build_document(group, routes, service_documents)
+    return json.dumps(document, ensure_ascii=False).encode()

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 
 from chassis.texts import is_neutral
+from gateway.access.builtin_issuer import TOKEN_PATH
 from gateway.host_group import Group
+from gateway.openapi.descriptions import (
+    GROUP_TITLES,
+    describe_group,
+    describe_roles,
+    list_roles,
+    name_operation,
+)
+from gateway.openapi.examples import build_example
 from gateway.problems import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -25,12 +34,6 @@ _REFERENCE_PREFIX = "#/components/schemas/"
 _PROSE_MEMBERS = frozenset(
     {"description", "summary", "title", "example", "examples", "default", "const", "enum"}
 )
-_TITLES = {
-    Group.STAFF: "Bina: petugas",
-    Group.SHOP: "Bina: toko",
-    Group.CERTIFICATE: "Pemeriksaan sertifikat",
-    Group.PARTNER: "Bina: mitra",
-}
 _PROBLEM_TEXT_MEMBERS = ("type", "title", "code", "detail", "field", "request_id")
 _PROBLEM_SCHEMA: Document = {
     "type": "object",
@@ -48,6 +51,13 @@ _PROBLEM_RESPONSES = {
     status: {"$ref": "#/components/responses/problem"} for status in ("4XX", "5XX")
 }
 _TOKEN_SCHEME = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+_CLIENT_SCHEME = {"type": "http", "scheme": "basic", "description": "RFC 6749, 2.3.1"}
+# Replaced by the origin of the host that serves the document.
+ORIGIN = "https://origin.invalid"
+# FastAPI adds the module to the names of schemas that would collide.
+_MODULE_PREFIX = re.compile(
+    r"(?:services|gateway)__(?:[a-z0-9_]+?__)?([a-z0-9_]+?)__[a-z0-9_]+?__(?=[A-Z])"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -65,27 +75,34 @@ def merge_documents(
 ) -> Document:
     """Return one OpenAPI document of these routes.
 
-    The names of schemas get the service's name as prefix, so that they do not collide.
+    The names of schemas get the service's name as prefix, so that they do not collide. Addresses
+    begin with ORIGIN.
     """
+    routes = list(routes)
+    schemes = _build_security_schemes(routes)
     paths: Document = {}
     schemas: Document = {}
+    all_schemas = _rename_schemas(service_documents)
     for route in routes:
         service_document = service_documents.get(route.service, {})
-        operation = _build_operation(route, _find_operation(service_document, route))
-        service_schemas = cast(
-            "Document", service_document.get("components", {}).get("schemas", {})
-        )
-        _collect_schemas(operation, route.service, service_schemas, schemas)
+        operation = _build_operation(route, _find_operation(service_document, route), schemes)
+        _collect_schemas(operation, all_schemas, schemas)
+        _add_examples(operation, schemas)
         operation["responses"] |= _PROBLEM_RESPONSES
         paths.setdefault(route.template, {})[route.method.lower()] = operation
     return {
         "openapi": OPENAPI_VERSION,
-        "info": {"title": _TITLES[group], "version": "1"},
+        "info": {
+            "title": GROUP_TITLES[group],
+            "version": "1",
+            "description": describe_group(group),
+        },
+        "servers": [{"url": ORIGIN}],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(schemas.items())),
             "responses": {"problem": _PROBLEM_RESPONSE},
-            "securitySchemes": {"token": _TOKEN_SCHEME},
+            "securitySchemes": schemes,
         },
     }
 
@@ -101,7 +118,7 @@ def remove_denied_words(document: Document) -> Document:
     log.error("the certificate host's document contains a denied word and is not published")
     return {
         "openapi": OPENAPI_VERSION,
-        "info": {"title": _TITLES[Group.CERTIFICATE], "version": "1"},
+        "info": {"title": GROUP_TITLES[Group.CERTIFICATE], "version": "1"},
         "paths": {},
     }
 
@@ -111,8 +128,27 @@ def _find_operation(service_document: Mapping[str, Any], route: Route) -> Docume
     return cast("Document", operations.get(route.method.lower(), {}))
 
 
-def _build_operation(route: Route, service_operation: Document) -> Document:
-    """Return the service's operation with the gateway's security, tag, id and references."""
+def _build_security_schemes(routes: Iterable[Route]) -> Document:
+    """Return the ways to prove oneself on a host; OAuth 2 only where its endpoint is."""
+    has_token_endpoint = any(route.template == TOKEN_PATH for route in routes)
+    if not has_token_endpoint:
+        return {"token": _TOKEN_SCHEME}
+    flow: Document = {"tokenUrl": ORIGIN + TOKEN_PATH, "scopes": {}}
+    oauth2: Document = {"type": "oauth2", "flows": {"clientCredentials": flow}}
+    return {"oauth2": oauth2, "client": _CLIENT_SCHEME, "token": _TOKEN_SCHEME}
+
+
+def _list_security(route: Route, schemes: Document) -> list[Document]:
+    """Return the alternatives: none, a client's credentials, or a token."""
+    if route.accepts_basic:
+        return [{"client": []}, {}]
+    if route.is_public:
+        return []
+    return [{name: []} for name in ("oauth2", "token") if name in schemes]
+
+
+def _build_operation(route: Route, service_operation: Document, schemes: Document) -> Document:
+    """Return the service's operation with the gateway's names, roles, security and references."""
     operation = cast("Document", _prefix_references(service_operation, route.service))
     # Only POST reads an Idempotency-Key.
     parameters = [
@@ -129,11 +165,15 @@ def _build_operation(route: Route, service_operation: Document) -> Document:
     is_versioned = route.template.startswith("/v1/")
     tag = route.template.split("/")[2] if is_versioned else "sertifikat"
     operation_id = route.method.lower() + re.sub(r"[^A-Za-z0-9]+", "_", route.template)
+    description = cast("str", operation.get("description", ""))
     operation |= {
         "tags": [tag],
-        "security": [] if route.is_public else [{"token": []}],
+        "summary": name_operation(route, service_operation),
+        "description": f"{description}\n\n{describe_roles(route)}".strip(),
+        "security": _list_security(route, schemes),
         "operationId": operation_id,
         "responses": responses,
+        "x-roles": list_roles(route),
     }
     if parameters:
         operation["parameters"] = parameters
@@ -150,21 +190,44 @@ def _prefix_references(node: Any, service: str) -> Any:
     for name, value in cast("Document", node).items():
         if name == "$ref" and isinstance(value, str):
             schema_name = value.removeprefix(_REFERENCE_PREFIX)
-            prefixed[name] = f"{_REFERENCE_PREFIX}{service}.{schema_name}"
+            prefixed[name] = f"{_REFERENCE_PREFIX}{service}.{_name_schema(schema_name)}"
         else:
             prefixed[name] = _prefix_references(value, service)
     return prefixed
 
 
-def _collect_schemas(
-    node: Any, service: str, service_schemas: Mapping[str, Any], schemas: Document
-) -> None:
+def _rename_schemas(service_documents: Mapping[str, Mapping[str, Any]]) -> Document:
+    """Return the schemas of all services by their public names."""
+    renamed: Document = {}
+    for service, document in service_documents.items():
+        schemas = cast("Document", document.get("components", {}).get("schemas", {}))
+        for name, schema in schemas.items():
+            renamed[f"{service}.{_name_schema(name)}"] = _prefix_references(schema, service)
+    return renamed
+
+
+def _collect_schemas(node: Any, all_schemas: Document, schemas: Document) -> None:
     """Add to `schemas` all schemas that the node refers to, directly or through others."""
     for name in set(_find_references(node)):
         if name not in schemas:
-            schema = service_schemas.get(name.removeprefix(f"{service}."), {})
-            schemas[name] = _prefix_references(schema, service)
-            _collect_schemas(schemas[name], service, service_schemas, schemas)
+            schemas[name] = all_schemas.get(name, {})
+            _collect_schemas(schemas[name], all_schemas, schemas)
+
+
+def _name_schema(name: str) -> str:
+    """Return a schema's public name: its noun instead of its module, e.g. TppResultBody."""
+    return _MODULE_PREFIX.sub(lambda match: match[1].title().replace("_", ""), name)
+
+
+def _add_examples(operation: Document, schemas: Document) -> None:
+    """Add an example to each body that has none."""
+    responses = cast("Document", operation["responses"])
+    bodies = [operation.get("requestBody", {})]
+    bodies += [body for status, body in responses.items() if status.startswith("2")]
+    for body in bodies:
+        for content in cast("dict[str, Document]", body.get("content", {})).values():
+            if not content.keys() & {"example", "examples"}:
+                content["example"] = build_example(content.get("schema", {}), schemas)
 
 
 def _find_references(node: Any) -> Iterator[str]:

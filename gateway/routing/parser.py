@@ -22,9 +22,11 @@ CERTIFICATE_PATHS = ("/V/", "/v/", "/i/", "/l/", "/s/")
 HEADERS_NEVER_PASSED = frozenset(
     {
         "authorization",
+        "client-authorization",
         "cookie",
         "host",
         "forwarded",
+        "x-client-address",
         "x-request-deadline",
         "x-request-id",
         "traceparent",
@@ -59,6 +61,7 @@ class _RouteBlock(BaseModel):
     public: bool = False
     streaming: bool = False
     idempotent: bool = False
+    basic: bool = False
     headers: list[str] = []
 
 
@@ -168,6 +171,7 @@ class _RouteParser:
             deadline_seconds=block.deadline,
             is_streaming=block.streaming,
             is_idempotent=block.idempotent or method in IDEMPOTENT_METHODS,
+            accepts_basic=block.basic,
             extra_request_headers=frozenset(name.encode() for name in block.headers),
             permission=permission,
             is_public=block.public and PUBLIC in roles,

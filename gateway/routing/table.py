@@ -12,15 +12,16 @@ if TYPE_CHECKING:
 
     from limits import RateLimitItem
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+IDEMPOTENT_METHODS = frozenset({"GET", "PUT", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
     """One method and template on one host group.
 
-    `permission` is "METHOD /template"; `roles` are the roles that have it.
+    `permission` is "METHOD /template"; `roles` are the roles that have it. HEAD uses the route of
+    GET.
     """
 
     group: Group
@@ -32,6 +33,7 @@ class Route:
     deadline_seconds: float
     is_streaming: bool
     is_idempotent: bool
+    accepts_basic: bool
     extra_request_headers: frozenset[bytes]
     permission: str
     is_public: bool
@@ -96,3 +98,5 @@ class RouteTable:
         for segment in route.template.split("/")[1:]:
             node = node.enter(segment)
         node.routes[route.method] = route
+        if route.method == "GET":
+            node.routes["HEAD"] = route

@@ -113,7 +113,10 @@ class UpstreamClient:
                     "headers": response_headers,
                 }
             )
-            await _send_body(response.content, send)
+            if scope["method"] == "HEAD" and route.is_streaming:
+                await send({"type": "http.response.body", "body": b""})
+            else:  # the server drops the body of a response to HEAD
+                await _send_body(response.content, send)
         finally:
             # Returns the connection to the pool if the exchange is complete, else closes it.
             response.close()

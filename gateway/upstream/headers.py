@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from chassis.errors import Malformed
 from gateway.access.identity import ANONYMOUS
+from gateway.request_context import read_single_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,6 +59,7 @@ RESPONSE_HEADERS = frozenset(
         b"retry-after",
         b"sunset",
         b"vary",
+        b"www-authenticate",
     }
 )
 # A Content-Length in such a response would announce a body that does not follow.
@@ -79,13 +81,23 @@ def select_request_headers(scope: Scope, ctx: RequestContext) -> list[tuple[str,
     seconds_left = ctx.deadline - asyncio.get_running_loop().time()
     deadline_ms = round((time.time() + seconds_left) * 1000)
     selected.append(("authorization", f"Bearer {ctx.internal_token}"))
+    if ctx.identified_caller is ANONYMOUS:
+        # Anonymous callers have one subject. Only the gateway sends this header.
+        selected.append(("x-client-address", ctx.client_network))
+    if ctx.matched_route.accepts_basic:
+        selected += _select_client_credentials(scope)
     selected.append(("x-request-id", ctx.request_id))
     selected.append(("x-request-deadline", str(deadline_ms)))
-    if ctx.identified_caller is ANONYMOUS:
-        selected.append(("x-client-address", ctx.address))
     if ctx.traceparent:
         selected.append(("traceparent", ctx.traceparent))
     return selected
+
+
+def _select_client_credentials(scope: Scope) -> list[tuple[str, str]]:
+    """Return the HTTP Basic credentials under the name that only the gateway sends."""
+    value = (read_single_header(scope, b"authorization") or b"").decode("latin-1")
+    is_basic = value.partition(" ")[0].lower() == "basic"
+    return [("client-authorization", value)] if is_basic and value.isascii() else []
 
 
 def select_response_headers(headers: Iterable[Header], status: int, origin: str) -> list[Header]:

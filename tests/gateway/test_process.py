@@ -111,13 +111,15 @@ async def ready(found: GatewayProcess) -> bool:
 
 
 @asynccontextmanager
-async def running(directory: Path, mongo_url: str, database: str) -> AsyncGenerator[GatewayProcess]:
-    """Run a gateway process in front of a small upstream."""
+async def running(
+    directory: Path, mongo_url: str, database: str, **more: str
+) -> AsyncGenerator[GatewayProcess]:
+    """Run a gateway process in front of a small upstream; `more` are further variables."""
     upstream = SmallUpstream()
     [own] = free_ports(1)
     upstream.url = f"http://127.0.0.1:{own.getsockname()[1]}"
     port = platform_checks.find_free_port_range(INTERNAL_PORT_OFFSET + 1)
-    environ = environment(directory, upstream.url, port, mongo_url, database)
+    environ = environment(directory, upstream.url, port, mongo_url, database) | more
     async with (
         served(upstream, [own]),
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as client,

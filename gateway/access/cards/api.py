@@ -119,7 +119,7 @@ async def renew_pin(body: ShownCard, deps: IssuerDeps, run: NonRepeatableRun) ->
 async def sign_in(
     body: HolderForm, request: Request, deps: IssuerDeps, run: NonRepeatableRun
 ) -> HolderIn:
-    """Masuk dengan kartu dan PIN."""
+    """Sign in with card and PIN."""
     holders: BuiltInIssuer = request.app.state.holders
     try:
         card = await run(partial(usecases.try_pin, hash_code(body.card)))
@@ -134,7 +134,7 @@ async def sign_in(
 
 @router.post("/v1/holder/sign-out", status_code=204)
 async def sign_out(run: Run) -> None:
-    """Keluar."""
+    """Sign out."""
     await run(usecases.sign_out)
 
 

@@ -9,22 +9,18 @@ Each service's owner writes `gateway/access/permissions/<service>.py` with
 
 `public` is only for routes with `public = true` in routes.toml; every other role has these
 permissions too. operations.py has the permissions of operators and auditors, which are the same for
-every service; access.py those for the gateway's own routes; roles.py the roles. Every template must
-be routed in gateway/routing/routes.toml.
+every service; access.py those for the gateway's own routes; roles.py the roles. A new module is the
+one of a service and needs no further line here. Every template must be routed in
+gateway/routing/routes.toml.
 
 Not here: row scopes, which are typed claims that the services apply.
 """
 
+import pkgutil
 from collections.abc import Mapping
+from importlib import import_module
 
-from gateway.access.permissions import (
-    access,
-    certification,
-    manpower,
-    marketplace,
-    operations,
-    training,
-)
+from gateway.access.permissions import access, operations
 from gateway.access.permissions.roles import PUBLIC, ROLES
 
 
@@ -54,13 +50,15 @@ class RolePermissions:
         )
 
 
-_OWN_PERMISSIONS = {
-    "training": training.PERMISSIONS,
-    "certification": certification.PERMISSIONS,
-    "marketplace": marketplace.PERMISSIONS,
-    "manpower": manpower.PERMISSIONS,
-    "gateway": access.PERMISSIONS,
-}
+# The modules of this package that belong to no service.
+_OTHER_MODULES = frozenset({"access", "four_eyes", "operations", "roles", "versions"})
+
+
+def _read_services() -> dict[str, Mapping[str, frozenset[str]]]:
+    """Return the permissions of each service's module and of the gateway."""
+    names = {module.name for module in pkgutil.iter_modules(__path__)} - _OTHER_MODULES
+    by_service = {name: import_module(f"{__name__}.{name}").PERMISSIONS for name in sorted(names)}
+    return by_service | {"gateway": access.PERMISSIONS}
 
 
 def _merge(*permissions: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
@@ -73,7 +71,7 @@ def _merge(*permissions: Mapping[str, frozenset[str]]) -> dict[str, frozenset[st
 ROLE_PERMISSIONS = RolePermissions(
     {
         service: _merge(own, {} if service == "gateway" else operations.permissions(service))
-        for service, own in _OWN_PERMISSIONS.items()
+        for service, own in _read_services().items()
     }
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jwt
@@ -58,6 +59,7 @@ def signed(
     kid: str = "k",
     issuer: str = ISSUER,
     seconds: float = 600,
+    headers: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> str:
     content: dict[str, Any] = {
@@ -70,4 +72,5 @@ def signed(
         "claims": {},
         "jti": "t-1",
     }
-    return jwt.encode(content | more, key, algorithm=algorithm, headers={"kid": kid})
+    members = {"kid": kid} | dict(headers or {})
+    return jwt.encode(content | more, key, algorithm=algorithm, headers=members)

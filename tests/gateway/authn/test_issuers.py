@@ -121,6 +121,30 @@ async def test_an_oidc_issuer_found_by_discovery_is_believed_with_each_algorithm
     assert publisher.asked == [f"{OIDC}/.well-known/openid-configuration", f"{OIDC}/keys"]
 
 
+@pytest.mark.parametrize(
+    ("kid", "headers"),
+    [
+        ("AbC+d/eF==", {}),
+        ("2026", {"typ": "at+jwt"}),
+        ("2026", {"typ": "application/at+jwt"}),
+        ("2026", {"typ": "application/JWT"}),
+        ("2026", {"x5t": "AbC-d_eF", "x5t#S256": "AbC-d_eF"}),
+    ],
+)
+async def test_a_header_that_a_foreign_issuer_may_write_is_accepted(
+    kid: str, headers: dict[str, str]
+) -> None:
+    clock = Clock()
+    key = SIGNING_KEYS["EdDSA"]
+    publisher = FakeIssuer()
+    publisher.keys = [jwk_of(key.public_key(), kid)]
+    source = JwksKeys(OIDC, "", publisher.fetch, clock)
+    issuer = TrustedIssuer(name=OIDC, audience=AUDIENCE, key_source=source)
+    tokens = TokenVerifier([issuer], nothing_revoked(), clock)
+    token = signed(key, clock, kid=kid, issuer=OIDC, headers=headers)
+    assert (await tokens.verify(token, "")).role == "head"
+
+
 async def test_each_issuer_has_only_its_own_keys_audience_and_algorithms() -> None:
     clock = Clock()
     partner_name = "https://id.dinas.example"

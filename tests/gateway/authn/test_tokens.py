@@ -113,6 +113,10 @@ BAD_TOKENS: dict[str, Callable[[GatewayHarness], str]] = {
         harness, headers={"jku": "http://127.0.0.1:1/keys"}
     ),
     "a critical extension": lambda harness: forged(harness, headers={"crit": ["exp"]}),
+    "a type with two prefixes": lambda harness: forged(
+        harness, headers={"typ": "application/application/jwt"}
+    ),
+    "key id with a blank": lambda harness: forged(harness, headers={"kid": "a b"}),
     "another type": lambda harness: forged(harness, headers={"typ": "secevent+jwt"}),
     "unknown role": lambda harness: forged(harness, role="superuser"),
     "the public's role": lambda harness: forged(harness, role="public"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from limits import parse
+from limits.aio.strategies import FixedWindowRateLimiter
 
 from chassis.persistence.mongo import Mongo
-from gateway.middleware.rate_limit import group_address
 from gateway.middleware.rate_windows import COLLECTION, INDEXES, SWEEP_SECONDS, RateWindows
+from gateway.request_context import group_address
 from tests.gateway.harness import GatewayHarness
 
 
@@ -77,6 +79,26 @@ async def test_replicas_count_together_and_alone_without_the_database(
     with pytest.raises(Exception, match="close"):
         await here.synchronise(db)
     assert await here.incr("one", 60) == 9
+
+
+async def test_a_small_limit_is_exceeded_by_one_per_other_replica(
+    mongo_url: str, database: str
+) -> None:
+    """Three replicas in turn, with an exchange after each request."""
+    limit = parse("6/minute")
+    db = Mongo(mongo_url, database)
+    await db.ensure_collection(COLLECTION, None, INDEXES, await db.collections())
+    replicas = [RateWindows(lambda: 1_000.0, str(number)) for number in range(3)]
+    limiters = [FixedWindowRateLimiter(windows) for windows in replicas]
+    accepted = 0
+    for _ in range(5):
+        for limiter in limiters:
+            accepted += await limiter.hit(limit, "officer", "GET /v1/exports")
+            for windows in replicas:
+                await windows.synchronise(db)
+    await db.drop()
+    await db.close()
+    assert 6 <= accepted <= 6 + len(replicas) - 1
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,9 @@ async def test_request_id_and_trace_are_taken_over_only_when_well_formed(
         == "partner-12345678"
     )
     assert harness.upstream.last.headers["traceparent"].startswith("00-" + "a" * 32)
-    figures = ("9904050402850001", "9904-0504-0285-0001")
-    for bad in ("short", "x" * 65, "with space", "<script>alert(1)</script>", *figures):
+    nik = "3201010190010001"
+    bad_ids = ("short", "x" * 65, "with space", "<script>alert(1)</script>")
+    for bad in (*bad_ids, nik, "3201-0101-9001-0001", f"nik-{nik}", "12345678"):
         response = await harness.ask(
             "GET",
             "/v1/classes",

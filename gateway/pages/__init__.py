@@ -1,0 +1,1 @@
+"""The gateway's own pages, at `/` and `/docs`. Not here: pages of services, OpenAPI."""
