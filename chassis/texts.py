@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ _NEUTRAL_WORDS = _load(Path(__file__).with_name("neutral_words.toml"))
 
 DENIED_WORDS: tuple[str, ...] = tuple(_NEUTRAL_WORDS["words"])
 TRADE_PHRASES: tuple[str, ...] = tuple(_NEUTRAL_WORDS["trade_phrases"])
-_DENIED = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(DENIED_WORDS)})(?![a-z0-9])", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+")
+_TRADE = re.compile(rf"\b(?:{'|'.join(TRADE_PHRASES)})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,16 @@ def read(table: str) -> Any:
     return _CHASSIS_TEXTS[table]
 
 
+def find_denied_words(text: str) -> list[str]:
+    """Return the denied words of a text: whole words in any case, outside trade phrases.
+
+    Signs, dashes and underscores separate words, and compatibility forms count as their letters.
+    """
+    words = " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+    without_trade = f" {_TRADE.sub('', words)} "
+    return [word for word in DENIED_WORDS if f" {word} " in without_trade]
+
+
 def is_neutral(text: str) -> bool:
-    """Return whether the text contains no denied word as a whole word, in any case."""
-    return _DENIED.search(text) is None
+    """Return whether the text contains no denied word."""
+    return not find_denied_words(text)

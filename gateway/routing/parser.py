@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Printed on paper and named in credentials (certification.md 2, 7).
 CERTIFICATE_PATHS = ("/V/", "/v/", "/i/", "/l/", "/s/")
+# The page with the field for a code, and the address to which its form leads.
+CERTIFICATE_FORM_PATHS = frozenset({"/", "/V"})
 HEADERS_NEVER_PASSED = frozenset(
     {
         "authorization",
@@ -226,7 +228,7 @@ def _find_path_problems(where: str, methods: list[str], template: str) -> Iterat
     for method in methods:
         if method not in METHODS:
             yield f"{where}: {method} is none of {', '.join(METHODS)}"
-    segments = template.split("/")[1:]
+    segments = [] if template == "/" else template.split("/")[1:]
     if not template.startswith("/") or not all(map(_is_segment, segments)):
         yield f"{where}: a segment is a literal or exactly one {{parameter}}"
     parameters = [segment for segment in segments if segment.startswith("{")]
@@ -237,6 +239,8 @@ def _find_path_problems(where: str, methods: list[str], template: str) -> Iterat
 def _find_prefix_problems(where: str, template: str, groups: list[Group]) -> Iterator[str]:
     for group in groups:
         allowed = ("/v1/",)
+        if group is Group.CERTIFICATE and template in CERTIFICATE_FORM_PATHS:
+            continue
         if group is Group.CERTIFICATE:
             allowed = ("/v1/", *CERTIFICATE_PATHS)
         if not template.startswith(allowed):

@@ -83,9 +83,9 @@ class RouteTable:
     def match(self, group: Group, path: str) -> Mapping[str, Route] | None:
         """Return the routes of this percent-encoded path by method; None if there are none.
 
-        No template ends with a slash.
+        No template but `/` ends with a slash.
         """
-        if path.endswith("/"):
+        if path.endswith("/") and path != "/":
             return None
         return self._roots[group].find(path.split("/")[1:], 0)
 

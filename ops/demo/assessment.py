@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from ops.demo.context import LSP, OK, SCHEME, UNITS, ZONE, DemoContext, Facts
@@ -20,6 +21,18 @@ SHOWN_OF_CERTIFICATE = (
     "valid_until",
     "digest",
     "check_url",
+)
+
+
+EMBLEM = Path(__file__).parent / "sample" / "emblem.png"
+SIGNATORY = {
+    "name": "Dr. Ir. Ratna Kusumawati, M.T.",
+    "office": "Ketua LSP Logam Nusantara",
+    "place": "Surabaya",
+}
+UNIT_TITLES_EN = (
+    "Weld plates in the flat position by the SMAW process",
+    "Apply occupational safety in welding",
 )
 
 
@@ -96,6 +109,8 @@ async def decide_panel(context: DemoContext) -> Facts:
 
     certificate = await eventually("certificate signed", issued)
     context.ids["certificate"] = certificate["certificate_id"]
+    path = f"/v1/certificates/{certificate['certificate_id']}"
+    await _change(officer, "PUT", path, "numbers", _invent_numbers(context))
     token = certificate["check_url"].rpartition("/")[2]
     context.certificate = {name: certificate[name] for name in SHOWN_OF_CERTIFICATE}
     context.certificate["local_url"] = f"{context.client.address_of('certificate')}/V/{token}"
@@ -155,6 +170,9 @@ async def _prepare_licence_and_keys(
         await _change(officer, "POST", path, "licences", licence)
     if not lsp["keys"]:
         await _change(officer, "POST", path, "keys")
+    if not lsp["signatory"]:
+        await _change(officer, "PUT", path, "signatory", SIGNATORY)
+        await _change(officer, "PUT", path, "emblem", EMBLEM.read_bytes())
 
 
 async def _prepare_scheme(officer: GatewayCaller, context: DemoContext) -> None:
@@ -164,10 +182,13 @@ async def _prepare_scheme(officer: GatewayCaller, context: DemoContext) -> None:
         "lsp_id": context.ids["lsp"],
         "scheme_ref": SCHEME,
         "title": "Juru las SMAW posisi 1G",
+        "title_en": "SMAW welder, position 1G",
         "packaging": "cluster",
         "description": "Mengelas pelat baja posisi di bawah tangan.",
         "criteria": "Semua unit dinyatakan kompeten oleh LSP.",
-        "units": UNITS,
+        "units": [
+            unit | {"title_en": title} for unit, title in zip(UNITS, UNIT_TITLES_EN, strict=True)
+        ],
         "asesi_per_assessor": 100,
     }
     await officer.post("/v1/schemes", edition)
@@ -240,6 +261,15 @@ def _sitting(context: DemoContext) -> Facts:
             {"name": "Anggota Tiga"},
         ],
         "decisions": [{"application_id": context.ids["application"], "competent": True}],
+    }
+
+
+def _invent_numbers(context: DemoContext) -> Facts:
+    """Return numbers such as BNSP gives; no two runs use the same."""
+    run = f"{datetime.now(ZONE):%d%H%M%S}"
+    return {
+        "certificate_no": f"25920 7212 2 {run} {context.today.year}",
+        "registration_no": f"LAS.2201.{run} {context.today.year}",
     }
 
 

@@ -17,6 +17,7 @@ from services.certification.applications.api import router as applications
 from services.certification.assessors.api import router as assessors
 from services.certification.certificates.api import router as certificates
 from services.certification.certificates.jobs import sign_reserved
+from services.certification.certificates.reissue_process import reissue
 from services.certification.certificates.usecases import SIGN_JOB
 from services.certification.inbound import (
     CourseCompleted,
@@ -27,7 +28,9 @@ from services.certification.inbound import (
 from services.certification.lsps.api import public as issuers
 from services.certification.lsps.api import router as lsps
 from services.certification.lsps.signer import FileSigner, Signer
+from services.certification.lsps.usecases import REISSUE_JOB
 from services.certification.metrics.jobs import measure
+from services.certification.migrations import MIGRATIONS
 from services.certification.panels.api import router as panels
 from services.certification.schemes.api import router as schemes
 from services.certification.settings import CertificationSettings
@@ -41,6 +44,7 @@ from services.certification.venues.api import router as venues
 from services.certification.verifications.api import public as verifications
 
 SIGN_SECONDS = 5.0
+REISSUE_SECONDS = 30.0
 MAX_PUBLISH_SECONDS = 30.0
 CHECKS_PER_TICK = 4
 
@@ -54,6 +58,7 @@ def create_app(settings: CertificationSettings, signer: Signer | None = None) ->
     issuer_signer = signer or FileSigner(settings.keys_dir)
     token_signer = InternalTokenSigner("certification", settings.signing_key.get_secret_value())
     training = ServiceClient("training", settings.training_url, token_signer)
+    slot_pool = SlotPool()
     return factory.create_app(
         service.Service(
             name="certification",
@@ -80,6 +85,7 @@ def create_app(settings: CertificationSettings, signer: Signer | None = None) ->
                 events.CertificateRevoked,
                 events.CertificateSuspended,
                 events.CertificateReinstated,
+                events.CertificateReplaced,
             ),
             handlers={
                 "training.events": {
@@ -87,8 +93,10 @@ def create_app(settings: CertificationSettings, signer: Signer | None = None) ->
                     ParticipantMerged: on_participant_merged,
                 }
             },
+            migrations=MIGRATIONS,
             jobs=(
                 Job(SIGN_JOB, partial(sign_reserved, issuer_signer, cipher), every=SIGN_SECONDS),
+                Job(REISSUE_JOB, partial(reissue, slot_pool), every=REISSUE_SECONDS),
                 Job(
                     PUBLISH_JOB,
                     partial(publish_lists, issuer_signer, settings.tick),
@@ -101,7 +109,7 @@ def create_app(settings: CertificationSettings, signer: Signer | None = None) ->
                 "public_origin": settings.public_origin,
                 "signer": issuer_signer,
                 "training": training,
-                "slot_pool": SlotPool(),
+                "slot_pool": slot_pool,
             },
         )
     )

@@ -93,3 +93,17 @@ class CertificateReinstated(
     participant_ref: Reference
     certificate_id: str
     scheme_id: str
+
+
+class CertificateReplaced(
+    Event, type="certification.certificate-replaced.v1", key="participant_ref"
+):
+    """A certificate was issued again under another key, with the same content and validity.
+
+    `replaced_by` takes the place of `certificate_id`; `digest` is that of the new one.
+    """
+
+    participant_ref: Reference
+    certificate_id: str
+    replaced_by: str
+    digest: str

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     LICENCE_EXPIRED = "Lisensi LSP tidak berlaku pada tanggal itu"
     SCHEME_NOT_LICENSED = "Skema tidak tercakup dalam lisensi LSP"
     NAME_NOT_CONFIRMED = "Nama asesi belum dikonfirmasi"
+    NAME_NOT_SHOWN_TODAY = "Nama asesi hanya tampil pada hari asesmen dan sehari sebelumnya"
+    NAME_UNAVAILABLE = "Nama orang ini tidak tersedia"
     NOT_RECOMMENDED_YET = "Rekomendasi asesor belum ada"
     ALREADY_DECIDED = "Permohonan ini sudah diputuskan"
     APPLICATION_UNKNOWN = "Permohonan tidak ditemukan"

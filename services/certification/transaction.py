@@ -18,7 +18,7 @@ from chassis.persistence.unit_of_work import StoreOf
 from services.certification.applications.store import Applications
 from services.certification.assessors.store import Assessors
 from services.certification.certificates.store import Certificates, Papers
-from services.certification.lsps.store import Lsps
+from services.certification.lsps.store import Emblems, Lsps
 from services.certification.origins.store import Origins
 from services.certification.panels.store import PanelDecisions
 from services.certification.schedules.store import BookingDays
@@ -37,6 +37,7 @@ class Transaction(unit_of_work.Transaction):
     public_origin: str
 
     lsps = StoreOf(Lsps)
+    emblems = StoreOf(Emblems)
     schemes = StoreOf(Schemes)
     assessors = StoreOf(Assessors)
     venues = StoreOf(Venues)

@@ -132,6 +132,13 @@ class CertificateReinstated(CandidateEvent, type="certification.certificate-rein
     certificate_id: str
 
 
+class CertificateReplaced(CandidateEvent, type="certification.certificate-replaced.v1"):
+    """`replaced_by` takes the place of `certificate_id`, with the same content."""
+
+    certificate_id: str
+    replaced_by: str
+
+
 class WorkLogged(CandidateEvent, type="marketplace.work-logged.v1"):
     """The total of a person's work in a workshop in a month, as it is now."""
 
@@ -252,6 +259,13 @@ async def on_certificate_reinstated(event: CertificateReinstated, tx: Transactio
     await _record_standing(event, event.certificate_id, Standing.ISSUED, tx)
 
 
+async def on_certificate_replaced(event: CertificateReplaced, tx: Transaction) -> None:
+    """Record that a certificate was issued again under another id."""
+    await candidates.replace_certificate(
+        event.participant_ref, event.certificate_id, event.replaced_by, tx
+    )
+
+
 async def on_work_logged(event: WorkLogged, tx: Transaction) -> None:
     """Record a month's total in a workshop."""
     entry = WorkMonth(
@@ -290,6 +304,7 @@ HANDLERS: Handlers = {
         CertificateRevoked: on_certificate_revoked,
         CertificateSuspended: on_certificate_suspended,
         CertificateReinstated: on_certificate_reinstated,
+        CertificateReplaced: on_certificate_replaced,
     },
     "marketplace.events": {WorkLogged: on_work_logged, ProceedsSplit: on_proceeds_split},
 }

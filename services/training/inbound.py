@@ -172,6 +172,11 @@ class CertificateReinstated(ParticipantEvent, type="certification.certificate-re
     scheme_id: str
 
 
+class CertificateReplaced(ParticipantEvent, type="certification.certificate-replaced.v1"):
+    certificate_id: str
+    replaced_by: str
+
+
 class PlacementConfirmed(ParticipantEvent, type="manpower.placement-confirmed.v1"):
     placement_id: str
     kind: str
@@ -222,6 +227,7 @@ CERTIFICATION_EVENTS: tuple[type[Inbound], ...] = (
     CertificateRevoked,
     CertificateSuspended,
     CertificateReinstated,
+    CertificateReplaced,
 )
 MANPOWER_EVENTS: tuple[type[Inbound], ...] = (PlacementConfirmed,)
 

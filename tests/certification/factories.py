@@ -7,16 +7,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from chassis.ids import new_id
 from tests.certification.harness import Harness, Json, change, done, refused, today
 from tests.fakes import AsgiClient, eventually
 
+ROOT = Path(__file__).parents[2]
 UNITS = [
     {"code": "F.432111.001.02", "title": "Memasang instalasi penerangan"},
     {"code": "F.432111.002.02", "title": "Mengukur tahanan isolasi"},
 ]
+ENGLISH_TITLES = ("Install lighting", "Measure insulation resistance")
+SCHEME_UNITS = [
+    unit | {"title_en": title} for unit, title in zip(UNITS, ENGLISH_TITLES, strict=True)
+]
+SIGNATORY: Json = {
+    "name": "Dr. Ir. Ratna Kusumawati, M.T.",
+    "office": "Ketua LSP",
+    "place": "Surabaya",
+}
+EMBLEM = (ROOT / "ops/demo/sample/emblem.png").read_bytes()
 FORM: Json = {
     "evidence": [{"kind": "pelatihan", "description": "160 JP"}],
     "signed_on": str(today()),
@@ -58,6 +72,8 @@ class LspHarness:
         lsp = cls(harness, registered["lsp_id"], registered["did"], f"listrik-{unique}")
         await lsp.add_licence()
         await done(change(lsp.officer, "POST", f"{lsp.path}/keys"), 201)
+        await done(change(lsp.officer, "PUT", f"{lsp.path}/signatory", json=SIGNATORY))
+        await done(lsp.upload_emblem(EMBLEM))
         await lsp.publish_scheme()
         lsp.assessor = await lsp.record_assessor()
         lsp.venue = await lsp.record_venue()
@@ -97,16 +113,32 @@ class LspHarness:
         body = self.licence(**changed)
         await done(change(self.officer, "POST", f"{self.path}/licences", json=body), 201)
 
+    async def upload_emblem(self, content: bytes) -> httpx2.Response:
+        """Upload an emblem with the current version, and return the answer."""
+        version = (await done(self.officer.get(self.path)))["version"]
+        headers = {"if-match": f'"{version}"', "content-type": "image/png"}
+        return await self.officer.request(
+            "PUT", f"{self.path}/emblem", content=content, headers=headers
+        )
+
+    async def download_paper(self, certificate: Json, **params: int) -> bytes:
+        """Return the paper of a certificate."""
+        path = f"/v1/certificates/{certificate['certificate_id']}/pdf"
+        answer = await self.officer.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
     async def publish_scheme(self, **changed: Any) -> Json:
         """Publish an edition of the scheme."""
         terms = {
             "lsp_id": self.id,
             "scheme_ref": self.scheme_ref,
             "title": "Pemasangan Instalasi Listrik Sederhana",
+            "title_en": "Installation of Simple Electrical Systems",
             "packaging": "cluster",
             "description": "Memasang dan memeriksa instalasi listrik satu fasa.",
             "criteria": "Dinyatakan kompeten pada semua unit.",
-            "units": UNITS,
+            "units": SCHEME_UNITS,
             "code_patterns": ["X.000000.000.00"],
         }
         return await done(self.officer.post("/v1/schemes", json=terms | changed), 201)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.certification.factories import FORM, UNITS, LspHarness, application_path
+from tests.certification.factories import FORM, SIGNATORY, UNITS, LspHarness, application_path
 from tests.certification.harness import Harness, Json, done, today
 from tests.fakes import routes
 
 APPLICATION = "/v1/assessment-applications/{application_id}"
 CERTIFICATE = "/v1/certificates/{certificate_id}"
 CAUSE: Json = {"cause": "data_error"}
-UNSCOPED = {("POST", "/v1/lsps"), ("POST", "/v1/verifications")}
+UNSCOPED = {
+    ("POST", "/v1/lsps"),
+    ("POST", "/v1/verifications"),
+    # each line of its answer is judged alone
+    ("POST", "/v1/assessment-applications/names"),
+}
 LISTS = {
     "GET /v1/lsps",
     "GET /v1/schemes",
@@ -44,6 +49,7 @@ async def ids_of(lsp: LspHarness, certificate: Json) -> dict[str, str]:
     application = await done(lsp.officer.get(path))
     return {
         "lsp_id": lsp.id,
+        "key_name": f"key-{today().year}",
         "edition_id": certificate["edition_id"],
         "assessor_id": lsp.assessor["assessor_id"],
         "venue_id": lsp.venue["venue_id"],
@@ -57,6 +63,8 @@ def bodies(lsp: LspHarness) -> dict[str, Json]:
     """Return a body for each change that takes one."""
     return {
         "POST /v1/lsps/{lsp_id}/licences": lsp.licence(),
+        "POST /v1/lsps/{lsp_id}/keys/{key_name}/compromise": {},
+        "PUT /v1/lsps/{lsp_id}/signatory": SIGNATORY,
         "POST /v1/schemes": {
             "lsp_id": lsp.id,
             "scheme_ref": "lain-sekali",
@@ -85,6 +93,10 @@ def bodies(lsp: LspHarness) -> dict[str, Json]:
             "valid_until": str(today()),
             "scheme_refs": ["x"],
         },
+        "POST /v1/assessment-applications/names": {
+            "application_ids": ["x"],
+            "purpose": "assessment-day",
+        },
         f"PUT {APPLICATION}/apl-01": FORM,
         f"PUT {APPLICATION}/apl-02": {"units": {"x": True}, "signed_on": str(today())},
         f"PUT {APPLICATION}/assignment": lsp.assignment(),
@@ -93,6 +105,7 @@ def bodies(lsp: LspHarness) -> dict[str, Json]:
         f"PUT {APPLICATION}/recommendation": {"competent": True},
         f"PUT {APPLICATION}/name/confirmation": {"name": "Siti Aminah"},
         "POST /v1/panel-decisions": lsp.sitting("anything"),
+        f"PUT {CERTIFICATE}/numbers": {"certificate_no": "43211 7411 2 0000123 2026"},
         f"POST {CERTIFICATE}/suspension": CAUSE,
         f"POST {CERTIFICATE}/reinstatement": CAUSE,
         f"POST {CERTIFICATE}/revocation": CAUSE,

@@ -11,6 +11,8 @@ from tests.fakes import AsgiClient, routes
 WITHOUT_PERSONS = {
     "/v1/lsps",
     "/v1/lsps/{lsp_id}",
+    "/v1/lsps/{lsp_id}/emblem",
+    "/v1/lsps/{lsp_id}/keys/{key_name}",
     "/v1/schemes",
     "/v1/schemes/{edition_id}",
     "/v1/assessors",

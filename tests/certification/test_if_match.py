@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.certification.factories import FORM, LspHarness, application_path
 from tests.certification.harness import Harness, change, refused
 from tests.certification.routes import CREATIONS, bodies, ids_of, own_routes
 
 
+@pytest.mark.scenario("T19/services")
 async def test_a_change_without_if_match_is_428_on_every_route(
     harness: Harness, lsp: LspHarness
 ) -> None:
@@ -20,7 +23,7 @@ async def test_a_change_without_if_match_is_428_on_every_route(
         request = lsp.officer.request(method, template.format(**ids), json=request_bodies.get(name))
         assert await refused(request, 428) == {"version_required"}, name
         walked += 1
-    assert walked == 16
+    assert walked == 20
 
 
 async def test_a_change_with_an_outdated_version_is_412(lsp: LspHarness) -> None:

@@ -38,6 +38,7 @@ FIXED_AT_RESERVATION = (
 
 
 @pytest.mark.scenario("C15/kill")
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("point", ["reserved", "signed"])
 async def test_a_certificate_reserved_before_a_kill_is_signed_as_reserved(
     tmp_path: Path, mongo_url: str, kafka: str, point: str
@@ -100,7 +101,7 @@ async def run_until_killed(order_file: Path) -> None:
         str(order_file),
         stdout=asyncio.subprocess.DEVNULL,
     )
-    assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
+    assert await asyncio.wait_for(process.wait(), 300) == -signal.SIGKILL
 
 
 async def read_certificates(surroundings: ServiceResources) -> list[Json]:

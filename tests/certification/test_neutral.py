@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import pypdf
 import pytest
 
-from services.certification.names.rules import find_denied_words
+from chassis.texts import find_denied_words
 from tests.certification.factories import LspHarness, application_path
 from tests.certification.harness import Harness, Json, done
 
@@ -43,6 +45,9 @@ def public_urls(certificate: Json, credential: Json, lsp: LspHarness) -> list[st
     scheme_page = credential["credentialSubject"]["achievement"]["id"]
     lists = [entry["statusListCredential"] for entry in credential["credentialStatus"]]
     return [
+        "/",
+        f"/V?kode={token}",
+        "/V?kode=x",
         f"/V/{token}",
         "/V/AAAAAAAAAAAA",
         "/V/x",
@@ -69,11 +74,16 @@ async def read_public(harness: Harness, url: str, accept: str) -> str:
 
 
 def texts_of_pdf(content: bytes) -> Iterator[tuple[str, str]]:
-    """Yield text, information and font names of a PDF, and every byte that is not compressed."""
+    """Yield text, information, XMP and font names of a PDF, and every byte outside its streams.
+
+    A compressed stream is no text: three of its bytes may be the letters of a short word.
+    """
     reader = pypdf.PdfReader(io.BytesIO(content))
-    yield "pdf bytes", content.decode("latin-1")
+    outside = re.sub(rb"stream\r?\n.*?endstream", b"", content, flags=re.DOTALL)
+    yield "pdf bytes", outside.decode("latin-1")
     yield "pdf information", str(reader.metadata)
-    assert reader.xmp_metadata is None
+    root: Any = reader.trailer["/Root"]
+    yield "pdf xmp", root["/Metadata"].get_data().decode()
     assert not reader.attachments
     for page in reader.pages:
         yield "pdf text", page.extract_text()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.certification.factories import LspHarness, application_path
 from tests.certification.harness import Harness, change, done, refused
 from tests.certification.routes import LISTS, bodies, ids_of, own_routes
 
 
+@pytest.mark.scenario("T19/services")
 async def test_another_lsps_data_is_404_on_every_route_and_in_no_list(
     harness: Harness, lsp: LspHarness
 ) -> None:
@@ -29,7 +32,7 @@ async def test_another_lsps_data_is_404_on_every_route_and_in_no_list(
         else:
             assert answer.status_code == 404, (name, answer.text)
         walked += 1
-    assert walked == 37
+    assert walked == 43
     path = f"/v1/certificates/{certificate['certificate_id']}"
     assert await done(lsp.officer.get(path)) == certificate
 

@@ -11,6 +11,8 @@ _READING = frozenset(
     {
         "GET /v1/lsps",
         "GET /v1/lsps/{lsp_id}",
+        "GET /v1/lsps/{lsp_id}/emblem",
+        "GET /v1/lsps/{lsp_id}/keys/{key_name}",
         "GET /v1/schemes",
         "GET /v1/schemes/{edition_id}",
         "GET /v1/assessors",
@@ -25,7 +27,13 @@ _READING = frozenset(
         f"GET {_CERTIFICATE}",
     }
 )
-_KEYS_AND_LICENCES = frozenset({"POST /v1/lsps/{lsp_id}/licences", "POST /v1/lsps/{lsp_id}/keys"})
+_KEYS_AND_LICENCES = frozenset(
+    {
+        "POST /v1/lsps/{lsp_id}/licences",
+        "POST /v1/lsps/{lsp_id}/keys",
+        "POST /v1/lsps/{lsp_id}/keys/{key_name}/compromise",
+    }
+)
 _NAMES = frozenset({f"GET {_APPLICATION}/name", f"PUT {_APPLICATION}/name/confirmation"})
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -34,11 +42,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     | _KEYS_AND_LICENCES
     | _NAMES
     | {
+        "PUT /v1/lsps/{lsp_id}/signatory",
+        "PUT /v1/lsps/{lsp_id}/emblem",
         "POST /v1/schemes",
         "POST /v1/assessors",
         "PATCH /v1/assessors/{assessor_id}",
         "POST /v1/venues",
         "POST /v1/venues/{venue_id}/verifications",
+        "POST /v1/assessment-applications/names",
         f"PUT {_APPLICATION}/apl-01",
         f"PUT {_APPLICATION}/apl-02",
         f"PUT {_APPLICATION}/assignment",
@@ -49,11 +60,13 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         f"POST {_CERTIFICATE}/reinstatement",
         f"POST {_CERTIFICATE}/revocation",
         f"POST {_CERTIFICATE}/signing",
+        f"PUT {_CERTIFICATE}/numbers",
     },
     "assessor": frozenset(
         {
             "GET /v1/assessors/{assessor_id}",
             "GET /v1/assessment-applications",
+            "POST /v1/assessment-applications/names",
             f"GET {_APPLICATION}",
             f"PUT {_APPLICATION}/declaration",
             f"PUT {_APPLICATION}/unit-results",
@@ -63,6 +76,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "committee": _READING | _NAMES | {"POST /v1/panel-decisions"},
     "public": frozenset(
         {
+            "GET /",
+            "GET /V",
             "GET /V/{token}",
             "GET /v/{token}",
             "GET /i/{slug}/did.json",

@@ -23,6 +23,7 @@ from services.certification.applications.rules import (
     PrintedName,
     SelfAssessment,
 )
+from services.certification.reasons import describe
 from services.certification.transaction import Run
 
 router = APIRouter(tags=["Permohonan"])
@@ -175,6 +176,38 @@ class ApplicationView(ApplicationBody):
         return cls.of(view.application, participant_ref=participant_ref, units=units)
 
 
+class NamesRequest(BaseModel):
+    """The applications whose candidates are named on the day of the assessment.
+
+    The purpose is audited together with the caller.
+    """
+
+    model_config = dependencies.STRICT
+    application_ids: Annotated[list[Code], Field(min_length=1, max_length=500)]
+    purpose: Literal["assessment-day"]
+
+
+class ReasonBody(BaseModel):
+    """A reason with its stable code and the text that an officer reads."""
+
+    code: str
+    message: str
+
+
+class CandidateNameBody(BaseModel):
+    """The name of one candidate, or the reasons why it is not shown."""
+
+    application_id: str
+    name: str | None
+    reasons: list[ReasonBody]
+
+
+class CandidateNamesBody(BaseModel):
+    """One line per application, in the order of the request."""
+
+    items: list[CandidateNameBody]
+
+
 def training_client(request: Request) -> ServiceClient:
     """Return the client of training."""
     return request.app.state.training
@@ -195,6 +228,26 @@ async def list_applications(
     page = await run(partial(usecases.list_applications, state, participant_ref, cursor, limit))
     items = [ApplicationBody.of(application) for application in page.items]
     return paging.PageBody(items=items, next_cursor=page.next_cursor)
+
+
+@router.post("/v1/assessment-applications/names", summary="Lihat nama asesi pada hari asesmen")
+async def show_candidate_names(
+    body: NamesRequest, training: Training, run: Run
+) -> CandidateNamesBody:
+    """Show the names of candidates on the day of their assessment and on the day before.
+
+    An assessor gets those of the assigned applications, an LSP officer those of the LSP.
+    """
+    lines = await name_process.show_candidate_names(body.application_ids, training, run)
+    items = [
+        CandidateNameBody(
+            application_id=line.application_id,
+            name=line.name,
+            reasons=[ReasonBody(**reason) for reason in describe(line.reasons)],
+        )
+        for line in lines
+    ]
+    return CandidateNamesBody(items=items)
 
 
 @router.get(

@@ -5,13 +5,14 @@ Not here: the request to training for a name (name_process).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from chassis.ids import new_id
 from chassis.persistence.store import Page
-from services.certification.applications import rules
+from services.certification.applications import candidate_names, rules
+from services.certification.applications.candidate_names import CandidateName
 from services.certification.applications.rules import (
     Application,
     ApplicationForm,
@@ -201,6 +202,30 @@ async def recommend(
         now=tx.now,
     )
     return tx.applications.save(before, after, events)
+
+
+async def select_candidates_to_name(
+    application_ids: Sequence[str], purpose: str, tx: Transaction
+) -> list[CandidateName]:
+    """Return for each application whose name may be shown now, or why not; the read is audited.
+
+    An application outside the caller's scope is unknown.
+    """
+    known = await tx.applications.many(application_ids)
+    origin_refs = [application.origin_ref for application in known.values()]
+    origins = await tx.origins.many(origin_refs, scoped=False)
+    lines: list[CandidateName] = []
+    for application_id in dict.fromkeys(application_ids):
+        application = known.get(application_id)
+        reasons = candidate_names.reasons_against_showing_name(application, _today(tx))
+        line = CandidateName(application_id=application_id, reasons=tuple(reasons))
+        if application is not None and not reasons:
+            ref = origins[application.origin_ref].participant_ref
+            line = replace(line, participant_ref=ref)
+        lines.append(line)
+    refs = sorted({line.participant_ref for line in lines if line.participant_ref})
+    tx.note("candidate_names.read", "", purpose=purpose, refs=refs)
+    return lines
 
 
 async def read_participant_ref(application_id: str, version: int, tx: Transaction) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.http.dependencies import RequiredIfMatch, set_etag
@@ -19,11 +20,14 @@ from services.certification.certificates.rules import (
     Certificate,
     CertificateChange,
     CertificateState,
+    Numbers,
     RevocationCause,
 )
 from services.certification.transaction import Run
 
 router = APIRouter(tags=["Sertifikat"])
+Number = Annotated[str, Field(max_length=60)]
+PaperVersion = Annotated[int | None, Query(ge=1, le=1_000)]
 
 
 class CauseBody(BaseModel):
@@ -31,6 +35,33 @@ class CauseBody(BaseModel):
 
     model_config = dependencies.STRICT
     cause: RevocationCause
+
+
+class NumbersBody(BaseModel):
+    """The numbers as BNSP gave them; empty where it gave none. None is ever generated."""
+
+    model_config = dependencies.STRICT
+    certificate_no: Number = ""
+    registration_no: Number = ""
+    blank_no: Number = ""
+
+    @classmethod
+    def of(cls, numbers: Numbers) -> NumbersBody:
+        """Return the body of the numbers."""
+        return cls(
+            certificate_no=numbers.certificate_no,
+            registration_no=numbers.registration_no,
+            blank_no=numbers.blank_no,
+        )
+
+
+class ReissueBody(BaseModel):
+    """A key, and how many unexpired certificates of it wait for a new one or have it."""
+
+    name: str
+    compromised_at: datetime | None
+    waiting: int
+    replaced: int
 
 
 class ChangeBody(BaseModel):
@@ -63,6 +94,11 @@ class CertificateBody(BaseModel):
     valid_until: datetime
     digest: str | None
     check_url: str
+    licence_no: str | None
+    numbers: NumbersBody
+    paper_version: int
+    replaces: str | None
+    replaced_by: str | None
     changes: list[ChangeBody]
 
     @classmethod
@@ -82,6 +118,11 @@ class CertificateBody(BaseModel):
             valid_until=certificate.valid_until,
             digest=certificate.digest,
             check_url=rules.check_url(certificate),
+            licence_no=certificate.licence.number if certificate.licence else None,
+            numbers=NumbersBody.of(certificate.numbers),
+            paper_version=certificate.paper_version,
+            replaces=certificate.replaces,
+            replaced_by=certificate.successor_id,
             changes=[ChangeBody.of(change) for change in certificate.changes],
         )
 
@@ -137,6 +178,30 @@ async def revoke(
     return _shown(await run(command), response)
 
 
+@router.put("/v1/certificates/{certificate_id}/numbers", summary="Catat nomor dari BNSP")
+async def record_numbers(
+    certificate_id: str, body: NumbersBody, version: RequiredIfMatch, run: Run, response: Response
+) -> CertificateBody:
+    """Record the numbers as received. The next print is a new version of the paper.
+
+    The credential is not signed again, and the earlier paper stays in the archive.
+    """
+    numbers = Numbers(
+        certificate_no=body.certificate_no,
+        registration_no=body.registration_no,
+        blank_no=body.blank_no,
+    )
+    command = partial(usecases.record_numbers, certificate_id, numbers, version)
+    return _shown(await run(command), response)
+
+
+@router.get("/v1/lsps/{lsp_id}/keys/{key_name}", summary="Lihat penerbitan ulang sertifikat")
+async def show_reissue(lsp_id: str, key_name: str, run: Run) -> ReissueBody:
+    """Show a key with the progress of the re-issue of its certificates after a compromise."""
+    key, counts = await run(partial(usecases.view_reissue, lsp_id, key_name))
+    return ReissueBody(name=key.name, compromised_at=key.compromised_at, **counts)
+
+
 @router.post("/v1/certificates/{certificate_id}/signing", summary="Tanda tangani lagi")
 async def sign_again(
     certificate_id: str, version: RequiredIfMatch, run: Run, response: Response
@@ -162,9 +227,14 @@ async def download_credential(certificate_id: str, run: Run) -> Response:
 
 
 @router.get("/v1/certificates/{certificate_id}/pdf", summary="Unduh PDF", response_class=Response)
-async def download_pdf(certificate_id: str, run: Run) -> Response:
-    """Download the paper: printed once, then always the same bytes."""
-    pdf = await paper_process.print_paper(certificate_id, run)
+async def download_pdf(
+    certificate_id: str, run: Run, paper_version: PaperVersion = None
+) -> Response:
+    """Download the paper, by default its newest version: always the same bytes.
+
+    An earlier version is answered from the archive.
+    """
+    pdf = await paper_process.print_paper(certificate_id, paper_version, run)
     headers = _download_headers("pdf", certificate_id)
     return Response(pdf, headers=headers, media_type="application/pdf")
 

@@ -1,7 +1,7 @@
 """Rules of certificates, from their reservation to their revocation.
 
 Source: certification section 9, R10.
-RESERVED -> (signed outside any transaction) -> ISSUED <-> SUSPENDED -> REVOKED.
+RESERVED -> (signed outside any transaction) -> ISSUED <-> SUSPENDED -> REVOKED | REPLACED.
 Not here: expiry, which is not a state; verification computes it from the dates.
 """
 
@@ -26,7 +26,15 @@ from services.certification.events import (
     CertificateSuspended,
     UnitTitle,
 )
-from services.certification.lsps.rules import KeyPurpose, Lsp, newest_key_name
+from services.certification.lsps.rules import (
+    KeyPurpose,
+    Licence,
+    Lsp,
+    Signatory,
+    find_licence,
+    freeze_licence,
+    newest_key_name,
+)
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.schemes.rules import Scheme
 from services.certification.statuslists.rules import StatusListSlots
@@ -47,6 +55,7 @@ class CertificateState(StrEnum):
     ISSUED = "issued"
     SUSPENDED = "suspended"
     REVOKED = "revoked"
+    REPLACED = "replaced"
 
 
 class RevocationCause(StrEnum):
@@ -64,6 +73,18 @@ class RevocationCause(StrEnum):
     SCHEME_WITHDRAWN = "scheme_withdrawn"
 
 
+IN_FORCE = (CertificateState.ISSUED, CertificateState.SUSPENDED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """The numbers of a certificate as BNSP gave them; "" where it gave none (R8)."""
+
+    certificate_no: str = ""
+    registration_no: str = ""
+    blank_no: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateChange:
     """One change of state: who, when, why."""
@@ -78,7 +99,10 @@ class CertificateChange:
 class Certificate:
     """A certificate. The name and the signed document are stored encrypted.
 
-    Its id is random and is the urn:uuid of the credential.
+    Its id is random and is the urn:uuid of the credential. `licence` and `signatory` are those of
+    the day on which it was reserved. `paper_version` counts the papers: each change of the numbers
+    makes the next. `replaces` and `successor_id` link a certificate that was issued again under
+    another key.
     """
 
     id: str
@@ -106,11 +130,17 @@ class Certificate:
     sealed_credential: str | None = None
     issued_at: datetime | None = None
     changes: tuple[CertificateChange, ...] = ()
+    licence: Licence | None = None
+    signatory: Signatory | None = None
+    numbers: Numbers = Numbers()
+    paper_version: int = 1
+    replaces: str | None = None
+    successor_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedPaper:
-    """The PDF as it was first printed, encrypted in `sealed`; its id is that of the certificate.
+    """One version of the paper as it was first printed, encrypted in `sealed`.
 
     `layout` is the version of the layout, `digest` the SHA-256 of the PDF.
     """
@@ -161,13 +191,14 @@ def reserve(
 ) -> Certificate:
     """Fix everything that will be signed, so that signing again gives the same bytes.
 
-    Raises RulesBroken without a key of the issuer or a name.
+    Raises RulesBroken without a key of the issuer, a name or a licence.
     """
-    key = newest_key_name(lsp, KeyPurpose.KEY)
-    if key is None:
-        raise RulesBroken([Reason.ISSUER_KEY_MISSING])
+    key = require_signing_key(lsp)
+    licence = find_licence(lsp, scheme.ref, decided_on)
     if application.name is None:
         raise RulesBroken([Reason.NAME_NOT_CONFIRMED])
+    if licence is None:
+        raise RulesBroken([Reason.LICENCE_EXPIRED])
     return Certificate(
         id=identifiers.id,
         lsp_id=lsp.id,
@@ -187,7 +218,17 @@ def reserve(
         valid_from=start_of_validity(decided_on),
         valid_until=end_of_validity(decided_on, scheme.terms.validity_months),
         sealed_name=application.name.sealed,
+        licence=freeze_licence(licence, scheme.ref),
+        signatory=lsp.signatory,
     )
+
+
+def require_signing_key(lsp: Lsp) -> str:
+    """Return the name of the key that signs certificates now. Raises RulesBroken without one."""
+    key = newest_key_name(lsp, KeyPurpose.KEY)
+    if key is None:
+        raise RulesBroken([Reason.ISSUER_KEY_MISSING])
+    return key
 
 
 def build_content(certificate: Certificate, scheme: Scheme, name: str) -> CertificateContent:
@@ -261,7 +302,7 @@ def retry_signing(certificate: Certificate) -> Certificate:
 
     Raises CertificateStateDiffers once it is issued.
     """
-    _require_state(certificate, CertificateState.RESERVED)
+    require_state(certificate, CertificateState.RESERVED)
     return replace(certificate, failure=None)
 
 
@@ -283,8 +324,8 @@ def suspend(
     certificate: Certificate, participant_ref: str, cause: RevocationCause, by: str, now: datetime
 ) -> tuple[Certificate, list[CertificateSuspended]]:
     """Suspend an issued certificate. Raises CertificateStateDiffers."""
-    _require_state(certificate, CertificateState.ISSUED)
-    suspended = _change_state(certificate, CertificateState.SUSPENDED, cause, by, now)
+    require_state(certificate, CertificateState.ISSUED)
+    suspended = change_state(certificate, CertificateState.SUSPENDED, cause, by, now)
     event = CertificateSuspended(
         participant_ref=participant_ref,
         certificate_id=certificate.id,
@@ -297,8 +338,8 @@ def reinstate(
     certificate: Certificate, participant_ref: str, cause: RevocationCause, by: str, now: datetime
 ) -> tuple[Certificate, list[CertificateReinstated]]:
     """Reinstate a suspended certificate. Raises CertificateStateDiffers."""
-    _require_state(certificate, CertificateState.SUSPENDED)
-    reinstated = _change_state(certificate, CertificateState.ISSUED, cause, by, now)
+    require_state(certificate, CertificateState.SUSPENDED)
+    reinstated = change_state(certificate, CertificateState.ISSUED, cause, by, now)
     event = CertificateReinstated(
         participant_ref=participant_ref,
         certificate_id=certificate.id,
@@ -316,8 +357,8 @@ def revoke(
     """
     if certificate.state is CertificateState.REVOKED:
         return certificate, []
-    _require_state(certificate, CertificateState.ISSUED, CertificateState.SUSPENDED)
-    revoked = _change_state(certificate, CertificateState.REVOKED, cause, by, now)
+    require_state(certificate, CertificateState.ISSUED, CertificateState.SUSPENDED)
+    revoked = change_state(certificate, CertificateState.REVOKED, cause, by, now)
     event = CertificateRevoked(
         participant_ref=participant_ref,
         certificate_id=certificate.id,
@@ -331,17 +372,19 @@ def check_url(certificate: Certificate) -> str:
     return f"{certificate.origin_url}/V/{certificate.token}".upper()
 
 
-def _change_state(
+def change_state(
     certificate: Certificate,
     state: CertificateState,
     cause: RevocationCause,
     by: str,
     now: datetime,
 ) -> Certificate:
+    """Return the certificate in another state, with the change."""
     change = CertificateChange(state=state, at=now, by=by, cause=cause)
     return replace(certificate, state=state, changes=(*certificate.changes, change))
 
 
-def _require_state(certificate: Certificate, *states: CertificateState) -> None:
+def require_state(certificate: Certificate, *states: CertificateState) -> None:
+    """Raise CertificateStateDiffers unless the certificate is in one of these states."""
     if certificate.state not in states:
         raise CertificateStateDiffers(state=certificate.state.value)

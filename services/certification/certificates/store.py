@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from chassis.persistence.store import Index, Page, Store
@@ -23,11 +24,30 @@ class Certificates(Store[Certificate]):
     scope = {"lsp": "lsp_id"}
     indexes = (
         Index("token", unique=True),
-        Index("panel_decision_id", "origin_ref", "scheme_id", unique=True),
+        # A certificate that was issued again shares decision, origin and scheme with the first one.
+        Index(
+            "panel_decision_id",
+            "origin_ref",
+            "scheme_id",
+            unique=True,
+            where={"replaces": None},
+        ),
         Index("failure", "_id", where={"state": CertificateState.RESERVED.value}),
         Index("lsp_id", "state"),
         Index("application_id"),
+        Index("lsp_id", "key_name", "state"),
+        # BNSP gives a number once; a certificate that was issued again keeps it.
+        *(
+            Index(
+                "lsp_id",
+                f"numbers.{number}",
+                unique=True,
+                where={f"numbers.{number}": {"$gt": ""}, "successor_id": None},
+            )
+            for number in ("certificate_no", "registration_no", "blank_no")
+        ),
     )
+    schema = 2
     secret = frozenset({"sealed_name", "sealed_credential", "token"})
 
     async def list_awaiting_signature(self, most: int) -> list[Certificate]:
@@ -35,6 +55,27 @@ class Certificates(Store[Certificate]):
         return await self.find(
             {"state": CertificateState.RESERVED, "failure": None}, sort=[("_id", 1)], limit=most
         )
+
+    async def list_in_force_of_keys(
+        self, lsp_id: str, key_names: list[str], now: datetime, most: int
+    ) -> list[Certificate]:
+        """Return up to `most` certificates of these keys that are in force and not linked yet."""
+        where: dict[str, Any] = {
+            "lsp_id": lsp_id,
+            "key_name": {"$in": key_names},
+            "state": {"$in": [CertificateState.ISSUED, CertificateState.SUSPENDED]},
+            "successor_id": None,
+            "valid_until": {"$gt": now},
+        }
+        return await self.find(where, limit=most, scoped=False)
+
+    async def count_of_key(self, lsp_id: str, key_name: str, now: datetime) -> dict[str, int]:
+        """Return how many unexpired certificates of a key wait, and how many are replaced."""
+        of_key = {"lsp_id": lsp_id, "key_name": key_name, "valid_until": {"$gt": now}}
+        in_force = [CertificateState.ISSUED, CertificateState.SUSPENDED]
+        waiting = await self.count(of_key | {"state": {"$in": in_force}})
+        replaced = await self.count(of_key | {"state": CertificateState.REPLACED})
+        return {"waiting": waiting, "replaced": replaced}
 
     async def count_by_queue_state(self) -> dict[str, int]:
         """Return how many reserved certificates wait to be signed, and how many have failed."""

@@ -18,11 +18,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A unit of competence, with its code as the standard prints it (R9)."""
+    """A unit of competence, with its code as the standard prints it (R9).
+
+    `title_en` is for the paper; it is not signed.
+    """
 
     code: str
     title: str
     framework: str
+    title_en: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,43 @@ Not here: the texts themselves (texts.toml of the service).
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from chassis.texts import load_texts
+from chassis.texts import Text, load_texts
+from services.certification.credentials.document import WESTERN_INDONESIA
 
 TEXTS = load_texts(Path(__file__).parents[1] / "texts.toml")
 
 
 def format_date(day: date) -> str:
-    """Return a date as Indonesians write it, such as 24 November 2026."""
+    """Return a date as Indonesians write it, such as 24 Desember 2026."""
     month = TEXTS[f"month.{day.month}"].id
     return f"{day.day} {month} {day.year}"
+
+
+def format_english_date(day: date) -> str:
+    """Return a date as people write it in English, such as 24 December 2026."""
+    month = TEXTS[f"month.{day.month}"].en
+    return f"{day.day} {month} {day.year}"
+
+
+def first_day(valid_from: datetime) -> date:
+    """Return the first day of a validity, in the zone of all certificates."""
+    return valid_from.astimezone(WESTERN_INDONESIA).date()
+
+
+def last_day(valid_until: datetime) -> date:
+    """Return the last day of a validity that ends just before `valid_until`."""
+    return (valid_until - timedelta(microseconds=1)).astimezone(WESTERN_INDONESIA).date()
+
+
+def format_period(code: str, valid_from: datetime, valid_until: datetime) -> Text:
+    """Return the text of this code with the first and the last day of a validity."""
+    text = TEXTS[code]
+    first = first_day(valid_from)
+    last = last_day(valid_until)
+    return Text(
+        id=text.id.format(start=format_date(first), end=format_date(last)),
+        en=text.en.format(start=format_english_date(first), end=format_english_date(last)),
+    )

@@ -72,8 +72,8 @@ class _Proof(_Closed):
     type: Literal["DataIntegrityProof"]
     cryptosuite: Literal["eddsa-jcs-2022", "eddsa-rdfc-2022"]
     created: Moment
-    verification_method: Annotated[str, _matching(_DID + r"#(key|status)-[0-9]{4}")] = Field(
-        alias="verificationMethod"
+    verification_method: Annotated[str, _matching(_DID + r"#(key|status)-[0-9]{4}(-[b-z])?")] = (
+        Field(alias="verificationMethod")
     )
     proof_purpose: Literal["assertionMethod"] = Field(alias="proofPurpose")
     proof_value: Annotated[str, _matching("z[1-9A-HJ-NP-Za-km-z]{80,100}")] = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -14,14 +14,20 @@ from chassis.http import dependencies, paging
 from chassis.http.dependencies import RequiredIfMatch, set_etag
 from chassis.moments import Day
 from services.certification.credentials.public_headers import UNINDEXED_HEADERS
-from services.certification.lsps import key_process, rules, usecases
-from services.certification.lsps.rules import Licence, Lsp, LspKind
+from services.certification.lsps import emblem_process, key_process, rules, usecases
+from services.certification.lsps.rules import IssuerKey, Licence, Lsp, LspKind, Signatory
 from services.certification.lsps.signer import Signer
 from services.certification.transaction import Run
 
 router = APIRouter(tags=["LSP"])
 public = APIRouter(tags=["Penerbit"])
 Name = Annotated[str, Field(min_length=1, max_length=120)]
+_OPENAPI_EMBLEM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 SchemeRef = Annotated[str, Field(min_length=1, max_length=60)]
 
 
@@ -62,11 +68,39 @@ class LicenceBody(BaseModel):
 
 
 class KeyBody(BaseModel):
-    """A public key of an issuer."""
+    """A public key of an issuer: it signed from `added_at` until `retired_at`.
+
+    A key with `compromised_at` is no longer listed in the DID document.
+    """
 
     name: str
     public_key_multibase: str
     added_at: datetime
+    retired_at: datetime | None
+    compromised_at: datetime | None
+
+    @classmethod
+    def of(cls, key: IssuerKey) -> KeyBody:
+        """Return the body of a key."""
+        return cls(
+            name=key.name,
+            public_key_multibase=key.public,
+            added_at=key.added_at,
+            retired_at=key.retired_at,
+            compromised_at=key.compromised_at,
+        )
+
+
+class SignatoryBody(BaseModel):
+    """Who signs the papers, in which office, and in which town."""
+
+    model_config = dependencies.STRICT
+    name: Name
+    office: Name
+    place: Annotated[
+        str,
+        Field(min_length=1, max_length=60, description="Kota kedudukan LSP, bukan tempat asesmen"),
+    ]
 
 
 class LspBody(BaseModel):
@@ -80,6 +114,7 @@ class LspBody(BaseModel):
     did: str
     licences: list[LicenceBody]
     keys: list[KeyBody]
+    signatory: SignatoryBody | None
 
     @classmethod
     def of(cls, lsp: Lsp) -> LspBody:
@@ -92,11 +127,15 @@ class LspBody(BaseModel):
             kind=lsp.kind,
             did=lsp.did,
             licences=[LicenceBody.of(licence) for licence in lsp.licences],
-            keys=[
-                KeyBody(name=key.name, public_key_multibase=key.public, added_at=key.added_at)
-                for key in lsp.keys
-            ],
+            keys=[KeyBody.of(key) for key in lsp.keys],
+            signatory=_signatory_body(lsp.signatory),
         )
+
+
+def _signatory_body(signatory: Signatory | None) -> SignatoryBody | None:
+    if signatory is None:
+        return None
+    return SignatoryBody(name=signatory.name, office=signatory.office, place=signatory.place)
 
 
 def issuer_signer(request: Request) -> Signer:
@@ -160,6 +199,56 @@ async def create_keys(
     lsp = await key_process.create_keys(lsp_id, version, signer, run)
     set_etag(response, lsp)
     return LspBody.of(lsp)
+
+
+@router.post(
+    "/v1/lsps/{lsp_id}/keys/{key_name}/compromise", summary="Laporkan kunci penerbit bocor"
+)
+async def report_compromise(
+    lsp_id: str,
+    key_name: str,
+    version: RequiredIfMatch,
+    signer: IssuerSigner,
+    run: Run,
+    response: Response,
+) -> LspBody:
+    """Withdraw a key that somebody else may hold; a new key signs from now on.
+
+    An uploaded document that it signed is invalid at once. Certificates in force are issued again
+    under the new key, and the codes on their papers lead to the new ones.
+    """
+    lsp = await key_process.replace_compromised_key(lsp_id, key_name, version, signer, run)
+    set_etag(response, lsp)
+    return LspBody.of(lsp)
+
+
+@router.put("/v1/lsps/{lsp_id}/signatory", summary="Tetapkan penanda tangan sertifikat")
+async def set_signatory(
+    lsp_id: str, body: SignatoryBody, version: RequiredIfMatch, run: Run, response: Response
+) -> LspBody:
+    """Set who signs papers from now on, in which office and town."""
+    signatory = Signatory(name=body.name, office=body.office, place=body.place)
+    lsp = await run(partial(usecases.set_signatory, lsp_id, signatory, version))
+    set_etag(response, lsp)
+    return LspBody.of(lsp)
+
+
+@router.put("/v1/lsps/{lsp_id}/emblem", summary="Simpan lambang LSP", openapi_extra=_OPENAPI_EMBLEM)
+async def store_emblem(
+    lsp_id: str, request: Request, version: RequiredIfMatch, run: Run, response: Response
+) -> LspBody:
+    """Store the emblem that papers show: the bytes of a PNG of at most 256 KiB."""
+    content = await dependencies.whole_body(request, limit=rules.MAX_EMBLEM_BYTES)
+    lsp = await emblem_process.store_emblem(lsp_id, content, version, run)
+    set_etag(response, lsp)
+    return LspBody.of(lsp)
+
+
+@router.get("/v1/lsps/{lsp_id}/emblem", summary="Lihat lambang LSP", response_class=Response)
+async def show_emblem(lsp_id: str, run: Run) -> Response:
+    """Show the emblem of an LSP."""
+    emblem = await run(partial(usecases.read_emblem, lsp_id))
+    return Response(emblem.content, media_type="image/png")
 
 
 @public.get("/i/{slug}/did.json", summary="Dokumen DID penerbit")

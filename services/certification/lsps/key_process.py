@@ -21,10 +21,27 @@ async def create_keys(
 ) -> Lsp:
     """Create the keys of this year and list their public halves at the LSP; safe to repeat.
 
-    Raises LspUnknown before a key is created, VersionDiffers.
+    Raises LspUnknown before a key is created, VersionDiffers, KeysExhausted.
     """
-    await without_idempotency_key(run)(partial(usecases.require_lsp, lsp_id))
-    year = utc_now().astimezone(WESTERN_INDONESIA).year
-    names = [rules.key_name(purpose, year) for purpose in KeyPurpose]
+    lsp = await without_idempotency_key(run)(partial(usecases.view_lsp, lsp_id))
+    names = [rules.usable_key_name(lsp, purpose, _this_year()) for purpose in KeyPurpose]
     keys = [(name, await signer.create(lsp_id, name)) for name in names]
     return await run(partial(usecases.add_keys, lsp_id, keys, version))
+
+
+async def replace_compromised_key(
+    lsp_id: str, key_name: str, version: int, signer: Signer, run: RequestRunner[Transaction]
+) -> Lsp:
+    """Withdraw a compromised key; a new one of its purpose signs from now on. Safe to repeat.
+
+    Raises LspUnknown, KeyUnknown, VersionDiffers, KeysExhausted.
+    """
+    lsp = await without_idempotency_key(run)(partial(usecases.view_lsp, lsp_id))
+    name = rules.replacement_key_name(lsp, key_name, utc_now(), _this_year())
+    public = await signer.create(lsp_id, name)
+    command = partial(usecases.report_compromise, lsp_id, key_name, (name, public), version)
+    return await run(command)
+
+
+def _this_year() -> int:
+    return utc_now().astimezone(WESTERN_INDONESIA).year

@@ -11,15 +11,33 @@ import re
 import unicodedata
 
 from chassis.errors import Refused
-from chassis.texts import DENIED_WORDS, TRADE_PHRASES
+from chassis.texts import find_denied_words
 
 MAX_NAME_LENGTH = 120
 _PLACEHOLDERS = frozenset({"undefined", "null", "none", "nan", "nil", "n/a", "na", "-", "--", "."})
+# Letters that every font of the papers has (chassis/documents/fonts).
+_PRINTABLE_RANGES = (
+    (0x0020, 0x007E),
+    (0x00A0, 0x0377),
+    (0x0391, 0x03A1),
+    (0x03A3, 0x03C9),
+    (0x1D00, 0x1DBF),
+    (0x1E00, 0x1EFF),
+    (0x2010, 0x2027),
+    (0x2030, 0x205E),
+    (0x2070, 0x2071),
+    (0x2074, 0x208E),
+    (0x2090, 0x209C),
+    (0x20A0, 0x20BF),
+    (0x2100, 0x215F),
+    (0x2C60, 0x2C7F),
+    (0xA722, 0xA7BF),
+    (0xAB30, 0xAB6B),
+    (0xFB00, 0xFB06),
+)
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LATIN_NAMES = ("LATIN", "MODIFIER LETTER")
 _SPACES = re.compile(r" {2,}")
-_WORD = re.compile(r"[^\W_]+")
-_TRADE = re.compile(rf"\b(?:{'|'.join(TRADE_PHRASES)})\b")
 
 
 class NameUnfit(Refused):
@@ -28,6 +46,12 @@ class NameUnfit(Refused):
     code = "name_unfit"
     title = "Nama tidak dapat ditulis pada sertifikat"
     field = "name"
+
+
+class TextNotPrintable(Refused):
+    """The text has a letter that the fonts of the papers lack; `letters` lists the letters."""
+
+    title = "Teks ini memuat huruf yang tidak dapat dicetak"
 
 
 class WordDenied(Refused):
@@ -52,7 +76,7 @@ def clean_name(name: str) -> str:
     if len(clean) > MAX_NAME_LENGTH:
         raise NameUnfit(f"Nama lebih panjang dari {MAX_NAME_LENGTH} huruf.", reason="too_long")
     letters = [letter for letter in clean if letter.isalpha()]
-    if not all(_is_latin(letter) for letter in letters):
+    if not all(_is_latin(letter) for letter in letters) or find_unprintable(clean):
         raise NameUnfit("Nama memuat huruf selain huruf Latin.", reason="other_script")
     is_placeholder = all(word.casefold() in _PLACEHOLDERS for word in clean.split())
     if not letters or is_placeholder:
@@ -64,13 +88,6 @@ def _is_latin(letter: str) -> bool:
     return unicodedata.name(letter, "").startswith(_LATIN_NAMES)
 
 
-def find_denied_words(text: str) -> list[str]:
-    """Return the denied words of a text: whole words, ordinary trade phrases left out."""
-    words = " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
-    without_trade = f" {_TRADE.sub('', words)} "
-    return [word for word in DENIED_WORDS if f" {word} " in without_trade]
-
-
 def require_neutral(text: str, field: str) -> str:
     """Return the text. Raises WordDenied with the denied words that it contains."""
     denied = find_denied_words(text)
@@ -79,3 +96,20 @@ def require_neutral(text: str, field: str) -> str:
             "Sertifikat dibaca pemberi kerja; gunakan nama yang netral.", field=field, words=denied
         )
     return text
+
+
+def find_unprintable(text: str) -> list[str]:
+    """Return the letters of a text that a paper cannot show, each once."""
+    return [letter for letter in dict.fromkeys(text) if not _is_printable(letter)]
+
+
+def _is_printable(letter: str) -> bool:
+    return any(first <= ord(letter) <= last for first, last in _PRINTABLE_RANGES)
+
+
+def require_paper_text(text: str, field: str) -> str:
+    """Return a text that goes on papers. Raises WordDenied, TextNotPrintable."""
+    unprintable = find_unprintable(text)
+    if unprintable:
+        raise TextNotPrintable(field=field, letters=unprintable)
+    return require_neutral(text, field)

@@ -19,6 +19,9 @@ from services.certification.transaction import Run
 router = APIRouter(tags=["Skema"])
 Text = Annotated[str, Field(min_length=1, max_length=1_000)]
 Title = Annotated[str, Field(min_length=1, max_length=200)]
+TitleEn = Annotated[
+    str, Field(max_length=200, description="Judul dalam bahasa Inggris, untuk transkrip")
+]
 
 
 class UnitBody(BaseModel):
@@ -27,9 +30,17 @@ class UnitBody(BaseModel):
     model_config = dependencies.STRICT
     code: Annotated[str, Field(min_length=1, max_length=40)]
     title: Title
+    title_en: TitleEn = ""
     framework: Annotated[
         str, Field(min_length=1, max_length=60, description="Standar, mis. SKKNI 2019-103")
     ] = "SKKNI"
+
+    @classmethod
+    def of(cls, unit: Unit) -> UnitBody:
+        """Return the body of a unit."""
+        return cls(
+            code=unit.code, title=unit.title, title_en=unit.title_en, framework=unit.framework
+        )
 
 
 class NewScheme(BaseModel):
@@ -39,6 +50,7 @@ class NewScheme(BaseModel):
     lsp_id: str
     scheme_ref: Annotated[str, Field(min_length=1, max_length=60)]
     title: Title
+    title_en: TitleEn = ""
     packaging: Packaging
     level: Annotated[int, Field(ge=1, le=9)] | None = None
     description: Text
@@ -54,12 +66,18 @@ class NewScheme(BaseModel):
         """Return the content of the edition."""
         return Terms(
             title=self.title,
+            title_en=self.title_en,
             packaging=self.packaging,
             level=self.level,
             description=self.description,
             criteria=self.criteria,
             units=tuple(
-                Unit(code=unit.code, title=unit.title, framework=unit.framework)
+                Unit(
+                    code=unit.code,
+                    title=unit.title,
+                    framework=unit.framework,
+                    title_en=unit.title_en,
+                )
                 for unit in self.units
             ),
             code_patterns=self.code_patterns,
@@ -76,6 +94,7 @@ class SchemeBody(BaseModel):
     scheme_ref: str
     edition: int
     title: str
+    title_en: str
     packaging: Packaging
     level: int | None
     description: str
@@ -95,14 +114,12 @@ class SchemeBody(BaseModel):
             scheme_ref=scheme.ref,
             edition=scheme.edition,
             title=terms.title,
+            title_en=terms.title_en,
             packaging=terms.packaging,
             level=terms.level,
             description=terms.description,
             criteria=terms.criteria,
-            units=[
-                UnitBody(code=unit.code, title=unit.title, framework=unit.framework)
-                for unit in terms.units
-            ],
+            units=[UnitBody.of(unit) for unit in terms.units],
             validity_months=terms.validity_months,
             asesi_per_assessor=terms.asesi_per_assessor,
             published_at=scheme.published_at,

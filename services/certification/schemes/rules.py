@@ -10,7 +10,7 @@ from enum import StrEnum
 from chassis.errors import NotFound, Refused
 from services.certification.credentials.document import Unit
 from services.certification.credentials.shape import MAX_UNITS
-from services.certification.names.rules import require_neutral
+from services.certification.names.rules import require_neutral, require_paper_text
 
 _REF = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -60,6 +60,7 @@ class Terms:
     code_patterns: tuple[str, ...]
     validity_months: int
     asesi_per_assessor: int
+    title_en: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,19 +92,21 @@ def edition_id(ref: str, edition: int) -> str:
 def publish(lsp_id: str, ref: str, newest: Scheme | None, terms: Terms, now: datetime) -> Scheme:
     """Return the next edition of a scheme.
 
-    Raises SchemeRefInvalid, SchemeOfAnotherLsp, UnitsInvalid, and WordDenied when a text would
-    reveal where a holder was.
+    Raises SchemeRefInvalid, SchemeOfAnotherLsp, UnitsInvalid, WordDenied when a text would reveal
+    where a holder was, and TextNotPrintable.
     """
     if not _REF.fullmatch(ref):
         raise SchemeRefInvalid
     if newest is not None and newest.lsp_id != lsp_id:
         raise SchemeOfAnotherLsp
     require_neutral(ref, "scheme_ref")
-    require_neutral(terms.title, "title")
+    require_paper_text(terms.title, "title")
+    require_paper_text(terms.title_en, "title_en")
     require_neutral(terms.description, "description")
     require_neutral(terms.criteria, "criteria")
     for unit in terms.units:
-        require_neutral(unit.title, "units")
+        for text in (unit.code, unit.title, unit.title_en, unit.framework):
+            require_paper_text(text, "units")
     _check_units(terms)
     edition = 1 if newest is None else newest.edition + 1
     return Scheme(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis.persistence.store import Page
+from services.certification.lsps.rules import Lsp
 from services.certification.schemes import rules
 from services.certification.schemes.rules import Scheme, Terms
 from services.certification.transaction import Transaction
@@ -27,8 +28,8 @@ async def list_schemes(
     return await tx.schemes.list_page(ref, cursor, limit)
 
 
-async def view_public_edition(ref: str, edition: int, tx: Transaction) -> tuple[Scheme, str]:
-    """Return one edition with its LSP's name, for anybody: certificates point to it."""
+async def view_public_edition(ref: str, edition: int, tx: Transaction) -> tuple[Scheme, Lsp]:
+    """Return one edition with its LSP, for anybody: certificates point to it."""
     scheme = await tx.schemes.get(rules.edition_id(ref, edition), scoped=False)
     lsp = await tx.lsps.get(scheme.lsp_id, scoped=False)
-    return scheme, lsp.name
+    return scheme, lsp

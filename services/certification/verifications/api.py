@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel
 
 from chassis.http import dependencies
+from chassis.ids import utc_now
 from services.certification.certificates.rules import CertificateUnknown
 from services.certification.credentials import reading
 from services.certification.credentials.public_headers import UNINDEXED_HEADERS
+from services.certification.lsps.usecases import list_public_issuers
 from services.certification.schemes.rules import Scheme, SchemeUnknown
 from services.certification.schemes.usecases import view_public_edition
 from services.certification.transaction import Run
@@ -28,6 +30,7 @@ from services.certification.verifications.rules import (
 public = APIRouter(tags=["Pemeriksaan"])
 _TOKEN = re.compile(r"[A-Z2-7]{12}")
 _EDITION = re.compile(r"[1-9][0-9]{0,4}")
+_SEPARATORS = re.compile(r"[\s.\u2010-\u2015-]+")
 _LOOKALIKES = str.maketrans("01", "OI")
 _OPENAPI_BODY: dict[str, Any] = {
     "requestBody": {
@@ -38,6 +41,17 @@ _OPENAPI_BODY: dict[str, Any] = {
         },
     }
 }
+
+
+TypedCode = Annotated[str, Query(max_length=200)]
+
+
+def public_origin(request: Request) -> str:
+    """Return the origin of the public pages."""
+    return request.app.state.public_origin
+
+
+PublicOrigin = Annotated[str, Depends(public_origin)]
 
 
 class UnitBody(BaseModel):
@@ -89,44 +103,66 @@ async def verify_document(request: Request, response: Response, run: Run) -> Ver
     return VerifyResultBody.of(result)
 
 
+@public.get("/", summary="Halaman pemeriksaan sertifikat", response_class=Response)
+async def show_entry(origin: PublicOrigin, run: Run) -> Response:
+    """Return the page with the field for the code that a paper prints."""
+    issuers = await run(list_public_issuers)
+    return HTMLResponse(page.render_entry(origin, issuers), headers=dict(page.PAGE_HEADERS))
+
+
+@public.get("/V", summary="Periksa kode yang diketik", response_class=Response)
+async def check_typed_code(origin: PublicOrigin, kode: TypedCode = "") -> Response:
+    """Redirect the form of `/` to the address of the typed code."""
+    code = _normalise_token(kode)
+    if code is None:
+        return _unknown_response(origin, as_json=False)
+    return RedirectResponse(f"/V/{code}", 303, headers=dict(page.PAGE_HEADERS))
+
+
 @public.get("/V/{token}", summary="Periksa sertifikat dengan kodenya", response_class=Response)
-async def check(token: str, request: Request, run: Run) -> Response:
+async def check(token: str, request: Request, origin: PublicOrigin, run: Run) -> Response:
     """Return the page behind the QR code, or JSON on request. An unknown code is 404."""
     as_json = _wants_json(request)
     code = _normalise_token(token)
     if code is None:
-        return _unknown_response(as_json=as_json)
+        return _unknown_response(origin, as_json=as_json)
     try:
         checked = await run(partial(usecases.check_token, code))
     except CertificateUnknown:
-        return _unknown_response(as_json=as_json)
+        return _unknown_response(origin, as_json=as_json)
     if as_json:
         body = VerifyResultBody.of(checked.result).model_dump(mode="json")
         return JSONResponse(body, headers=dict(page.PAGE_HEADERS))
-    return HTMLResponse(page.render_result(checked.result), headers=dict(page.PAGE_HEADERS))
+    html = page.render_result(
+        checked.result, checked.lsp, utc_now(), is_reissuing=checked.is_reissuing
+    )
+    return HTMLResponse(html, headers=dict(page.PAGE_HEADERS))
 
 
 @public.get("/v/{token}", summary="Alamat huruf kecil", response_class=Response)
-async def check_in_lower_case(token: str) -> Response:
+async def check_in_lower_case(token: str, origin: PublicOrigin) -> Response:
     """Redirect to the address in upper case, because people type paths in lower case."""
     code = _normalise_token(token)
     if code is None:
-        return _unknown_response(as_json=False)
+        return _unknown_response(origin, as_json=False)
     return RedirectResponse(f"/V/{code}", 308, headers=dict(page.PAGE_HEADERS))
 
 
 @public.get("/s/{scheme}/{version}", summary="Lihat edisi skema", response_class=Response)
-async def show_scheme(scheme: str, version: str, request: Request, run: Run) -> Response:
+async def show_scheme(
+    scheme: str, version: str, request: Request, origin: PublicOrigin, run: Run
+) -> Response:
     """Return the page of an edition of a scheme, to which credentials point."""
     edition = int(version) if _EDITION.fullmatch(version) else 0
     try:
-        published, issuer_name = await run(partial(view_public_edition, scheme, edition))
+        published, issuer = await run(partial(view_public_edition, scheme, edition))
     except SchemeUnknown:
-        return HTMLResponse(page.render_unknown_scheme(), 404, headers=dict(page.PAGE_HEADERS))
+        html = page.render_unknown_scheme(origin)
+        return HTMLResponse(html, 404, headers=dict(page.PAGE_HEADERS))
     if _wants_json(request):
-        content = _describe_scheme(published, issuer_name)
+        content = _describe_scheme(published, issuer.name)
         return JSONResponse(content, headers=dict(page.PAGE_HEADERS))
-    html = page.render_scheme(published, issuer_name)
+    html = page.render_scheme(published, issuer)
     return HTMLResponse(html, headers=dict(page.PAGE_HEADERS))
 
 
@@ -144,11 +180,14 @@ def _describe_scheme(scheme: Scheme, issuer_name: str) -> dict[str, Any]:
 
 
 def _normalise_token(token: str) -> str | None:
-    """Return the code as issued: upper case, no dashes, O and I for a typed 0 and 1.
+    """Return the code as issued: upper case, no dashes or blanks, O and I for a typed 0 and 1.
+
+    A whole address, as the paper prints it, counts as its code.
 
     None when it cannot be a code.
     """
-    code = token.upper().replace("-", "").translate(_LOOKALIKES)
+    typed = token.strip().rpartition("/")[2].upper()
+    code = _SEPARATORS.sub("", typed).translate(_LOOKALIKES)
     return code if _TOKEN.fullmatch(code) else None
 
 
@@ -157,9 +196,9 @@ def _wants_json(request: Request) -> bool:
     return "json" in accepted and "text/html" not in accepted
 
 
-def _unknown_response(*, as_json: bool) -> Response:
+def _unknown_response(origin: str, *, as_json: bool) -> Response:
     headers = dict(page.PAGE_HEADERS)
     if not as_json:
-        return HTMLResponse(page.render_unknown_token(), 404, headers=headers)
+        return HTMLResponse(page.render_unknown_token(origin), 404, headers=headers)
     problem = {"status": 404, "code": "certificate_unknown", "title": CertificateUnknown.title}
     return JSONResponse(problem, 404, headers=headers)

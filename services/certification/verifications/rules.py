@@ -64,23 +64,25 @@ class TrustedIssuer:
     """An issuer on the trust list.
 
     `document` is its DID document (None = unobtainable). `is_ours` when our store knows all its
-    certificates.
+    certificates; a verifier with files alone has no store.
     """
 
     did: str
     document: Json | None
-    licences: tuple[Licence, ...]
     is_ours: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCertificate:
-    """Our record of a certificate: the digest of the signed document, and its status.
+    """Our record of a certificate: the digest of the signed document, its key and its status.
 
-    The status is `valid` as long as the certificate is neither suspended nor revoked.
+    The status is `valid` as long as the certificate is neither suspended nor revoked. `licence` is
+    the one under which it was issued: a later correction at the LSP changes no result.
     """
 
     digest: str
+    key_name: str
+    licence: Licence | None
     status: VerificationStatus
 
 
@@ -165,12 +167,19 @@ def verify(
     _check_proof(document, credential, keys, findings)
     if findings.checks["proof"] is not CheckResult.PASSED:
         return findings.to_result()
-    _check_issuer(credential, issuer, findings)
+    _check_issuer(credential, issuer, stored, findings)
     _check_dates(credential, now, findings)
     _check_lists(credential, issuer, keys or {}, lists, now, findings)
     if issuer.is_ours:
         _check_store(document, stored, now, findings)
     return _add_content(findings.to_result(), credential)
+
+
+def cannot_tell(now: datetime) -> VerificationResult:
+    """Return the result for a certificate that is being issued again under another key."""
+    findings = _Findings(as_of=now)
+    findings.fail_step("proof", CheckResult.UNKNOWN, VerificationStatus.INDETERMINATE)
+    return findings.to_result()
 
 
 def read_claims(document: Json) -> Claims:
@@ -219,23 +228,32 @@ def _check_proof(
         findings.fail_step("proof", CheckResult.FAILED, VerificationStatus.INVALID)
 
 
-def _check_issuer(credential: shape.Credential, issuer: TrustedIssuer, findings: _Findings) -> None:
-    """Check that the key is the issuer's and the licence covered the scheme.
+def _check_issuer(
+    credential: shape.Credential,
+    issuer: TrustedIssuer,
+    stored: StoredCertificate | None,
+    findings: _Findings,
+) -> None:
+    """Check that key and licence are those of the certificate's issue.
 
-    The licence counts on the first day of the certificate's validity.
+    The licence counts on the first day of the certificate's validity. A certificate that our store
+    does not know fails at the digest.
     """
-    first_moment = datetime.fromisoformat(credential.valid_from)
-    first_day = first_moment.astimezone(WESTERN_INDONESIA).date()
-    scheme_ref = credential.credential_subject.achievement.id.split("/")[-2]
-    is_covered = any(
-        licence.valid_from <= first_day <= licence.valid_until and scheme_ref in licence.scheme_refs
-        for licence in issuer.licences
-    )
-    key_owner = credential.proof[0].verification_method.partition("#")[0]
-    if is_covered and key_owner == issuer.did:
+    key_owner, _, key_name = credential.proof[0].verification_method.partition("#")
+    is_bound = key_owner == issuer.did
+    if issuer.is_ours and stored is not None:
+        is_bound = is_bound and key_name == stored.key_name and _is_licensed(credential, stored)
+    if is_bound:
         findings.pass_step("issuer")
     else:
         findings.fail_step("issuer", CheckResult.FAILED, VerificationStatus.INVALID)
+
+
+def _is_licensed(credential: shape.Credential, stored: StoredCertificate) -> bool:
+    first_moment = datetime.fromisoformat(credential.valid_from)
+    first_day = first_moment.astimezone(WESTERN_INDONESIA).date()
+    scheme_ref = credential.credential_subject.achievement.id.split("/")[-2]
+    return stored.licence is not None and stored.licence.covers(scheme_ref, first_day)
 
 
 def _check_dates(credential: shape.Credential, now: datetime, findings: _Findings) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from services.certification.certificates import rules as certificate_rules
 from services.certification.certificates import usecases as certificates
+from services.certification.certificates.reissue import needs_successor
 from services.certification.certificates.rules import Certificate, CertificateState
 from services.certification.credentials.document import list_url
 from services.certification.lsps.rules import Lsp, build_did_document
@@ -29,15 +30,21 @@ _STATUS_BY_STATE = {
     CertificateState.ISSUED: VerificationStatus.VALID,
     CertificateState.SUSPENDED: VerificationStatus.SUSPENDED,
     CertificateState.REVOKED: VerificationStatus.REVOKED,
+    CertificateState.REPLACED: VerificationStatus.REPLACED,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedCertificate:
-    """The certificate of a check address, and the result of its verification."""
+    """The certificate of a check address, its LSP, and the result of its verification.
+
+    `is_reissuing` while its key was compromised and its successor is not signed yet.
+    """
 
     certificate: Certificate
+    lsp: Lsp
     result: VerificationResult
+    is_reissuing: bool = False
 
 
 async def verify_document(document: dict[str, Any], tx: Transaction) -> VerificationResult:
@@ -48,36 +55,55 @@ async def verify_document(document: dict[str, Any], tx: Transaction) -> Verifica
         return rules.verify(document, None, {}, None, tx.now)
     certificate_id = claims.id.removeprefix("urn:uuid:")
     certificate = await tx.certificates.seek(certificate_id, scoped=False)
-    lists = await _read_lists(lsp, claims.list_urls, tx)
+    lists = await read_lists(lsp, claims.list_urls, tx)
     return rules.verify(document, _build_issuer(lsp), lists, _build_stored(certificate), tx.now)
 
 
 async def check_token(token: str, tx: Transaction) -> CheckedCertificate:
-    """Verify the certificate whose paper carries this code. Raises CertificateUnknown."""
-    stored = await tx.certificates.find_by_token(token)
-    certificate = certificate_rules.require_signed(stored)
+    """Verify the certificate whose paper carries this code. Raises CertificateUnknown.
+
+    The code of a certificate that was issued again under another key leads to the new one.
+    """
+    found = await tx.certificates.find_by_token(token)
+    certificate = certificate_rules.require_signed(found)
+    while certificate.state is CertificateState.REPLACED and certificate.successor_id is not None:
+        certificate = await tx.certificates.get(certificate.successor_id, scoped=False)
+    lsp = await tx.lsps.get(certificate.lsp_id, scoped=False)
+    if needs_successor(certificate, lsp, tx.now):
+        result = rules.cannot_tell(tx.now)
+        return CheckedCertificate(
+            certificate=certificate, lsp=lsp, result=result, is_reissuing=True
+        )
     credential = certificates.decrypt_credential(certificate, tx)
     result = await verify_document(credential, tx)
-    return CheckedCertificate(certificate=certificate, result=result)
+    return CheckedCertificate(certificate=certificate, lsp=lsp, result=result)
 
 
 def _build_issuer(lsp: Lsp) -> TrustedIssuer:
-    return TrustedIssuer(
-        did=lsp.did, document=build_did_document(lsp), licences=lsp.licences, is_ours=True
-    )
+    return TrustedIssuer(did=lsp.did, document=build_did_document(lsp), is_ours=True)
 
 
 def _build_stored(certificate: Certificate | None) -> StoredCertificate | None:
     if certificate is None or certificate.digest is None:
         return None
-    return StoredCertificate(digest=certificate.digest, status=_STATUS_BY_STATE[certificate.state])
+    return StoredCertificate(
+        digest=certificate.digest,
+        key_name=certificate.key_name,
+        licence=certificate.licence,
+        status=_STATUS_BY_STATE[certificate.state],
+    )
 
 
-async def _read_lists(lsp: Lsp, urls: Iterable[str], tx: Transaction) -> dict[str, FetchedList]:
-    """Return the published lists with the ids that these URLs end with, by their own URL."""
+async def read_lists(lsp: Lsp, urls: Iterable[str], tx: Transaction) -> dict[str, FetchedList]:
+    """Return the published lists with the ids that these URLs end with, by their own URL.
+
+    The tick of the newest publication exposes older content in its place.
+    """
     list_ids = [url.rpartition("/")[2] for url in urls]
     publications = await tx.publications.many(list_ids, scoped=False)
     return {
-        list_url(lsp.origin, list_id): FetchedList(document=json.loads(publication.content))
+        list_url(lsp.origin, list_id): FetchedList(
+            document=json.loads(publication.content), newest_seen=publication.tick
+        )
         for list_id, publication in publications.items()
     }

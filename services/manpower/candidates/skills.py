@@ -6,7 +6,7 @@ Not here: the candidate, and how events change it (rules).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -63,6 +63,17 @@ class Skill:
         if self.standing is not Standing.ISSUED or self.content is None:
             return False
         return self.content.valid_from <= now < self.content.valid_until
+
+
+def rename_skill(
+    skills: tuple[Skill, ...], certificate_id: str, replaced_by: str
+) -> tuple[Skill, ...]:
+    """Return the skills with a certificate under the id of its re-issue; unknown ones stay."""
+    by_id = {skill.certificate_id: skill for skill in skills}
+    held = by_id.pop(certificate_id, None)
+    if held is not None:
+        by_id[replaced_by] = replace(held, certificate_id=replaced_by)
+    return tuple(skill for _, skill in sorted(by_id.items()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

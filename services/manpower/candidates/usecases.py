@@ -12,7 +12,7 @@ from datetime import date, datetime
 from chassis.messaging.events import SubjectNotKnownYet
 from services.manpower.candidates import rules
 from services.manpower.candidates.rules import Attention, Candidate, Movement
-from services.manpower.candidates.skills import Course, SourceOrder, WorkMonth
+from services.manpower.candidates.skills import Course, SourceOrder, WorkMonth, rename_skill
 from services.manpower.feed.rules import ChangeType, Subject
 from services.manpower.feed.usecases import record_change, record_moved_audiences
 from services.manpower.transaction import Transaction
@@ -88,6 +88,19 @@ async def plan_release(
 async def record_course(candidate_id: str, course: Course, tx: Transaction) -> None:
     """Record a completed course."""
     await apply_rule(candidate_id, lambda candidate: rules.record_course(candidate, course), tx)
+
+
+async def replace_certificate(
+    candidate_id: str, certificate_id: str, replaced_by: str, tx: Transaction
+) -> None:
+    """Record that a certificate was issued again under another id; what it proves is the same."""
+    await apply_rule(
+        candidate_id,
+        lambda candidate: replace(
+            candidate, skills=rename_skill(candidate.skills, certificate_id, replaced_by)
+        ),
+        tx,
+    )
 
 
 async def record_work(candidate_id: str, entry: WorkMonth, tx: Transaction) -> None:

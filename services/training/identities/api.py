@@ -21,7 +21,13 @@ from services.training.transaction import Run
 
 router = APIRouter(tags=["Warga binaan"])
 CALLING_SERVICES = ("certification", "manpower")
-NAME_PURPOSES = ("print-certificate", "refer-candidate", "nominate-candidate", "confirm-placement")
+NAME_PURPOSES = (
+    "assess-candidate",
+    "print-certificate",
+    "refer-candidate",
+    "nominate-candidate",
+    "confirm-placement",
+)
 MATCH_PURPOSES = ("match-holder", "match-candidate")
 Ref = Annotated[str, Field(min_length=1, max_length=64)]
 

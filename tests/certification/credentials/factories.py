@@ -62,6 +62,12 @@ CONTENT = document.CertificateContent(
     revocation=document.StatusSlot(list_id=REVOCATION_LIST, index=REVOCATION_INDEX),
     suspension=document.StatusSlot(list_id=SUSPENSION_LIST, index=SUSPENSION_INDEX),
 )
+LICENCE = Licence(
+    number="BNSP-LSP-1",
+    valid_from=date(2025, 1, 1),
+    valid_until=date(2028, 12, 31),
+    scheme_refs=frozenset({CONTENT.scheme_ref}),
+)
 
 
 def _new_keys() -> dict[str, Ed25519PrivateKey]:
@@ -88,15 +94,7 @@ class Issuer:
 
     def trusted(self, *, is_ours: bool = False) -> TrustedIssuer:
         """Return the issuer as it is on the trust list."""
-        licence = Licence(
-            number="BNSP-LSP-1",
-            valid_from=date(2025, 1, 1),
-            valid_until=date(2028, 12, 31),
-            scheme_refs=frozenset({CONTENT.scheme_ref}),
-        )
-        return TrustedIssuer(
-            did=self.did, document=self.did_document(), licences=(licence,), is_ours=is_ours
-        )
+        return TrustedIssuer(did=self.did, document=self.did_document(), is_ours=is_ours)
 
     def sign(
         self,
@@ -159,10 +157,15 @@ class Issuer:
 
 
 def stored(
-    credential: Mapping[str, Any], status: VerificationStatus = VerificationStatus.VALID
+    credential: Mapping[str, Any],
+    status: VerificationStatus = VerificationStatus.VALID,
+    licence: Licence | None = LICENCE,
+    key_name: str = "key-2026",
 ) -> StoredCertificate:
     """Return our record of this credential."""
-    return StoredCertificate(digest=proof.digest(dict(credential)), status=status)
+    return StoredCertificate(
+        digest=proof.digest(dict(credential)), key_name=key_name, licence=licence, status=status
+    )
 
 
 def without(document_: Mapping[str, Any], member: str) -> Json:

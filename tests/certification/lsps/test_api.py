@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.certification.factories import LspHarness
+from tests.certification.factories import SIGNATORY, LspHarness
 from tests.certification.harness import Harness, change, done, refused
 
 
@@ -41,3 +43,43 @@ async def test_a_private_key_lies_in_a_private_file_and_not_in_the_database(
     assert [file.name for file in files] == [f"{key['name']}.pem" for key in shown["keys"]]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert "PRIVATE" not in str(await lsp.harness.stored("lsps"))
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        {"valid_from": "2020-01-01", "valid_until": "2020-12-31"},
+        {"scheme_refs": []},
+    ],
+)
+async def test_a_corrected_licence_changes_no_verdict_on_what_was_issued(
+    harness: Harness, lsp: LspHarness, dates: dict[str, Any]
+) -> None:
+    """The certificate holds the licence of its issue; the correction counts for the next one."""
+    certificate = await lsp.issue_certificate()
+    credential = await lsp.get_credential(certificate["certificate_id"])
+    waiting = await lsp.recommend()
+    await lsp.add_licence(**dates)
+    assert (await lsp.verify(credential))["status"] == "valid"
+    page = await harness.get_public(certificate["check_url"], accept="text/html")
+    assert "Sertifikat ini asli dan berlaku." in page.text
+    assert await lsp.refused_sitting(lsp.sitting(waiting)) & {
+        "LICENCE_EXPIRED",
+        "SCHEME_NOT_LICENSED",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"place": "Lapas Malang"}, "word_denied"),
+        ({"office": "Kepala Rutan"}, "word_denied"),
+        ({"name": "测"}, "text_not_printable"),
+        ({"place": ""}, "body_invalid"),
+    ],
+)
+async def test_a_signatory_that_a_paper_may_not_show_is_refused(
+    lsp: LspHarness, changed: dict[str, str], code: str
+) -> None:
+    request = change(lsp.officer, "PUT", f"{lsp.path}/signatory", json=SIGNATORY | changed)
+    assert await refused(request) == {code}

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
+from pathlib import Path
+
 import pytest
 
+from chassis.documents.pdf import render_pdf
+from chassis.texts import DENIED_WORDS
 from services.certification.names import rules
+
+SAMPLE = Path(__file__).parents[2] / "chassis/documents/sample.typ"
 
 
 @pytest.mark.parametrize(
@@ -51,21 +58,46 @@ def test_an_unfit_name_is_refused_and_not_repeated(name: str, reason: str) -> No
 
 
 @pytest.mark.scenario("C16/words")
+@pytest.mark.parametrize("word", DENIED_WORDS)
+def test_a_text_with_a_denied_word_is_refused_with_the_word(word: str) -> None:
+    with pytest.raises(rules.WordDenied) as refusal:
+        rules.require_neutral(f"LSP {word.title()} Mandiri", "name")
+    assert word in refusal.value.facts["words"]
+    assert refusal.value.field == "name"
+
+
 @pytest.mark.parametrize(
-    ("text", "denied"),
+    ("font", "weight", "style"),
     [
-        ("LSP Konstruksi Nusantara", []),
-        ("LSP Pemasyarakatan Mandiri", ["pemasyarakatan"]),
-        ("lsp-pas-jaya", ["pas"]),
-        ("Pasar Baru, Pasti, Binatu, Lapasan", []),
-        ("Warga   Binaan", ["warga binaan"]),
-        ("LAPAS Kelas IIB Tanjungpandan", ["lapas"]),
-        ("bina.example", ["bina"]),
-        ("Mengukur tahanan isolasi", []),
-        ("Mengukur tahanan isolasi di Rumah Tahanan", ["tahanan"]),
-        ("Membuat pas foto", []),
-        ("\uff2c\uff41\uff50\uff41\uff53", ["lapas"]),
+        ("Noto Sans", "regular", "normal"),
+        ("Noto Sans", "bold", "normal"),
+        ("Noto Sans", "regular", "italic"),
+        ("Noto Serif", "regular", "normal"),
+        ("Noto Serif", "bold", "normal"),
+        ("Noto Serif", "regular", "italic"),
+        ("Noto Serif Display", "bold", "normal"),
     ],
 )
-def test_denied_words_are_found_and_trade_words_are_not(text: str, denied: list[str]) -> None:
-    assert rules.find_denied_words(text) == denied
+def test_every_printable_letter_is_in_each_font_of_the_papers(
+    font: str, weight: str, style: str
+) -> None:
+    letters = [chr(number) for number in range(0x20, 0x11000)]
+    printable = [letter for letter in letters if not rules.find_unprintable(letter)]
+    assigned = [letter for letter in printable if unicodedata.category(letter) != "Cn"]
+    data = {
+        "title": "Huruf",
+        "author": "LSP",
+        "text": " ".join(assigned),
+        "font": font,
+        "weight": weight,
+        "style": style,
+    }
+    assert len(assigned) > 1_500
+    assert render_pdf(SAMPLE, data)
+
+
+@pytest.mark.parametrize("text", ["测试", "A\u202eB", "\U0001f600", "\U00010780", "Tab\t"])
+def test_a_text_that_a_paper_cannot_show_is_refused(text: str) -> None:
+    with pytest.raises(rules.TextNotPrintable) as refusal:
+        rules.require_paper_text(text, "title")
+    assert refusal.value.field == "title"

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.certification.credentials import document, multibase
+from services.certification.lsps.rules import Licence
 from services.certification.statuslists import bits
 from services.certification.statuslists.rules import FetchedList
 from services.certification.verifications.rules import (
@@ -22,6 +23,8 @@ from services.certification.verifications.rules import (
 )
 from tests.certification.credentials.factories import (
     CONTENT,
+    DAY,
+    LICENCE,
     NOW,
     REVOCATION_INDEX,
     REVOCATION_LIST,
@@ -87,15 +90,46 @@ def test_a_certificate_signed_by_another_did_or_key_is_invalid() -> None:
         assert verified(signed).status is VerificationStatus.INVALID
 
 
+def issued_under(licence: Licence | None) -> VerificationResult:
+    """Return the result for a certificate that our store holds with this licence."""
+    record = stored(CREDENTIAL, licence=licence)
+    return verify(CREDENTIAL, ISSUER.trusted(is_ours=True), ISSUER.lists(), record, NOW)
+
+
 @pytest.mark.scenario("C11/rules")
-def test_a_certificate_outside_the_licence_is_invalid() -> None:
-    """The licence had ended, or does not cover the scheme."""
-    before_licence = ISSUER.certificate(
-        valid_from=NOW.replace(year=2024), valid_until=NOW.replace(year=2027)
-    )
-    of_other_scheme = ISSUER.certificate(scheme_ref="las-smaw")
-    assert verified(before_licence).status is VerificationStatus.INVALID
-    assert verified(of_other_scheme).status is VerificationStatus.INVALID
+@pytest.mark.parametrize(
+    "licence",
+    [
+        None,
+        replace(LICENCE, valid_until=DAY - timedelta(days=1)),
+        replace(LICENCE, valid_from=DAY + timedelta(days=1)),
+        replace(LICENCE, scheme_refs=frozenset({"las-smaw"})),
+    ],
+)
+def test_a_certificate_outside_the_licence_of_its_issue_is_invalid(
+    licence: Licence | None,
+) -> None:
+    """The licence had ended or not begun, or does not cover the scheme."""
+    result = issued_under(licence)
+    assert result.status is VerificationStatus.INVALID
+    assert result.checks["issuer"] is CheckResult.FAILED
+
+
+@pytest.mark.scenario("C11/rules")
+@pytest.mark.parametrize(
+    "licence",
+    [LICENCE, replace(LICENCE, valid_from=DAY), replace(LICENCE, valid_until=DAY)],
+)
+def test_the_first_and_the_last_day_of_the_licence_count(licence: Licence) -> None:
+    assert issued_under(licence).status is VerificationStatus.VALID
+
+
+@pytest.mark.scenario("C11/rules")
+def test_a_certificate_signed_by_another_key_of_the_issuer_is_invalid() -> None:
+    """The key that our store names for the certificate is another one."""
+    record = stored(CREDENTIAL, key_name="key-2026-b")
+    result = verify(CREDENTIAL, ISSUER.trusted(is_ours=True), ISSUER.lists(), record, NOW)
+    assert result.status is VerificationStatus.INVALID
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chassis.texts import is_neutral
+from chassis.texts import DENIED_WORDS, is_neutral
 from gateway.host_group import Group
 from tests.gateway.harness import GatewayHarness, fixed
 
@@ -78,3 +78,15 @@ async def test_a_services_problem_leaves_the_certificate_host_in_neutral_words(
         "status": 404,
         "request_id": "r-1",
     }
+
+
+@pytest.mark.scenario("C17/gateway")
+@pytest.mark.parametrize("word", DENIED_WORDS)
+async def test_a_header_with_a_denied_word_never_leaves_the_certificate_host(
+    harness: GatewayHarness, word: str
+) -> None:
+    tag = f'"{word.replace(" ", "-").upper()}"'
+    harness.upstream.answers["/V/ABC"] = fixed(200, {"ok": True}, {"etag": tag})
+    response = await harness.ask("GET", "/V/ABC", group=Group.CERTIFICATE)
+    assert response.status == 200
+    assert "etag" not in response.headers
