@@ -41,8 +41,12 @@ AGENCIES = (
     },
 )
 CONSENTS = (
-    ("dinas_registration", DINAS, ["name", "regency", "skills", "availability"]),
-    ("employer_share", EMPLOYER, ["name", "skills"]),
+    (
+        "dinas_registration",
+        DINAS,
+        ["name", "regency", "skills", "availability", "steps", "employer", "placement", "wage"],
+    ),
+    ("employer_share", EMPLOYER, ["name", "skills", "wage"]),
 )
 CONSENT_DAYS = 90
 WAGE_BAND = {"from_idr": 3_500_000, "to_idr": 4_500_000}
@@ -88,6 +92,7 @@ async def confirm_placement(context: DemoContext) -> Facts:
             "wage_band": WAGE_BAND,
             "permit_number": "SK-ASIMILASI-01/2026",
         },
+        if_match=_etag(application),
     )
 
     async def find_timeline() -> list[Facts] | None:

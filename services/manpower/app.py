@@ -18,6 +18,7 @@ from services.manpower.candidates import api as candidates
 from services.manpower.consents import api as consents
 from services.manpower.consents.usecases import EXPIRY_JOB, end_expired_consents
 from services.manpower.consumers import api as consumers
+from services.manpower.credentials import api as credentials
 from services.manpower.events import PlacementConfirmed
 from services.manpower.feed import api as feed
 from services.manpower.feed.usecases import (
@@ -31,6 +32,7 @@ from services.manpower.inbound import HANDLERS
 from services.manpower.metrics.jobs import measure
 from services.manpower.migrations import MIGRATIONS
 from services.manpower.placements import api as placements
+from services.manpower.placements import snapshot_process
 from services.manpower.production import api as production
 from services.manpower.settings import ManpowerSettings
 from services.manpower.transaction import Transaction
@@ -56,6 +58,7 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
             routers=(
                 agencies.router,
                 consumers.router,
+                credentials.router,
                 candidates.router,
                 consents.candidate_router,
                 consents.router,
@@ -64,6 +67,7 @@ def create_app(settings: ManpowerSettings) -> FastAPI:
                 applications.vacancy_router,
                 applications.router,
                 placements.router,
+                snapshot_process.router,
                 production.router,
                 operator_api.router("manpower"),
                 auditor_api.create_router("manpower"),

@@ -16,7 +16,8 @@ from chassis.messaging.events import Inbound, Reference
 from chassis.messaging.received_events import Handlers
 from services.manpower.applications import usecases as applications
 from services.manpower.candidates import usecases as candidates
-from services.manpower.candidates.rules import RELEASE_KINDS, Attention, Custody, Movement
+from services.manpower.candidates.custody import RELEASE_KINDS, Custody, Movement
+from services.manpower.candidates.rules import Attention
 from services.manpower.candidates.skills import (
     CertificateContent,
     Course,

@@ -15,6 +15,7 @@ from services.manpower.applications.store import Applications
 from services.manpower.candidates.store import Candidates
 from services.manpower.consents.store import Consents
 from services.manpower.consumers.store import Consumers
+from services.manpower.credentials.store import Credentials
 from services.manpower.feed.store import FeedChanges, FeedEntries, FeedHeads
 from services.manpower.grants.store import GrantOrders
 from services.manpower.placements.store import Placements
@@ -28,6 +29,7 @@ class Transaction(unit_of_work.Transaction):
     agencies = StoreOf(Agencies)
     agency_routes = StoreOf(AgencyRoutes)
     consumers = StoreOf(Consumers)
+    credentials = StoreOf(Credentials)
     candidates = StoreOf(Candidates)
     consents = StoreOf(Consents)
     applications = StoreOf(Applications)

@@ -183,3 +183,7 @@ class OfficeHarness(RegionHarness):
             "valid_until": last,
         } | more
         return await self.admin("POST", "grants", body, facility=facility)
+
+    async def of_kanwil(self, user_id: str) -> GatewayResponse:
+        """Make a user an officer of the Kanwil, as an administrator of all places does."""
+        return await self.assigned(user_id, "kanwil", facility="*")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,14 @@ from httpx2 import Response
 
 from chassis.caller import system
 from chassis.http.internal_tokens import InternalTokenSigner, InternalTokenVerifier
-from chassis.http.service_client import ServiceClient, ServiceUnavailable
+from chassis.http.service_client import ServiceClient, ServiceRefused, ServiceUnavailable
 from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OperationContext
 from gateway.access.permissions import ROLE_PERMISSIONS
 from gateway.settings import INTERNAL_PORT_OFFSET
-from services.manpower.agencies.rules import Status
-from services.manpower.consumers.rules import Consumer, ConsumerKind, Grant
 from services.manpower.grants import rules
 from services.manpower.grants.jobs import apply_grant_orders
-from services.manpower.grants.rules import GrantOrder, GrantOrderState
 from services.manpower.grants.usecases import reconcile_orders
 from tests.fakes import AsgiClient, Keys, eventually
 from tests.gateway.harness import new_key, running_gateway
@@ -103,14 +100,30 @@ class GrantingHarness:
             )
         ).json()["id"]
         assert (
-            await self.change(
-                f"/v1/consumers/{consumer}/credentials", {"credential_ref": credential}
-            )
-        ).status_code == 200
-        assert (
             await self.change(f"/v1/consumers/{consumer}/approve", subject="admin-2")
         ).status_code == 200
+        await self.attach(consumer, credential)
         return consumer
+
+    async def attach(self, consumer: str, reference: str) -> str:
+        """Propose a user or system for the consumer, approve it as the head; return the path."""
+        proposed = await self.propose(consumer, reference)
+        assert proposed.status_code == 201, proposed.text
+        path = f"/v1/consumer-credentials/{proposed.json()['id']}"
+        approved = await self.head().post(f"{path}/approve", headers={"if-match": '"1"'})
+        assert approved.status_code == 200, approved.text
+        return path
+
+    async def propose(
+        self, consumer: str, reference: str, *, valid_until: datetime = NOW + timedelta(days=60)
+    ) -> Response:
+        """Propose a user or system for the consumer."""
+        form = {"credential_ref": reference, "valid_until": valid_until.isoformat()}
+        return await self.hand().post(f"/v1/consumers/{consumer}/credentials", json=form)
+
+    def head(self, subject: str = "head-1") -> AsgiClient:
+        """Return the client of a head at manpower, who looks after no user."""
+        return self.hand(subject).as_("head", subject=subject, facility="*")
 
     async def states(self) -> list[str]:
         """Return the states of all grant orders, sorted."""
@@ -157,6 +170,7 @@ async def partnership(
         gateway = ServiceClient(
             "gateway", inside, InternalTokenSigner("manpower", keys.private["manpower"])
         )
+        manpower.state.gateway = gateway
         yield GrantingHarness(OfficeHarness(harness), manpower, gateway)
         await gateway.close()
         await life.db.drop()
@@ -280,13 +294,15 @@ async def test_a_suspension_while_the_gateway_answers_is_sent_afterwards(
 async def test_a_credential_unknown_to_the_gateway_is_shown_and_retried(
     partnership: GrantingHarness,
 ) -> None:
-    consumer = await partnership.active("nobody")
+    user_id = await partnership.office.user("sistem-dinas")
+    consumer = await partnership.active(user_id)
+    db = partnership.manpower.state.life.db
+    await db.update("consumer_credentials", {}, {"$set": {"user_id": "nobody"}})
     await partnership.turn()
     shown = (await partnership.hand().get(f"/v1/consumers/{consumer}")).json()
     assert shown["refused"] == [
         {"credential_ref": "nobody", "role": "dinas_placement", "refusal": "user_unknown"}
     ]
-    db = partnership.manpower.state.life.db
     await db.update("grant_orders", {}, {"$set": {"refused_at": NOW - rules.RETRY_REFUSED_AFTER}})
     await partnership.run()(reconcile_orders)
     assert await partnership.states() == ["wanted"]
@@ -297,68 +313,6 @@ async def test_a_credential_unknown_to_the_gateway_is_shown_and_retried(
     assert await partnership.states() == ["gone"]
 
 
-def test_a_grant_that_is_over_is_wanted_no_longer_and_one_to_come_is() -> None:
-    order = GrantOrder(
-        id="o-1",
-        consumer_id="c",
-        agency_id="a",
-        user_id="u",
-        role="bapas",
-        claims={},
-        valid_from=NOW,
-        valid_until=NOW,
-    )
-    held = rules.record_answer(order, "", NOW)
-    assert (
-        held.state,
-        rules.withdraw(held).state,
-        rules.record_answer(rules.withdraw(held), "", NOW).state,
-    ) == (GrantOrderState.HELD, GrantOrderState.UNWANTED, GrantOrderState.GONE)
-    refused = rules.record_answer(order, "user_unknown", NOW)
-    assert rules.retry_refused(refused, NOW) == refused
-    assert (
-        rules.retry_refused(refused, NOW + rules.RETRY_REFUSED_AFTER).state
-        is GrantOrderState.WANTED
-    )
-    assert rules.withdraw(refused).state is GrantOrderState.GONE
-
-
-def test_only_an_active_consumer_of_an_active_agency_is_to_have_its_grants() -> None:
-    grant = Grant(
-        role="bapas", regency_codes=frozenset(), valid_from=NOW, valid_until=NOW + timedelta(days=1)
-    )
-    response: dict[str, Any] = {
-        "agency_id": "dinas-belitung",
-        "kind": ConsumerKind.SYSTEM,
-        "title": "",
-        "purpose": "",
-        "legal_basis": "",
-        "requested_by": "",
-    }
-    known = Consumer(
-        id="c-1",
-        credential_refs=frozenset({"u-1", "u-2"}),
-        grants=(grant,),
-        status=Status.ACTIVE,
-        **response,
-    )
-    assert sorted(
-        order.user_id
-        for order in rules.derive_wanted_orders([known], {"dinas-belitung": agency()}, NOW).values()
-    ) == ["u-1", "u-2"]
-    for status in (Status.PENDING, Status.SUSPENDED, Status.CLOSED):
-        assert (
-            rules.derive_wanted_orders(
-                [replace(known, status=status)], {"dinas-belitung": agency()}, NOW
-            )
-            == {}
-        )
-        assert (
-            rules.derive_wanted_orders([known], {"dinas-belitung": agency(status=status)}, NOW)
-            == {}
-        )
-
-
 async def test_a_consumers_grant_that_runs_out_is_taken_back(partnership: GrantingHarness) -> None:
     await partnership.active(await partnership.office.user("sistem-dinas"))
     await partnership.turn()
@@ -366,3 +320,79 @@ async def test_a_consumers_grant_that_runs_out_is_taken_back(partnership: Granti
     await db.update("consumers", {}, {"$set": {"grants.0.valid_until": NOW - timedelta(seconds=1)}})
     await partnership.turn()
     assert (await partnership.comes_in("t-1"), await partnership.states()) == (403, ["gone"])
+
+
+async def test_a_prisons_own_system_gets_no_access_to_an_approved_consumer(
+    partnership: GrantingHarness,
+) -> None:
+    """One administrator registers a system and proposes it; the gateway refuses it as well."""
+    consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
+    form = {"home": "LP-EVIL", "label": "x"}
+    evil = await partnership.office.admin("PUT", "clients/evil-system", form, facility="LP-EVIL")
+    user_id = evil.content["user_id"]
+    for reference in ("evil-system", user_id):
+        refused = await partnership.propose(consumer, reference)
+        assert (refused.status_code, refused.json()["code"]) == (422, "credential_of_prison")
+    response = await partnership.office.grant(user_id, agency=["dinas-belitung"])
+    assert (response.status_code, response.json()["code"]) == (422, "user_of_prison")
+
+
+async def test_an_offices_system_gets_access_from_approval_to_detachment(
+    partnership: GrantingHarness,
+) -> None:
+    """Administrators of all places register it; those of one prison cannot."""
+    form = {"home": "", "label": "SISNAKER"}
+    own = await partnership.office.admin("PUT", "clients/dinas", form, facility="LP-TJP")
+    assert own.status == 404
+    above = await partnership.office.admin("PUT", "clients/dinas", form, facility="*")
+    user_id = above.content["user_id"]
+    consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
+    proposed = (await partnership.propose(consumer, "dinas")).json()
+    await partnership.turn()
+    assert await partnership.states() == ["held"], "a proposal gives nothing"
+    path = f"/v1/consumer-credentials/{proposed['id']}"
+    looking_after = await partnership.hand("admin-7").post(
+        f"{path}/approve", headers={"if-match": '"1"'}
+    )
+    assert looking_after.json()["code"] == "approver_looks_after_user"
+    await partnership.head().post(f"{path}/approve", headers={"if-match": '"1"'})
+    await partnership.turn()
+    assert await partnership.states() == ["held", "held"]
+    assert proposed["user_id"] == user_id
+    body = {"reason": "rotasi"}
+    detached = await partnership.hand().post(
+        f"{path}/detach", json=body, headers={"if-match": '"2"'}
+    )
+    assert detached.status_code == 200
+    await partnership.turn()
+    assert await partnership.states() == ["held", "held"], "one person detaches nothing"
+    await partnership.head().post(f"{path}/approve", headers={"if-match": '"3"'})
+    await partnership.turn()
+    assert await partnership.states() == ["gone", "held"]
+
+
+@pytest.mark.parametrize("status", [400, 403, 410, 413])
+async def test_a_refused_order_does_not_keep_later_orders_waiting(
+    partnership: GrantingHarness, status: int
+) -> None:
+    consumer = await partnership.active(await partnership.office.user("sistem-dinas"))
+    await partnership.attach(consumer, await partnership.office.user("sistem-dua"))
+
+    class Refusing(ServiceClient):
+        """The gateway, except that it refuses the first order."""
+
+        refused = ""
+
+        async def request(self, method: str, path: str, **more: Any) -> Any:
+            self.refused = self.refused or path
+            if path == self.refused:
+                raise ServiceRefused(peer="gateway", peer_status=status, peer_code="")
+            return await partnership.gateway.request(method, path, **more)
+
+    keys = partnership.office.harness.keys
+    await partnership.turn(
+        Refusing("gateway", "", InternalTokenSigner("manpower", keys.private["manpower"]))
+    )
+    assert await partnership.states() == ["held", "refused"]
+    shown = (await partnership.hand().get(f"/v1/consumers/{consumer}")).json()
+    assert [item["refusal"] for item in shown["refused"]] == [f"refused_{status}"]

@@ -37,3 +37,12 @@ async def test_clients_of_schema_1_have_the_usual_quota(mongo_url: str) -> None:
     path = DUMPS / "clients-1.json"
     [client] = await old_documents.check_upgrade(mongo_url, Clients, MIGRATIONS, path)
     assert client.calls_per_day == CALLS_PER_DAY
+
+
+async def test_of_older_grants_only_those_of_manpower_are_from_above(mongo_url: str) -> None:
+    path = DUMPS / "grants-2.json"
+    grants = await old_documents.check_upgrade(mongo_url, Grants, MIGRATIONS, path)
+    assert [(grant.given_by, grant.from_above) for grant in grants] == [
+        ("user-admin", False),
+        ("manpower", True),
+    ]

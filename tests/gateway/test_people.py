@@ -66,6 +66,8 @@ def test_head_of_security_bapas_and_kanwil_reach_only_what_is_theirs() -> None:
         "the list of who is out of the block comes with training's own feature"
     )
     assert reached("bapas") == {
+        "GET /v1/candidates",
+        "GET /v1/candidates/{candidate_id}",
         "GET /v1/placements",
         "GET /v1/placements/{placement_id}",
         "GET /v1/feed",

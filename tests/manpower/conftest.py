@@ -13,7 +13,7 @@ from chassis.persistence.mongo import Mongo
 from services.manpower.app import create_app
 from services.manpower.settings import ManpowerSettings
 from tests.fakes import Keys, running
-from tests.manpower.fakes import FakeTraining, Service
+from tests.manpower.fakes import FakeGateway, FakeTraining, Service
 from tests.manpower.harness import RegionHarness
 
 
@@ -21,9 +21,12 @@ from tests.manpower.harness import RegionHarness
 async def service(
     tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
 ) -> AsyncIterator[Service]:
-    """Run the service beside a fake of training's identity query."""
+    """Run the service beside fakes of the queries at training and the gateway."""
     keys = Keys.make(tmp_path_factory.mktemp("keys"))
-    async with FakeTraining(keys.directory).serving() as training:
+    async with (
+        FakeTraining(keys.directory).serving() as training,
+        FakeGateway(keys.directory).serving() as gateway,
+    ):
         values = keys.settings(
             "manpower",
             mongo_url=mongo_url,
@@ -31,7 +34,7 @@ async def service(
             kafka=kafka,
             driver=os.environ.get("BINA_MONGO_DRIVER", "motor"),
             training_url=training.url,
-            gateway_url="http://127.0.0.1:9",
+            gateway_url=gateway.url,
         )
         settings = ManpowerSettings(**values)
         app = create_app(settings)
@@ -39,7 +42,11 @@ async def service(
         await producer.start()
         async with running(app, keys, "manpower") as client:
             yield Service(
-                client=client, producer=producer, namespace=settings.namespace, training=training
+                client=client,
+                producer=producer,
+                namespace=settings.namespace,
+                training=training,
+                gateway=gateway,
             )
         await producer.stop()
     database_url = settings.mongo_url.get_secret_value()

@@ -6,9 +6,11 @@ A test names only the values that matter to it.
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
-from services.manpower.agencies.rules import Agency, AgencyKind, Status, end_of_day, name_key
+from services.manpower.agencies.local_days import end_of_day
+from services.manpower.agencies.rules import Agency, AgencyKind, Status, name_key
 from services.manpower.applications.rules import Application, ApplicationState
-from services.manpower.candidates.rules import Candidate, Custody, Stay
+from services.manpower.candidates.custody import Custody, Stay
+from services.manpower.candidates.rules import Candidate
 from services.manpower.candidates.skills import SourceOrder
 from services.manpower.consents.rules import CONSENT_TEXTS, Consent
 from services.manpower.vacancies.rules import (
@@ -37,6 +39,7 @@ PLACEMENT_BODY: dict[str, Any] = {
 def agency(**changed: object) -> Agency:
     values: dict[str, object] = {
         "id": "dinas-belitung",
+        "owner": FACILITY,
         "kind": AgencyKind.DINAS_TK,
         "name": "Dinas Contoh Belitung",
         "regency_codes": frozenset({BELITUNG}),
@@ -112,7 +115,9 @@ def candidate(**changed: object) -> Candidate:
 
 
 def text_hash(purpose: Purpose) -> str:
-    return next(text.sha256 for text in CONSENT_TEXTS if text.purpose is purpose)
+    """Return the hash of the newest text of this purpose."""
+    texts = [text for text in CONSENT_TEXTS if text.purpose is purpose]
+    return max(texts, key=lambda text: text.version).sha256
 
 
 def consent(**changed: object) -> Consent:
@@ -137,6 +142,7 @@ def vacancy(**changed: object) -> Vacancy:
     values: dict[str, object] = {
         "id": "vacancy-1",
         "version": 1,
+        "owner": FACILITY,
         "employer_id": "usaha-contoh",
         "position": "Penjahit",
         "regency_code": BELITUNG,

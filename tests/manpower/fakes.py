@@ -37,16 +37,9 @@ class FakeTraining:
         """Serve on a free port."""
         app = web.Application()
         app.router.add_post("/internal/identities", self._answer)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
-        try:
+        async with _serving(app) as url:
+            self.url = url
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:
         if self.is_away:
@@ -61,6 +54,51 @@ class FakeTraining:
         return web.json_response({"items": [_identity(ref) for ref in refs]})
 
 
+class FakeGateway:
+    """The gateway's query for the user of a credential; `homes` are its users."""
+
+    def __init__(self, keys: Path) -> None:
+        self._verifier = InternalTokenVerifier("gateway", keys)
+        self.homes: dict[str, list[str]] = {}
+        self.systems: dict[str, str] = {}
+        self.url = ""
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[FakeGateway]:
+        """Serve on a free port."""
+        app = web.Application()
+        app.router.add_get("/internal/credentials/{reference}", self._answer)
+        async with _serving(app) as url:
+            self.url = url
+            yield self
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        try:
+            self._verifier.calling_service(token, "GET", request.path)
+        except Unauthenticated:
+            return web.json_response({"code": "unauthenticated"}, status=401)
+        reference = request.match_info["reference"]
+        user_id = self.systems.get(reference, reference)
+        if user_id not in self.homes:
+            return web.json_response({"code": "user_unknown"}, status=404)
+        return web.json_response({"user_id": user_id, "homes": self.homes[user_id]})
+
+
+@asynccontextmanager
+async def _serving(app: web.Application) -> AsyncGenerator[str]:
+    """Serve an application on a free port; give its address."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
 @dataclass(slots=True)
 class Service:
     """The running service with its surroundings."""
@@ -69,6 +107,7 @@ class Service:
     producer: KafkaProducer
     namespace: str
     training: FakeTraining
+    gateway: FakeGateway
     sequences: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -159,11 +198,18 @@ class EventPublisher:
         }
         return await self.publish("training.release-planned.v1", ref, body)
 
-    async def publish_work(self, ref: str, *, workshop: str = "w-1", units_total: int = 12) -> str:
+    async def publish_work(
+        self,
+        ref: str,
+        *,
+        workshop: str = "w-1",
+        month: str = "2026-10",
+        units_total: int = 12,
+    ) -> str:
         body = {
             "participant_ref": ref,
             "workshop_id": workshop,
-            "month": "2026-10",
+            "month": month,
             "unit_kind": "hour",
             "units_total": units_total,
         }

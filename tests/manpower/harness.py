@@ -18,10 +18,13 @@ from services.manpower.feed.usecases import number_changes
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import Purpose
 from tests.fakes import AsgiClient, eventually
-from tests.manpower.factories import text_hash
+from tests.manpower.factories import PLACEMENT_BODY, text_hash
 from tests.manpower.fakes import EventPublisher, iso
 
-COLLECTIONS = {"job-applications": "job_applications"}
+COLLECTIONS = {
+    "job-applications": "job_applications",
+    "consumer-credentials": "consumer_credentials",
+}
 STEPS = (
     "CONSENTED",
     "SUBMITTED",
@@ -30,6 +33,7 @@ STEPS = (
     "OFFERED",
     "ACCEPTED",
 )
+WORK_FIELDS = ("steps", "employer", "placement", "wage")
 R = TypeVar("R")
 Json = dict[str, Any]
 
@@ -66,8 +70,12 @@ class RegionHarness(EventPublisher):
         subject = f"{role}-{self.tag}"
         return self.service.client.as_(role, subject=subject, facility=facility or self.facility)
 
-    def administrator(self, subject: str = "administrator-1") -> AsgiClient:
-        return self.service.client.as_("administrator", subject=subject)
+    def administrator(
+        self, subject: str = "administrator-1", facility: str | None = None
+    ) -> AsgiClient:
+        return self.service.client.as_(
+            "administrator", subject=subject, facility=facility or self.facility
+        )
 
     def dinas(
         self,
@@ -106,6 +114,7 @@ class RegionHarness(EventPublisher):
         *,
         regencies: tuple[str, ...] = ("19.02",),
         facility_ids: list[str] | None = None,
+        facility: str | None = None,
     ) -> None:
         """Register and approve an agency."""
         form: Json = {
@@ -119,8 +128,8 @@ class RegionHarness(EventPublisher):
         }
         if kind == "employer_partner":
             form["nib"] = f"{abs(hash(agency_id)) % 10**13:013d}"
-        await made(self.administrator().post("/v1/agencies", json=form))
-        approver = self.administrator("administrator-2")
+        await made(self.administrator(facility=facility).post("/v1/agencies", json=form))
+        approver = self.administrator("administrator-2", facility)
         await done(self.change(approver, f"/v1/agencies/{agency_id}/approve"))
 
     async def assign_route(self, regency: str, topic: str, agency_id: str) -> None:
@@ -128,6 +137,22 @@ class RegionHarness(EventPublisher):
         path = f"/v1/agency-routes/{regency}/{topic}"
         body = {"agency_id": agency_id}
         await done(self.administrator().request("PUT", path, json=body))
+
+    async def active_consumer(self, credential: str) -> str:
+        """Request and approve a consumer of the Dinas, attach a credential; return its path."""
+        form = self.consumer_form(self.dinas_id, "dinas_placement")
+        consumer = await made(self.administrator().post("/v1/consumers", json=form))
+        path = f"/v1/consumers/{consumer['id']}"
+        await done(self.change(self.administrator("administrator-2"), f"{path}/approve"))
+        self.service.gateway.homes[credential] = [""]
+        body = self.credential_form(credential)
+        proposed = await made(self.administrator().post(f"{path}/credentials", json=body))
+        credential_path = f"/v1/consumer-credentials/{proposed['id']}"
+        await done(self.change(self.officer("head"), f"{credential_path}/approve"))
+        return path
+
+    def credential_form(self, credential: str, days: float = 90) -> Json:
+        return {"credential_ref": credential, "valid_until": iso(utc_now() + timedelta(days=days))}
 
     def consumer_form(self, agency_id: str, role: str) -> Json:
         grant = {
@@ -189,7 +214,7 @@ class RegionHarness(EventPublisher):
         fields: tuple[str, ...] = ("name", "skills"),
         days: float = 90,
     ) -> Json:
-        """Record a consent that is given now."""
+        """Record a consent that is given now; by default it names no work."""
         form = self.consent_form(ref, purpose, recipient, fields, days)
         return await made(self.officer().post("/v1/consents", json=form))
 
@@ -243,9 +268,19 @@ class RegionHarness(EventPublisher):
     async def applicant(self, vacancy: str, until: str = "SUBMITTED") -> tuple[str, str]:
         """Return a person with consents for Dinas and employer, and the application."""
         ref = await self.admitted()
-        await self.consents(ref)
+        await self.consents(ref, fields=("name", "skills", *WORK_FIELDS))
         await self.consents(ref, "employer_share")
         return ref, await self.applies(ref, vacancy, until=until)
+
+    async def place(self, client: AsgiClient, application: str, **more: Any) -> httpx2.Response:
+        """Place an application, with If-Match of its present version."""
+        headers = await self.if_match(f"/v1/job-applications/{application}")
+        body = PLACEMENT_BODY | {"application_id": application} | more
+        return await client.post("/v1/placements", json=body, headers=headers)
+
+    async def placed(self, application: str) -> str:
+        """Place an application as the officer; return the id of the placement."""
+        return (await made(self.place(self.officer(), application)))["id"]
 
     async def step(
         self, client: AsgiClient, application: str, to: str, **more: str

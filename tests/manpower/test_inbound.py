@@ -98,7 +98,7 @@ async def test_movements_in_any_order_end_with_the_last_of_them(region: RegionHa
         }
 
 
-@pytest.mark.scenario("P17/certificate")
+@pytest.mark.scenario("P17/skills")
 async def test_each_event_of_a_certificate_changes_the_skills_at_once(
     region: RegionHarness,
 ) -> None:
@@ -121,7 +121,7 @@ async def shown_units(region: RegionHarness, ref: str) -> list[list[str]]:
     return [[unit["code"] for unit in skill["units"]] for skill in body["skills"]]
 
 
-@pytest.mark.scenario("P17/certificate")
+@pytest.mark.scenario("P17/skills")
 async def test_a_revoked_certificate_flags_the_open_applications_that_need_it(
     region: RegionHarness,
 ) -> None:

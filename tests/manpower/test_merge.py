@@ -95,3 +95,26 @@ async def test_a_merge_keeps_the_older_of_two_applications_to_one_vacancy(
     path = f"/v1/consents?candidate_id={survivor}"
     consents = (await done(region.officer().get(path)))["items"]
     assert len([consent for consent in consents if consent["ended_at"] is None]) == 1
+
+
+async def test_a_moved_placement_and_application_reach_their_readers_feeds(
+    region: RegionHarness,
+) -> None:
+    """A Dinas that loses them by the survivor's regency gets tombstones."""
+    vacancy = await region.vacancy()
+    merged, application = await region.applicant(vacancy, "ACCEPTED")
+    placement = await region.placed(application)
+    readers = (region.employer(), region.dinas())
+    cursors = [(await region.feed(reader))[1] for reader in readers]
+    survivor = await region.admitted(regency="19.06")
+    await region.publish_merge(merged, survivor)
+    moved = {"_id": placement, "candidate_id": survivor}
+    await eventually(lambda: region.db.find_one("placements", moved))
+    expected = [
+        {application: "application.status_changed", placement: "placement.confirmed"},
+        {application: "application.withdrawn", placement: "placement.withdrawn"},
+    ]
+    for reader, cursor, types in zip(readers, cursors, expected, strict=True):
+        items, _ = await region.feed(reader, cursor)
+        heard = {item["subject"]["ref"]: item["type"] for item in items}
+        assert {ref: heard[ref] for ref in types} == types

@@ -25,8 +25,7 @@ async def test_no_name_nik_or_offence_is_stored_published_or_logged(
     await region.handled(release)
     dinas = region.dinas()
     assert (await done(dinas.get(f"/v1/candidates/{ref}")))["name"] == NAME
-    body = {"application_id": application, "kind": "employee", "started_on": "2026-12-01"}
-    await made(dinas.post("/v1/placements", json=body))
+    await made(region.place(dinas, application))
     bad_form = {"candidate_id": ref, "purpose": OFFENCE, "name": NAME, "nik": NIK}
     problem = await region.officer().post("/v1/consents", json=bad_form)
     assert problem.status_code == 422

@@ -16,14 +16,16 @@ from chassis.ids import new_id, utc_now
 from chassis.persistence.transactions import Runner, TransactionManager
 from chassis.persistence.unit_of_work import OperationContext
 from services.manpower.agencies import usecases as agencies
-from services.manpower.agencies.rules import AgencyNotActive, Status, Topic
+from services.manpower.agencies.routing_table import Topic
+from services.manpower.agencies.rules import AgencyNotActive, Status
 from services.manpower.applications import usecases as applications
 from services.manpower.applications.rules import (
     ApplicationState,
     ApplicationStepRefused,
     ConsentMissing,
 )
-from services.manpower.candidates.rules import CandidateGone, Custody, Movement
+from services.manpower.candidates.custody import Custody, Movement
+from services.manpower.candidates.rules import CandidateGone
 from services.manpower.candidates.skills import CertificateContent, SourceOrder, Unit
 from services.manpower.consents import usecases as consents
 from services.manpower.consents.usecases import ConsentForm
@@ -102,6 +104,7 @@ class RaceHarness:
     def request_consumer(self) -> UseCase:
         consumer = Consumer(
             id=new_id(),
+            owner="",
             agency_id=self.region.dinas_id,
             kind=ConsumerKind.SYSTEM,
             title="Sistem",
@@ -118,7 +121,7 @@ class RaceHarness:
         return submission(self.application)
 
     def place_application(self) -> UseCase:
-        return partial(placements.place_application, self.application, TERMS)
+        return partial(placements.place_application, self.application, 7, TERMS)
 
     def place_by_own_effort(self) -> UseCase:
         return partial(placements.place_by_own_effort, self.ref, TERMS)
@@ -149,7 +152,7 @@ class RaceHarness:
         return partial(applications.close_vacancy, self.vacancy, Closing.WITHDRAWN, 1)
 
     def take_slot(self) -> UseCase:
-        return partial(placements.place_application, self.other_application, TERMS)
+        return partial(placements.place_application, self.other_application, 7, TERMS)
 
 
 def submission(application: str) -> UseCase:
@@ -160,7 +163,7 @@ def submission(application: str) -> UseCase:
 
 def suspension(agency: str) -> UseCase:
     """Return the suspension of an agency that was approved (version 2)."""
-    return partial(agencies.change_agency_status, agency, Status.SUSPENDED, "coba", 2)
+    return partial(agencies.restrict_agency, agency, Status.SUSPENDED, "coba", 2)
 
 
 RACES: list[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes import AsgiClient, routes
-from tests.manpower.harness import Json, RegionHarness, made
+from tests.manpower.harness import Json, RegionHarness
 
 READS_WITHOUT_PERSON = {
     "/v1/agencies",
@@ -12,6 +12,7 @@ READS_WITHOUT_PERSON = {
     "/v1/consents/texts",
     "/v1/consumers",
     "/v1/consumers/{consumer_id}",
+    "/v1/consumers/{consumer_id}/credentials",
     "/v1/production-statistics",
     "/v1/vacancies",
     "/v1/vacancies/{vacancy_id}",
@@ -29,10 +30,8 @@ async def placed_person(region: RegionHarness) -> tuple[str, Json, str, str]:
     await region.consents(ref, "employer_share")
     await region.publish_release(ref)
     application = await region.applies(ref, await region.vacancy(), until="ACCEPTED")
-    body = {"application_id": application, "kind": "employee", "started_on": "2026-12-01"}
     await region.known(ref, **{"stay.custody": "released"})
-    placement = await made(region.officer().post("/v1/placements", json=body))
-    return ref, consent, application, placement["id"]
+    return ref, consent, application, await region.placed(application)
 
 
 async def assert_audited(

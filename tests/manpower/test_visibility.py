@@ -9,7 +9,7 @@ import pytest
 from chassis.ids import new_id, utc_now
 from tests.fakes import AsgiClient
 from tests.manpower.factories import PLACEMENT_BODY
-from tests.manpower.harness import RegionHarness, done, made, refused, without_ids
+from tests.manpower.harness import RegionHarness, done, refused, without_ids
 
 
 async def listed_ids(client: AsgiClient, path: str) -> list[str]:
@@ -74,7 +74,7 @@ async def test_a_candidate_of_another_regency_looks_like_an_unknown_one(
     assert region.service.training.requests == requests
 
 
-@pytest.mark.scenario("MP-6/query", "P16")
+@pytest.mark.scenario("MP-6/query", "P16/officer")
 async def test_a_row_is_visible_until_the_moment_of_the_consents_expiry(
     region: RegionHarness,
 ) -> None:
@@ -97,8 +97,7 @@ async def test_every_read_of_another_facilitys_person_answers_404(region: Region
     ref = await region.admitted()
     consent = await region.consents(ref, "employer_share", fields=("name",))
     application = await region.applies(ref, await region.vacancy(), until="ACCEPTED")
-    body = PLACEMENT_BODY | {"application_id": application}
-    placement = await made(region.officer().post("/v1/placements", json=body))
+    placement = await region.placed(application)
     strangers = [
         region.officer(facility="LP-LAIN"),
         region.dinas(),
@@ -108,7 +107,7 @@ async def test_every_read_of_another_facilitys_person_answers_404(region: Region
         f"/v1/candidates/{ref}",
         f"/v1/consents/{consent['id']}",
         f"/v1/job-applications/{application}",
-        f"/v1/placements/{placement['id']}",
+        f"/v1/placements/{placement}",
     ):
         assert (await region.officer().get(path)).status_code == 200
         for stranger in strangers:
@@ -129,8 +128,7 @@ async def test_each_employer_sees_only_what_was_sent_to_itself(region: RegionHar
         await region.consents(ref, "employer_share", recipient=employer, fields=("name",))
         vacancy = await region.vacancy(employer=employer)
         applications[employer] = await region.applies(ref, vacancy, until="ACCEPTED")
-    body = PLACEMENT_BODY | {"application_id": applications[second]}
-    placement = (await made(region.officer().post("/v1/placements", json=body)))["id"]
+    placement = await region.placed(applications[second])
     placements = {first: [], second: [placement]}
     for employer, application in applications.items():
         client = region.employer(employer)
@@ -148,3 +146,74 @@ async def test_each_employer_sees_only_what_was_sent_to_itself(region: RegionHar
         "audiences": f"{first}/employer_share",
     }
     assert await region.db.find("feed_entries", foreign) == []
+
+
+OTHER_READERS = (
+    ("training_nomination", "dinas_training", "dinas_tk"),
+    ("tkm_application", "dinas_kukm", "dinas_tk"),
+    ("follow_up_contact", "bapas", "bapas"),
+)
+
+
+@pytest.mark.scenario("MP-6/purpose")
+@pytest.mark.parametrize(("purpose", "role", "kind"), OTHER_READERS)
+async def test_a_purpose_shows_no_row_of_a_kind_that_it_does_not_open(
+    region: RegionHarness, purpose: str, role: str, kind: str
+) -> None:
+    """Not even the fact of an application; follow-up shows the placement without wage."""
+    office = f"kantor-{region.tag}"
+    await region.agency(office, kind)
+    vacancy = await region.vacancy()
+    ref, application = await region.applicant(vacancy, "ACCEPTED")
+    fields = ("name", "placement") if purpose == "follow_up_contact" else ("name",)
+    await region.consents(ref, purpose, recipient=office, fields=fields)
+    placement = await region.placed(application)
+    reader = region.dinas(role, agency=office)
+    opened = {ref, placement} if role == "bapas" else {ref}
+    items, _ = await region.feed(reader)
+    assert {item["subject"]["ref"] for item in items} == opened
+    snapshot = (await done(reader.get("/v1/snapshot")))["items"]
+    assert {item["subject"]["ref"] for item in snapshot} == opened
+    for item in snapshot:
+        await done(reader.get(item["href"]))
+    assert (await reader.get(f"/v1/job-applications/{application}")).status_code == 404
+    shown = await reader.get(f"/v1/placements/{placement}")
+    assert shown.status_code == (200 if role == "bapas" else 404)
+    if role == "bapas":
+        assert "wage_band" not in shown.json()
+        assert "employer_id" not in shown.json()
+
+
+@pytest.mark.scenario("MP-6/columns")
+async def test_a_consent_that_names_no_work_shows_no_employer_reason_or_wage(
+    region: RegionHarness,
+) -> None:
+    vacancy = await region.vacancy()
+    ref = await region.admitted()
+    await region.consents(ref, fields=("skills",))
+    await region.consents(ref, "employer_share", fields=("skills",))
+    application = await region.applies(ref, vacancy, until="ACCEPTED")
+    placement = await region.placed(application)
+    dinas = region.dinas()
+    for path in (f"/v1/job-applications/{application}", f"/v1/placements/{placement}"):
+        shown = await done(dinas.get(path))
+        assert shown.keys() == {"id", "version", "candidate_id"}
+        assert (await listed_ids(dinas, path.rpartition("/")[0])) == [shown["id"]]
+    assert await listed_ids(dinas, f"/v1/job-applications?vacancy_id={vacancy}") == []
+    await refused(region.step(dinas, application, "WITHDRAWN"), 403, "not_your_step")
+    own = await done(region.employer().get(f"/v1/placements/{placement}"))
+    assert (own["employer_id"], "wage_band" in own) == (region.employer_id, False)
+    full = await done(region.officer().get(f"/v1/placements/{placement}"))
+    assert full["wage_band"] == PLACEMENT_BODY["wage_band"]
+
+
+@pytest.mark.scenario("MP-6/columns")
+async def test_a_consent_that_names_the_work_shows_it_to_the_dinas(region: RegionHarness) -> None:
+    vacancy = await region.vacancy()
+    _, application = await region.applicant(vacancy, "ACCEPTED")
+    placement = await region.placed(application)
+    dinas = region.dinas()
+    shown = await done(dinas.get(f"/v1/placements/{placement}"))
+    assert shown["wage_band"] == PLACEMENT_BODY["wage_band"]
+    listed = await listed_ids(dinas, f"/v1/job-applications?vacancy_id={vacancy}")
+    assert listed == [application]

@@ -43,7 +43,7 @@ class AccountForm(BaseModel):
     model_config = dependencies.STRICT
 
     login: Login
-    home: Annotated[str, Field(min_length=1, max_length=200)]
+    home: Annotated[str, Field(max_length=200)]
 
 
 class AccountBody(BaseModel):

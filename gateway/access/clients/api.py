@@ -51,11 +51,14 @@ class Slot(StrEnum):
 
 
 class ClientForm(BaseModel):
-    """A system to register: its home and a label."""
+    """A system to register: its home and a label.
+
+    An outside office's system has no home (""); administrators of all places register it.
+    """
 
     model_config = dependencies.STRICT
 
-    home: Annotated[str, Field(min_length=1, max_length=200)]
+    home: Annotated[str, Field(max_length=200)]
     label: Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -99,6 +102,13 @@ class ClientKnown(BaseModel):
     """The client's user id, which grants refer to."""
 
     user_id: str
+
+
+class CredentialBody(BaseModel):
+    """The user behind a credential, and the homes that manage the user ("" = manpower)."""
+
+    user_id: str
+    homes: tuple[str, ...]
 
 
 class ClientBody(BaseModel):
@@ -145,6 +155,13 @@ async def put_client(client_id: ClientId, body: PartnerClientForm, run: Run) -> 
     keys = {slot.value: assertions.serialise_key(jwk) for slot, jwk in body.keys.items()}
     client = await run(partial(usecases.put_client, client_id, secrets, keys))
     return ClientKnown(user_id=client.user_id)
+
+
+@internal_api.get("/internal/credentials/{reference}")
+async def find_credential(reference: str, run: Run) -> CredentialBody:
+    """Show the user of this id, or of the system of this id."""
+    user = await run(partial(usecases.find_credential, reference))
+    return CredentialBody(user_id=user.id, homes=user.homes)
 
 
 @router.put("/v1/access/clients/{client_id}")

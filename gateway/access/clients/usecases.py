@@ -11,7 +11,7 @@ from gateway.access.identity import BUILTIN_ISSUER
 from gateway.access.revocations import usecases as revocations
 from gateway.access.transaction import Transaction
 from gateway.access.users import usecases as users
-from gateway.access.users.rules import User
+from gateway.access.users.rules import User, UserUnknown
 
 
 async def register_client(client_id: str, home: str, label: str, tx: Transaction) -> Client:
@@ -30,6 +30,17 @@ async def put_client(
     before = await register_client(client_id, "", "", tx)
     after = replace(before, secrets=dict(secrets), keys=dict(keys))
     return before if after == before else tx.clients.save(before, after)
+
+
+async def find_credential(reference: str, tx: Transaction) -> User:
+    """Return the user of this id, or else that of the system of this id. Raises UserUnknown."""
+    user = await tx.users.seek(reference)
+    if user is not None:
+        return user
+    client = await tx.clients.seek(reference)
+    if client is None:
+        raise UserUnknown
+    return await tx.users.get(client.user_id)
 
 
 async def list_clients(cursor: str | None, limit: int, tx: Transaction) -> Page[Client]:

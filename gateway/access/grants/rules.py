@@ -5,7 +5,7 @@ Not here: what a role may do (permissions).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,14 +14,18 @@ from chassis.caller import CLAIMS, EVERYTHING, Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from gateway.access.permissions import ROLE_PERMISSIONS, ROLES
 from gateway.access.permissions.four_eyes import exclude_second_person
+from gateway.access.users.rules import MANPOWER_HOME
 
 PARTNER_ROLES = frozenset({"dinas_placement", "dinas_training", "dinas_kukm", "employer"})
+# Only users that manpower registered (home "") hold these roles: nobody else sets their secrets.
+OUTSIDE_ROLES = PARTNER_ROLES | {"bapas"}
 ROLES_BY_GRANTOR = {
     "manpower": PARTNER_ROLES | {"bapas", "kanwil"},
     "administrator": ROLES - PARTNER_ROLES - {"buyer", "holder"},
 }
-# No claim limits the rows of these roles, so only administrators of all places may give them.
-UNSCOPED_ROLES = frozenset({"operator"})
+# Only administrators of all places give these roles: no claim limits the rows of an operator, and
+# the Kanwil supervises the prisons.
+ROLES_FROM_ABOVE = frozenset({"operator", "kanwil"})
 # An acting officer has three months, extended once by three (Surat Edaran Kepala BKN 1/SE/I/2021).
 MAX_DELEGATION = timedelta(days=184)
 MAX_ASSIGNMENT = timedelta(days=366)
@@ -96,8 +100,15 @@ class ActUnknown(Refused):
     field = "excluded"
 
 
+class UserOfPrison(Refused):
+    """An outside role needs a user of manpower; this one belongs to prisons only."""
+
+    title = "Pengguna milik Lapas tidak dapat memegang peran instansi luar"
+    field = "user_id"
+
+
 class NotOfKanwil(Refused):
-    """A second person needs a grant of the Kanwil in force."""
+    """A second person needs a grant of the Kanwil in force that was given from above."""
 
     title = "Pemeriksa kedua harus pejabat Kanwil yang bertugas"
     field = "user_id"
@@ -143,16 +154,17 @@ class Grantor:
     """Who gives a grant.
 
     `name` is stored with the grant. `roles` are the roles that they may give, `claims` the rows
-    that they see (None: all).
+    that they see (None: all). `is_above` marks manpower and administrators of all places.
     """
 
     name: str
     on_behalf_of: str = ""
     roles: frozenset[str]
     claims: Mapping[str, frozenset[str]] | None = None
+    is_above: bool = False
 
 
-MANPOWER_GRANTOR = Grantor(name="manpower", roles=ROLES_BY_GRANTOR["manpower"])
+MANPOWER_GRANTOR = Grantor(name="manpower", roles=ROLES_BY_GRANTOR["manpower"], is_above=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +188,8 @@ class GrantTerms:
 class Grant:
     """A role and its row scopes for one user.
 
-    In force from `valid_from` until before `valid_until`, unless ended.
+    In force from `valid_from` until before `valid_until`, unless ended. `from_above` says that
+    manpower or an administrator of all places gave it.
     """
 
     id: str
@@ -188,6 +201,7 @@ class Grant:
     valid_from: datetime
     valid_until: datetime
     given_by: str
+    from_above: bool = False
     ended_at: datetime | None = None
     kind: GrantKind = GrantKind.OWN
     letter: str = ""
@@ -197,6 +211,10 @@ class Grant:
     def is_in_force(self, now: datetime) -> bool:
         """Return whether the grant is in force at this moment."""
         return self.ended_at is None and self.valid_from <= now < self.valid_until
+
+    def makes_second_person(self, now: datetime) -> bool:
+        """Return whether it makes its holder an officer of the Kanwil now, appointed from above."""
+        return self.role == "kanwil" and self.from_above and self.is_in_force(now)
 
     @property
     def forbidden_permissions(self) -> frozenset[str]:
@@ -212,6 +230,7 @@ def give(
     *,
     id: str,
     user_id: str,
+    homes: Collection[str],
     home: str,
     grantor: Grantor,
     held_grants: Sequence[Grant] = (),
@@ -219,6 +238,7 @@ def give(
 ) -> Grant:
     """Return a grant on these terms.
 
+    `homes` are all homes of the receiver, `home` the one whose administrators manage the grant.
     `held_grants` are the receiver's grants, `official_grants` those of the official on whose behalf
     the receiver acts. Raises a Refused of this module.
     """
@@ -226,6 +246,8 @@ def give(
         raise RoleNotGivable
     if Actor(grantor.name, grantor.on_behalf_of).conflicts_with(Actor(user_id)):
         raise GrantToSelf
+    if terms.role in OUTSIDE_ROLES and MANPOWER_HOME not in homes:
+        raise UserOfPrison
     _check_scope(terms, grantor)
     if terms.valid_until <= terms.valid_from:
         raise PeriodEmpty
@@ -241,6 +263,7 @@ def give(
         valid_from=_truncate_to_milliseconds(terms.valid_from),
         valid_until=_truncate_to_milliseconds(terms.valid_until),
         given_by=grantor.name,
+        from_above=grantor.is_above,
         kind=terms.kind,
         letter=terms.letter,
         on_behalf_of=terms.on_behalf_of or vacant_office,
@@ -270,50 +293,6 @@ def end(grant: Grant, *, now: datetime) -> Grant:
     return replace(grant, ended_at=now)
 
 
-def choose_acting_grant(grants: Sequence[Grant], chosen: str, now: datetime) -> Grant:
-    """Return the chosen grant or the only one in force. Raises NoGrant, GrantChoiceNeeded."""
-    in_force = [grant for grant in grants if grant.is_in_force(now)]
-    if chosen:
-        in_force = [grant for grant in in_force if grant.id == chosen]
-    if not in_force:
-        raise NoGrant
-    if len(in_force) > 1:
-        raise GrantChoiceNeeded(
-            grants=[{"id": grant.id, "role": grant.role, "kind": grant.kind} for grant in in_force]
-        )
-    return in_force[0]
-
-
-def limit_to_officials(
-    grants: Sequence[Grant], officials: Mapping[str, Sequence[Grant]], now: datetime
-) -> list[Grant]:
-    """Return the grants that remain usable now, limited by the grants that they depend on.
-
-    A deputy's grant depends on the official's grants of the same role: it ends with them, and
-    excludes what all of them exclude. A second person's grant ends with their grants of the Kanwil.
-    `officials` are the grants of each official by user id.
-    """
-    usable: list[Grant] = []
-    for grant in grants:
-        match grant.kind:
-            case GrantKind.PLH:
-                offices = _find_matching_offices(
-                    officials.get(grant.on_behalf_of, ()), grant.role, grant.claims, now
-                )
-            case GrantKind.SECOND:
-                offices = [one for one in grants if one.role == "kanwil" and one.is_in_force(now)]
-            case _:
-                offices = [grant]
-        if not offices:
-            continue
-        valid_until = min(grant.valid_until, max(office.valid_until for office in offices))
-        excluded = set(grant.excluded)
-        if grant.kind is GrantKind.PLH:
-            excluded |= set[str].intersection(*(set(office.excluded) for office in offices))
-        usable.append(replace(grant, valid_until=valid_until, excluded=tuple(sorted(excluded))))
-    return usable
-
-
 def covers_claims(
     held_claims: Mapping[str, Sequence[str] | frozenset[str]],
     wanted_claims: Mapping[str, Sequence[str]],
@@ -334,9 +313,10 @@ def _covers_values(held: Iterable[str], wanted: Iterable[str]) -> bool:
     return EVERYTHING in held_values or set(wanted) <= held_values
 
 
-def _find_matching_offices(
+def find_matching_offices(
     grants: Sequence[Grant], role: str, claims: Mapping[str, Sequence[str]], now: datetime
 ) -> list[Grant]:
+    """Return the grants in force by which their holder has this office and these rows itself."""
     return [
         one
         for one in grants
@@ -373,16 +353,12 @@ def _check_capacity(
     terms: GrantTerms, user_id: str, held_grants: Sequence[Grant], official_grants: Sequence[Grant]
 ) -> None:
     if terms.kind is GrantKind.PLH:
-        offices = _find_matching_offices(
-            official_grants, terms.role, terms.claims, terms.valid_from
-        )
+        offices = find_matching_offices(official_grants, terms.role, terms.claims, terms.valid_from)
         if not offices or terms.on_behalf_of == user_id:
             raise NothingToDelegate
     elif terms.on_behalf_of:
         raise NothingToDelegate
-    is_of_kanwil = any(
-        one.role == "kanwil" and one.is_in_force(terms.valid_from) for one in held_grants
-    )
+    is_of_kanwil = any(one.makes_second_person(terms.valid_from) for one in held_grants)
     if terms.kind is GrantKind.SECOND and not is_of_kanwil:
         raise NotOfKanwil
     if not ROLE_PERMISSIONS.at_all_services(terms.role).issuperset(terms.excluded):

@@ -17,7 +17,7 @@ class Grants(Store[Grant]):
     unknown = GrantUnknown
     scope: ClassVar[Mapping[str, str]] = {"facility": "home"}
     indexes = (Index("user_id", "valid_from"), Index("home"), Index("on_behalf_of"))
-    schema = 2
+    schema = 3
 
     async def find_by_user(self, user_id: str) -> list[Grant]:
         """Return all grants of a user, the oldest first, whatever the caller's scope."""

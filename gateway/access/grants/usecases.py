@@ -7,11 +7,11 @@ from chassis.caller import EVERYTHING, Caller
 from chassis.ids import named_id, new_id
 from chassis.persistence.store import Page
 from gateway.access.clients import usecases as clients
-from gateway.access.grants import rules
+from gateway.access.grants import acting, rules
 from gateway.access.grants.rules import (
     MANPOWER_GRANTOR,
     ROLES_BY_GRANTOR,
-    UNSCOPED_ROLES,
+    ROLES_FROM_ABOVE,
     Grant,
     GrantKind,
     Grantor,
@@ -85,7 +85,7 @@ async def resolve_identity(
         raise NoGrant
     own_grants = await _read_usable_grants(user, tx)
     effective_grants = await read_effective_grants(own_grants, tx.now, tx)
-    grant = rules.choose_acting_grant(effective_grants, chosen_grant, tx.now)
+    grant = acting.choose_acting_grant(effective_grants, chosen_grant, tx.now)
     return Identity(
         subject=user.id,
         role=grant.role,
@@ -111,7 +111,7 @@ async def read_effective_grants(
         for grant in grants
         if grant.kind is GrantKind.PLH
     }
-    return rules.limit_to_officials(grants, officials, moment)
+    return acting.limit_to_officials(grants, officials, moment)
 
 
 async def _read_usable_grants(user: User | None, tx: Transaction) -> list[Grant]:
@@ -138,6 +138,7 @@ async def _build_grant(
         terms,
         id=id_,
         user_id=user.id,
+        homes=user.homes,
         home=_choose_home(user, terms, tx.caller),
         grantor=grantor,
         held_grants=held,
@@ -182,10 +183,11 @@ def _administrator_grantor(caller: Caller) -> Grantor:
     roles = ROLES_BY_GRANTOR["administrator"]
     is_of_all_places = EVERYTHING in caller.claim("facility")
     if not is_of_all_places:
-        roles -= UNSCOPED_ROLES
+        roles -= ROLES_FROM_ABOVE
     return Grantor(
         name=caller.subject,
         on_behalf_of=caller.on_behalf_of,
         roles=roles,
         claims=caller.claims,
+        is_above=is_of_all_places,
     )

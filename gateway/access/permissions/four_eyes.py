@@ -11,6 +11,7 @@ SECOND_PERSON_PERMISSIONS = frozenset(
         "POST /v1/split-policies/{policy_id}/approval",
         "POST /v1/agencies/{agency_id}/approve",
         "POST /v1/consumers/{consumer_id}/approve",
+        "POST /v1/consumer-credentials/{credential_id}/approve",
     }
 )
 

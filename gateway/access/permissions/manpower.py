@@ -9,11 +9,22 @@ JUDGE_AGENCIES = frozenset(
         for verb in ("approve", "suspend", "resume", "close")
     }
 )
-READ_CONSUMERS = frozenset({"GET /v1/consumers", "GET /v1/consumers/{consumer_id}"})
+READ_CONSUMERS = frozenset(
+    {
+        "GET /v1/consumers",
+        "GET /v1/consumers/{consumer_id}",
+        "GET /v1/consumers/{consumer_id}/credentials",
+    }
+)
 JUDGE_CONSUMERS = frozenset(
     {
         f"POST /v1/consumers/{{consumer_id}}/{verb}"
         for verb in ("approve", "suspend", "resume", "close")
+    }
+) | frozenset(
+    {
+        "POST /v1/consumer-credentials/{credential_id}/approve",
+        "POST /v1/consumer-credentials/{credential_id}/return",
     }
 )
 READ_CANDIDATES = frozenset({"GET /v1/candidates", "GET /v1/candidates/{candidate_id}"})
@@ -47,6 +58,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "PUT /v1/agency-routes/{regency_code}/{topic}",
             "POST /v1/consumers",
             "POST /v1/consumers/{consumer_id}/credentials",
+            "POST /v1/consumer-credentials/{credential_id}/detach",
         }
     ),
     "head": READ_OFFICES
@@ -119,6 +131,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     | OFFER_VACANCIES
     | READ_APPLICATIONS
     | MOVE_APPLICATIONS
-    | READ_PLACEMENTS,
-    "bapas": READ_PLACEMENTS | FOLLOW,
+    | READ_PLACEMENTS
+    | FOLLOW,
+    "bapas": READ_CANDIDATES | READ_PLACEMENTS | FOLLOW,
 }

@@ -35,9 +35,12 @@ class UserKey(BaseModel):
 
 
 class UserAtHome(UserKey):
-    """A user's key, and the place that registers the user."""
+    """A user's key, and the place that registers the user.
 
-    home: Text
+    An outside office's user has no home (""); administrators of all places register it.
+    """
+
+    home: Annotated[str, Field(max_length=200)]
 
 
 class UserKnown(BaseModel):

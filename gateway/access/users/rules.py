@@ -8,6 +8,9 @@ from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import named_id, new_id
 from gateway.access.identity import BUILTIN_ISSUER, HOLDER_ISSUER
 
+# The home of users that manpower registers: offices and employers, never a prison.
+MANPOWER_HOME = ""
+
 
 class UserUnknown(NotFound):
     """No such user."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -10,14 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chassis.http import dependencies, paging
 from services.manpower.agencies import rules, usecases
-from services.manpower.agencies.rules import (
-    Agency,
-    AgencyId,
-    AgencyKind,
-    RegencyCode,
-    Status,
-    Topic,
-)
+from services.manpower.agencies.routing_table import Topic
+from services.manpower.agencies.rules import Agency, AgencyId, AgencyKind, RegencyCode, Status
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.transaction import Run
 
@@ -46,6 +41,7 @@ class AgencyForm(BaseModel):
         """Return the agency that the form describes."""
         return Agency(
             **self.model_dump(exclude={"name"}),
+            owner="",
             name=" ".join(self.name.split()),
             name_key=rules.name_key(self.name),
             registered_by="",
@@ -68,8 +64,22 @@ class RouteForm(BaseModel):
     agency_id: AgencyId
 
 
+class ProposalBody(BaseModel):
+    """A suspension or closure that waits for a second person."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    to: Status
+    reason: str
+
+
 class AgencyBody(BaseModel):
-    """An agency, without its contacts."""
+    """An agency, without its contacts.
+
+    `owner` is the facility that changes it, `*` = above all facilities. `proposal` is a suspension
+    or closure that waits for a second person (`approve`); `resume` drops it.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -80,7 +90,9 @@ class AgencyBody(BaseModel):
     nib: str | None
     regency_codes: Sorted
     facility_ids: Sorted
+    owner: str
     status: Status
+    proposal: ProposalBody | None
 
 
 class RouteBody(BaseModel):
@@ -127,8 +139,9 @@ async def show_agency(agency_id: str, run: Run, response: Response) -> AgencyBod
 async def approve_agency(
     agency_id: str, run: Run, response: Response, version: dependencies.RequiredIfMatch
 ) -> AgencyBody:
-    """Approve an agency; another person than the one who registered it must do this."""
-    return await _change_status(agency_id, Status.ACTIVE, "", version, run, response)
+    """Approve an agency, or its proposed suspension or closure, as the second person."""
+    command = partial(usecases.approve_agency, agency_id, version)
+    return _answer(await run(with_access_check(command)), response)
 
 
 @router.post("/v1/agencies/{agency_id}/suspend")
@@ -139,16 +152,21 @@ async def suspend_agency(
     response: Response,
     version: dependencies.RequiredIfMatch,
 ) -> AgencyBody:
-    """Suspend an agency; its readers are refused from now on, and their cursors stay valid."""
-    return await _change_status(agency_id, Status.SUSPENDED, body.reason, version, run, response)
+    """Suspend an agency; its readers are refused from now on, and their cursors stay valid.
+
+    An office, unlike an employer, is suspended once a second person agrees.
+    """
+    command = partial(usecases.restrict_agency, agency_id, Status.SUSPENDED, body.reason, version)
+    return _answer(await run(with_access_check(command)), response)
 
 
 @router.post("/v1/agencies/{agency_id}/resume")
 async def resume_agency(
     agency_id: str, run: Run, response: Response, version: dependencies.RequiredIfMatch
 ) -> AgencyBody:
-    """End the suspension of an agency."""
-    return await _change_status(agency_id, Status.ACTIVE, "", version, run, response)
+    """End the suspension of an agency, or drop a proposed one."""
+    command = partial(usecases.resume_agency, agency_id, version)
+    return _answer(await run(with_access_check(command)), response)
 
 
 @router.post("/v1/agencies/{agency_id}/close")
@@ -159,8 +177,9 @@ async def close_agency(
     response: Response,
     version: dependencies.RequiredIfMatch,
 ) -> AgencyBody:
-    """Close an agency permanently."""
-    return await _change_status(agency_id, Status.CLOSED, body.reason, version, run, response)
+    """Close an agency permanently; an office once a second person agrees."""
+    command = partial(usecases.restrict_agency, agency_id, Status.CLOSED, body.reason, version)
+    return _answer(await run(with_access_check(command)), response)
 
 
 @router.get("/v1/agency-routes")
@@ -192,13 +211,6 @@ async def direct_topic(
     route = await run(command)
     dependencies.set_etag(response, route)
     return RouteBody.model_validate(route)
-
-
-async def _change_status(
-    agency_id: str, to: Status, reason: str, version: int, run: Run, response: Response
-) -> AgencyBody:
-    command = partial(usecases.change_agency_status, agency_id, to, reason, version)
-    return _answer(await run(with_access_check(command)), response)
 
 
 def _answer(agency: Agency, response: Response) -> AgencyBody:

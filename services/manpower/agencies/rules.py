@@ -1,34 +1,26 @@
-"""Rules of agencies: offices and employers, who approves them, and the routing table.
+"""Rules of agencies: offices and employers, who approves them, who suspends and closes them.
 
-The routing table says which agency answers for a topic in a regency. Regency codes are those of
-Kemendagri (`19.02` = Belitung). The prison's island has two regencies, so the responsible agency is
-data, not a constant.
-Not here: the systems and officer groups of an agency (consumers).
+Not here: the systems and officer groups of an agency (consumers), the routing table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Protocol
-from zoneinfo import ZoneInfo
 
 from pydantic import StringConstraints
 
-from chassis.caller import Actor
-from chassis.errors import Conflict, Forbidden, NotFound, Refused, VersionRequired
+from chassis.caller import EVERYTHING, Actor
+from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.manpower.settings import TEXTS
 
 RegencyCode = Annotated[str, StringConstraints(pattern=r"^\d{2}\.\d{2}$")]
 AgencyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,59}$")]
 
 
-_CENTRAL_PROVINCES = frozenset(
-    {"51", "52", "53", "63", "64", "65", "71", "72", "73", "74", "75", "76"}
-)
-_EASTERN_PROVINCES = frozenset({"81", "82", "91", "92", "93", "94", "95", "96", "97"})
 
 
 class AgencyUnknown(NotFound):
@@ -64,24 +56,25 @@ class AgencyNotActive(Refused):
     title = TEXTS["errors.agency_not_active"].id
 
 
-class RegencyNotServed(Refused):
-    """The agency does not serve this regency."""
-
-    title = TEXTS["errors.regency_not_served"].id
-    field = "regency_code"
-
-
-class RouteMissing(Refused):
-    """The routing table names no agency for this regency and topic."""
-
-    title = TEXTS["errors.route_missing"].id
-
-
 class ApprovedByRequester(Forbidden):
     """Approver and requester are one person, act for each other, or for the same person."""
 
     code = "same_eyes"
     title = TEXTS["errors.same_eyes"].id
+
+
+class KanwilFromAbove(Refused):
+    """An officer above all facilities registers the Kanwil, which supervises the facilities."""
+
+    title = TEXTS["errors.kanwil_from_above"].id
+    field = "kind"
+
+
+class FacilitiesRefused(Refused):
+    """The agency works with a facility that is not the caller's, and would see its production."""
+
+    title = TEXTS["errors.facilities_refused"].id
+    field = "facility_ids"
 
 
 class NotYourAgency(Forbidden):
@@ -105,15 +98,6 @@ class AgencyKind(StrEnum):
     BAPAS = "bapas"
     KANWIL = "kanwil"
     EMPLOYER_PARTNER = "employer_partner"
-
-
-class Topic(StrEnum):
-    """The topics of the routing table."""
-
-    PLACEMENT = "placement"
-    TRAINING = "training"
-    COOPERATIVE = "cooperative"
-    SUPERVISION = "supervision"
 
 
 class Status(StrEnum):
@@ -148,17 +132,36 @@ class StatusChange:
     to: Status
     actor: str
     reason: str = ""
+    proposed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusProposal:
+    """A suspension or closure of an office that waits for a second person."""
+
+    at: datetime
+    to: Status
+    reason: str
+    proposed_by: str
+    proposed_for: str = ""
+
+    @property
+    def proposer(self) -> Actor:
+        """The actor who proposed it."""
+        return Actor(self.proposed_by, self.proposed_for)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agency:
     """An office or an employer outside the prison.
 
-    `nib` is the employer's business number (Nomor Induk Berusaha).
+    `nib` is the employer's business number (Nomor Induk Berusaha). `owner` is the facility that
+    changes it, `*` = above all facilities.
     """
 
     id: str
     version: int = 0
+    owner: str
     kind: AgencyKind
     name: str
     name_key: str
@@ -171,6 +174,7 @@ class Agency:
     status: Status = Status.PENDING
     registered_by: str
     registered_for: str = ""
+    proposal: StatusProposal | None = None
     history: tuple[StatusChange, ...] = ()
 
     @property
@@ -179,36 +183,17 @@ class Agency:
         return self.status is Status.ACTIVE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormerRoute:
-    """An agency that answered before, and until when."""
-
-    agency_id: str
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgencyRoute:
-    """One row of the routing table: which agency answers for a topic in a regency."""
-
-    id: str
-    version: int = 0
-    regency_code: str
-    topic: Topic
-    agency_id: str
-    since: datetime
-    former: tuple[FormerRoute, ...] = ()
-
-
 def name_key(name: str) -> str:
     """Return the form in which names are compared: case folded, single spaces."""
     return " ".join(name.casefold().split())
 
 
 def register(agency: Agency, actor: Actor, now: datetime) -> Agency:
-    """Return a new agency that waits for approval. Raises NibMissing."""
+    """Return a new agency that waits for approval. Raises NibMissing, KanwilFromAbove."""
     if agency.kind is AgencyKind.EMPLOYER_PARTNER and not agency.nib:
         raise NibMissing
+    if agency.kind is AgencyKind.KANWIL and agency.owner != EVERYTHING:
+        raise KanwilFromAbove
     return replace(
         agency,
         status=Status.PENDING,
@@ -232,8 +217,57 @@ def change_status(
     requester = Actor(agency.registered_by, agency.registered_for)
     if is_approval and actor.conflicts_with(requester):
         raise ApprovedByRequester
-    change = StatusChange(at=now, to=to, actor=actor.by, reason=reason)
-    return replace(agency, status=to, history=(*agency.history, change))
+    return _with_status(agency, StatusChange(at=now, to=to, actor=actor.by, reason=reason))
+
+
+def approve(agency: Agency, actor: Actor, now: datetime) -> Agency:
+    """Return the agency after the second person agreed: to its registration or to a proposal.
+
+    Raises AgencyMoveRefused when nothing waits, ApprovedByRequester.
+    """
+    proposal = agency.proposal
+    if proposal is not None:
+        return _accept_proposal(agency, proposal, actor, now)
+    if agency.status is not Status.PENDING:
+        raise AgencyMoveRefused(status_now=agency.status.value)
+    return change_status(agency, Status.ACTIVE, actor, now)
+
+
+def restrict(
+    agency: Agency, to: Status, actor: Actor, now: datetime, reason: str, *, is_from_above: bool
+) -> Agency:
+    """Return the agency suspended or closed, or with the proposal that a second person agrees.
+
+    All facilities share data with an office, so one person alone ends that only for an employer,
+    before the approval, or as an officer above all facilities. The same step by another person
+    accepts the proposal. Raises AgencyMoveRefused.
+    """
+    is_shared_office = agency.kind is not AgencyKind.EMPLOYER_PARTNER
+    needs_two_persons = is_shared_office and agency.status is not Status.PENDING
+    if is_from_above or not needs_two_persons:
+        return change_status(agency, to, actor, now, reason)
+    if to not in STATUS_TRANSITIONS[agency.status]:
+        raise AgencyMoveRefused(status_now=agency.status.value)
+    proposal = agency.proposal
+    if proposal is not None and proposal.to is to and not actor.conflicts_with(proposal.proposer):
+        return _accept_proposal(agency, proposal, actor, now)
+    proposed = StatusProposal(
+        at=now,
+        to=to,
+        reason=reason,
+        proposed_by=actor.by,
+        proposed_for=actor.on_behalf_of,
+    )
+    return replace(agency, proposal=proposed)
+
+
+def resume(agency: Agency, actor: Actor, now: datetime) -> Agency:
+    """Return the agency active again, and without a proposal. Raises AgencyMoveRefused."""
+    if agency.status is Status.ACTIVE and agency.proposal is not None:
+        return replace(agency, proposal=None)
+    if agency.status is not Status.SUSPENDED:
+        raise AgencyMoveRefused(status_now=agency.status.value)
+    return change_status(agency, Status.ACTIVE, actor, now)
 
 
 def require_agency_authority(agency: Agency, *, is_outside: bool) -> None:
@@ -246,6 +280,12 @@ def require_in_scope(*, is_in_scope: bool) -> None:
     """Raise NotYourAgency when the caller's claims do not cover the agency."""
     if not is_in_scope:
         raise NotYourAgency
+
+
+def require_own_facilities(*, are_own: bool) -> None:
+    """Raise FacilitiesRefused when the caller acts for less than all facilities of an agency."""
+    if not are_own:
+        raise FacilitiesRefused
 
 
 def require_free_name(namesake: Agency | None) -> None:
@@ -267,58 +307,20 @@ def require_not_suspended(readers: Iterable[HasStatus]) -> None:
             raise ConsumerSuspended
 
 
-def route_id(regency_code: str, topic: Topic) -> str:
-    """Return the id of a row of the routing table."""
-    return f"{regency_code}:{topic.value}"
+def _accept_proposal(
+    agency: Agency, proposal: StatusProposal, actor: Actor, now: datetime
+) -> Agency:
+    if actor.conflicts_with(proposal.proposer):
+        raise ApprovedByRequester
+    change = StatusChange(
+        at=now,
+        to=proposal.to,
+        actor=actor.by,
+        reason=proposal.reason,
+        proposed_by=proposal.proposed_by,
+    )
+    return _with_status(agency, change)
 
 
-def require_route(route: AgencyRoute | None, regency_code: str, topic: Topic) -> AgencyRoute:
-    """Return the row. Raises RouteMissing when there is none."""
-    if route is None:
-        raise RouteMissing(regency_code=regency_code, topic=topic.value)
-    return route
-
-
-def require_version(version: int | None) -> int:
-    """Return the version of If-Match. Raises VersionRequired without one."""
-    if version is None:
-        raise VersionRequired
-    return version
-
-
-def assign_route(
-    former: AgencyRoute | None, regency_code: str, topic: Topic, agency: Agency, now: datetime
-) -> AgencyRoute:
-    """Return the row that names the agency; it keeps which agency answered before.
-
-    Raises AgencyNotActive, RegencyNotServed.
-    """
-    require_active(agency)
-    if regency_code not in agency.regency_codes:
-        raise RegencyNotServed
-    if former is None:
-        return AgencyRoute(
-            id=route_id(regency_code, topic),
-            regency_code=regency_code,
-            topic=topic,
-            agency_id=agency.id,
-            since=now,
-        )
-    ended = FormerRoute(agency_id=former.agency_id, until=now)
-    return replace(former, agency_id=agency.id, since=now, former=(*former.former, ended))
-
-
-def zone_of(regency_code: str) -> ZoneInfo:
-    """Return the time zone of a regency: WIB, WITA or WIT, by its province (Keppres 41/1987)."""
-    province = regency_code[:2]
-    if province in _CENTRAL_PROVINCES:
-        return ZoneInfo("Asia/Makassar")
-    if province in _EASTERN_PROVINCES:
-        return ZoneInfo("Asia/Jayapura")
-    return ZoneInfo("Asia/Jakarta")
-
-
-def end_of_day(day: date, regency_code: str) -> datetime:
-    """Return the first moment (UTC) after this whole local day."""
-    next_midnight = datetime.combine(day + timedelta(days=1), time.min, zone_of(regency_code))
-    return next_midnight.astimezone(UTC)
+def _with_status(agency: Agency, change: StatusChange) -> Agency:
+    return replace(agency, status=change.to, proposal=None, history=(*agency.history, change))

@@ -6,13 +6,14 @@ from typing import Any
 
 from chassis.persistence.mongo import Filter
 from chassis.persistence.store import Index, Page
-from services.manpower.agencies import rules
-from services.manpower.agencies.rules import Agency, AgencyKind, AgencyRoute, Topic
+from services.manpower.agencies import routing_table, rules
+from services.manpower.agencies.routing_table import AgencyRoute, Topic
+from services.manpower.agencies.rules import Agency, AgencyKind
 from services.manpower.visibility.rules import Purpose, Reader
-from services.manpower.visibility.store import OfficeRows
+from services.manpower.visibility.store import OfficeRows, OwnedRows
 
 
-class Agencies(OfficeRows[Agency]):
+class Agencies(OwnedRows[Agency]):
     """Agencies. Outside readers see their own agency.
 
     The office that registers job seekers also sees the employers of its regencies: it verifies
@@ -27,7 +28,7 @@ class Agencies(OfficeRows[Agency]):
         Index("nib", unique=True, where={"nib": {"$type": "string"}}),
     )
     secret = frozenset({"contacts"})
-    schema = 2
+    schema = 3
 
     async def find_by_name(self, kind: AgencyKind, name_key: str, nib: str | None) -> Agency | None:
         """Return the agency that has this name or NIB; names are unique over all scopes."""
@@ -73,7 +74,7 @@ class AgencyRoutes(OfficeRows[AgencyRoute]):
 
     async def find_route(self, regency_code: str, topic: Topic) -> AgencyRoute | None:
         """Return the row of this topic in this regency, for any caller."""
-        return await self.seek(rules.route_id(regency_code, topic), scoped=False)
+        return await self.seek(routing_table.route_id(regency_code, topic), scoped=False)
 
 
 def _verifies_employers(reader: Reader) -> bool:

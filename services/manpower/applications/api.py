@@ -17,9 +17,11 @@ from chassis.http import dependencies, paging
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.applications import usecases
 from services.manpower.applications.rules import Application, ApplicationState, Flag, Side
+from services.manpower.applications.usecases import ApplicationView
 from services.manpower.transaction import Run
 from services.manpower.vacancies.api import CloseForm, VacancyBody
-from services.manpower.visibility.rules import is_outside
+from services.manpower.vacancies.rules import slots_lock
+from services.manpower.visibility.rules import Column, is_outside
 
 router = APIRouter(tags=["job-applications"])
 vacancy_router = APIRouter(tags=["vacancies"])
@@ -59,30 +61,33 @@ class StepBody(BaseModel):
 
 
 class ApplicationBody(BaseModel):
-    """A job application."""
+    """A job application. A field that the reader may not see is absent."""
 
     id: str
     version: int
     candidate_id: str
-    vacancy_id: str
-    employer_id: str
-    state: ApplicationState
-    history: list[StepBody]
+    vacancy_id: str | None = None
+    employer_id: str | None = None
+    state: ApplicationState | None = None
+    history: list[StepBody] | None = None
     consent_id: str | None = None
     flags: list[Flag] | None = None
 
     @classmethod
-    def of(cls, application: Application, caller: Caller) -> ApplicationBody:
+    def of(cls, view: ApplicationView, caller: Caller) -> ApplicationBody:
         """Return the body for this caller."""
+        application = view.application
         body = cls(
             id=application.id,
             version=application.version,
             candidate_id=application.candidate_id,
-            vacancy_id=application.vacancy_id,
-            employer_id=application.employer_id,
-            state=application.state,
-            history=_history(application, caller),
         )
+        if Column.EMPLOYER in view.columns:
+            body.vacancy_id = application.vacancy_id
+            body.employer_id = application.employer_id
+        if Column.STEPS in view.columns:
+            body.state = application.state
+            body.history = _history(application, caller)
         if not is_outside(caller):
             body.consent_id = application.consent_id
             body.flags = sorted(application.flags)
@@ -95,7 +100,7 @@ async def draft_application(
 ) -> ApplicationBody:
     """Begin an application for a candidate."""
     command = partial(usecases.draft_application, form.candidate_id, form.vacancy_id)
-    return _answer(await run(command), caller, response)
+    return _answer(await run(command, view=usecases.view_application), caller, response)
 
 
 @router.get("/v1/job-applications", response_model_exclude_unset=True)
@@ -111,7 +116,7 @@ async def list_applications(
     command = partial(usecases.list_applications, vacancy_id, candidate_id, cursor, limit)
     page = await run(with_access_check(command))
     return paging.PageBody(
-        items=[ApplicationBody.of(application, caller) for application in page.items],
+        items=[ApplicationBody.of(view, caller) for view in page.items],
         next_cursor=page.next_cursor,
     )
 
@@ -121,8 +126,8 @@ async def show_application(
     application_id: str, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> ApplicationBody:
     """Show one application."""
-    command = partial(usecases.show_application, application_id)
-    return _answer(await run(with_access_check(command)), caller, response)
+    command = with_access_check(partial(usecases.show_application, application_id))
+    return _answer(await run(command, view=usecases.view_application), caller, response)
 
 
 @router.post("/v1/job-applications/{application_id}/steps", response_model_exclude_unset=True)
@@ -135,8 +140,10 @@ async def advance_application(
     version: dependencies.RequiredIfMatch,
 ) -> ApplicationBody:
     """Take the application to its next state."""
-    command = partial(usecases.advance_application, application_id, form.to, form.reason, version)
-    return _answer(await run(with_access_check(command)), caller, response)
+    command = with_access_check(
+        partial(usecases.advance_application, application_id, form.to, form.reason, version)
+    )
+    return _answer(await run(command, view=usecases.view_application), caller, response)
 
 
 @vacancy_router.post("/v1/vacancies/{vacancy_id}/close")
@@ -149,14 +156,14 @@ async def close_vacancy(
 ) -> VacancyBody:
     """Close a vacancy and every live application to it."""
     command = partial(usecases.close_vacancy, vacancy_id, form.reason, version)
-    vacancy = await run(with_access_check(command), contended=["placements"])
+    vacancy = await run(with_access_check(command), contended=[slots_lock(vacancy_id)])
     dependencies.set_etag(response, vacancy)
     return VacancyBody.model_validate(vacancy)
 
 
-def _answer(application: Application, caller: Caller, response: Response) -> ApplicationBody:
-    dependencies.set_etag(response, application)
-    return ApplicationBody.of(application, caller)
+def _answer(view: ApplicationView, caller: Caller, response: Response) -> ApplicationBody:
+    dependencies.set_etag(response, view.application)
+    return ApplicationBody.of(view, caller)
 
 
 def _history(application: Application, caller: Caller) -> list[StepBody]:

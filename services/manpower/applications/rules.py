@@ -6,16 +6,24 @@ Not here: work that was found (placements).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from chassis.caller import Caller
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.manpower.candidates.rules import Candidate, require_present
 from services.manpower.settings import TEXTS
 from services.manpower.vacancies.rules import Vacancy, require_open
-from services.manpower.visibility.rules import Purpose, Visibility
+from services.manpower.visibility.rules import (
+    Column,
+    Purpose,
+    Subject,
+    Visibility,
+    columns_for,
+    restrict_to_subject,
+)
 
 
 class ApplicationUnknown(NotFound):
@@ -181,19 +189,35 @@ class Application:
         """
         if self.state not in SENT_STATES:
             return replace(self.visibility, shares=())
+        opened = restrict_to_subject(self.visibility, Subject.APPLICATION)
         shares = tuple(
             share
-            for share in self.visibility.shares
+            for share in opened.shares
             if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == self.employer_id
         )
-        return replace(self.visibility, shares=shares)
+        return replace(opened, shares=shares)
+
+
+SIDES_BY_ROLE: Mapping[str, Side] = {
+    "case_officer": Side.OFFICER,
+    "dinas_placement": Side.DINAS,
+    "employer": Side.EMPLOYER,
+}
 
 
 def side_of(role: str) -> Side:
-    """Return the side of a caller's role."""
-    if role == "employer":
-        return Side.EMPLOYER
-    return Side.DINAS if role.startswith("dinas_") else Side.OFFICER
+    """Return the side of a caller's role. Raises NotYourStep for any other role."""
+    side = SIDES_BY_ROLE.get(role)
+    if side is None:
+        raise NotYourStep
+    return side
+
+
+def require_visible_steps(application: Application, caller: Caller, now: datetime) -> None:
+    """Raise NotYourStep when the caller may not see the steps: a refused one would name them."""
+    visibility = application.outside_visibility
+    if Column.STEPS not in columns_for(caller, visibility, Subject.APPLICATION, now):
+        raise NotYourStep
 
 
 def draft(

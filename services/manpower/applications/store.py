@@ -10,8 +10,8 @@ from chassis.persistence.store import Index, Page
 from services.manpower.applications import rules
 from services.manpower.applications.rules import SENT_STATES, Application
 from services.manpower.visibility import rules as visibility
-from services.manpower.visibility.rules import Purpose
-from services.manpower.visibility.store import PersonRows
+from services.manpower.visibility.rules import Column, Purpose, Subject
+from services.manpower.visibility.store import PersonRows, reader_filter
 
 
 class Applications(PersonRows[Application]):
@@ -19,6 +19,7 @@ class Applications(PersonRows[Application]):
 
     kind = Application
     collection = "job_applications"
+    subject = Subject.APPLICATION
     person = "candidate_id"
     unknown = rules.ApplicationUnknown
     indexes = (
@@ -60,7 +61,7 @@ class Applications(PersonRows[Application]):
         """Return one page of what the caller may see, of one vacancy or candidate or all, by id."""
         where: dict[str, Any] = {}
         if vacancy_id is not None:
-            where["vacancy_id"] = vacancy_id
+            where = self._to_vacancy(vacancy_id)
         if candidate_id is not None:
             where["candidate_id"] = candidate_id
         return await self.page(where, cursor=cursor, limit=limit)
@@ -80,3 +81,11 @@ class Applications(PersonRows[Application]):
         """
         where = {"vacancy_id": vacancy_id, "live": True}
         return await self.find(where, sort=[("_id", 1)], scoped=False)
+
+    def _to_vacancy(self, vacancy_id: str) -> dict[str, Any]:
+        """Return the filter by vacancy; outside readers find only where they see the employer."""
+        reader = visibility.reader_of(self.tx.caller)
+        where: dict[str, Any] = {"vacancy_id": vacancy_id}
+        if reader is None:
+            return where
+        return where | reader_filter(reader, self.tx.now, Column.EMPLOYER)

@@ -6,10 +6,9 @@ Not here: work that was found (placements).
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chassis.ids import new_id
-from chassis.persistence.store import Page
 from services.manpower.applications import rules
 from services.manpower.applications.rules import (
     Application,
@@ -21,12 +20,41 @@ from services.manpower.candidates import rules as candidate_rules
 from services.manpower.candidates import usecases as candidates
 from services.manpower.candidates.rules import Candidate
 from services.manpower.candidates.skills import CertificateContent, SourceOrder, Standing
-from services.manpower.feed.rules import ChangeType, Subject
+from services.manpower.feed.rules import ChangeType
 from services.manpower.feed.usecases import record_change
 from services.manpower.transaction import Transaction
 from services.manpower.vacancies import rules as vacancy_rules
 from services.manpower.vacancies.rules import Closing, Vacancy
-from services.manpower.visibility.rules import current_audiences
+from services.manpower.visibility.rules import (
+    Column,
+    Subject,
+    all_audiences,
+    columns_for,
+    current_audiences,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationView:
+    """An application, and the columns of it that the caller sees."""
+
+    application: Application
+    columns: frozenset[Column]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationViewPage:
+    """One page of applications; `next_cursor` is None on the last."""
+
+    items: list[ApplicationView]
+    next_cursor: str | None
+
+
+async def view_application(application: Application, tx: Transaction) -> ApplicationView:
+    """Return what the caller may see of an application."""
+    visibility = application.outside_visibility
+    columns = columns_for(tx.caller, visibility, Subject.APPLICATION, tx.now)
+    return ApplicationView(application, columns)
 
 
 async def draft_application(candidate_id: str, vacancy_id: str, tx: Transaction) -> Application:
@@ -53,14 +81,15 @@ async def list_applications(
     cursor: str | None,
     limit: int,
     tx: Transaction,
-) -> Page[Application]:
+) -> ApplicationViewPage:
     """Return one page of the applications that the caller may see; the read is audited."""
     if candidate_id is not None:
         candidate_id = await tx.resolve(candidate_id)
     page = await tx.applications.list_page(vacancy_id, candidate_id, cursor, limit)
     refs = [application.candidate_id for application in page.items]
     tx.note("applications.listed", "", refs=refs)
-    return page
+    views = [await view_application(application, tx) for application in page.items]
+    return ApplicationViewPage(views, page.next_cursor)
 
 
 async def show_application(application_id: str, tx: Transaction) -> Application:
@@ -78,8 +107,10 @@ async def advance_application(
     Raises ApplicationUnknown, VersionDiffers, ApplicationStepRefused, NotYourStep, ReasonMissing,
     ConsentMissing, VacancyNotOpen.
     """
-    before = await tx.applications.get(application_id, if_match=version)
+    before = await tx.applications.get(application_id)
     side = rules.side_of(tx.caller.role)
+    rules.require_visible_steps(before, tx.caller, tx.now)
+    before = await tx.applications.get(application_id, if_match=version)
     actor = tx.caller.subject
     if rules.is_consent_step(before, to, side):
         after = rules.attach_consent(before, actor, tx.now)
@@ -100,7 +131,7 @@ async def close_vacancy(vacancy_id: str, reason: Closing, version: int, tx: Tran
 
     Raises VacancyUnknown, VersionDiffers, VacancyMoveRefused.
     """
-    before = await tx.vacancies.get(vacancy_id, if_match=version)
+    before = await tx.vacancies.get_own(vacancy_id, if_match=version)
     after = vacancy_rules.close(before, reason, tx.caller.subject, tx.now)
     closed = tx.vacancies.save(before, after)
     for application in await tx.applications.list_live_by_vacancy(closed.id):
@@ -175,9 +206,22 @@ def save_with_feed_change(before: Application, after: Application, tx: Transacti
 def rekey_application(
     application: Application, candidate: Candidate, tx: Transaction
 ) -> Application:
-    """Move an application to the surviving candidate of a merge."""
+    """Move an application to the surviving candidate of a merge.
+
+    Readers who lose it by the survivor's regency get a tombstone.
+    """
     moved = replace(application, candidate_id=candidate.id, visibility=candidate.visibility)
-    return save_with_feed_change(application, moved, tx)
+    saved = save_with_feed_change(application, moved, tx)
+    lost = all_audiences(application.outside_visibility) - all_audiences(saved.outside_visibility)
+    record_change(
+        ChangeType.APPLICATION_WITHDRAWN,
+        Subject.APPLICATION,
+        saved.id,
+        saved.version,
+        lost,
+        tx,
+    )
+    return saved
 
 
 def _end_by_rule(

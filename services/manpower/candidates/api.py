@@ -10,19 +10,19 @@ from functools import partial
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chassis.http import dependencies, paging
 from chassis.http.service_client import ServiceClient
 from services.manpower.agencies.rules import RegencyCode
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.candidates import usecases
-from services.manpower.candidates.disclosure_process import disclose_candidate
+from services.manpower.candidates.custody import Custody
+from services.manpower.candidates.disclosure_process import disclose_candidate, disclose_candidates
 from services.manpower.candidates.rules import (
     Attention,
     Candidate,
-    Custody,
     Horizon,
     available_from,
     release_horizon,
@@ -35,10 +35,13 @@ from services.manpower.candidates.skills import (
     sum_experience,
 )
 from services.manpower.candidates.usecases import CandidateView
+from services.manpower.settings import TEXTS
 from services.manpower.transaction import Run
-from services.manpower.visibility.rules import Column, ConsentShare, visible_columns
+from services.manpower.visibility.rules import Column, ConsentShare, Subject, visible_columns
 
 router = APIRouter(tags=["candidates"])
+
+MAX_IDS = 100
 
 REGION_ZONE = ZoneInfo("Asia/Jakarta")
 """The months that people read are those of the region (WIB)."""
@@ -179,7 +182,7 @@ class CandidateBody(BaseModel):
             Column.EXPERIENCE: _experience_bodies(candidate),
             Column.AVAILABILITY: available_from(candidate),
         }
-        columns = visible_columns(share)
+        columns = visible_columns(share, Subject.CANDIDATE)
         fields = {_FIELDS[column]: value for column, value in values.items() if column in columns}
         if name is not None and Column.NAME in columns:
             fields["name"] = name
@@ -191,26 +194,59 @@ class CandidateBody(BaseModel):
         )
 
 
+class CustodyForm(BaseModel):
+    """The custody of a person as the officer knows it, and the day from which it holds.
+
+    `kind` is a release kind, or another word for one that the system does not know.
+    """
+
+    model_config = dependencies.STRICT
+
+    custody: Custody
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,39}$")]
+    effective_on: date
+
+
 class AmendForm(BaseModel):
-    """What an officer records: the regency of the address on the KTP, and questions settled."""
+    """What an officer records: the regency on the KTP, the custody, and questions settled."""
 
     model_config = dependencies.STRICT
 
     regency_code: RegencyCode | None = None
+    custody: CustodyForm | None = None
     attended: Annotated[frozenset[Attention], Field(max_length=10)] = frozenset()
+
+
+def _split_ids(values: list[str]) -> list[str]:
+    """Return the distinct ids of repeated or comma-separated values."""
+    ids = [part.strip() for value in values for part in value.split(",")]
+    distinct = [id_ for id_ in dict.fromkeys(ids) if id_]
+    if len(distinct) > MAX_IDS:
+        raise ValueError(TEXTS["candidates.too_many_ids"].id)
+    return distinct
 
 
 @router.get("/v1/candidates", response_model_exclude_unset=True)
 async def list_candidates(
     run: Run,
+    caller: dependencies.CurrentCaller,
+    request: Request,
+    ids: Annotated[list[str], Query(), AfterValidator(_split_ids)] = [],  # noqa: B006 - unchanged
     attention: bool = False,  # noqa: FBT001, FBT002 - a query parameter
     cursor: str | None = None,
     limit: dependencies.Limit = 50,
 ) -> paging.PageBody[CandidateBody]:
     """List the candidates that the caller may see, without names.
 
-    `attention=true` selects those with a question for an officer.
+    `attention=true` selects those with a question for an officer. `ids` reads up to 100 candidates
+    by id instead, with the names that their consents cover; who may not be seen is left out.
     """
+    if ids:
+        training: ServiceClient = request.app.state.training
+        shown = await disclose_candidates(ids, training, caller, run)
+        return paging.PageBody(
+            items=[CandidateBody.of(view) for view in shown.items], next_cursor=None
+        )
     command = partial(usecases.list_candidates, cursor, limit, has_attention=attention)
     page = await run(with_access_check(command))
     return paging.PageBody(

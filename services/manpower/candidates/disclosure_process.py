@@ -1,10 +1,11 @@
-"""The disclosure of a candidate; its name comes from training between two transactions.
+"""The disclosure of candidates; their names come from training between two transactions.
 
 Not here: who may see which column (visibility).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from pydantic import BaseModel
@@ -14,9 +15,9 @@ from chassis.http.service_client import ServiceClient
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.candidates import usecases
 from services.manpower.candidates.rules import CandidateUnknown
-from services.manpower.candidates.usecases import CandidateView
+from services.manpower.candidates.usecases import CandidateView, CandidateViewPage
 from services.manpower.transaction import Run
-from services.manpower.visibility.rules import Purpose
+from services.manpower.visibility.rules import Purpose, reader_of
 
 IDENTITY_PURPOSES = {
     Purpose.DINAS_REGISTRATION: "refer-candidate",
@@ -51,24 +52,41 @@ async def disclose_candidate(
     Raises CandidateUnknown, ConsumerSuspended, ServiceUnavailable.
     """
     view = await run(with_access_check(partial(usecases.find_candidate, candidate_id)))
-    name = None
-    if view.share is not None and view.covers_name:
-        name = await _fetch_name(training, view.candidate.id, view.share.purpose, caller.subject)
+    names = await fetch_names([view], training, caller)
+    name = names.get(view.candidate.id)
+    if view.covers_name and name is None:
+        raise CandidateUnknown
     command = partial(usecases.show_candidate, candidate_id, name)
     return await run(with_access_check(command))
 
 
-async def _fetch_name(
-    training: ServiceClient, ref: str, purpose: Purpose, on_behalf_of: str
-) -> str:
+async def disclose_candidates(
+    candidate_ids: Sequence[str], training: ServiceClient, caller: Caller, run: Run
+) -> CandidateViewPage:
+    """Return what the caller may see of these candidates, with all names by one query.
+
+    Raises ConsumerSuspended, ServiceUnavailable.
+    """
+    views = await run(with_access_check(partial(usecases.find_candidates, candidate_ids)))
+    names = await fetch_names(views, training, caller)
+    command = partial(usecases.show_candidates, candidate_ids, names)
+    return await run(with_access_check(command))
+
+
+async def fetch_names(
+    views: Sequence[CandidateView], training: ServiceClient, caller: Caller
+) -> dict[str, str]:
+    """Return the names that the consents cover, by person, with one query to training."""
+    refs = [view.candidate.id for view in views if view.covers_name]
+    reader = reader_of(caller)
+    if not refs or reader is None:
+        return {}
     answer = await training.request(
         "POST",
         "/internal/identities",
-        purpose=IDENTITY_PURPOSES[purpose],
-        on_behalf_of=on_behalf_of,
-        body={"refs": [ref]},
+        purpose=IDENTITY_PURPOSES[reader.purpose],
+        on_behalf_of=caller.subject,
+        body={"refs": refs},
     )
-    for item in IdentityAnswer.model_validate(answer).items:
-        if item.participant_ref == ref:
-            return item.name
-    raise CandidateUnknown
+    items = IdentityAnswer.model_validate(answer).items
+    return {item.participant_ref: item.name for item in items}

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from chassis.errors import NotFound, Refused
 from services.manpower.agencies.rules import RegencyCode
+from services.manpower.candidates.custody import Custody, Movement, Stay
 from services.manpower.candidates.skills import (
     CertificateContent,
     Course,
@@ -24,7 +25,14 @@ from services.manpower.candidates.skills import (
     WorkMonth,
 )
 from services.manpower.settings import TEXTS
-from services.manpower.visibility.rules import ConsentShare, Reader, Visibility, share_for
+from services.manpower.visibility.rules import (
+    ConsentShare,
+    Reader,
+    Subject,
+    Visibility,
+    restrict_to_subject,
+    share_for,
+)
 
 
 class CandidateUnknown(NotFound):
@@ -32,27 +40,9 @@ class CandidateUnknown(NotFound):
 
 
 class CandidateGone(Refused):
-    """The person died or escaped."""
+    """The person died, escaped or was deported."""
 
     title = TEXTS["errors.candidate_gone"].id
-
-
-class Custody(StrEnum):
-    """The custody of a person, as far as it matters for work."""
-
-    INSIDE = "inside"
-    RELEASED = "released"
-    ENDED = "ended"
-
-
-RELEASE_KINDS: dict[str, Custody] = {
-    "free": Custody.RELEASED,
-    "conditional_release": Custody.RELEASED,
-    "conditional_leave": Custody.RELEASED,
-    "leave_before_release": Custody.RELEASED,
-    "death": Custody.ENDED,
-    "escape": Custody.ENDED,
-}
 
 
 class Horizon(StrEnum):
@@ -82,32 +72,6 @@ class Attention(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
-    """A movement as training reports it.
-
-    `admitted_at` is when an admission was published; it is None for any other movement.
-    """
-
-    candidate_id: str
-    facility_id: str
-    custody: Custody
-    kind: str
-    effective_on: date
-    source_order: SourceOrder
-    admitted_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
-    """The result of the last movement."""
-
-    custody: Custody
-    kind: str
-    effective_on: date
-    told: SourceOrder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePlan:
     """The expected month of release (`2027-03`) and its kind."""
 
@@ -134,6 +98,11 @@ class Candidate:
     work: tuple[WorkMonth, ...] = ()
     attention: frozenset[Attention] = field(default_factory=frozenset[Attention])
     engaged: bool = False
+
+    @property
+    def outside_visibility(self) -> Visibility:
+        """The visibility for outside readers."""
+        return restrict_to_subject(self.visibility, Subject.CANDIDATE)
 
 
 def record_movement(candidate: Candidate | None, movement: Movement) -> Candidate:

@@ -5,20 +5,22 @@ Not here: events that also change consents or applications (those nouns).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from chassis.messaging.events import SubjectNotKnownYet
 from services.manpower.candidates import rules
-from services.manpower.candidates.rules import Attention, Candidate, Movement
+from services.manpower.candidates.custody import Movement
+from services.manpower.candidates.rules import Attention, Candidate
 from services.manpower.candidates.skills import Course, SourceOrder, WorkMonth, rename_skill
-from services.manpower.feed.rules import ChangeType, Subject
+from services.manpower.feed.rules import ChangeType
 from services.manpower.feed.usecases import record_change, record_moved_audiences
 from services.manpower.transaction import Transaction
 from services.manpower.visibility.rules import (
     Column,
     ConsentShare,
+    Subject,
     all_audiences,
     current_audiences,
     is_outside,
@@ -42,7 +44,9 @@ class CandidateView:
     @property
     def covers_name(self) -> bool:
         """Whether a consent lets the caller see the name."""
-        return self.share is not None and Column.NAME in visible_columns(self.share)
+        if self.share is None:
+            return False
+        return Column.NAME in visible_columns(self.share, Subject.CANDIDATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +147,29 @@ async def find_candidate(candidate_id: str, tx: Transaction) -> CandidateView:
     return _view(await tx.candidates.get(await tx.resolve(candidate_id)), tx)
 
 
-async def show_candidate(candidate_id: str, name: str | None, tx: Transaction) -> CandidateView:
-    """Return what the caller may see of a candidate; the read is audited.
+async def find_candidates(candidate_ids: Sequence[str], tx: Transaction) -> list[CandidateView]:
+    """Return what the caller may see of these candidates, without names and audit rows.
 
-    For an outside reader the audit row names the consent and the columns. Raises CandidateUnknown.
+    Ids that the caller may not see, or that nobody has, are left out.
     """
-    view = await find_candidate(candidate_id, tx)
+    resolved = [await tx.resolve(candidate_id) for candidate_id in candidate_ids]
+    candidates = await tx.candidates.many(resolved)
+    return [_view(candidate, tx) for candidate in candidates.values()]
+
+
+async def show_candidates(
+    candidate_ids: Sequence[str], names: Mapping[str, str], tx: Transaction
+) -> CandidateViewPage:
+    """Return what the caller may see of these candidates; each read is audited."""
+    views = await find_candidates(candidate_ids, tx)
+    return CandidateViewPage([disclose(view, names, tx) for view in views], None)
+
+
+def disclose(view: CandidateView, names: Mapping[str, str], tx: Transaction) -> CandidateView:
+    """Return the view with its name as far as the consent covers it; the read is audited.
+
+    For an outside reader the audit row names the consent and the columns.
+    """
     candidate = view.candidate
     share = view.share
     if share is None:
@@ -160,9 +181,19 @@ async def show_candidate(candidate_id: str, name: str | None, tx: Transaction) -
         purpose=share.purpose.value,
         recipient=share.recipient,
         consent=share.consent_id,
-        fields=sorted(visible_columns(share)),
+        fields=sorted(visible_columns(share, Subject.CANDIDATE)),
     )
-    return replace(view, name=name if view.covers_name else None)
+    return replace(view, name=names.get(candidate.id) if view.covers_name else None)
+
+
+async def show_candidate(candidate_id: str, name: str | None, tx: Transaction) -> CandidateView:
+    """Return what the caller may see of a candidate; the read is audited.
+
+    Raises CandidateUnknown.
+    """
+    view = await find_candidate(candidate_id, tx)
+    names = {} if name is None else {view.candidate.id: name}
+    return disclose(view, names, tx)
 
 
 async def view_record(candidate: Candidate, tx: Transaction) -> CandidateView:
@@ -180,13 +211,13 @@ async def save_candidate(before: Candidate, after: Candidate, tx: Transaction) -
         Subject.CANDIDATE,
         saved.id,
         saved.version,
-        before.visibility,
-        saved.visibility,
+        before.outside_visibility,
+        saved.outside_visibility,
         tx,
     )
     if rules.outside_view(before) != rules.outside_view(saved):
-        former = all_audiences(before.visibility)
-        current = current_audiences(saved.visibility, tx.now)
+        former = all_audiences(before.outside_visibility)
+        current = current_audiences(saved.outside_visibility, tx.now)
         record_change(
             ChangeType.CANDIDATE_CHANGED,
             Subject.CANDIDATE,

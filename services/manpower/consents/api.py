@@ -19,7 +19,7 @@ from services.manpower.candidates.api import AmendForm, CandidateBody
 from services.manpower.candidates.usecases import view_record
 from services.manpower.consents import rules, usecases
 from services.manpower.consents.rules import Consent, Ending
-from services.manpower.consents.usecases import ConsentForm
+from services.manpower.consents.usecases import Amendment, ConsentForm, CustodyAnswer
 from services.manpower.transaction import Run
 from services.manpower.visibility.rules import Column, Purpose
 
@@ -73,6 +73,7 @@ class ConsentTextBody(BaseModel):
 
     purpose: Purpose
     version: int
+    fields: Annotated[list[Column], BeforeValidator(sorted)]
     text: str
     text_version_hash: str
 
@@ -90,6 +91,7 @@ async def list_texts() -> ConsentTextsBody:
         ConsentTextBody(
             purpose=text.purpose,
             version=text.version,
+            fields=sorted(text.fields),
             text=text.text,
             text_version_hash=text.sha256,
         )
@@ -142,10 +144,13 @@ async def amend_candidate(
     response: Response,
     version: dependencies.RequiredIfMatch,
 ) -> CandidateBody:
-    """Record the regency on the KTP, or that a question for an officer is settled."""
-    command = partial(
-        usecases.amend_candidate, candidate_id, form.regency_code, form.attended, version
+    """Record the regency on the KTP, correct the custody, or settle a question for an officer."""
+    amendment = Amendment(
+        regency_code=form.regency_code,
+        custody=None if form.custody is None else CustodyAnswer(**form.custody.model_dump()),
+        attended=form.attended,
     )
+    command = partial(usecases.amend_candidate, candidate_id, amendment, version)
     view = await run(command, view=view_record)
     dependencies.set_etag(response, view.candidate)
     return CandidateBody.of(view)

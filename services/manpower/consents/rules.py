@@ -13,17 +13,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from services.manpower.agencies.rules import (
-    Agency,
-    AgencyKind,
-    RegencyNotServed,
-    Topic,
-    require_active,
-)
+from services.manpower.agencies.routing_table import RegencyNotServed, Topic
+from services.manpower.agencies.rules import Agency, AgencyKind, require_active
 from services.manpower.candidates.rules import Candidate, require_present
 from services.manpower.settings import TEXTS
 from services.manpower.visibility.rules import (
-    COLUMNS_BY_PURPOSE,
     PURPOSES_BY_REGENCY,
     Column,
     ConsentShare,
@@ -62,7 +56,7 @@ class ConsentPeriodRefused(Refused):
 
 
 class ConsentFieldsRefused(Refused):
-    """The consent has no field, or one that its purpose does not need."""
+    """The consent has no field, or one that its text does not name."""
 
     title = TEXTS["errors.consent_fields_refused"].id
     field = "fields"
@@ -110,10 +104,14 @@ TOPIC_OF_PURPOSE: dict[Purpose, Topic] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentText:
-    """A text that is read to the person; its hash identifies it permanently."""
+    """A text that is read to the person; its hash identifies it permanently.
+
+    `fields` are those that the text names: a consent by this text names no others.
+    """
 
     purpose: Purpose
     version: int
+    fields: frozenset[Column]
     text: str
 
     @property
@@ -122,22 +120,31 @@ class ConsentText:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
+_REGISTRATION_FIELDS = frozenset(
+    {Column.NAME, Column.REGENCY, Column.SKILLS, Column.EXPERIENCE, Column.AVAILABILITY}
+)
+_EMPLOYER_FIELDS = frozenset({Column.NAME, Column.SKILLS, Column.AVAILABILITY})
+_WORK_FIELDS = frozenset({Column.STEPS, Column.EMPLOYER, Column.PLACEMENT, Column.WAGE})
+
 _TEXT_VERSIONS = (
-    (Purpose.DINAS_REGISTRATION, 1),
-    (Purpose.TRAINING_NOMINATION, 1),
-    (Purpose.EMPLOYER_SHARE, 1),
-    (Purpose.TKM_APPLICATION, 1),
-    (Purpose.FOLLOW_UP_CONTACT, 1),
-    (Purpose.STORY_OR_PHOTO, 1),
+    (Purpose.DINAS_REGISTRATION, 1, _REGISTRATION_FIELDS),
+    (Purpose.DINAS_REGISTRATION, 2, _REGISTRATION_FIELDS | _WORK_FIELDS),
+    (Purpose.TRAINING_NOMINATION, 1, frozenset({Column.NAME, Column.SKILLS, Column.COURSES})),
+    (Purpose.EMPLOYER_SHARE, 1, _EMPLOYER_FIELDS),
+    (Purpose.EMPLOYER_SHARE, 2, _EMPLOYER_FIELDS | _WORK_FIELDS),
+    (Purpose.TKM_APPLICATION, 1, frozenset({Column.NAME, Column.SKILLS})),
+    (Purpose.FOLLOW_UP_CONTACT, 1, frozenset({Column.NAME, Column.PLACEMENT})),
+    (Purpose.STORY_OR_PHOTO, 1, frozenset({Column.NAME})),
 )
 
 CONSENT_TEXTS = tuple(
     ConsentText(
         purpose=purpose,
         version=version,
+        fields=fields,
         text=TEXTS[f"consent_texts.{purpose.value}_{version}"].id,
     )
-    for purpose, version in _TEXT_VERSIONS
+    for purpose, version, fields in _TEXT_VERSIONS
 )
 
 
@@ -203,11 +210,9 @@ def give(consent: Consent, candidate: Candidate, recipient: Agency, now: datetim
     require_present(candidate)
     require_active(recipient)
     _require_fitting_recipient(consent, candidate, recipient)
-    allowed = COLUMNS_BY_PURPOSE[consent.purpose]
+    allowed = _find_text(consent).fields
     if len(consent.fields) == 0 or not consent.fields.issubset(allowed):
         raise ConsentFieldsRefused(allowed=sorted(allowed))
-    if consent.text_version_hash not in _text_hashes(consent.purpose):
-        raise ConsentTextUnknown
     if not consent.given_at <= now < consent.expires_at:
         raise ConsentPeriodRefused
     for share in find_equal_shares(candidate, consent):
@@ -288,5 +293,8 @@ def _require_residence(candidate: Candidate) -> str:
     return regency_code
 
 
-def _text_hashes(purpose: Purpose) -> frozenset[str]:
-    return frozenset(text.sha256 for text in CONSENT_TEXTS if text.purpose is purpose)
+def _find_text(consent: Consent) -> ConsentText:
+    for text in CONSENT_TEXTS:
+        if text.purpose is consent.purpose and text.sha256 == consent.text_version_hash:
+            return text
+    raise ConsentTextUnknown

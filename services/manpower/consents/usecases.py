@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from chassis.ids import new_id
 from chassis.persistence.store import Page
@@ -17,7 +17,8 @@ from services.manpower.applications import usecases as applications
 from services.manpower.applications.rules import WithdrawalReason
 from services.manpower.candidates import rules as candidate_rules
 from services.manpower.candidates import usecases as candidates
-from services.manpower.candidates.rules import Attention, Candidate, Movement
+from services.manpower.candidates.custody import Custody, Movement, correct_custody
+from services.manpower.candidates.rules import Attention, Candidate
 from services.manpower.consents import rules
 from services.manpower.consents.rules import Consent, Ending
 from services.manpower.transaction import Transaction
@@ -42,6 +43,24 @@ class ConsentForm:
     given_at: datetime
     witness_ref: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustodyAnswer:
+    """The custody of a person as an officer knows it."""
+
+    custody: Custody
+    kind: str
+    effective_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """What an officer records of a candidate; None = unchanged."""
+
+    regency_code: str | None = None
+    custody: CustodyAnswer | None = None
+    attended: frozenset[Attention] = frozenset()
 
 
 async def give_consent(form: ConsentForm, tx: Transaction) -> Consent:
@@ -125,20 +144,31 @@ async def record_movement(movement: Movement, tx: Transaction) -> None:
 
 
 async def amend_candidate(
-    candidate_id: str,
-    regency_code: str | None,
-    attended: frozenset[Attention],
-    version: int,
-    tx: Transaction,
+    candidate_id: str, amendment: Amendment, version: int, tx: Transaction
 ) -> Candidate:
-    """Record what an officer reports: the regency on the KTP, and questions settled.
+    """Record what an officer reports: the regency on the KTP, the custody, questions settled.
 
-    Consents for offices that do not serve the new regency end.
-    Raises CandidateUnknown, VersionDiffers.
+    Consents for offices that do not serve the new regency end. An answer about the custody settles
+    the question about it.
+    Raises CandidateUnknown, VersionDiffers, CustodyRefused.
     """
     candidate = await tx.candidates.get(await tx.resolve(candidate_id), if_match=version)
-    if regency_code is not None:
-        candidate = await _record_residence(candidate, regency_code, tx)
+    attended = amendment.attended
+    if amendment.regency_code is not None:
+        candidate = await _record_residence(candidate, amendment.regency_code, tx)
+    if amendment.custody is not None:
+        answer = amendment.custody
+        movement = correct_custody(
+            candidate.id,
+            candidate.visibility,
+            answer.custody,
+            answer.kind,
+            answer.effective_on,
+            tx.now,
+        )
+        await record_movement(movement, tx)
+        candidate = await tx.candidates.get(candidate.id)
+        attended |= {Attention.RELEASE_KIND_UNKNOWN}
     settled = candidate_rules.clear_attention(candidate, attended)
     return await candidates.save_candidate(candidate, settled, tx)
 

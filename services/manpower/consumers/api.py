@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
@@ -20,7 +20,6 @@ from services.manpower.transaction import Run
 router = APIRouter(tags=["consumers"])
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-Sorted = Annotated[list[str], BeforeValidator(sorted)]
 
 
 class GrantBody(BaseModel):
@@ -50,16 +49,12 @@ class ConsumerForm(BaseModel):
         """Return the consumer that the form describes."""
         grants = tuple(Grant(**grant.model_dump()) for grant in self.grants)
         return Consumer(
-            **self.model_dump(exclude={"grants"}), id=new_id(), grants=grants, requested_by=""
+            **self.model_dump(exclude={"grants"}),
+            id=new_id(),
+            owner="",
+            grants=grants,
+            requested_by="",
         )
-
-
-class CredentialForm(BaseModel):
-    """The name of a credential in the gateway; never its secret."""
-
-    model_config = dependencies.STRICT
-
-    credential_ref: Text
 
 
 class Reason(BaseModel):
@@ -95,8 +90,8 @@ class ConsumerBody(BaseModel):
     title: str
     purpose: str
     legal_basis: str
+    owner: str
     status: Status
-    credential_refs: Sorted
     grants: list[GrantBody]
 
 
@@ -181,19 +176,6 @@ async def close_consumer(
 ) -> ConsumerBody:
     """Close a consumer permanently."""
     return await _change_status(consumer_id, Status.CLOSED, body.reason, version, run, response)
-
-
-@router.post("/v1/consumers/{consumer_id}/credentials")
-async def attach_credential(
-    consumer_id: str,
-    form: CredentialForm,
-    run: Run,
-    response: Response,
-    version: dependencies.RequiredIfMatch,
-) -> ConsumerBody:
-    """Record that a credential of the gateway belongs to the consumer."""
-    command = partial(usecases.attach_credential, consumer_id, form.credential_ref, version)
-    return _answer(await run(command), response)
 
 
 async def _change_status(

@@ -1,7 +1,7 @@
 """Rules of consumers: systems and officer groups of an agency, and the grants they request.
 
 One person requests a consumer, another approves it. A consumer has its request, legal ground,
-approval and status. Not here: secrets and grants in use (gateway).
+approval and status. Not here: its credentials (credentials), secrets and grants in use (gateway).
 """
 
 from __future__ import annotations
@@ -65,19 +65,19 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
-    """A reader on behalf of an agency.
+    """A reader on behalf of an agency; it belongs to the agency's owner.
 
-    `credential_refs` name credentials in the gateway, never their secrets.
+    Its credentials are documents of their own, each with two persons (credentials).
     """
 
     id: str
     version: int = 0
+    owner: str
     agency_id: str
     kind: ConsumerKind
     title: str
     purpose: str
     legal_basis: str
-    credential_refs: frozenset[str] = frozenset()
     grants: tuple[Grant, ...] = ()
     status: Status = Status.PENDING
     requested_by: str
@@ -105,6 +105,7 @@ def request(consumer: Consumer, agency: Agency, actor: Actor, now: datetime) -> 
         _check_grant(grant, agency, now)
     return replace(
         consumer,
+        owner=agency.owner,
         status=Status.PENDING,
         requested_by=actor.by,
         requested_for=actor.on_behalf_of,
@@ -128,11 +129,6 @@ def change_status(
         raise ApprovedByRequester
     change = StatusChange(at=now, to=to, actor=actor.by, reason=reason)
     return replace(consumer, status=to, history=(*consumer.history, change))
-
-
-def attach_credential(consumer: Consumer, credential_ref: str) -> Consumer:
-    """Return the consumer with one more credential; during a rotation two are live."""
-    return replace(consumer, credential_refs=consumer.credential_refs | {credential_ref})
 
 
 def _check_grant(grant: Grant, agency: Agency, now: datetime) -> None:

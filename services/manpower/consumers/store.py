@@ -6,17 +6,17 @@ from chassis.persistence.store import Index, Page
 from services.manpower.agencies.rules import Status
 from services.manpower.consumers import rules
 from services.manpower.consumers.rules import Consumer
-from services.manpower.visibility.store import OfficeRows
+from services.manpower.visibility.store import OwnedRows
 
 
-class Consumers(OfficeRows[Consumer]):
+class Consumers(OwnedRows[Consumer]):
     """Consumers. Outside readers see none of them."""
 
     kind = Consumer
     collection = "consumers"
     unknown = rules.ConsumerUnknown
-    indexes = (Index("agency_id"), Index("credential_refs"))
-    schema = 2
+    indexes = (Index("agency_id"),)
+    schema = 3
 
     async def list_page(
         self, agency_id: str | None, cursor: str | None, limit: int
@@ -28,10 +28,3 @@ class Consumers(OfficeRows[Consumer]):
     async def list_active(self) -> list[Consumer]:
         """Return all active consumers, for any caller."""
         return await self.find({"status": Status.ACTIVE}, scoped=False)
-
-    async def list_by_credential(self, subject: str) -> list[Consumer]:
-        """Return the consumers to which this credential belongs.
-
-        The access check of the caller itself needs them, so no scope applies.
-        """
-        return await self.find({"credential_refs": subject}, scoped=False)

@@ -1,4 +1,4 @@
-"""Use cases of consumers: request, approve, suspend, resume, close, attach credentials."""
+"""Use cases of consumers: request, approve, suspend, resume, close."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class ConsumerView:
 
 
 async def request_consumer(consumer: Consumer, tx: Transaction) -> Consumer:
-    """Add a consumer that waits for approval.
+    """Add a consumer of an agency of the caller's; it waits for approval.
 
     Raises AgencyUnknown, AgencyNotActive, GrantRefused.
     """
-    agency = await tx.agencies.get(consumer.agency_id)
+    agency = await tx.agencies.get_own(consumer.agency_id)
     tx.agencies.hold(agency)
     return tx.consumers.add(rules.request(consumer, agency, tx.caller.actor, tx.now))
 
@@ -61,17 +61,6 @@ async def change_consumer_status(
     A suspended consumer is refused from its next request on; changes are still written to its feed.
     Raises ConsumerUnknown, VersionDiffers, ConsumerMoveRefused, ApprovedByRequester.
     """
-    before = await tx.consumers.get(consumer_id, if_match=version)
+    before = await tx.consumers.get_own(consumer_id, if_match=version)
     after = rules.change_status(before, to, tx.caller.actor, tx.now, reason)
     return tx.consumers.save(before, after)
-
-
-async def attach_credential(
-    consumer_id: str, credential_ref: str, version: int, tx: Transaction
-) -> Consumer:
-    """Record that a credential of the gateway belongs to the consumer.
-
-    Raises ConsumerUnknown, VersionDiffers.
-    """
-    before = await tx.consumers.get(consumer_id, if_match=version)
-    return tx.consumers.save(before, rules.attach_credential(before, credential_ref))

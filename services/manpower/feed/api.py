@@ -1,6 +1,6 @@
-"""Routes of the feed: read from a cursor, wait for more, or begin with a snapshot.
+"""Routes of the feed: read from a cursor, wait for more.
 
-Not here: who may read which entry (visibility).
+Not here: who may read which entry (visibility), the snapshot (placements).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from chassis.http import dependencies
 from chassis.moments import Moment
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.feed import usecases
-from services.manpower.feed.rules import MAX_WAIT_SECONDS, ChangeType, FeedItem, Subject
-from services.manpower.feed.usecases import SnapshotRow
+from services.manpower.feed.rules import MAX_WAIT_SECONDS, ChangeType, FeedItem
 from services.manpower.transaction import Run
+from services.manpower.visibility.rules import Subject
 
 router = APIRouter(tags=["feed"])
 
@@ -76,31 +76,6 @@ class FeedBody(BaseModel):
     has_more: bool
 
 
-class SnapshotItemBody(BaseModel):
-    """A row that the reader may see now."""
-
-    subject: SubjectBody
-    href: str
-    version: int
-
-    @classmethod
-    def of(cls, row: SnapshotRow) -> SnapshotItemBody:
-        """Return the body of a row."""
-        return cls(
-            subject=SubjectBody(kind=row.subject, ref=row.ref),
-            href=HREFS[row.subject] + row.ref,
-            version=row.version,
-        )
-
-
-class SnapshotBody(BaseModel):
-    """A page of the snapshot; the last one names the feed cursor from which to continue."""
-
-    items: list[SnapshotItemBody]
-    next_cursor: str | None
-    feed_cursor: str | None
-
-
 @router.get("/v1/feed")
 async def read_feed(
     run: Run,
@@ -125,22 +100,6 @@ async def read_feed(
         items=[FeedItemBody.of(item) for item in page.items],
         next_cursor=page.next_cursor,
         has_more=page.has_more,
-    )
-
-
-@router.get("/v1/snapshot")
-async def read_snapshot(
-    run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
-) -> SnapshotBody:
-    """Read all that the reader may see now, without content.
-
-    The last page has the cursor from which the feed continues without a gap.
-    """
-    page = await run(with_access_check(partial(usecases.read_snapshot, cursor, limit)))
-    return SnapshotBody(
-        items=[SnapshotItemBody.of(row) for row in page.rows],
-        next_cursor=page.next_cursor,
-        feed_cursor=page.feed_cursor,
     )
 
 

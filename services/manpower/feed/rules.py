@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from chassis.errors import DomainError, Malformed
 from services.manpower.settings import TEXTS
+from services.manpower.visibility.rules import Subject
 
 RETENTION = timedelta(days=180)
 MAX_WAIT_SECONDS = 25
@@ -36,14 +37,6 @@ class FromTimeOrCursor(Malformed):
 
     title = TEXTS["errors.from_time_or_cursor"].id
     field = "from_time"
-
-
-class Subject(StrEnum):
-    """The kind of row that changed."""
-
-    CANDIDATE = "candidate"
-    APPLICATION = "application"
-    PLACEMENT = "placement"
 
 
 class ChangeType(StrEnum):

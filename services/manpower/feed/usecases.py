@@ -21,10 +21,9 @@ from services.manpower.feed.rules import (
     FeedHead,
     FeedItem,
     SnapshotCursor,
-    Subject,
 )
 from services.manpower.transaction import Transaction
-from services.manpower.visibility.rules import Visibility, all_audiences
+from services.manpower.visibility.rules import Subject, Visibility, all_audiences
 
 NUMBERING_JOB = "feed-numbers"
 RETENTION_JOB = "feed-retention"

@@ -19,8 +19,9 @@ from services.manpower.transaction import Transaction
 
 GRANTING_JOB = "granting"
 _BATCH_SIZE = 50
-_PERMANENT_REFUSALS = frozenset(
-    {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
+# The gateway cannot judge the order now; any other refusal is about this order alone.
+_REFUSALS_OF_THE_CALLER = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 )
 
 
@@ -38,7 +39,7 @@ async def apply_grant_orders(gateway: ServiceClient, run: Runner[Transaction]) -
 
 
 async def _send_order(gateway: ServiceClient, order: GrantOrder) -> str:
-    """Send one order. Return the problem code of a permanent refusal, "" without a refusal."""
+    """Send one order. Return the code of a refusal that is about this order, "" without one."""
     try:
         if order.state is GrantOrderState.UNWANTED:
             await _request(gateway, "DELETE", order, None)
@@ -46,13 +47,11 @@ async def _send_order(gateway: ServiceClient, order: GrantOrder) -> str:
             await _request(gateway, "PUT", order, _grant_body(order))
     except ServiceRefused as error:
         status = error.facts["peer_status"]
-        if order.state is GrantOrderState.UNWANTED:
-            if status == HTTPStatus.NOT_FOUND:
-                return ""  # the gateway never received it
+        if status in _REFUSALS_OF_THE_CALLER:
             raise
-        if status not in _PERMANENT_REFUSALS:
-            raise
-        return str(error.facts["peer_code"])
+        if order.state is GrantOrderState.UNWANTED and status == HTTPStatus.NOT_FOUND:
+            return ""  # the gateway never received it
+        return str(error.facts["peer_code"]) or f"refused_{status}"
     return ""
 
 

@@ -15,7 +15,9 @@ async def reconcile_orders(tx: Transaction) -> None:
     consumers = await tx.consumers.list_active()
     agency_ids = {consumer.agency_id for consumer in consumers}
     agencies = await tx.agencies.many(agency_ids, scoped=False)
-    wanted = rules.derive_wanted_orders(consumers, agencies, tx.now)
+    by_id = {consumer.id: consumer for consumer in consumers}
+    credentials = await tx.credentials.list_attached_of(by_id)
+    wanted = rules.derive_wanted_orders(by_id, agencies, credentials, tx.now)
     live = {order.id: order for order in await tx.grant_orders.list_live()}
     not_live = wanted.keys() - live.keys()
     ended = await tx.grant_orders.many(not_live, scoped=False)
@@ -23,7 +25,8 @@ async def reconcile_orders(tx: Transaction) -> None:
         tx.grant_orders.add(wanted[order_id], scoped=False)
     for order_id, order in sorted(live.items()):
         is_wanted = order_id in wanted
-        after = rules.retry_refused(order, tx.now) if is_wanted else rules.withdraw(order)
+        decide = rules.retry_refused if is_wanted else rules.withdraw
+        after = decide(order, tx.now)
         if after != order:
             tx.grant_orders.save(order, after)
 

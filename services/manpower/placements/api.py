@@ -15,15 +15,16 @@ from chassis.moments import Day
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.placements import usecases
 from services.manpower.placements.rules import (
-    Placement,
     PlacementKind,
     PlacementSource,
     PlacementTerms,
 )
+from services.manpower.placements.usecases import PlacementView
 from services.manpower.settings import TEXTS
 from services.manpower.transaction import Run
 from services.manpower.vacancies.api import WageBandBody
-from services.manpower.visibility.rules import is_outside
+from services.manpower.vacancies.rules import slots_lock
+from services.manpower.visibility.rules import Column, is_outside
 
 router = APIRouter(tags=["placements"])
 
@@ -59,40 +60,43 @@ class PlacementForm(BaseModel):
 
 
 class PlacementBody(BaseModel):
-    """A placement. Only officers see the permit and who confirmed it."""
+    """A placement. A field that the reader may not see is absent.
+
+    Only officers see the permit and who confirmed it.
+    """
 
     id: str
     version: int
     candidate_id: str
-    kind: PlacementKind
-    started_on: date
-    source: PlacementSource
-    employer_id: str | None
-    vacancy_id: str | None
-    application_id: str | None
-    wage_band: WageBandBody | None
-    confirmed_at: datetime
+    kind: PlacementKind | None = None
+    started_on: date | None = None
+    source: PlacementSource | None = None
+    employer_id: str | None = None
+    vacancy_id: str | None = None
+    application_id: str | None = None
+    wage_band: WageBandBody | None = None
+    confirmed_at: datetime | None = None
     permit_number: str | None = None
     confirmed_by: str | None = None
 
     @classmethod
-    def of(cls, placement: Placement, caller: Caller) -> PlacementBody:
+    def of(cls, view: PlacementView, caller: Caller) -> PlacementBody:
         """Return the body for this caller."""
+        placement = view.placement
         terms = placement.terms
-        wage_band = terms.wage_band
-        body = cls(
-            id=placement.id,
-            version=placement.version,
-            candidate_id=placement.candidate_id,
-            kind=terms.kind,
-            started_on=terms.started_on,
-            source=placement.source,
-            employer_id=placement.employer_id,
-            vacancy_id=placement.vacancy_id,
-            application_id=placement.application_id,
-            wage_band=None if wage_band is None else WageBandBody.model_validate(wage_band),
-            confirmed_at=placement.confirmed_at,
-        )
+        body = cls(id=placement.id, version=placement.version, candidate_id=placement.candidate_id)
+        if Column.PLACEMENT in view.columns:
+            body.kind = terms.kind
+            body.started_on = terms.started_on
+            body.source = placement.source
+            body.confirmed_at = placement.confirmed_at
+        if Column.EMPLOYER in view.columns:
+            body.employer_id = placement.employer_id
+            body.vacancy_id = placement.vacancy_id
+            body.application_id = placement.application_id
+        if Column.WAGE in view.columns:
+            wage_band = terms.wage_band
+            body.wage_band = None if wage_band is None else WageBandBody.model_validate(wage_band)
         if not is_outside(caller):
             body.permit_number = terms.permit_number
             body.confirmed_by = placement.confirmed_by
@@ -101,19 +105,25 @@ class PlacementBody(BaseModel):
 
 @router.post("/v1/placements", status_code=201, response_model_exclude_unset=True)
 async def confirm_placement(
-    form: PlacementForm, run: Run, caller: dependencies.CurrentCaller, response: Response
+    form: PlacementForm,
+    run: Run,
+    caller: dependencies.CurrentCaller,
+    response: Response,
+    version: dependencies.IfMatch,
 ) -> PlacementBody:
-    """Confirm that a candidate has work.
+    """Confirm that a candidate has work; for an application with If-Match of its version.
 
-    One process confirms placements one after the other: they are few, and requests contend for
-    the last slot.
+    Placements on one vacancy go one after the other, because they contend for its last slot.
     """
+    contended: list[str] = []
     if form.application_id is not None:
-        command = partial(usecases.place_application, form.application_id, form.to_terms())
+        find_vacancy_id = partial(usecases.find_vacancy_id, form.application_id)
+        contended = [slots_lock(await run(with_access_check(find_vacancy_id)))]
+        command = partial(usecases.place_application, form.application_id, version, form.to_terms())
     else:
         command = partial(usecases.place_by_own_effort, form.candidate_id or "", form.to_terms())
-    placement = await run(with_access_check(command), contended=["placements"])
-    return _answer(placement, caller, response)
+    view = await run(with_access_check(command), view=usecases.view_placement, contended=contended)
+    return _answer(view, caller, response)
 
 
 @router.get("/v1/placements", response_model_exclude_unset=True)
@@ -128,7 +138,7 @@ async def list_placements(
     command = partial(usecases.list_placements, candidate_id, cursor, limit)
     page = await run(with_access_check(command))
     return paging.PageBody(
-        items=[PlacementBody.of(placement, caller) for placement in page.items],
+        items=[PlacementBody.of(view, caller) for view in page.items],
         next_cursor=page.next_cursor,
     )
 
@@ -138,10 +148,10 @@ async def show_placement(
     placement_id: str, run: Run, caller: dependencies.CurrentCaller, response: Response
 ) -> PlacementBody:
     """Show one placement."""
-    command = partial(usecases.show_placement, placement_id)
-    return _answer(await run(with_access_check(command)), caller, response)
+    command = with_access_check(partial(usecases.show_placement, placement_id))
+    return _answer(await run(command, view=usecases.view_placement), caller, response)
 
 
-def _answer(placement: Placement, caller: Caller, response: Response) -> PlacementBody:
-    dependencies.set_etag(response, placement)
-    return PlacementBody.of(placement, caller)
+def _answer(view: PlacementView, caller: Caller, response: Response) -> PlacementBody:
+    dependencies.set_etag(response, view.placement)
+    return PlacementBody.of(view, caller)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from chassis.errors import NotFound, Refused
+from chassis.errors import NotFound, Refused, VersionRequired
 from services.manpower.applications import rules as applications
 from services.manpower.applications.rules import (
     Application,
@@ -19,12 +19,13 @@ from services.manpower.applications.rules import (
     Side,
     find_employer_consent_id,
 )
-from services.manpower.candidates.rules import Candidate, Custody, require_present
+from services.manpower.candidates.custody import Custody
+from services.manpower.candidates.rules import Candidate, require_present
 from services.manpower.events import PlacementConfirmed
 from services.manpower.settings import TEXTS
 from services.manpower.vacancies import rules as vacancies
 from services.manpower.vacancies.rules import Closing, Slots, Vacancy, VacancyState, WageBand
-from services.manpower.visibility.rules import Purpose, Visibility
+from services.manpower.visibility.rules import Purpose, Subject, Visibility, restrict_to_subject
 
 
 class PlacementUnknown(NotFound):
@@ -93,12 +94,13 @@ class Placement:
     @property
     def outside_visibility(self) -> Visibility:
         """The visibility for outside readers: of the employers only the placement's own."""
+        opened = restrict_to_subject(self.visibility, Subject.PLACEMENT)
         shares = tuple(
             share
-            for share in self.visibility.shares
+            for share in opened.shares
             if share.purpose is not Purpose.EMPLOYER_SHARE or share.recipient == self.employer_id
         )
-        return replace(self.visibility, shares=shares)
+        return replace(opened, shares=shares)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,13 @@ class PlacementOutcome:
     vacancy: Vacancy
     closed_applications: tuple[ClosedApplication, ...]
     events: list[PlacementConfirmed]
+
+
+def require_version(version: int | None) -> int:
+    """Return the version of the application that is placed. Raises VersionRequired without one."""
+    if version is None:
+        raise VersionRequired
+    return version
 
 
 def place_application(

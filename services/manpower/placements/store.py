@@ -7,7 +7,7 @@ from chassis.persistence.store import Index, Page
 from services.manpower.placements import rules
 from services.manpower.placements.rules import Placement
 from services.manpower.visibility import rules as visibility
-from services.manpower.visibility.rules import Purpose
+from services.manpower.visibility.rules import Purpose, Subject
 from services.manpower.visibility.store import PersonRows
 
 
@@ -16,6 +16,7 @@ class Placements(PersonRows[Placement]):
 
     kind = Placement
     collection = "placements"
+    subject = Subject.PLACEMENT
     person = "candidate_id"
     unknown = rules.PlacementUnknown
     indexes = (

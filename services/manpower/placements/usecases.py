@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from chassis.ids import new_id
-from chassis.persistence.store import Page
+from services.manpower.applications import rules as application_rules
 from services.manpower.applications import usecases as applications
 from services.manpower.applications.rules import WithdrawalReason, find_duplicates
+from services.manpower.applications.usecases import ApplicationView
 from services.manpower.candidates import rules as candidate_rules
 from services.manpower.candidates import usecases as candidates
 from services.manpower.candidates.rules import Candidate
+from services.manpower.candidates.usecases import CandidateView
 from services.manpower.consents import usecases as consents
-from services.manpower.feed.rules import ChangeType, Subject
-from services.manpower.feed.usecases import record_change
+from services.manpower.feed.rules import ChangeType
+from services.manpower.feed.usecases import SnapshotPage, read_snapshot, record_change
 from services.manpower.placements import rules
 from services.manpower.placements.rules import (
     Placement,
@@ -22,18 +25,93 @@ from services.manpower.placements.rules import (
     PlacementTerms,
 )
 from services.manpower.transaction import Transaction
-from services.manpower.visibility.rules import all_audiences, current_audiences
+from services.manpower.visibility.rules import (
+    Column,
+    Subject,
+    all_audiences,
+    columns_for,
+    current_audiences,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementView:
+    """A placement, and the columns of it that the caller sees."""
+
+    placement: Placement
+    columns: frozenset[Column]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementViewPage:
+    """One page of placements; `next_cursor` is None on the last."""
+
+    items: list[PlacementView]
+    next_cursor: str | None
+
+
+async def view_placement(placement: Placement, tx: Transaction) -> PlacementView:
+    """Return what the caller may see of a placement."""
+    visibility = placement.outside_visibility
+    columns = columns_for(tx.caller, visibility, Subject.PLACEMENT, tx.now)
+    return PlacementView(placement, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotContent:
+    """A page of the snapshot, and what the reader sees of its rows."""
+
+    page: SnapshotPage
+    candidates: list[CandidateView]
+    applications: list[ApplicationView]
+    placements: list[PlacementView]
+
+
+async def read_snapshot_content(
+    cursor: str | None, limit: int, names: Mapping[str, str], tx: Transaction
+) -> SnapshotContent:
+    """Return a page of the snapshot with its content; each disclosure is audited.
+
+    Raises FeedCursorInvalid.
+    """
+    page = await read_snapshot(cursor, limit, tx)
+    refs = {
+        subject: [row.ref for row in page.rows if row.subject is subject] for subject in Subject
+    }
+    found = await candidates.find_candidates(refs[Subject.CANDIDATE], tx)
+    own_applications = await tx.applications.many(refs[Subject.APPLICATION])
+    own_placements = await tx.placements.many(refs[Subject.PLACEMENT])
+    return SnapshotContent(
+        page=page,
+        candidates=[candidates.disclose(view, names, tx) for view in found],
+        applications=[
+            await applications.view_application(application, tx)
+            for application in own_applications.values()
+        ],
+        placements=[await view_placement(placement, tx) for placement in own_placements.values()],
+    )
+
+
+async def find_vacancy_id(application_id: str, tx: Transaction) -> str:
+    """Return the vacancy of an application: a placement contends for its slots.
+
+    Raises ApplicationUnknown.
+    """
+    return (await tx.applications.get(application_id)).vacancy_id
 
 
 async def place_application(
-    application_id: str, terms: PlacementTerms, tx: Transaction
+    application_id: str, version: int | None, terms: PlacementTerms, tx: Transaction
 ) -> Placement:
     """Place an accepted application, take its slot and, with the last one, close the vacancy.
 
     Vacancy and slots are reached through the application, so their own scope does not apply.
-    Raises ApplicationUnknown, and what `rules.place_application` raises.
+    Raises ApplicationUnknown, VersionRequired, VersionDiffers, NotYourStep, and what
+    `rules.place_application` raises.
     """
+    known_version = rules.require_version(version)
     application = await tx.applications.get(application_id)
+    application_rules.require_visible_steps(application, tx.caller, tx.now)
     candidate = await tx.candidates.get(application.candidate_id)
     vacancy = await tx.vacancies.get(application.vacancy_id, scoped=False)
     slots = await tx.vacancy_slots.get(vacancy.id)
@@ -46,6 +124,8 @@ async def place_application(
         others=tuple(others),
     )
     outcome = rules.place_application(new_id(), facts, terms, tx.caller.subject, tx.now)
+    # After the rule: the loser of the last slot gets that reason, not another version.
+    await tx.applications.get(application_id, if_match=known_version)
     tx.vacancy_slots.save(slots, outcome.slots)
     if outcome.vacancy != vacancy:
         tx.vacancies.save(vacancy, outcome.vacancy)
@@ -71,13 +151,14 @@ async def place_by_own_effort(
 
 async def list_placements(
     candidate_id: str | None, cursor: str | None, limit: int, tx: Transaction
-) -> Page[Placement]:
+) -> PlacementViewPage:
     """Return one page of the placements that the caller may see; the read is audited."""
     if candidate_id is not None:
         candidate_id = await tx.resolve(candidate_id)
     page = await tx.placements.list_page(candidate_id, cursor, limit)
     tx.note("placements.listed", "", refs=[placement.candidate_id for placement in page.items])
-    return page
+    views = [await view_placement(placement, tx) for placement in page.items]
+    return PlacementViewPage(views, page.next_cursor)
 
 
 async def show_placement(placement_id: str, tx: Transaction) -> Placement:
@@ -109,7 +190,7 @@ async def merge_candidates(from_ref: str, into_ref: str, tx: Transaction) -> Non
         Subject.CANDIDATE,
         from_ref,
         merged.version + 1,
-        all_audiences(merged.visibility),
+        all_audiences(merged.outside_visibility),
         tx,
     )
     await _move_dependents(from_ref, survivor, tx)
@@ -122,7 +203,7 @@ async def merge_candidates(from_ref: str, into_ref: str, tx: Transaction) -> Non
         Subject.CANDIDATE,
         added.id,
         added.version,
-        all_audiences(added.visibility),
+        all_audiences(added.outside_visibility),
         tx,
     )
 
@@ -165,5 +246,17 @@ async def _move_dependents(from_ref: str, survivor: Candidate, tx: Transaction) 
     for application in await tx.applications.list_by_candidates([from_ref]):
         applications.rekey_application(application, survivor, tx)
     for placement in await tx.placements.list_by_candidate(from_ref):
-        moved = replace(placement, candidate_id=survivor.id, visibility=survivor.visibility)
-        tx.placements.save(placement, moved)
+        _rekey_placement(placement, survivor, tx)
+
+
+def _rekey_placement(placement: Placement, survivor: Candidate, tx: Transaction) -> None:
+    """Move a placement to the surviving candidate; readers who lose it get a tombstone."""
+    moved = replace(placement, candidate_id=survivor.id, visibility=survivor.visibility)
+    saved = tx.placements.save(placement, moved)
+    current = current_audiences(saved.outside_visibility, tx.now)
+    lost = all_audiences(placement.outside_visibility) - all_audiences(saved.outside_visibility)
+    for change, audiences in (
+        (ChangeType.PLACEMENT_CONFIRMED, current),
+        (ChangeType.PLACEMENT_WITHDRAWN, lost),
+    ):
+        record_change(change, Subject.PLACEMENT, saved.id, saved.version, audiences, tx)

@@ -14,6 +14,9 @@ REPORT_ZONE = ZoneInfo("Asia/Jakarta")
 """The months of R6 are those of the region (WIB)."""
 
 
+MIN_PEOPLE = 5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthlyProduction:
     """What one workshop sold of one product class in one month.
@@ -39,6 +42,23 @@ def production_id(workshop_id: str, month: str, product_class: str) -> str:
 def month_of(at: datetime) -> str:
     """Return the month of the report for a moment, such as `2026-11`."""
     return f"{at.astimezone(REPORT_ZONE):%Y-%m}"
+
+
+def observed_months(month: str) -> tuple[str, str]:
+    """Return the first and last month in which people of a row may have worked."""
+    year = int(month[:4])
+    following = f"{year - 1}-{int(month[5:]) + 1:02d}"
+    first = f"{year}-01" if month.endswith("-12") else following
+    return first, month
+
+
+def is_suppressed(people: int, *, is_inside: bool) -> bool:
+    """Return whether a row would show a reader what few people earned.
+
+    A row leaves the facility only if five people have work in its workshop, in its month and the
+    eleven before (UU 27/2022 art. 4(2): personal finance).
+    """
+    return not is_inside and people < MIN_PEOPLE
 
 
 def add_order(row: MonthlyProduction, amounts_idr: Mapping[str, int]) -> MonthlyProduction:

@@ -13,7 +13,8 @@ from chassis.caller import Caller
 from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from chassis.moments import Day
-from services.manpower.agencies.rules import AgencyId, RegencyCode, end_of_day
+from services.manpower.agencies.local_days import end_of_day
+from services.manpower.agencies.rules import AgencyId, RegencyCode
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.transaction import Run
 from services.manpower.vacancies import rules, usecases
@@ -81,6 +82,7 @@ class VacancyForm(BaseModel):
         return Vacancy(
             **self.model_dump(exclude=own_fields),
             id=new_id(),
+            owner="",
             employer_id=self.employer_id or caller.single("employer"),
             closes_at=end_of_day(self.valid_until, self.regency_code),
             wage_band=self.wage_band.to_wage_band(),
@@ -133,6 +135,7 @@ class VacancyBody(BaseModel):
     start_month: str
     wage_band: WageBandBody
     requirements: RequirementsBody
+    owner: str
     source: VacancySource
     state: VacancyState
 

@@ -13,7 +13,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
-from services.manpower.agencies.rules import Agency, AgencyKind, end_of_day, require_active
+from services.manpower.agencies.local_days import end_of_day
+from services.manpower.agencies.rules import Agency, AgencyKind, require_active
 from services.manpower.settings import TEXTS
 
 
@@ -131,11 +132,13 @@ class VacancyChange:
 class Vacancy:
     """Work that an employer offers.
 
-    It takes applications until `closes_at`, the end of its last local day.
+    It takes applications until `closes_at`, the end of its last local day. `owner` is the facility
+    that changes it beside its employer and the office of its regency, `*` = above all facilities.
     """
 
     id: str
     version: int = 0
+    owner: str
     employer_id: str
     position: str
     kbji_code: str = ""
@@ -242,6 +245,11 @@ def require_open(vacancy: Vacancy, now: datetime) -> None:
     """Raise VacancyNotOpen unless the vacancy takes applications at this moment."""
     if not vacancy.takes_applications(now):
         raise VacancyNotOpen
+
+
+def slots_lock(vacancy_id: str) -> str:
+    """Return the name of the lock for which placements and the closing of a vacancy contend."""
+    return f"slots/{vacancy_id}"
 
 
 def open_slots(vacancy_id: str, headcount: int) -> Slots:

@@ -7,16 +7,17 @@ from chassis.persistence.store import Index, Page, Store
 from services.manpower.vacancies import rules
 from services.manpower.vacancies.rules import Slots, Vacancy, VacancyState
 from services.manpower.visibility.rules import Purpose, Reader
-from services.manpower.visibility.store import OfficeRows
+from services.manpower.visibility.store import OwnedRows
 
 
-class Vacancies(OfficeRows[Vacancy]):
+class Vacancies(OwnedRows[Vacancy]):
     """An employer sees its own vacancies, an office those of its regencies."""
 
     kind = Vacancy
     collection = "vacancies"
     unknown = rules.VacancyUnknown
     indexes = (Index("employer_id", "_id"), Index("regency_code", "state", "_id"))
+    schema = 2
 
     async def list_page(
         self, state: VacancyState | None, cursor: str | None, limit: int

@@ -5,12 +5,13 @@ Not here: closing one (applications close with it).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from services.manpower.transaction import Transaction
 from services.manpower.vacancies import rules
 from services.manpower.vacancies.rules import Slots, Vacancy, VacancyState, WageBand
+from services.manpower.visibility.rules import owner_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,15 @@ class VacancyTerms:
 
 
 async def post_vacancy(vacancy: Vacancy, headcount: int, tx: Transaction) -> Vacancy:
-    """Add an open vacancy with its slots.
+    """Add an open vacancy with its slots; it belongs to the caller's facility.
 
     Raises EmployerRefused when the caller may not post for this employer or in this regency,
     AgencyNotActive, WageBandRefused, ValidityRefused, HeadcountRefused.
     """
     employer = rules.require_employer(await tx.agencies.seek(vacancy.employer_id))
     tx.agencies.hold(employer)
-    posted = rules.post(vacancy, employer, tx.caller.subject, tx.now)
+    owned = replace(vacancy, owner=owner_for(tx.caller))
+    posted = rules.post(owned, employer, tx.caller.subject, tx.now)
     rules.require_in_scope(is_in_scope=tx.vacancies.admits(posted))
     tx.vacancy_slots.add(rules.open_slots(posted.id, headcount))
     return tx.vacancies.add(posted)
@@ -77,7 +79,7 @@ async def amend_vacancy(
     Raises VacancyUnknown, VersionDiffers, VacancyNotOpen, WageBandRefused, ValidityRefused,
     HeadcountRefused.
     """
-    before = await tx.vacancies.get(vacancy_id, if_match=version)
+    before = await tx.vacancies.get_own(vacancy_id, if_match=version)
     after = rules.amend(
         before,
         tx.now,

@@ -26,10 +26,20 @@ class Purpose(StrEnum):
     STORY_OR_PHOTO = "story_or_photo"
 
 
-class Column(StrEnum):
-    """A column of a person that can be shared.
+class Subject(StrEnum):
+    """A kind of row about a person."""
 
-    NIK, exact release date, block, sentence and offence are no columns: they are never shared.
+    CANDIDATE = "candidate"
+    APPLICATION = "application"
+    PLACEMENT = "placement"
+
+
+class Column(StrEnum):
+    """A column of a person that can be shared, and a field that a consent names.
+
+    `steps` are state and history of an application, `placement` kind and start of work, `employer`
+    where somebody applies or works. NIK, exact release date, block, sentence and offence are no
+    columns: they are never shared.
     """
 
     NAME = "name"
@@ -38,6 +48,10 @@ class Column(StrEnum):
     COURSES = "courses"
     EXPERIENCE = "experience"
     AVAILABILITY = "availability"
+    STEPS = "steps"
+    PLACEMENT = "placement"
+    EMPLOYER = "employer"
+    WAGE = "wage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +79,45 @@ PURPOSES_BY_REGENCY = frozenset(
 )
 """Purposes for which an office answers only for the people of its regencies."""
 
-COLUMNS_BY_PURPOSE: Mapping[Purpose, frozenset[Column]] = {
-    Purpose.DINAS_REGISTRATION: frozenset(
-        {Column.NAME, Column.REGENCY, Column.SKILLS, Column.EXPERIENCE, Column.AVAILABILITY}
-    ),
-    Purpose.TRAINING_NOMINATION: frozenset({Column.NAME, Column.SKILLS, Column.COURSES}),
-    Purpose.TKM_APPLICATION: frozenset({Column.NAME, Column.SKILLS}),
-    Purpose.EMPLOYER_SHARE: frozenset({Column.NAME, Column.SKILLS, Column.AVAILABILITY}),
-    Purpose.FOLLOW_UP_CONTACT: frozenset({Column.NAME}),
-    Purpose.STORY_OR_PHOTO: frozenset({Column.NAME}),
+_WORK_COLUMNS = {
+    Subject.APPLICATION: frozenset({Column.STEPS, Column.EMPLOYER}),
+    Subject.PLACEMENT: frozenset({Column.PLACEMENT, Column.EMPLOYER, Column.WAGE}),
 }
+
+OPENED_COLUMNS: Mapping[Purpose, Mapping[Subject, frozenset[Column]]] = {
+    Purpose.DINAS_REGISTRATION: {
+        Subject.CANDIDATE: frozenset(
+            {Column.NAME, Column.REGENCY, Column.SKILLS, Column.EXPERIENCE, Column.AVAILABILITY}
+        ),
+        **_WORK_COLUMNS,
+    },
+    Purpose.TRAINING_NOMINATION: {
+        Subject.CANDIDATE: frozenset({Column.NAME, Column.SKILLS, Column.COURSES}),
+    },
+    Purpose.TKM_APPLICATION: {Subject.CANDIDATE: frozenset({Column.NAME, Column.SKILLS})},
+    Purpose.EMPLOYER_SHARE: {
+        Subject.CANDIDATE: frozenset({Column.NAME, Column.SKILLS, Column.AVAILABILITY}),
+        **_WORK_COLUMNS,
+    },
+    Purpose.FOLLOW_UP_CONTACT: {
+        Subject.CANDIDATE: frozenset({Column.NAME}),
+        Subject.PLACEMENT: frozenset({Column.PLACEMENT}),
+    },
+    Purpose.STORY_OR_PHOTO: {},
+}
+"""The kinds of rows and the columns that a purpose opens.
+
+Queries, feed audiences and bodies are all made from this table. A column shows only if the consent
+names it too.
+"""
+
+OWN_COLUMNS: Mapping[Purpose, frozenset[Column]] = {
+    Purpose.EMPLOYER_SHARE: frozenset({Column.STEPS, Column.PLACEMENT, Column.EMPLOYER}),
+}
+"""What a reader knows from its own work, so that no consent needs to name it.
+
+An employer sees only the applications to itself and the placements with itself.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +172,30 @@ def is_outside(caller: Caller) -> bool:
     return caller.role in OUTSIDE_ROLES
 
 
+def owner_for(caller: Caller) -> str:
+    """Return the owner of a row that the caller adds: its facility, or `*` above all facilities.
+
+    Rows that outside offices add belong to no facility either. Raises Forbidden for an officer of
+    none or several facilities.
+    """
+    if is_outside(caller) or is_of_all_facilities(caller):
+        return EVERYTHING
+    return caller.single("facility")
+
+
+def is_of_all_facilities(caller: Caller) -> bool:
+    """Return whether the caller is an officer above all facilities, or this service itself."""
+    return not is_outside(caller) and caller.sees("facility", EVERYTHING)
+
+
+def may_change(caller: Caller, owner: str) -> bool:
+    """Return whether the caller may change a row of this owner that it sees.
+
+    Officers change those of their facilities; an outside office each row that it sees.
+    """
+    return is_outside(caller) or caller.sees("facility", owner)
+
+
 def reader_of(caller: Caller) -> Reader | None:
     """Return the outside reader that the caller's claims define; None when it may see nothing.
 
@@ -159,9 +226,32 @@ def share_for(visibility: Visibility, reader: Reader, now: datetime) -> ConsentS
     return None
 
 
-def visible_columns(share: ConsentShare) -> frozenset[Column]:
-    """Return the columns that are both in the consent and in its purpose."""
-    return share.fields & COLUMNS_BY_PURPOSE[share.purpose]
+def opens(purpose: Purpose, subject: Subject) -> bool:
+    """Return whether a consent for this purpose shows rows of this kind."""
+    return subject in OPENED_COLUMNS[purpose]
+
+
+def visible_columns(share: ConsentShare, subject: Subject) -> frozenset[Column]:
+    """Return the columns of such a row that both the consent and its purpose open."""
+    named = share.fields | OWN_COLUMNS.get(share.purpose, frozenset())
+    return named & OPENED_COLUMNS[share.purpose].get(subject, frozenset())
+
+
+def columns_for(
+    caller: Caller, visibility: Visibility, subject: Subject, now: datetime
+) -> frozenset[Column]:
+    """Return the columns of such a row that the caller sees; officers see all."""
+    if not is_outside(caller):
+        return frozenset(Column)
+    reader = reader_of(caller)
+    share = None if reader is None else share_for(visibility, reader, now)
+    return frozenset() if share is None else visible_columns(share, subject)
+
+
+def restrict_to_subject(visibility: Visibility, subject: Subject) -> Visibility:
+    """Return the visibility of a row of this kind: only consents whose purpose opens it."""
+    shares = tuple(share for share in visibility.shares if opens(share.purpose, subject))
+    return replace(visibility, shares=shares)
 
 
 def audience_name(recipient: str, purpose: Purpose, regency_code: str) -> str:

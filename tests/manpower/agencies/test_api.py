@@ -120,3 +120,59 @@ async def test_a_second_assignment_of_a_route_needs_if_match(region: RegionHarne
     headers = {"if-match": f'"{first["version"]}"'}
     second = await done(administrator.request("PUT", path, json=body, headers=headers))
     assert second["version"] == first["version"] + 1
+
+
+async def test_another_prison_reads_an_agency_and_changes_nothing_of_it(
+    region: RegionHarness,
+) -> None:
+    """The answer is that to an unknown agency, also with a stale If-Match."""
+    stranger = region.officer("head", "LP-EVIL")
+    path = f"/v1/agencies/{region.employer_id}"
+    assert (await done(stranger.get(path)))["owner"] == region.facility
+    body = {"reason": "karena bisa"}
+    for verb in ("approve", "suspend", "resume", "close"):
+        for headers in (await region.if_match(path), {"if-match": '"99"'}):
+            attempt = stranger.post(f"{path}/{verb}", json=body, headers=headers)
+            await refused(attempt, 404, "agency_unknown")
+    assert (await done(region.officer("head").get(path)))["status"] == "active"
+
+
+async def test_another_prison_directs_no_topic_to_or_from_an_agency(region: RegionHarness) -> None:
+    regency = "19.08"
+    dinas = f"{region.dinas_id}-timur"
+    await region.agency(dinas, "dinas_tk", regencies=(regency,))
+    path = f"/v1/agency-routes/{regency}/placement"
+    stranger = region.administrator("administrator-9", "LP-EVIL")
+    body = {"agency_id": dinas}
+    await refused(stranger.request("PUT", path, json=body), 404, "agency_unknown")
+    await region.assign_route(regency, "placement", dinas)
+    own = f"{dinas}-lain"
+    await region.agency(own, "dinas_tk", regencies=(regency,), facility="LP-EVIL")
+    attempt = stranger.request("PUT", path, json={"agency_id": own}, headers={"if-match": '"1"'})
+    await refused(attempt, 404, "agency_unknown")
+
+
+async def test_a_dinas_is_suspended_by_two_persons_or_from_above(region: RegionHarness) -> None:
+    path = f"/v1/agencies/{region.dinas_id}"
+    body = {"reason": "insiden"}
+    first = await done(region.change(region.officer("head"), f"{path}/suspend", json=body))
+    assert (first["status"], first["proposal"]["to"]) == ("active", "suspended")
+    assert (await region.dinas().get("/v1/candidates")).status_code == 200
+    second = await done(region.change(region.administrator(), f"{path}/approve"))
+    assert (second["status"], second["proposal"]) == ("suspended", None)
+    await refused(region.dinas().get("/v1/candidates"), 403, "consumer_suspended")
+    await done(region.change(region.administrator(), f"{path}/resume"))
+    above = region.administrator("administrator-9", "*")
+    alone = await done(region.change(above, f"{path}/suspend", json=body))
+    assert alone["status"] == "suspended"
+
+
+async def test_an_agency_is_linked_to_no_other_prison(region: RegionHarness) -> None:
+    """A cooperatives office sees the production of the facilities that its agency names."""
+    form = EMPLOYER_FORM | {
+        "id": f"kukm-{region.tag}",
+        "kind": "dinas_kukm",
+        "name": f"Dinas KUKM {region.tag}",
+        "facility_ids": ["LP-LAIN"],
+    }
+    await refused(region.administrator().post("/v1/agencies", json=form), 422, "facilities_refused")

@@ -1,6 +1,6 @@
 """Rules of agencies: approval by a second person, the table of statuses, the routing table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -9,16 +9,18 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from chassis.caller import Actor
-from services.manpower.agencies import rules
+from services.manpower.agencies import local_days, routing_table, rules
+from services.manpower.agencies.routing_table import AgencyRoute, RegencyNotServed, Topic
 from services.manpower.agencies.rules import (
+    Agency,
+    AgencyKind,
     AgencyMoveRefused,
     AgencyNotActive,
     ApprovedByRequester,
     ConsumerSuspended,
+    KanwilFromAbove,
     NibMissing,
-    RegencyNotServed,
     Status,
-    Topic,
 )
 from tests.fakes import not_four_eyes
 from tests.manpower import factories
@@ -32,6 +34,10 @@ class ReaderWithStatus:
     """An agency or consumer for which a caller reads."""
 
     status: Status
+
+
+def restrict(agency: Agency, to: Status, actor: Actor, *, is_from_above: bool = False) -> Agency:
+    return rules.restrict(agency, to, actor, factories.NOW, "coba", is_from_above=is_from_above)
 
 
 def test_only_another_person_may_approve_a_registered_agency() -> None:
@@ -62,28 +68,81 @@ def test_an_employer_without_a_business_number_is_refused() -> None:
         rules.register(factories.employer(nib=None), REQUESTER, factories.NOW)
 
 
+def test_an_office_is_suspended_and_closed_by_two_persons() -> None:
+    agency = factories.agency()
+    for to in (Status.SUSPENDED, Status.CLOSED):
+        proposed = restrict(agency, to, REQUESTER)
+        assert proposed.status is agency.status
+        for actor in not_four_eyes(*REQUESTER):
+            assert restrict(proposed, to, actor).status is agency.status
+            with pytest.raises(ApprovedByRequester):
+                rules.approve(proposed, actor, factories.NOW)
+        agency = rules.approve(proposed, APPROVER, factories.NOW)
+        assert (agency.status, agency.proposal) == (to, None)
+        assert agency.history[-1].proposed_by == REQUESTER.by
+
+
+def test_the_same_step_by_a_second_person_accepts_the_first_ones_proposal() -> None:
+    proposed = restrict(factories.agency(), Status.SUSPENDED, REQUESTER)
+    assert restrict(proposed, Status.CLOSED, APPROVER).status is Status.ACTIVE
+    assert restrict(proposed, Status.SUSPENDED, APPROVER).status is Status.SUSPENDED
+
+
+def test_one_officer_above_all_facilities_suspends_an_office() -> None:
+    suspended = restrict(factories.agency(), Status.SUSPENDED, REQUESTER, is_from_above=True)
+    assert suspended.status is Status.SUSPENDED
+
+
+def test_one_person_suspends_an_employer_and_closes_a_registration() -> None:
+    assert restrict(factories.employer(), Status.SUSPENDED, REQUESTER).status is Status.SUSPENDED
+    pending = rules.register(factories.agency(), REQUESTER, factories.NOW)
+    assert restrict(pending, Status.CLOSED, REQUESTER).status is Status.CLOSED
+
+
+def test_resuming_drops_a_proposal_and_approves_no_registration() -> None:
+    proposed = restrict(factories.agency(), Status.CLOSED, REQUESTER)
+    assert rules.resume(proposed, REQUESTER, factories.NOW).proposal is None
+    pending = rules.register(factories.agency(), REQUESTER, factories.NOW)
+    for agency in (pending, factories.agency()):
+        with pytest.raises(AgencyMoveRefused):
+            rules.resume(agency, APPROVER, factories.NOW)
+    with pytest.raises(AgencyMoveRefused):
+        rules.approve(factories.agency(), APPROVER, factories.NOW)
+
+
+def test_only_an_officer_above_all_facilities_registers_the_kanwil() -> None:
+    kanwil = factories.agency(kind=AgencyKind.KANWIL)
+    with pytest.raises(KanwilFromAbove):
+        rules.register(kanwil, REQUESTER, factories.NOW)
+    assert rules.register(replace(kanwil, owner="*"), REQUESTER, factories.NOW)
+
+
 @pytest.mark.scenario("P18/employer-name")
 @pytest.mark.parametrize("name", ["Usaha Contoh", " usaha  contoh ", "USAHA\tCONTOH"])
 def test_names_that_differ_in_case_and_spaces_are_one_name(name: str) -> None:
     assert rules.name_key(name) == "usaha contoh"
 
 
+def assign_first(regency: str, agency: Agency) -> AgencyRoute:
+    return routing_table.assign_route(None, regency, Topic.PLACEMENT, agency, factories.NOW)
+
+
 def test_a_route_names_only_an_active_agency_that_serves_the_regency() -> None:
     agency = factories.agency()
     with pytest.raises(RegencyNotServed):
-        rules.assign_route(None, factories.BELITUNG_TIMUR, Topic.PLACEMENT, agency, factories.NOW)
+        assign_first(factories.BELITUNG_TIMUR, agency)
     suspended = factories.agency(status=Status.SUSPENDED)
     with pytest.raises(AgencyNotActive):
-        rules.assign_route(None, factories.BELITUNG, Topic.PLACEMENT, suspended, factories.NOW)
+        assign_first(factories.BELITUNG, suspended)
 
 
 def test_a_new_route_keeps_who_answered_before() -> None:
     regency = factories.BELITUNG
     former = factories.agency()
-    first = rules.assign_route(None, regency, Topic.PLACEMENT, former, factories.NOW)
+    first = routing_table.assign_route(None, regency, Topic.PLACEMENT, former, factories.NOW)
     later = factories.NOW + timedelta(days=1)
     successor = factories.agency(id="dinas-baru")
-    second = rules.assign_route(first, regency, Topic.PLACEMENT, successor, later)
+    second = routing_table.assign_route(first, regency, Topic.PLACEMENT, successor, later)
     assert (second.agency_id, second.since) == ("dinas-baru", later)
     assert [(route.agency_id, route.until) for route in second.former] == [
         ("dinas-belitung", later)
@@ -99,7 +158,7 @@ def test_a_new_route_keeps_who_answered_before() -> None:
     ],
 )
 def test_a_day_ends_at_midnight_where_the_regency_lies(regency: str, end: datetime) -> None:
-    assert rules.end_of_day(date(2026, 12, 31), regency) == end
+    assert local_days.end_of_day(date(2026, 12, 31), regency) == end
 
 
 def test_a_suspended_consumer_may_not_read() -> None:

@@ -21,7 +21,8 @@ from services.manpower.applications.rules import (
     Side,
     UnsuccessfulReason,
 )
-from services.manpower.candidates.rules import Candidate, CandidateGone, Custody
+from services.manpower.candidates.custody import Custody
+from services.manpower.candidates.rules import Candidate, CandidateGone
 from services.manpower.vacancies.rules import Vacancy, VacancyNotOpen, VacancyState
 from services.manpower.visibility.rules import ConsentShare
 from tests.manpower import factories
@@ -128,9 +129,26 @@ def test_an_unsuccessful_application_names_a_reason_of_the_closed_list() -> None
     assert (last_step.before, last_step.reason) == (ApplicationState.SUBMITTED, "schedule")
 
 
-@pytest.mark.scenario("P17/certificate")
+@pytest.mark.scenario("P17/skills")
 def test_a_lost_required_unit_flags_the_application_until_it_is_back() -> None:
     required = factories.vacancy().requirements.units
     flagged = rules.update_skill_flag(factories.application(), frozenset(), required)
     assert flagged.flags == {Flag.SKILL_LOST}
     assert rules.update_skill_flag(flagged, required, required).flags == set()
+
+
+@pytest.mark.parametrize(
+    "role", ["head", "dinas_training", "dinas_kukm", "bapas", "kanwil", "", "dinas_placment"]
+)
+def test_a_role_that_is_not_listed_takes_no_step(role: str) -> None:
+    with pytest.raises(NotYourStep):
+        rules.side_of(role)
+
+
+def test_each_listed_role_has_its_side() -> None:
+    sides = {role: rules.side_of(role) for role in ("case_officer", "dinas_placement", "employer")}
+    assert sides == {
+        "case_officer": Side.OFFICER,
+        "dinas_placement": Side.DINAS,
+        "employer": Side.EMPLOYER,
+    }

@@ -105,3 +105,35 @@ async def test_while_training_is_away_the_answer_is_a_503_with_retry_after(
         region.service.training.is_away = False
     assert (answer.status_code, answer.json()["code"]) == (503, "peer_away")
     assert answer.headers["retry-after"]
+
+
+async def test_candidates_by_ids_are_disclosed_with_one_identity_query(
+    region: RegionHarness,
+) -> None:
+    """Each disclosure is audited; who may not be seen is left out."""
+    named = [await region.admitted() for _ in range(3)]
+    for ref in named:
+        await region.consents(ref, fields=("name", "skills"))
+    [unnamed] = await region.shared(1)
+    hidden = await region.admitted()
+    requests = region.service.training.requests
+    del requests[:]
+    ids = ",".join([*named, unnamed, hidden, "nobody"])
+    page = await done(region.dinas().get(f"/v1/candidates?ids={ids}"))
+    shown = {item["id"]: item.get("name") for item in page["items"]}
+    assert shown == dict.fromkeys(named, NAME) | {unnamed: None}
+    assert [(purpose, sorted(refs)) for purpose, refs in requests] == [
+        ("refer-candidate", sorted(named))
+    ]
+    where = {"action": "candidates.disclosed", "subject": {"$in": [*named, unnamed, hidden]}}
+    rows = await region.db.find("audit", where)
+    assert sorted(row["subject"] for row in rows) == sorted([*named, unnamed])
+
+
+async def test_more_than_100_ids_are_refused(region: RegionHarness) -> None:
+    ids = ",".join(f"p-{number}" for number in range(101))
+    answer = await region.dinas().get(f"/v1/candidates?ids={ids}")
+    assert answer.status_code == 422
+    assert (await done(region.dinas().get(f"/v1/candidates?ids={ids[: ids.rfind(',')]}")))[
+        "items"
+    ] == []

@@ -8,14 +8,8 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from services.manpower.candidates import rules
-from services.manpower.candidates.rules import (
-    Attention,
-    Candidate,
-    CandidateGone,
-    Custody,
-    Horizon,
-    Movement,
-)
+from services.manpower.candidates.custody import Custody, Movement
+from services.manpower.candidates.rules import Attention, Candidate, CandidateGone, Horizon
 from services.manpower.candidates.skills import (
     CertificateContent,
     Course,
@@ -258,7 +252,7 @@ def test_a_transfer_keeps_the_plan() -> None:
     assert rules.available_from(transferred) == "2027-06"
 
 
-@pytest.mark.scenario("P17/certificate")
+@pytest.mark.scenario("P17/skills")
 def test_a_certificate_proves_its_units_only_while_it_is_issued() -> None:
     """A revoked certificate never counts again."""
     issued = rules.record_certificate(factories.candidate(), "certificate-1", CONTENT)

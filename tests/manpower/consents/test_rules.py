@@ -6,15 +6,10 @@ from datetime import timedelta
 import pytest
 
 from chassis.errors import DomainError
-from services.manpower.agencies.rules import (
-    Agency,
-    AgencyKind,
-    AgencyNotActive,
-    RegencyNotServed,
-    Status,
-    Topic,
-)
-from services.manpower.candidates.rules import Candidate, CandidateGone, Custody
+from services.manpower.agencies.routing_table import RegencyNotServed, Topic
+from services.manpower.agencies.rules import Agency, AgencyKind, AgencyNotActive, Status
+from services.manpower.candidates.custody import Custody
+from services.manpower.candidates.rules import Candidate, CandidateGone
 from services.manpower.consents import rules
 from services.manpower.consents.rules import (
     Consent,
@@ -37,6 +32,8 @@ KNOWN_TEXT_HASHES = {
     ("tkm_application", 1): "7e8d0b6d",
     ("follow_up_contact", 1): "e6aa50f6",
     ("story_or_photo", 1): "ecd2551c",
+    ("dinas_registration", 2): "5b87b38b",
+    ("employer_share", 2): "0280a05b",
 }
 
 

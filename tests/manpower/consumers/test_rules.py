@@ -43,6 +43,7 @@ def grant(**changed: object) -> Grant:
 def consumer(*grants: Grant) -> Consumer:
     return Consumer(
         id="consumer-1",
+        owner="",
         agency_id="dinas-belitung",
         kind=ConsumerKind.SYSTEM,
         title="Sistem contoh",
@@ -63,7 +64,7 @@ def test_only_another_person_may_approve_a_requested_consumer() -> None:
         with pytest.raises(ApprovedByRequester):
             rules.change_status(pending, Status.ACTIVE, actor, factories.NOW)
     approved = rules.change_status(pending, Status.ACTIVE, APPROVER, factories.NOW)
-    assert approved.status is Status.ACTIVE
+    assert (approved.status, approved.owner) == (Status.ACTIVE, factories.FACILITY)
 
 
 @for_all(steps=st.lists(st.sampled_from(Status), max_size=8))
@@ -104,8 +105,3 @@ def test_an_agency_that_is_not_active_gets_no_consumer() -> None:
 
 def test_every_kind_of_agency_has_its_roles() -> None:
     assert rules.ROLES_BY_AGENCY_KIND.keys() == set(AgencyKind)
-
-
-def test_rotation_has_two_live_credentials() -> None:
-    first = rules.attach_credential(consumer(), "key-1")
-    assert rules.attach_credential(first, "key-2").credential_refs == {"key-1", "key-2"}

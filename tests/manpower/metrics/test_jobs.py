@@ -5,7 +5,6 @@ from __future__ import annotations
 from prometheus_client import REGISTRY
 
 from services.manpower.metrics.jobs import measure
-from tests.manpower.factories import PLACEMENT_BODY
 from tests.manpower.harness import RegionHarness, made
 
 
@@ -13,8 +12,7 @@ async def test_placements_and_changes_without_a_number_are_counted(region: Regio
     await measure(region.runner())
     before = gauge_value("manpower_placements")
     _, application = await region.applicant(await region.vacancy(1), "ACCEPTED")
-    body = PLACEMENT_BODY | {"application_id": application}
-    await made(region.dinas().post("/v1/placements", json=body))
+    await made(region.place(region.dinas(), application))
     await measure(region.runner())
     assert gauge_value("manpower_placements") == before + 1
     assert gauge_value("manpower_feed_waiting_changes") >= 0

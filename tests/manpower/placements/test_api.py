@@ -12,8 +12,12 @@ from chassis.ids import utc_now
 from chassis.persistence.transactions import Runner, TransactionManager
 from services.manpower.placements import usecases
 from services.manpower.placements.rules import PlacementKind, PlacementTerms
+from services.manpower.vacancies.rules import slots_lock
 from tests.manpower.factories import PLACEMENT_BODY
 from tests.manpower.harness import RegionHarness, done, made, refused
+
+ACCEPTED_VERSION = 7
+"""The version of an application after six steps."""
 
 
 async def accepted_applications(region: RegionHarness, vacancy: str, count: int) -> list[str]:
@@ -31,8 +35,9 @@ async def test_of_five_parallel_placements_for_two_slots_two_succeed(region: Reg
     vacancy = await region.vacancy(2)
     applications = await accepted_applications(region, vacancy, 5)
     officer = region.officer()
-    bodies = [PLACEMENT_BODY | {"application_id": application} for application in applications]
-    answers = await asyncio.gather(*(officer.post("/v1/placements", json=body) for body in bodies))
+    answers = await asyncio.gather(
+        *(region.place(officer, application) for application in applications)
+    )
     assert Counter(answer.status_code for answer in answers) == {201: 2, 409: 3}
     codes = {answer.json()["code"] for answer in answers if answer.status_code == 409}
     assert codes == {"application_step_refused"}
@@ -68,7 +73,7 @@ async def test_placements_in_two_processes_cannot_take_one_slot_twice(
     ]
     outcomes = await asyncio.gather(
         *(
-            run(partial(usecases.place_application, application, terms))
+            run(partial(usecases.place_application, application, ACCEPTED_VERSION, terms))
             for run, application in zip(runs, applications, strict=True)
         ),
         return_exceptions=True,
@@ -107,10 +112,41 @@ async def test_a_placement_repeated_with_the_same_key_takes_one_slot(region: Reg
     [application] = await accepted_applications(region, vacancy, 1)
     officer = region.officer()
     body = PLACEMENT_BODY | {"application_id": application}
-    headers = {"idempotency-key": "placement-1"}
+    headers = {
+        "idempotency-key": "placement-1",
+        **await region.if_match(f"/v1/job-applications/{application}"),
+    }
     answers = await asyncio.gather(
         *(officer.post("/v1/placements", json=body, headers=headers) for _ in range(3))
     )
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert (await done(officer.get(f"/v1/vacancies/{vacancy}")))["slots_left"] == 1
+
+
+async def test_a_placement_needs_if_match_with_the_version_of_its_application(
+    region: RegionHarness,
+) -> None:
+    [application] = await accepted_applications(region, await region.vacancy(2), 1)
+    officer = region.officer()
+    body = PLACEMENT_BODY | {"application_id": application}
+    await refused(officer.post("/v1/placements", json=body), 428, "version_required")
+    stale = officer.post("/v1/placements", json=body, headers={"if-match": '"3"'})
+    await refused(stale, 412, "version_differs")
+    assert await region.state_of(application) == "ACCEPTED"
+
+
+async def test_placements_on_two_vacancies_do_not_wait_for_each_other(
+    region: RegionHarness,
+) -> None:
+    """A lock that is held for one vacancy's slots does not delay another vacancy's placement."""
+    first, second = [await region.vacancy(1) for _ in range(2)]
+    [waiting] = await accepted_applications(region, first, 1)
+    [free] = await accepted_applications(region, second, 1)
+    officer = region.officer()
+    deadline = asyncio.get_running_loop().time() + 60
+    async with region.engine.locks.hold([slots_lock(first)], deadline):
+        held_up = asyncio.create_task(region.place(officer, waiting))
+        await made(region.place(officer, free))
+        assert not held_up.done()
+    assert (await held_up).status_code in {201, 503}

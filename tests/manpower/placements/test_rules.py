@@ -12,7 +12,8 @@ from services.manpower.applications.rules import (
     ApplicationStepRefused,
     ConsentMissing,
 )
-from services.manpower.candidates.rules import Candidate, CandidateGone, Custody
+from services.manpower.candidates.custody import Custody
+from services.manpower.candidates.rules import Candidate, CandidateGone
 from services.manpower.placements import rules
 from services.manpower.placements.rules import (
     NotFreeToWork,

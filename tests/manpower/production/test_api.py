@@ -35,11 +35,45 @@ async def publish_split(
     )
 
 
+async def publish_workers(region: RegionHarness, count: int, *, month: str = "2026-10") -> None:
+    """Publish that this number of people worked in the workshop."""
+    for _ in range(count):
+        ref = await region.admitted(regency=None)
+        event_id = await region.publish_work(ref, workshop=f"w-{region.tag}", month=month)
+        await region.handled(event_id)
+
+
+@pytest.mark.parametrize(
+    ("count", "month", "is_shown"),
+    [(1, "2026-12", False), (4, "2026-12", False), (5, "2026-01", True), (5, "2025-12", False)],
+)
+async def test_sales_of_a_workshop_of_few_people_stay_in_the_facility(
+    region: RegionHarness, count: int, month: str, *, is_shown: bool
+) -> None:
+    """Five people of the month and the eleven before; the sale is of December."""
+    await publish_workers(region, count, month=month)
+    kukm_id = f"kukm-{region.tag}"
+    await region.agency(kukm_id, "dinas_kukm", facility_ids=[region.facility])
+    await region.handled(await publish_split(region))
+    outside = (
+        region.dinas("dinas_kukm", agency=kukm_id),
+        region.officer("kanwil"),
+    )
+    for reader in outside:
+        [row] = (await done(reader.get(f"{PATH}?month=2026-12")))["items"]
+        assert row["suppressed"] is not is_shown
+        assert (row["orders"], row["amounts_idr"]) == ((1, AMOUNTS_IDR) if is_shown else (None, {}))
+    for role in ("head", "auditor", "workshop_officer"):
+        [row] = (await done(region.officer(role).get(f"{PATH}?month=2026-12")))["items"]
+        assert (row["suppressed"], row["amounts_idr"]) == (False, AMOUNTS_IDR)
+
+
 async def test_a_split_adds_once_to_the_month_that_the_kukm_office_reads(
     region: RegionHarness,
 ) -> None:
     kukm_id = f"kukm-{region.tag}"
     await region.agency(kukm_id, "dinas_kukm", facility_ids=[region.facility])
+    await publish_workers(region, 5)
     order_id = new_id()
     event_id = await publish_split(region, order_id=order_id)
     await region.handled(event_id)

@@ -47,3 +47,16 @@ def test_the_sum_of_a_month_is_the_sum_of_its_orders_in_any_order(
 )
 def test_an_order_belongs_to_the_month_that_people_in_wib_read(at: datetime, month: str) -> None:
     assert rules.month_of(at) == month
+
+
+@pytest.mark.parametrize(
+    ("month", "first"), [("2026-12", "2026-01"), ("2026-11", "2025-12"), ("2026-01", "2025-02")]
+)
+def test_a_row_counts_the_people_of_its_month_and_the_eleven_before(month: str, first: str) -> None:
+    assert rules.observed_months(month) == (first, month)
+
+
+def test_a_row_of_fewer_than_five_people_is_shown_inside_only() -> None:
+    assert rules.is_suppressed(4, is_inside=False)
+    assert not rules.is_suppressed(4, is_inside=True)
+    assert not rules.is_suppressed(5, is_inside=False)

@@ -99,3 +99,21 @@ async def test_a_malformed_field_is_named_and_nothing_is_stored(
     assert field in [error["field"] for error in problem["errors"]]
     assert await region.db.count("vacancies", {"employer_id": region.employer_id}) == 0
     assert await region.db.count("consents", {"candidate_id": ref}) == 0
+
+
+async def test_another_prison_reads_a_vacancy_and_changes_nothing_of_it(
+    region: RegionHarness,
+) -> None:
+    """Its employer and the office of its regency change it as well."""
+    form = VACANCY_FORM | {"employer_id": region.employer_id}
+    posted = await made(region.officer().post("/v1/vacancies", json=form))
+    path = f"/v1/vacancies/{posted['id']}"
+    stranger = region.officer(facility="LP-EVIL")
+    assert (await done(stranger.get(path)))["owner"] == region.facility
+    close = region.change(stranger, f"{path}/close", json={"reason": "withdrawn"})
+    await refused(close, 404, "vacancy_unknown")
+    headers = await region.if_match(path)
+    amend = stranger.patch(path, json={"start_month": "2027-03"}, headers=headers)
+    await refused(amend, 404, "vacancy_unknown")
+    await done(region.employer().patch(path, json={"start_month": "2027-03"}, headers=headers))
+    await done(region.change(region.officer(), f"{path}/close", json={"reason": "withdrawn"}))

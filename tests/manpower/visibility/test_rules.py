@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from chassis.caller import Caller
 from services.manpower.visibility import rules
 from services.manpower.visibility.rules import (
-    COLUMNS_BY_PURPOSE,
+    OPENED_COLUMNS,
     OUTSIDE_ROLES,
     Column,
     Purpose,
     Reader,
+    Subject,
 )
 from tests.manpower import factories
 
@@ -95,12 +96,40 @@ def test_at_the_moment_of_expiry_the_consent_is_over() -> None:
 
 
 @pytest.mark.scenario("P5/columns")
-@for_all(purpose=st.sampled_from(Purpose), fields=st.frozensets(st.sampled_from(Column)))
+@for_all(
+    purpose=st.sampled_from(Purpose),
+    subject=st.sampled_from(Subject),
+    fields=st.frozensets(st.sampled_from(Column)),
+)
 def test_the_columns_shown_are_in_the_consent_and_in_the_purpose(
-    purpose: Purpose, fields: frozenset[Column]
+    purpose: Purpose, subject: Subject, fields: frozenset[Column]
 ) -> None:
-    shown = rules.visible_columns(factories.share(purpose=purpose, fields=fields))
-    assert shown == fields & COLUMNS_BY_PURPOSE[purpose]
+    """An employer also sees its own steps and placements, which no consent needs to name."""
+    shown = rules.visible_columns(factories.share(purpose=purpose, fields=fields), subject)
+    own = {Column.STEPS, Column.PLACEMENT, Column.EMPLOYER}
+    named = fields | own if purpose is Purpose.EMPLOYER_SHARE else fields
+    assert shown == named & OPENED_COLUMNS[purpose].get(subject, frozenset())
+    assert Column.WAGE not in shown or Column.WAGE in fields
+
+
+def test_a_purpose_opens_only_its_kinds_of_rows() -> None:
+    """Specification, section 3: training and TKM open the person, follow-up also the placement."""
+    opened = {
+        purpose: {subject for subject in Subject if rules.opens(purpose, subject)}
+        for purpose in Purpose
+    }
+    assert opened == {
+        Purpose.DINAS_REGISTRATION: set(Subject),
+        Purpose.EMPLOYER_SHARE: set(Subject),
+        Purpose.TRAINING_NOMINATION: {Subject.CANDIDATE},
+        Purpose.TKM_APPLICATION: {Subject.CANDIDATE},
+        Purpose.FOLLOW_UP_CONTACT: {Subject.CANDIDATE, Subject.PLACEMENT},
+        Purpose.STORY_OR_PHOTO: set(),
+    }
+    row = factories.visibility(*(factories.share(purpose=purpose) for purpose in Purpose))
+    for subject in Subject:
+        kept = {share.purpose for share in rules.restrict_to_subject(row, subject).shares}
+        assert kept == {purpose for purpose in Purpose if subject in opened[purpose]}
 
 
 def test_every_outside_role_reads_for_a_purpose_of_its_own() -> None:

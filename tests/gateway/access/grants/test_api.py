@@ -74,6 +74,7 @@ async def test_an_administrator_gives_no_more_than_they_have_and_not_to_self(
         ({"claims": {"facility": ["*"]}}, "scope_too_wide"),
         ({"claims": {"lsp": ["lsp-1"]}}, "scope_too_wide"),
         ({"role": "operator"}, "role_not_givable"),
+        ({"role": "kanwil"}, "role_not_givable"),
         ({"role": "dinas_placement"}, "role_not_givable"),
         ({"excluded": ["POST /v1/lsps"]}, "act_unknown"),
     ]
@@ -248,14 +249,14 @@ async def test_one_kanwil_officer_is_second_at_several_places_and_leaves_all(
     office: OfficeHarness,
 ) -> None:
     second = await office.person("pak-kanwil")
-    kanwil = (await office.assigned(second, "kanwil")).content["grant_id"]
+    kanwil = (await office.of_kanwil(second)).content["grant_id"]
     assert await office.person("pak-kanwil", "LP-PKP") == second
     lent = (
         await office.assigned(second, "head", facility="LP-PKP", kind="second", letter="W.9")
     ).content["grant_id"]
     headers = office.bearer("pak-kanwil", issued=time.time() - 1) | {"acting-grant": lent}
     assert (await office.harness.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
-    await office.admin("POST", f"grants/{kanwil}/end")
+    await office.admin("POST", f"grants/{kanwil}/end", facility="*")
     await office.harness.gateway.caller_directory.refresh_revocations()
     assert (await office.harness.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 401
 

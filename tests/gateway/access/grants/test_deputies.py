@@ -125,7 +125,8 @@ async def test_a_kanwil_officer_is_the_second_person_and_nothing_else(
     assert (await office.assigned(second, "head", kind="second", letter="W.9")).content[
         "code"
     ] == "not_of_kanwil"
-    await office.assigned(second, "kanwil")
+    assert (await office.assigned(second, "kanwil")).content["code"] == "role_not_givable"
+    await office.of_kanwil(second)
     grant_id = (await office.assigned(second, "head", kind="second", letter="W.9")).content[
         "grant_id"
     ]

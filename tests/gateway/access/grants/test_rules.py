@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.access.grants import rules
+from gateway.access.grants import acting, rules
 from gateway.access.grants.rules import (
     MANPOWER_GRANTOR,
     ROLES_BY_GRANTOR,
@@ -29,7 +29,9 @@ from gateway.access.grants.rules import (
     PeriodTooLong,
     RoleNotGivable,
     ScopeTooWide,
+    UserOfPrison,
 )
+from gateway.access.users.rules import MANPOWER_HOME
 from tests.gateway.region import TODAY
 
 GIVER = Grantor(
@@ -37,10 +39,16 @@ GIVER = Grantor(
     roles=ROLES_BY_GRANTOR["administrator"],
     claims={"facility": frozenset({"LP-TJP", "LP-PKP"})},
 )
+ABOVE = replace(GIVER, claims={"facility": frozenset({"*"})}, is_above=True)
 
 
 def given(
-    *, held: Sequence[Grant] = (), officials: Sequence[Grant] = (), days: int = 30, **more: Any
+    *,
+    by: Grantor = GIVER,
+    held: Sequence[Grant] = (),
+    officials: Sequence[Grant] = (),
+    days: int = 30,
+    **more: Any,
 ) -> Grant:
     response: dict[str, Any] = {
         "role": "head",
@@ -52,8 +60,9 @@ def given(
         GrantTerms(**(response | more)),
         id="g-1",
         user_id="u-1",
+        homes=("LP-TJP",),
         home="LP-TJP",
-        grantor=GIVER,
+        grantor=by,
         held_grants=held,
         official_grants=officials,
     )
@@ -66,6 +75,7 @@ def granted(
     *,
     by: Grantor = MANPOWER_GRANTOR,
     user_id: str = "u-1",
+    homes: Sequence[str] = (MANPOWER_HOME,),
     held: Sequence[Grant] = (),
     officials: Sequence[Grant] = (),
     **more: Any,
@@ -80,6 +90,7 @@ def granted(
         GrantTerms(**(response | more)),
         id="g-1",
         user_id=user_id,
+        homes=homes,
         home="LP-TJP",
         grantor=by,
         held_grants=held,
@@ -107,6 +118,7 @@ def test_a_deputy_administrator_gives_nothing_to_the_one_they_act_for() -> None:
                 terms,
                 id="g-1",
                 user_id=receiver,
+                homes=("LP-TJP",),
                 home="LP-TJP",
                 grantor=replace(GIVER, on_behalf_of="u-8"),
             )
@@ -160,7 +172,7 @@ def test_a_deputy_appoints_no_deputy_and_an_ended_kanwil_grant_no_second() -> No
     deputy = given(kind=GrantKind.PLH, letter="W.7", on_behalf_of="u-2", officials=[given()])
     with pytest.raises(NothingToDelegate):
         given(kind=GrantKind.PLH, letter="W.8", on_behalf_of="u-1", officials=[deputy])
-    former = rules.end(given(role="kanwil"), now=TODAY)
+    former = rules.end(given(role="kanwil", by=ABOVE), now=TODAY)
     with pytest.raises(NotOfKanwil):
         given(kind=GrantKind.SECOND, letter="W.9", held=[former])
 
@@ -179,26 +191,43 @@ def test_a_deputy_has_no_more_than_the_official_has_now_and_no_longer() -> None:
         excluded=acts[1:],
         days=30,
     )
-    [held] = rules.limit_to_officials([deputy], {"u-2": [official]}, TODAY)
+    [held] = acting.limit_to_officials([deputy], {"u-2": [official]}, TODAY)
     assert (held.valid_until, held.excluded) == (official.valid_until, tuple(acts))
-    assert rules.limit_to_officials([deputy], {"u-2": [official]}, official.valid_until) == []
+    assert acting.limit_to_officials([deputy], {"u-2": [official]}, official.valid_until) == []
     wider = replace(official, excluded=())
-    assert rules.limit_to_officials([deputy], {"u-2": [official, wider]}, TODAY)[0].excluded == (
+    assert acting.limit_to_officials([deputy], {"u-2": [official, wider]}, TODAY)[0].excluded == (
         acts[1],
     ), "the official may act under either"
 
 
 def test_a_second_leaves_with_their_place_at_the_kanwil() -> None:
-    kanwil = given(role="kanwil", days=10)
+    kanwil = given(role="kanwil", by=ABOVE, days=10)
     second = given(kind=GrantKind.SECOND, letter="W.9", held=[kanwil], days=30)
-    assert [one.valid_until for one in rules.limit_to_officials([second, kanwil], {}, TODAY)] == [
+    assert [one.valid_until for one in acting.limit_to_officials([second, kanwil], {}, TODAY)] == [
         kanwil.valid_until
     ] * 2
-    assert rules.limit_to_officials([second, kanwil], {}, kanwil.valid_until) == [kanwil]
+    assert acting.limit_to_officials([second, kanwil], {}, kanwil.valid_until) == [kanwil]
     assert (
-        rules.limit_to_officials([second, rules.end(kanwil, now=TODAY)], {}, TODAY)[0].role
+        acting.limit_to_officials([second, rules.end(kanwil, now=TODAY)], {}, TODAY)[0].role
         == "kanwil"
     )
+
+
+def test_a_kanwil_grant_of_the_prisons_own_makes_no_second_person() -> None:
+    own = given(role="kanwil")
+    with pytest.raises(NotOfKanwil):
+        given(kind=GrantKind.SECOND, letter="W.9", held=[own])
+    appointed = given(role="kanwil", by=MANPOWER_GRANTOR)
+    second = given(kind=GrantKind.SECOND, letter="W.9", held=[appointed])
+    assert acting.limit_to_officials([second, own], {}, TODAY) == [own]
+
+
+@pytest.mark.parametrize("role", sorted(rules.OUTSIDE_ROLES))
+def test_an_outside_role_needs_a_user_that_manpower_registered(role: str) -> None:
+    claims = {"agency": ["dinas"]}
+    with pytest.raises(UserOfPrison):
+        granted(role=role, claims=claims, homes=("LP-TJP",))
+    assert granted(role=role, claims=claims, homes=("LP-TJP", MANPOWER_HOME)).role == role
 
 
 def test_a_grant_keeps_its_scopes_in_order_and_without_repeats() -> None:
@@ -223,10 +252,10 @@ def test_a_grant_that_makes_no_sense_is_refused(
 
 def test_a_grant_is_in_force_from_its_first_moment_until_before_its_last() -> None:
     grant = granted()
-    assert rules.choose_acting_grant([grant], "", NOW) is grant
+    assert acting.choose_acting_grant([grant], "", NOW) is grant
     for moment in (NOW - timedelta(seconds=1), NOW + timedelta(days=1)):
         with pytest.raises(NoGrant):
-            rules.choose_acting_grant([grant], "", moment)
+            acting.choose_acting_grant([grant], "", moment)
 
 
 def test_a_grant_is_ended_once() -> None:
@@ -234,13 +263,13 @@ def test_a_grant_is_ended_once() -> None:
     with pytest.raises(GrantEnded):
         rules.end(ended, now=NOW)
     with pytest.raises(NoGrant):
-        rules.choose_acting_grant([ended], "", NOW)
+        acting.choose_acting_grant([ended], "", NOW)
 
 
 def test_several_grants_need_a_choice_among_the_callers_own() -> None:
     grants = [granted(), replace(granted(role="dinas_kukm", claims={}), id="g-2")]
     with pytest.raises(GrantChoiceNeeded):
-        rules.choose_acting_grant(grants, "", NOW)
-    assert rules.choose_acting_grant(grants, "g-2", NOW).role == "dinas_kukm"
+        acting.choose_acting_grant(grants, "", NOW)
+    assert acting.choose_acting_grant(grants, "g-2", NOW).role == "dinas_kukm"
     with pytest.raises(NoGrant):
-        rules.choose_acting_grant(grants, "g-3", NOW)
+        acting.choose_acting_grant(grants, "g-3", NOW)
