@@ -47,7 +47,7 @@ async def produce(context: DemoContext) -> Facts:
 
 async def sell(context: DemoContext) -> Facts:
     """Sell one piece, and send a payment notification with a wrong signature."""
-    order = await _place_order(context)
+    order = await _place_order(context, 1)
     paid = await _pay_order(context, order)
     buyer = context.anonymous_buyer
     order_ref = order["payment"]["order_ref"]
@@ -74,7 +74,8 @@ async def sell(context: DemoContext) -> Facts:
 
 async def sell_out(context: DemoContext) -> Facts:
     """Sell the other pieces; the buyer after the last one is refused."""
-    orders = await asyncio.gather(*(_place_order(context) for _ in range(GOODS_COUNT - 1)))
+    numbers = range(2, GOODS_COUNT + 1)
+    orders = await asyncio.gather(*(_place_order(context, number) for number in numbers))
     await asyncio.gather(*(_pay_order(context, order) for order in orders))
     buyer = context.anonymous_buyer
     lines = {"lines": [{"sku": context.ids["sku"], "qty": 1}]}
@@ -217,11 +218,15 @@ def _buyer_contact(number: int) -> Facts:
     return {"name": f"Pembeli {number}", "phone": f"0811000000{number}", "address": "Tanjungpandan"}
 
 
-async def _place_order(context: DemoContext) -> Facts:
+async def _place_order(context: DemoContext, number: int) -> Facts:
+    """Place an order as one buyer and open its payment page; return it with its token."""
+    buyer = context.anonymous_buyer
     lines = {"lines": [{"sku": context.ids["sku"], "qty": 1}]}
-    cart = await context.anonymous_buyer.post("/v1/carts", lines)
-    checkout = {"cart_id": cart["id"], "contact": _buyer_contact(1)}
-    return await context.anonymous_buyer.post("/v1/checkout", checkout)
+    cart = await buyer.post("/v1/carts", lines)
+    checkout = {"cart_id": cart["id"], "contact": _buyer_contact(number)}
+    placed = await buyer.post("/v1/checkout", checkout)
+    path = f"/v1/orders/{placed['id']}/payment-attempts?token={placed['token']}"
+    return placed | await _change(buyer, placed, path, {"method": "qris"})
 
 
 async def _pay_order(context: DemoContext, order: Facts) -> Facts:

@@ -163,6 +163,10 @@ class ProceedsSplit(Inbound, type="marketplace.proceeds-split.v1"):
         return [(Production, row_id)]
 
 
+class ProceedsSplitReversed(ProceedsSplit, type="marketplace.proceeds-split-reversed.v1"):
+    """The proceeds of an order went back; they count in the month in which they did."""
+
+
 async def on_participant_admitted(event: ParticipantAdmitted, tx: Transaction) -> None:
     """Record an admission; the first one creates the candidate."""
     movement = Movement(
@@ -291,6 +295,18 @@ async def on_proceeds_split(event: ProceedsSplit, tx: Transaction) -> None:
     )
 
 
+async def on_proceeds_split_reversed(event: ProceedsSplitReversed, tx: Transaction) -> None:
+    """Take an order's proceeds out of its workshop, in the month of the reversal."""
+    await production.take_back_split(
+        event.workshop_id,
+        event.meta.facility_id,
+        event.product_class,
+        event.meta.time,
+        event.amounts_idr,
+        tx,
+    )
+
+
 HANDLERS: Handlers = {
     "training.events": {
         ParticipantAdmitted: on_participant_admitted,
@@ -307,7 +323,11 @@ HANDLERS: Handlers = {
         CertificateReinstated: on_certificate_reinstated,
         CertificateReplaced: on_certificate_replaced,
     },
-    "marketplace.events": {WorkLogged: on_work_logged, ProceedsSplit: on_proceeds_split},
+    "marketplace.events": {
+        WorkLogged: on_work_logged,
+        ProceedsSplit: on_proceeds_split,
+        ProceedsSplitReversed: on_proceeds_split_reversed,
+    },
 }
 
 

@@ -16,9 +16,9 @@ from chassis.jobs.runner import Job
 from services.marketplace import inbound
 from services.marketplace.batches import api as batches
 from services.marketplace.carts import api as carts
-from services.marketplace.events import ProceedsSplit, WorkLogged
+from services.marketplace.events import ProceedsSplit, ProceedsSplitReversed, WorkLogged
 from services.marketplace.ledger import api as ledger
-from services.marketplace.metrics.jobs import CHECK_INTERVAL_SECONDS, StockAndBooksCheck
+from services.marketplace.metrics.jobs import CHECK_INTERVAL_SECONDS, check_stock_and_books
 from services.marketplace.migrations import MIGRATIONS
 from services.marketplace.orders import api as orders
 from services.marketplace.payment_simulator import api as payment_simulator
@@ -36,6 +36,7 @@ from services.marketplace.workshops import api as workshops
 
 OPEN_CHARGES_SECONDS = 15.0
 CLOSE_OVERDUE_SECONDS = 10.0
+SEND_REFUNDS_SECONDS = 60.0
 
 NOUNS = (
     workshops,
@@ -60,7 +61,7 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
         operator_api.router("marketplace"),
         auditor_api.create_router("marketplace"),
     ]
-    jobs = [Job(scheduled_gauges.JOB, StockAndBooksCheck(), every=CHECK_INTERVAL_SECONDS)]
+    jobs = [Job(scheduled_gauges.JOB, check_stock_and_books, every=CHECK_INTERVAL_SECONDS)]
     provider_factory = None
     if settings.provider == "sandbox":
         provider_factory = _create_simulator_factory(settings)
@@ -74,7 +75,7 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
             transaction=Transaction,
             migrations=MIGRATIONS,
             routers=routers,
-            published=(WorkLogged, ProceedsSplit),
+            published=(WorkLogged, ProceedsSplit, ProceedsSplitReversed),
             handlers={
                 "training.events": {
                     inbound.WorkEligibilityDecided: inbound.on_work_eligibility_decided,
@@ -89,6 +90,7 @@ def create_app(settings: MarketplaceSettings) -> FastAPI:
             jobs=jobs,
             ports={
                 "payment_provider_factory": provider_factory,
+                "checkout_hold": settings.checkout_hold,
                 "reservation_ttl": settings.reservation_ttl,
                 "payment_grace": settings.payment_grace,
             },
@@ -111,5 +113,10 @@ def _create_payment_jobs(provider_factory: payment_process.PaymentProviderFactor
             "close-overdue",
             partial(payment_process.close_overdue, provider_factory),
             every=CLOSE_OVERDUE_SECONDS,
+        ),
+        Job(
+            "send-refunds",
+            partial(payment_process.send_refunds, provider_factory),
+            every=SEND_REFUNDS_SECONDS,
         ),
     ]

@@ -31,3 +31,15 @@ class ProceedsSplit(Event, type="marketplace.proceeds-split.v1", key="order_id")
     workshop_id: str
     product_class: str
     amounts_idr: dict[str, int]
+
+
+class ProceedsSplitReversed(Event, type="marketplace.proceeds-split-reversed.v1", key="order_id"):
+    """The proceeds of an order were taken back: rupiah per party, only what went back.
+
+    The fields are those of ProceedsSplit, so that a reader subtracts what it added.
+    """
+
+    order_id: str
+    workshop_id: str
+    product_class: str
+    amounts_idr: dict[str, int]

@@ -20,6 +20,7 @@ class MarketplaceSettings(Settings, prefix="MARKETPLACE_"):
         "", description="empty: sandbox in development, none in production"
     )
     sandbox_key: SecretStr = Field(SecretStr(""), description="server key of the payment simulator")
+    checkout_hold_seconds: int = Field(300, ge=1, le=86_400)
     reservation_ttl_seconds: int = Field(900, ge=1, le=86_400)
     payment_grace_seconds: int = Field(120, ge=0, le=3_600)
 
@@ -41,8 +42,13 @@ class MarketplaceSettings(Settings, prefix="MARKETPLACE_"):
         return "sandbox" if self.environment == "development" else "none"
 
     @property
+    def checkout_hold(self) -> timedelta:
+        """How long an order holds goods before its buyer opens the payment page."""
+        return timedelta(seconds=self.checkout_hold_seconds)
+
+    @property
     def reservation_ttl(self) -> timedelta:
-        """How long an order holds goods before its charge is opened."""
+        """How long an order holds goods after its buyer opens the payment page."""
         return timedelta(seconds=self.reservation_ttl_seconds)
 
     @property

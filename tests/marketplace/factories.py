@@ -5,13 +5,20 @@ Not here: anything that needs a running service (harness).
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
-from services.marketplace.money import Bps
+from chassis.ids import new_id
+from services.marketplace.money import Bps, Rupiah
+from services.marketplace.orders.rules import Contact, Order, OrderId, OrderLine
+from services.marketplace.orders.transitions import OrderState
 from services.marketplace.policies.rules import Party, PolicyId, PolicyTerms, Share, ShareBase
+from services.marketplace.stock.rules import Portion
 from services.marketplace.workers.rules import Assignment, AssignmentId, Worker
 from services.marketplace.workshops.rules import UnitKind, Workshop, WorkshopId
 
+CONTACT = {"name": "Pembeli Contoh", "phone": "0812-0000-0000", "address": "Jalan Contoh 1"}
+STANDARD_SHARES = {"premi": 5000, "pnbp": 1500, "modal": 3500}
+NOW = datetime(2026, 11, 24, 5, tzinfo=UTC)
 WORKSHOP = Workshop(
     id=WorkshopId("w1"),
     facility_id="LP-TJP",
@@ -83,3 +90,44 @@ def create_terms(
         shares=create_shares(bps),
         needs_legal_confirmation=True,
     )
+
+
+def create_order_line(
+    number: int, qty: int = 1, sku: str = "KURSI", workshop: str = "w1"
+) -> OrderLine:
+    """Return a line of chairs for 100,000 that cost 40,000 each."""
+    portion = Portion(batch_id="b1", received_at=NOW, unit_cost_idr=Rupiah(40_000), qty=qty)
+    return OrderLine(
+        number=number,
+        sku=sku,
+        product_id="p",
+        title="Kursi",
+        workshop_id=workshop,
+        product_class="mebel",
+        qty=qty,
+        unit_price_idr=Rupiah(100_000),
+        portions=(portion,),
+        terms=create_terms(),
+    )
+
+
+def create_order(state: OrderState = OrderState.PLACED, *lines: OrderLine) -> Order:
+    """Return an order of one chair, or of these lines."""
+    return Order(
+        id=OrderId("o1"),
+        facility_id="LP-TJP",
+        zone="Asia/Jakarta",
+        location="LP-TJP:lapas",
+        buyer_ref="",
+        token="t",
+        contact=Contact(name="n", phone="1", email="", address="a"),
+        lines=lines or (create_order_line(1),),
+        placed_at=NOW,
+        expires_at=NOW + timedelta(minutes=15),
+        state=state,
+    )
+
+
+def new_contact() -> dict[str, str]:
+    """Return the contact of a buyer with a phone number of its own."""
+    return CONTACT | {"phone": f"0812-{new_id()[-12:-4]}-{new_id()[-8:]}"}

@@ -24,10 +24,9 @@ from services.marketplace.payments import midtrans
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers import usecases as workers
 from tests.fakes import AsgiClient
+from tests.marketplace.factories import STANDARD_SHARES, new_contact
 
 KEY = "SB-Mid-server-TESTKEY"
-CONTACT = {"name": "Pembeli Contoh", "phone": "0812-0000-0000", "address": "Jalan Contoh 1"}
-STANDARD_SHARES = {"premi": 5000, "pnbp": 1500, "modal": 3500}
 R = TypeVar("R")
 Json = dict[str, Any]
 
@@ -247,18 +246,29 @@ class LapasHarness:
         lines = [{"sku": self.sku, "qty": qty} for qty in quantities]
         return (await created(self.public.post("/v1/carts", json={"lines": lines})))["id"]
 
-    async def check_out(self, cart_id: str) -> httpx2.Response:
-        """Check out as a guest."""
-        body = {"cart_id": cart_id, "contact": CONTACT}
+    async def check_out(self, cart_id: str, contact: Json | None = None) -> httpx2.Response:
+        """Check out as a guest, by default one who has bought nothing before."""
+        body = {"cart_id": cart_id, "contact": contact or new_contact()}
         return await self.public.post("/v1/checkout", json=body, headers=long_deadline())
+
+    async def place(self, *quantities: int) -> Json:
+        """Place an order; its payment page is not opened yet."""
+        return await created(self.check_out(await self.cart(*quantities)))
+
+    async def start_attempt(self, order: Json, method: str = "qris") -> httpx2.Response:
+        """Ask for an attempt to pay an order at the version of its body."""
+        path = f"/v1/orders/{order['id']}/payment-attempts"
+        headers = if_match(order) | long_deadline() | {"order-token": order["token"]}
+        return await self.public.post(path, json={"method": method}, headers=headers)
 
     async def order(self, *quantities: int) -> Json:
         """Place an order; its charge is open."""
-        return await created(self.check_out(await self.cart(*quantities)))
+        placed = await self.place(*quantities)
+        return placed | await ok(self.start_attempt(placed))
 
-    async def command(self, order: Json, command: str) -> Json:
-        """Execute a command of the payment simulator on the charge of an order."""
-        path = f"/v1/payments/sandbox/{order['id']}-1/{command}"
+    async def command(self, order: Json, command: str, attempt: int = 1) -> Json:
+        """Execute a command of the payment simulator on the charge of an attempt."""
+        path = f"/v1/payments/sandbox/{order['id']}-{attempt}/{command}"
         return await ok(self.public.post(path, headers=long_deadline()))
 
     async def paid_order(self, *quantities: int) -> Json:
@@ -304,9 +314,10 @@ class LapasHarness:
         The signature is valid for what it covers, unless `signature_key` is given.
         """
         [charge] = await self.stored("sandbox_charges", _id=f"{order['id']}-1")
+        [stored] = await self.stored("orders", _id=order["id"])
         body = {
             "transaction_time": f"{charge['opened_at'] + timedelta(hours=7):%Y-%m-%d %H:%M:%S}",
-            "transaction_id": await self.transaction_id(order),
+            "transaction_id": stored["charge"]["txn_id"],
             "transaction_status": "settlement",
             "status_code": "200",
             "order_id": charge["_id"],
@@ -324,11 +335,6 @@ class LapasHarness:
             content=json.dumps(body).encode(),
             headers=long_deadline(),
         )
-
-    async def transaction_id(self, order: Json) -> str:
-        """Return the provider's id of the charge of an order."""
-        [stored] = await self.stored("orders", _id=order["id"])
-        return stored["charge"]["txn_id"]
 
     # Stock, books, tasks
 

@@ -11,16 +11,16 @@ from tests.marketplace.harness import LapasHarness
 READS_ABOUT_PERSONS = {
     "/v1/work-assignments": "work_assignments.listed",
     "/v1/work-logs": "work_logs.listed",
+    "/v1/batches": "batches.listed",
+    "/v1/batches/{batch_id}": "batches.read",
+    "/v1/ledger/journals": "journals.listed",
     "/v1/orders": "orders.read",
     "/v1/orders/{order_id}/record": "orders.read",
 }
 """The audit action of each read about a person, by route template."""
 
 READS_ABOUT_NO_PERSON = {
-    "/v1/batches",
-    "/v1/batches/{batch_id}",
     "/v1/carts/{cart_id}",
-    "/v1/ledger/journals",
     "/v1/ledger/trial-balance",
     "/v1/orders/{order_id}",
     "/v1/orders/{order_id}/split",
@@ -56,8 +56,8 @@ async def test_every_read_about_a_person_leaves_a_row_with_reader_and_person(
     lapas: LapasHarness, template: str
 ) -> None:
     batch = await lapas.produce(2, 40_000, 1, 2)
-    order = await lapas.order(1)
-    path = template.replace("{order_id}", order["id"])
+    order = await lapas.paid_order(1)
+    path = template.replace("{order_id}", order["id"]).replace("{batch_id}", batch["id"])
     persons = {order["id"]} if "orders" in template else set(lapas.people)
     query = f"?batch_id={batch['id']}" if "work-logs" in template else ""
     reader = f"reader-{lapas.facility}"
@@ -79,7 +79,8 @@ async def test_a_refused_read_about_a_person_leaves_no_row_with_a_person(
     batch = await lapas.produce(2, 40_000, 1, 2)
     order = await lapas.order(1)
     query = f"?batch_id={batch['id']}" if "work-logs" in template else ""
-    path = template.replace("{order_id}", order["id"]) + query
+    named = template.replace("{order_id}", order["id"]).replace("{batch_id}", batch["id"])
+    path = named + query
     stranger = f"stranger-{lapas.facility}"
     elsewhere = lapas.client.as_("auditor", subject=stranger, facility=f"LP-{new_id()[-12:]}")
     answer = await elsewhere.get(path)

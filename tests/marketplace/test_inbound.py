@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any, Self
 
 import pytest
@@ -12,6 +13,10 @@ from chassis.messaging.events import Envelope
 from chassis.messaging.kafka import KafkaProducer
 from chassis.persistence.mongo import Mongo
 from services.marketplace import inbound
+from services.marketplace.batches import usecases as batches
+from services.marketplace.money import Rupiah
+from services.marketplace.payments import usecases as payments
+from services.marketplace.payments.rules import Observation, PaymentStatus
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers.store import Workers
 from tests.fakes import eventually, send
@@ -167,6 +172,58 @@ async def test_a_sale_after_a_merge_pays_premi_to_the_survivor(
     legs = {leg["account"]: leg["amount_idr"] for leg in sale["legs"]}
     premi = {account: idr for account, idr in legs.items() if account.startswith("utang_premi")}
     assert premi == {f"utang_premi:{new}": 30_000}
+
+
+@pytest.mark.scenario("M9/unshipped")
+async def test_a_reversal_after_a_merge_debits_the_survivor(
+    lapas: LapasHarness, kafka: str
+) -> None:
+    """The account of the merged reference stays at zero."""
+    old, new = await lapas.employ(1, 1)
+    await lapas.produce(2, 80_000, 2, 1)
+    order = await lapas.paid_order(1)
+    async with Training(lapas, kafka) as training:
+        event_id = await training.publish(
+            "participant-merged", old, participant_ref=old, from_ref=old, into_ref=new
+        )
+        await eventually(lambda: lapas.stored("inbox", _id=event_id, state="done"))
+    await lapas.command(order, "deny")
+    journals = await lapas.stored("journals", facility_id=lapas.facility)
+    balances = {f"utang_premi:{old}": 0, f"utang_premi:{new}": 0}
+    for journal in journals:
+        for leg in journal["legs"]:
+            if leg["account"] in balances:
+                sign = 1 if leg["side"] == "credit" else -1
+                balances[leg["account"]] += sign * leg["amount_idr"]
+    assert balances == {f"utang_premi:{old}": 0, f"utang_premi:{new}": 0}
+    [reversal] = [journal for journal in journals if journal["reverses"]]
+    assert f"utang_premi:{old}" not in {leg["account"] for leg in reversal["legs"]}
+
+
+async def test_a_reversal_racing_a_merge_debits_the_survivor(lapas: LapasHarness) -> None:
+    old, new = await lapas.employ(1, 1)
+    await lapas.produce(2, 80_000, 2, 1)
+    order = await lapas.paid_order(1)
+    [event] = await lapas.stored("payment_events", order_id=order["id"], status="settled")
+    denied = Observation(
+        provider="sandbox",
+        txn_id=event["txn_id"],
+        order_ref=event["order_ref"],
+        status=PaymentStatus.DENIED,
+        amount_idr=Rupiah(100_000),
+        currency="IDR",
+        merchant="G-SANDBOX",
+        occurred_at=utc_now(),
+        raw_hash="",
+    )
+    await lapas.run_with_concurrent_change(
+        partial(payments.record_observation, denied, "G-SANDBOX"),
+        lambda: lapas.as_service(partial(batches.merge_participants, old, new, new_id())),
+    )
+    assert (await lapas.balances())["utang_premi"] == 0
+    journals = await lapas.stored("journals", **{"legs.account": f"utang_premi:{old}"})
+    assert {journal["source"] for journal in journals} == {order["id"], f"merge:{old}"}
+    assert len(journals) == 2
 
 
 async def test_an_event_under_a_merged_reference_belongs_to_the_survivor(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.marketplace.migrations import MIGRATIONS
+from services.marketplace.orders.store import Orders
+from services.marketplace.payments.store import PaymentEvents
 from services.marketplace.policies.store import Policies
 from tests import old_documents
 
@@ -15,3 +17,20 @@ async def test_policies_of_schema_1_were_drafted_for_nobody_else(mongo_url: str)
     path = DUMPS / "split_policies-1.json"
     [policy] = await old_documents.check_upgrade(mongo_url, Policies, MIGRATIONS, path)
     assert (policy.drafted_for, policy.proposed_for) == ("", "")
+
+
+async def test_orders_of_schema_1_had_one_attempt_which_paid_them(mongo_url: str) -> None:
+    path = DUMPS / "orders-1.json"
+    paid, unpaid = await old_documents.check_upgrade(mongo_url, Orders, MIGRATIONS, path)
+    assert (paid.attempt, paid.method, paid.paid_by) == (
+        1,
+        "qris",
+        f"sandbox/{paid.charge.txn_id}",
+    )
+    assert (unpaid.paid_by, unpaid.retry_at, unpaid.failures) == ("", None, 0)
+
+
+async def test_payment_events_of_schema_1_name_no_refund(mongo_url: str) -> None:
+    path = DUMPS / "payment_events-1.json"
+    [event] = await old_documents.check_upgrade(mongo_url, PaymentEvents, MIGRATIONS, path)
+    assert (event.status, event.refunded_idr) == ("settled", None)

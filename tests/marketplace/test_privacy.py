@@ -9,9 +9,16 @@ import re
 import pytest
 
 from chassis import telemetry
-from tests.marketplace.harness import CONTACT, LapasHarness
+from chassis.ids import new_id
+from tests.fakes import eventually
+from tests.marketplace.factories import CONTACT
+from tests.marketplace.harness import LapasHarness, created, ok
+from tests.marketplace.test_inbound import Training, decision
 
 BUYER_DATA = ("Pembeli Contoh", "0812-0000-0000", "Jalan Contoh")
+PLANTED = ("Zulkarnaen Uji", "9904050402850001", "Pasal 362 KUHP", "cert-0193-uji")
+"""A name, a NIK, an offence, the id of a certificate."""
+
 EVENT_FIELDS = {
     "participant_ref",
     "workshop_id",
@@ -50,6 +57,45 @@ async def test_public_pages_and_events_name_no_person_and_no_buyer(lapas: LapasH
     assert any(lapas.people[0] in text for text in events)
     for text in events:
         assert json.loads(text).keys() <= EVENT_FIELDS
+
+
+@pytest.mark.scenario("M20/public")
+async def test_planted_names_and_numbers_are_shown_nowhere(lapas: LapasHarness, kafka: str) -> None:
+    """Product pages, buyer API, errors, notifications, events, logs and audit rows are scanned."""
+    lines = io.StringIO()
+    telemetry.configure("marketplace", "debug", stream=lines)
+    person = f"ref-{new_id()}"
+    async with Training(lapas, kafka) as training:
+        planted = dict(zip(("name", "nik", "offence", "certificate_id"), PLANTED, strict=True))
+        data = decision(lapas, person, eligible=True) | planted
+        await training.publish("work-eligibility-decided", person, **data)
+        await eventually(lambda: lapas.stored("workers", _id=person, eligible=True))
+    lapas.people = [person]
+    await created(lapas.assign(person))
+    await lapas.produce(6, 240_000, 1)
+    contact = {"name": PLANTED[0], "phone": "08123456789", "address": " ".join(PLANTED)}
+    placed = await created(lapas.check_out(await lapas.cart(1), contact))
+    order = placed | await ok(lapas.start_attempt(placed))
+    answers = [
+        await lapas.notify(order, signature_key="0" * 128),
+        await lapas.public.post("/v1/payments/notifications/sandbox", content=PLANTED[1]),
+        await lapas.check_out(await lapas.cart(5), contact),
+        await lapas.check_out("none", contact),
+        await lapas.public.get(f"/v1/orders/{order['id']}?token={'A' * 22}"),
+        await lapas.start_attempt(order | {"version": 1}),
+        await lapas.public.get("/v1/products?limit=500"),
+        await lapas.public.get(f"/v1/products/{lapas.product['id']}/provenance"),
+    ]
+    await lapas.command(order, "pay")
+    token = {"order-token": order["token"]}
+    paths = (f"/v1/orders/{order['id']}", f"/v1/orders/{order['id']}/split")
+    answers += [await lapas.public.get(path, headers=token) for path in paths]
+    shown = [answer.text for answer in answers]
+    assert not any(person in text for text in shown)
+    shown += [row["body"] for row in await lapas.stored("outbox", facility_id=lapas.facility)]
+    shown += [lines.getvalue(), json.dumps(await lapas.stored("audit"), default=str)]
+    for secret in PLANTED:
+        assert not any(secret in text for text in shown), secret
 
 
 async def test_provenance_names_workshop_programmes_and_batches_only(lapas: LapasHarness) -> None:

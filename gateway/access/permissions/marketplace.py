@@ -81,6 +81,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             "POST /v1/checkout",
             "GET /v1/orders/{order_id}",
             "GET /v1/orders/{order_id}/split",
+            "POST /v1/orders/{order_id}/payment-attempts",
             "POST /v1/orders/{order_id}/cancellation",
             "POST /v1/payments/notifications/{provider}",
             "POST /v1/payments/sandbox/{order_ref}/{command}",

@@ -19,9 +19,9 @@ MIN_PEOPLE = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthlyProduction:
-    """What one workshop sold of one product class in one month.
+    """What one workshop sold of one product class in one month, less what went back in it.
 
-    `amounts_idr` are integer rupiah per party of the split.
+    `amounts_idr` are integer rupiah per party of the split; more may go back than is sold.
     """
 
     id: str
@@ -63,9 +63,15 @@ def is_suppressed(people: int, *, is_inside: bool) -> bool:
 
 def add_order(row: MonthlyProduction, amounts_idr: Mapping[str, int]) -> MonthlyProduction:
     """Return the row with one more order; amounts add up to the rupiah."""
-    parties = row.amounts_idr.keys() | amounts_idr.keys()
-    sums = {
-        party: row.amounts_idr.get(party, 0) + amounts_idr.get(party, 0)
-        for party in sorted(parties)
-    }
-    return replace(row, orders=row.orders + 1, amounts_idr=sums)
+    return replace(row, orders=row.orders + 1, amounts_idr=_add(row.amounts_idr, amounts_idr))
+
+
+def take_back_order(row: MonthlyProduction, amounts_idr: Mapping[str, int]) -> MonthlyProduction:
+    """Return the row with one order less, whose proceeds went back."""
+    taken = {party: -amount for party, amount in amounts_idr.items()}
+    return replace(row, orders=row.orders - 1, amounts_idr=_add(row.amounts_idr, taken))
+
+
+def _add(amounts_idr: Mapping[str, int], more_idr: Mapping[str, int]) -> dict[str, int]:
+    parties = sorted(amounts_idr.keys() | more_idr.keys())
+    return {party: amounts_idr.get(party, 0) + more_idr.get(party, 0) for party in parties}

@@ -24,20 +24,44 @@ async def add_split(
     tx: Transaction,
 ) -> None:
     """Add one order's proceeds of one workshop and product class to the month of `at`."""
+    row = await _seek_row(workshop_id, facility_id, product_class, at, tx)
+    _save(row, rules.add_order(row, amounts_idr), tx)
+
+
+async def take_back_split(
+    workshop_id: str,
+    facility_id: str,
+    product_class: str,
+    at: datetime,
+    amounts_idr: Mapping[str, int],
+    tx: Transaction,
+) -> None:
+    """Take one order's proceeds out of the month of `at`, in which they went back."""
+    row = await _seek_row(workshop_id, facility_id, product_class, at, tx)
+    _save(row, rules.take_back_order(row, amounts_idr), tx)
+
+
+async def _seek_row(
+    workshop_id: str, facility_id: str, product_class: str, at: datetime, tx: Transaction
+) -> MonthlyProduction:
+    """Return the stored row of a month, or an empty one."""
     month = rules.month_of(at)
     row_id = rules.production_id(workshop_id, month, product_class)
-    before = await tx.production.seek(row_id)
-    if before is not None:
-        tx.production.save(before, rules.add_order(before, amounts_idr))
-        return
-    empty = MonthlyProduction(
+    stored = await tx.production.seek(row_id)
+    return stored or MonthlyProduction(
         id=row_id,
         workshop_id=workshop_id,
         facility_id=facility_id,
         month=month,
         product_class=product_class,
     )
-    tx.production.add(rules.add_order(empty, amounts_idr))
+
+
+def _save(row: MonthlyProduction, after: MonthlyProduction, tx: Transaction) -> None:
+    if row.version == 0:
+        tx.production.add(after)
+    else:
+        tx.production.save(row, after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from chassis.moments import Day
 from services.marketplace.batches import usecases
 from services.marketplace.batches.rules import Batch, BatchId, WorkLog, WorkLogId
 from services.marketplace.money import Idr, Rupiah
-from services.marketplace.stock.rules import contention_key, home_location, stock_id
 from services.marketplace.transaction import Run, step_runner
 from services.marketplace.workshops.rules import WorkshopId
 
@@ -270,8 +269,7 @@ async def complete_batch(
 
     Unit costs and premi weights are frozen, and the good units are received into stock.
     """
-    planned = await step_runner(run)(partial(usecases.read_batch, BatchId(batch_id)))
-    stock = stock_id(planned.sku, home_location(planned.facility_id))
+    stock = await step_runner(run)(partial(usecases.find_contended_stock, BatchId(batch_id)))
     command = partial(
         usecases.complete,
         BatchId(batch_id),
@@ -280,7 +278,7 @@ async def complete_batch(
         body.reject_reason,
         version,
     )
-    batch = await run(command, contended=[contention_key(stock)])
+    batch = await run(command, contended=[stock])
     dependencies.set_etag(response, batch)
     return BatchBody.of(batch)
 

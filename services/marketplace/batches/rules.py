@@ -13,12 +13,16 @@ from enum import StrEnum
 from typing import NewType
 
 from chassis.errors import Conflict, NotFound, Refused
-from services.marketplace.events import WorkLogged
 from services.marketplace.money import Rupiah
 from services.marketplace.stock.rules import Portion
-from services.marketplace.workers.rules import Assignment, Worker, require_decision_in_effect
+from services.marketplace.workers.rules import (
+    Assignment,
+    Worker,
+    WorkerUnknown,
+    require_decision_in_effect,
+)
 from services.marketplace.workshops.rules import Workshop
-from services.marketplace.zones import local_day, month_of
+from services.marketplace.zones import local_day
 
 BatchId = NewType("BatchId", str)
 WorkLogId = NewType("WorkLogId", str)
@@ -156,20 +160,6 @@ class WorkLog:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkMonth:
-    """All work units of one participant in one workshop in one month; its id names the three."""
-
-    id: str
-    participant_ref: str
-    workshop_id: str
-    facility_id: str
-    month: str
-    unit_kind: str
-    units: int = 0
-    version: int = 0
-
-
 def assign_number(
     workshop: Workshop, numbers: BatchNumberCounter, now: datetime
 ) -> tuple[str, BatchNumberCounter]:
@@ -189,6 +179,11 @@ def set_costs(batch: Batch, material_cost_idr: Rupiah, other_cost_idr: Rupiah) -
     """Set the costs of the batch; completion freezes them."""
     _require_state(batch, {BatchState.PLANNED, *OPEN_STATES})
     return replace(batch, material_cost_idr=material_cost_idr, other_cost_idr=other_cost_idr)
+
+
+def has_booked_cost(batch: Batch) -> bool:
+    """Return whether the cost of the batch is in the books: from the start of production on."""
+    return batch.state is not BatchState.PLANNED
 
 
 def start_quality_check(batch: Batch) -> Batch:
@@ -316,33 +311,19 @@ def correct(
     return replace(log, work_units=units, edits=(*log.edits, correction))
 
 
-def month_id(participant_ref: str, workshop_id: str, month: str) -> str:
-    """Return the id of a WorkMonth."""
-    return f"{participant_ref}/{workshop_id}/{month}"
+def require_known_here(
+    worker: Worker | None, assignments: Sequence[Assignment], facility_id: str
+) -> Worker:
+    """Return a worker who is at this facility, or was assigned here before they left.
 
-
-def create_month(log: WorkLog, workshop: Workshop) -> WorkMonth:
-    """Return the month of a log, without units."""
-    month = month_of(log.worked_on)
-    return WorkMonth(
-        id=month_id(log.participant_ref, log.workshop_id, month),
-        participant_ref=log.participant_ref,
-        workshop_id=log.workshop_id,
-        facility_id=log.facility_id,
-        month=month,
-        unit_kind=workshop.unit_kind,
-    )
-
-
-def create_month_of_survivor(month: WorkMonth, participant_ref: str) -> WorkMonth:
-    """Return the same month of the surviving participant, without units."""
-    return replace(
-        month,
-        id=month_id(participant_ref, month.workshop_id, month.month),
-        participant_ref=participant_ref,
-        units=0,
-        version=0,
-    )
+    Raises WorkerUnknown for anybody else: no answer shows who is at another facility.
+    """
+    if worker is None:
+        raise WorkerUnknown
+    was_assigned_here = any(assignment.facility_id == facility_id for assignment in assignments)
+    if worker.facility_id != facility_id and not was_assigned_here:
+        raise WorkerUnknown
+    return worker
 
 
 def rekey_work_log(log: WorkLog, participant_ref: str) -> WorkLog:
@@ -350,17 +331,9 @@ def rekey_work_log(log: WorkLog, participant_ref: str) -> WorkLog:
     return replace(log, participant_ref=participant_ref)
 
 
-def add_units(month: WorkMonth, units: int) -> tuple[WorkMonth, list[WorkLogged]]:
-    """Add units to the month (negative after a correction) and publish its sum."""
-    after = replace(month, units=month.units + units)
-    event = WorkLogged(
-        participant_ref=after.participant_ref,
-        workshop_id=after.workshop_id,
-        month=after.month,
-        unit_kind=after.unit_kind,
-        units_total=after.units,
-    )
-    return after, [event]
+def makers_of(batches: Iterable[Batch]) -> list[str]:
+    """Return the participants whose work these batches name."""
+    return sorted({weight.participant_ref for batch in batches for weight in batch.weights})
 
 
 def sum_weights_by_survivor(

@@ -14,8 +14,8 @@ from services.marketplace.batches.rules import (
     BatchUnknown,
     WorkLog,
     WorkLogUnknown,
-    WorkMonth,
 )
+from services.marketplace.batches.work_months import WorkMonth
 
 
 class Batches(Store[Batch]):

@@ -8,19 +8,21 @@ from __future__ import annotations
 from datetime import date
 
 from chassis.persistence.store import Page
-from services.marketplace.batches import rules
+from services.marketplace.batches import rules, work_months
 from services.marketplace.batches.rules import (
     Batch,
     BatchId,
     BatchNumberCounter,
     WorkLog,
     WorkLogId,
-    WorkMonth,
 )
-from services.marketplace.ledger.usecases import move_premi
+from services.marketplace.batches.work_months import WorkMonth
+from services.marketplace.ledger.rules import Leg, Side, side_total
+from services.marketplace.ledger.usecases import move_premi, post_journal
 from services.marketplace.money import Rupiah
+from services.marketplace.proceeds.rules import issue_legs, shortfall_legs
 from services.marketplace.products.rules import require_made_in
-from services.marketplace.stock.rules import home_location
+from services.marketplace.stock.rules import contention_key, home_location, stock_id
 from services.marketplace.stock.usecases import receive
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers.usecases import merge_workers
@@ -59,19 +61,31 @@ async def plan(
 async def list_batches(
     workshop_id: str | None, cursor: str | None, limit: int, tx: Transaction
 ) -> Page[Batch]:
-    """Return one page of batches, of one workshop or all."""
-    return await tx.batches.list_page(workshop_id, cursor, limit)
+    """Return one page of batches, of one workshop or all; the read of their makers is audited."""
+    page = await tx.batches.list_page(workshop_id, cursor, limit)
+    tx.note("batches.listed", workshop_id or "", refs=rules.makers_of(page.items))
+    return page
 
 
 async def read_batch(batch_id: BatchId, tx: Transaction) -> Batch:
-    """Return one batch."""
-    return await tx.batches.get(batch_id)
+    """Return one batch; the read of its makers is audited."""
+    batch = await tx.batches.get(batch_id)
+    tx.note("batches.read", batch.id, refs=rules.makers_of([batch]))
+    return batch
+
+
+async def find_contended_stock(batch_id: BatchId, tx: Transaction) -> str:
+    """Return the contended document that the completion of a batch changes."""
+    batch = await tx.batches.get(batch_id)
+    return contention_key(stock_id(batch.sku, home_location(batch.facility_id)))
 
 
 async def start(batch_id: BatchId, version: int, tx: Transaction) -> Batch:
-    """Start production."""
+    """Start production: its material is issued and its work ordered, so the cost is booked."""
     before = await tx.batches.get(batch_id, if_match=version)
-    return tx.batches.save(before, rules.start(before, tx.now))
+    after = tx.batches.save(before, rules.start(before, tx.now))
+    await _book(f"cost:{after.id}", issue_legs(after.cost_idr), after, tx)
+    return after
 
 
 async def set_costs(
@@ -81,9 +95,13 @@ async def set_costs(
     version: int,
     tx: Transaction,
 ) -> Batch:
-    """Set the costs of a batch."""
+    """Set the costs of a batch; the difference is booked once production has started."""
     before = await tx.batches.get(batch_id, if_match=version)
-    return tx.batches.save(before, rules.set_costs(before, material_cost_idr, other_cost_idr))
+    after = tx.batches.save(before, rules.set_costs(before, material_cost_idr, other_cost_idr))
+    if rules.has_booked_cost(before):
+        legs = issue_legs(after.cost_idr - before.cost_idr)
+        await _book(f"cost:{after.id}:{after.version}", legs, after, tx)
+    return after
 
 
 async def start_quality_check(batch_id: BatchId, version: int, tx: Transaction) -> Batch:
@@ -119,9 +137,10 @@ async def complete(
 async def reject(
     batch_id: BatchId, qty_reject: int, reason: str, version: int, tx: Transaction
 ) -> Batch:
-    """Reject a batch: no unit of it can be sold."""
+    """Reject a batch: no unit of it can be sold, and the capital fund bears its cost."""
     before = await tx.batches.get(batch_id, if_match=version)
     after = rules.reject(before, qty_reject=qty_reject, reason=reason, now=tx.now)
+    await _book(f"rejected:{after.id}", shortfall_legs(after.cost_idr), after, tx)
     return tx.batches.save(before, after)
 
 
@@ -138,8 +157,9 @@ async def log_work(
     workshop = await tx.workshops.get(batch.workshop_id)
     person = await tx.resolve(participant_ref)
     # Unscoped: past work is recorded also after the participant has left the Lapas.
-    worker = await tx.workers.get(person, scoped=False)
+    stored = await tx.workers.seek(person, scoped=False)
     assignments = await tx.assignments.list_by_participant(person)
+    worker = rules.require_known_here(stored, assignments, batch.facility_id)
     log = WorkLog(
         id=log_id,
         batch_id=batch.id,
@@ -199,6 +219,16 @@ async def merge_participants(from_ref: str, into_ref: str, event_id: str, tx: Tr
     await move_premi(from_ref, into_ref, event_id, tx)
 
 
+async def _book(key: str, legs: tuple[Leg, ...], batch: Batch, tx: Transaction) -> None:
+    """Post a journal of a batch; a batch without cost has none."""
+    if not side_total(legs, Side.DEBIT):
+        return
+    workshop = await tx.workshops.get(batch.workshop_id)
+    await post_journal(
+        key, legs, facility_id=batch.facility_id, zone=workshop.zone, source=batch.id, tx=tx
+    )
+
+
 async def _assign_number(workshop: Workshop, tx: Transaction) -> str:
     stored = await tx.batch_numbers.seek(workshop.id)
     before = stored or BatchNumberCounter(id=workshop.id, facility_id=workshop.facility_id)
@@ -211,18 +241,18 @@ async def _assign_number(workshop: Workshop, tx: Transaction) -> str:
 
 
 async def _add_to_month(log: WorkLog, workshop: Workshop, units: int, tx: Transaction) -> None:
-    await _add_units(rules.create_month(log, workshop), units, tx)
+    await _add_units(work_months.create_month(log, workshop), units, tx)
 
 
 async def _merge_month(month: WorkMonth, into_ref: str, tx: Transaction) -> None:
     tx.work_months.remove(month)
-    await _add_units(rules.create_month_of_survivor(month, into_ref), month.units, tx)
+    await _add_units(work_months.create_month_of_survivor(month, into_ref), month.units, tx)
 
 
 async def _add_units(empty_month: WorkMonth, units: int, tx: Transaction) -> None:
     """Add units to the stored month, or to the empty one if none is stored yet."""
     stored = await tx.work_months.seek(empty_month.id)
-    after, events = rules.add_units(stored or empty_month, units)
+    after, events = work_months.add_units(stored or empty_month, units)
     if stored is None:
         tx.work_months.add(after, events)
     else:

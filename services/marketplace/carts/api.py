@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies
 from services.marketplace.carts import usecases
 from services.marketplace.carts.rules import Cart, CartId
-from services.marketplace.transaction import Run
+from services.marketplace.transaction import Run, step_runner
 
 router = APIRouter(prefix="/v1/carts", tags=["Keranjang"])
 
@@ -62,9 +62,10 @@ class CartBody(BaseModel):
 
 @router.post("", status_code=201)
 async def open_cart(body: CartIn, run: Run, response: Response) -> CartBody:
-    """Open a cart."""
+    """Open a cart. An Idempotency-Key has no effect: all buyers would share it."""
     quantities = [(line.sku, line.qty) for line in body.lines]
-    cart = await run(partial(usecases.open_cart, CartId(secrets.token_urlsafe(16)), quantities))
+    command = partial(usecases.open_cart, CartId(secrets.token_urlsafe(16)), quantities)
+    cart = await step_runner(run)(command)
     dependencies.set_etag(response, cart)
     return CartBody.of(cart)
 

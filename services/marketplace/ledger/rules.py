@@ -51,20 +51,22 @@ _OTHER_SIDE = {Side.DEBIT: Side.CREDIT, Side.CREDIT: Side.DEBIT}
 PROVIDER_RECEIVABLE = "piutang_gateway"
 BUYER_RECEIVABLE = "piutang_pembeli"
 PRODUCTION_COST = "biaya_produksi"
+PREMI_PAYABLE = "utang_premi"
 PNBP_PAYABLE = "utang_pnbp"
+CASH = "kas_titipan"
 CAPITAL_FUND = "dana_modal_produksi"
 
 CHART_OF_ACCOUNTS: Mapping[Book, frozenset[str]] = {
     Book.LAPAS: frozenset(
         {
-            "kas_titipan",
+            CASH,
             PROVIDER_RECEIVABLE,
             BUYER_RECEIVABLE,
             "piutang_premi:*",
             "piutang_pnbp",
             "selisih_kas",
             PNBP_PAYABLE,
-            "utang_premi:*",
+            f"{PREMI_PAYABLE}:*",
             "utang_refund:*",
             "utang_pembiayaan:*",
             "titipan_ongkir",
@@ -105,7 +107,7 @@ CHART_OF_ACCOUNTS: Mapping[Book, frozenset[str]] = {
 
 def premi_payable(participant_ref: str) -> str:
     """Return the account of the premi owed to one participant."""
-    return f"utang_premi:{participant_ref}"
+    return f"{PREMI_PAYABLE}:{participant_ref}"
 
 
 def refund_payable(order_id: str) -> str:
@@ -170,6 +172,28 @@ def check_journal(journal: Journal) -> None:
     for leg in journal.legs:
         if not _is_account_of(journal.book, leg.account):
             raise AccountUnknown(account=leg.account, book=journal.book)
+
+
+def participant_of(account: str) -> str | None:
+    """Return the participant whose premi an account holds; None for any other account."""
+    name, _, subject = account.partition(":")
+    return subject if name == PREMI_PAYABLE else None
+
+
+def participants_of(journals: Iterable[Journal]) -> set[str]:
+    """Return the participants whose premi these journals hold."""
+    people = {participant_of(leg.account) for journal in journals for leg in journal.legs}
+    return {person for person in people if person is not None}
+
+
+def resolve_accounts(journal: Journal, survivors: Mapping[str, str]) -> Journal:
+    """Return the journal with the premi of merged participants on their survivors' accounts."""
+    legs: list[Leg] = []
+    for leg in journal.legs:
+        person = participant_of(leg.account)
+        account = leg.account if person is None else premi_payable(survivors[person])
+        legs.append(replace(leg, account=account))
+    return replace(journal, legs=tuple(legs))
 
 
 def reverse(

@@ -43,9 +43,16 @@ async def post_journal(
     return tx.journals.add(journal, scoped=False)
 
 
-async def reverse_journals(source: str, *, zone: str, tx: Transaction) -> list[Journal]:
-    """Reverse all journals of a source that are not reversed yet, and return these journals."""
-    journals = rules.list_unreversed(await tx.journals.list_by_source(source))
+async def reverse_journals(
+    source: str, keys: frozenset[str], *, zone: str, tx: Transaction
+) -> list[Journal]:
+    """Reverse the journals of a source under these keys that are not reversed yet.
+
+    Returns these journals. The premi of a participant who was merged since is taken from the
+    surviving one, who got it.
+    """
+    stored = rules.list_unreversed(await tx.journals.list_by_source(source))
+    journals = await _resolve([journal for journal in stored if journal.id in keys], tx)
     for journal in journals:
         reversal = rules.reverse(
             journal,
@@ -78,11 +85,26 @@ async def move_premi(from_ref: str, into_ref: str, event_id: str, tx: Transactio
         )
 
 
+async def _resolve(journals: list[Journal], tx: Transaction) -> list[Journal]:
+    """Return the journals on the accounts of surviving participants.
+
+    A merge that runs at the same time conflicts, because it changes the worker.
+    """
+    people = rules.participants_of(journals)
+    await tx.resolve_many(people)
+    survivors = {person: await tx.resolve(person) for person in people}
+    for worker in (await tx.workers.many(survivors.values(), scoped=False)).values():
+        tx.workers.hold(worker)
+    return [rules.resolve_accounts(journal, survivors) for journal in journals]
+
+
 async def list_journals(
     source: str | None, cursor: str | None, limit: int, tx: Transaction
 ) -> Page[Journal]:
-    """Return one page of journals, of one source or all."""
-    return await tx.journals.list_page(source, cursor, limit)
+    """Return one page of journals, of one source or all; the read of people's premi is audited."""
+    page = await tx.journals.list_page(source, cursor, limit)
+    tx.note("journals.listed", source or "", refs=sorted(rules.participants_of(page.items)))
+    return page
 
 
 async def sum_journals(tx: Transaction) -> list[AccountSum]:

@@ -11,6 +11,7 @@ from chassis import telemetry
 from chassis.jobs.scheduled_gauges import ScheduledGauge
 from chassis.persistence.transactions import Runner
 from services.marketplace.metrics import rules, usecases
+from services.marketplace.stock.store import Recount
 from services.marketplace.transaction import Transaction
 
 CHECK_INTERVAL_SECONDS = 900.0
@@ -36,31 +37,33 @@ AMOUNT_OWED = ScheduledGauge(
 log = telemetry.log(__name__)
 
 
-class StockAndBooksCheck:
-    """Counts one page of stock per call; after the last page it sums the books."""
+async def check_stock_and_books(run: Runner[Transaction]) -> bool:
+    """Count all stock again, page by page, then sum the books.
 
-    def __init__(self) -> None:
-        self._last_stock_id = ""
-        self._difference_units = 0
+    An interrupted count starts again, so that no gauge is a sum of pages of different times.
+    """
+    difference_units = 0
+    last_id = ""
+    has_more = True
+    while has_more:
+        page = await run(partial(usecases.recount_stock, last_id, PAGE_SIZE))
+        difference_units += _report_differences(page)
+        has_more = len(page) == PAGE_SIZE
+        last_id = page[-1].id if has_more else ""
+    STOCK_DIFFERENCE.set(difference_units)
+    sums = await run(usecases.sum_books)
+    BOOK_DIFFERENCE.set_by_label(rules.book_differences(sums))
+    AMOUNT_OWED.set_by_label(rules.amounts_owed(sums))
+    return False
 
-    async def __call__(self, run: Runner[Transaction]) -> bool:
-        """Count one page of stock. Returns True while there are more."""
-        page = await run(partial(usecases.recount_stock, self._last_stock_id, PAGE_SIZE))
-        differing = [recount for recount in page if recount.gap]
-        if differing:
-            log.error(
-                "stock_differs",
-                stocks=[recount.id for recount in differing[:MAX_LOGGED_STOCKS]],
-                found=len(differing),
-            )
-        self._difference_units += sum(recount.gap for recount in differing)
-        if len(page) == PAGE_SIZE:
-            self._last_stock_id = page[-1].id
-            return True
-        STOCK_DIFFERENCE.set(self._difference_units)
-        self._last_stock_id = ""
-        self._difference_units = 0
-        sums = await run(usecases.sum_books)
-        BOOK_DIFFERENCE.set_by_label(rules.book_differences(sums))
-        AMOUNT_OWED.set_by_label(rules.amounts_owed(sums))
-        return False
+
+def _report_differences(page: list[Recount]) -> int:
+    """Log the stocks of a page that differ; return by how many units in all."""
+    differing = [recount for recount in page if recount.gap]
+    if differing:
+        log.error(
+            "stock_differs",
+            stocks=[recount.id for recount in differing[:MAX_LOGGED_STOCKS]],
+            found=len(differing),
+        )
+    return sum(recount.gap for recount in differing)

@@ -10,22 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.texts import load_texts
-from services.marketplace.orders import usecases
+from services.marketplace.orders import rules, usecases
 from services.marketplace.orders.rules import (
     Charge,
     Contact,
     Order,
     OrderId,
     OrderLine,
-    OrderState,
-    OrderStep,
+    PaymentMethod,
     contended_stock,
 )
+from services.marketplace.orders.transitions import OrderState, OrderStep
 from services.marketplace.policies.rules import PolicyTerms
 from services.marketplace.stock.rules import Portion
 from services.marketplace.transaction import Run, step_runner
@@ -34,9 +34,22 @@ router = APIRouter(prefix="/v1", tags=["Pesanan"])
 
 TEXTS = load_texts(Path(__file__).parents[1] / "texts.toml")
 
-Token = Annotated[
-    str, Query(min_length=20, max_length=60, description="Token pesanan, diberikan saat checkout")
-]
+OrderToken = Annotated[str, Field(min_length=20, max_length=60)]
+
+
+def order_token(
+    order_token: Annotated[
+        OrderToken | None, Header(description="Token pesanan, diberikan saat checkout")
+    ] = None,
+    token: Annotated[
+        OrderToken | None, Query(description="Token pesanan, untuk tautan; lebih baik di header")
+    ] = None,
+) -> str:
+    """Return the token of the header `Order-Token`, or of the query for links."""
+    return rules.require_token(order_token or token)
+
+
+Token = Annotated[str, Depends(order_token)]
 
 
 class ContactIn(BaseModel):
@@ -60,6 +73,11 @@ class CheckoutIn(BaseModel):
     contact: ContactIn
 
 
+class AttemptIn(BaseModel):
+    model_config = dependencies.STRICT
+    method: PaymentMethod = PaymentMethod.QRIS
+
+
 class TransitionIn(BaseModel):
     model_config = dependencies.STRICT
     step: Literal["pack", "ship", "deliver", "complete"]
@@ -70,6 +88,8 @@ class PaymentBody(BaseModel):
     order_ref: str
     method: str
     qr_string: str
+    va_bank: str
+    va_number: str
     expires_at: datetime
 
     @classmethod
@@ -80,6 +100,8 @@ class PaymentBody(BaseModel):
             order_ref=charge.order_ref,
             method=charge.method,
             qr_string=charge.qr_string,
+            va_bank=charge.va_bank,
+            va_number=charge.va_number,
             expires_at=charge.expires_at,
         )
 
@@ -106,7 +128,7 @@ class OrderLineBody(BaseModel):
 
 
 class OrderBody(BaseModel):
-    """An order as its buyer sees it; `payment` says how to pay it."""
+    """An order as its buyer sees it; `payment` says how to pay it, once an attempt is started."""
 
     id: str
     version: int

@@ -1,7 +1,7 @@
 """Rules of orders.
 
-Price, cost, batches and policy are frozen when an order is placed. States change by the table
-`TRANSITIONS` only.
+Price, cost, batches and policy are frozen when an order is placed. States change by the table in
+`transitions` only.
 Not here: what a payment provider reports (payments).
 """
 
@@ -13,17 +13,23 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
-from chassis.errors import Conflict, NotFound, Refused
+from chassis.errors import NotFound, Refused
 from services.marketplace.carts.rules import Cart
-from services.marketplace.events import ProceedsSplit
+from services.marketplace.events import ProceedsSplit, ProceedsSplitReversed
 from services.marketplace.money import Rupiah, total
+from services.marketplace.orders.transitions import (
+    REFUSAL_BY_STEP,
+    TRANSITIONS,
+    UNPAID_STATES,
+    OrderState,
+    OrderStep,
+)
 from services.marketplace.policies.rules import PolicyTerms, SplitPolicy, select_policy
 from services.marketplace.proceeds.rules import Division
 from services.marketplace.products.rules import Product
 from services.marketplace.stock.rules import (
     HeldStock,
     Portion,
-    ReservationState,
     contention_key,
     distribute_portions,
     sku_of,
@@ -31,52 +37,29 @@ from services.marketplace.stock.rules import (
 )
 
 OrderId = NewType("OrderId", str)
+MAX_ORDER_IDR = 999_999_999_999
 
 
 class OrderUnknown(NotFound):
     title = "Pesanan tidak ditemukan"
 
 
-class OrderTransitionRefused(Conflict):
-    """The state of the order does not allow this step."""
+class OrderTooLarge(Refused):
+    """Payment providers and the books take amounts of up to twelve digits."""
 
-    title = "Langkah ini tidak mungkin pada keadaan pesanan sekarang"
-
-
-class OrderNotPayable(OrderTransitionRefused):
-    title = "Pesanan ini tidak dapat dibayar"
-
-
-class OrderNotExpirable(OrderTransitionRefused):
-    title = "Pesanan ini tidak dapat kedaluwarsa"
-
-
-class OrderNotCancellable(OrderTransitionRefused):
-    title = "Pesanan ini tidak dapat dibatalkan"
-
-
-class OrderNotPackable(OrderTransitionRefused):
-    title = "Pesanan ini belum atau tidak lagi dapat dikemas"
-
-
-class OrderNotShippable(OrderTransitionRefused):
-    title = "Pesanan ini belum atau tidak lagi dapat dikirim"
-
-
-class OrderNotDeliverable(OrderTransitionRefused):
-    title = "Pesanan ini belum atau tidak lagi dapat diserahkan"
-
-
-class OrderNotCompletable(OrderTransitionRefused):
-    title = "Pesanan ini belum atau tidak lagi dapat diselesaikan"
-
-
-class OrderNotReversible(OrderTransitionRefused):
-    title = "Pembayaran pesanan ini tidak dapat dibalik"
+    title = "Jumlah pesanan terlalu besar; bagi menjadi beberapa pesanan"
+    field = "cart_id"
 
 
 class NotDividedYet(NotFound):
     title = "Hasil penjualan pesanan ini belum dibagi karena belum dibayar"
+
+
+class TokenMissing(Refused):
+    """Neither the header Order-Token nor the query names the token of the order."""
+
+    title = "Sertakan token pesanan di header Order-Token"
+    field = "Order-Token"
 
 
 class ContactMissing(Refused):
@@ -86,72 +69,9 @@ class ContactMissing(Refused):
     field = "phone"
 
 
-class OrderState(StrEnum):
-    PLACED = "placed"
-    AWAITING_PAYMENT = "awaiting_payment"
-    PAID = "paid"
-    PACKED = "packed"
-    SHIPPED = "shipped"
-    DELIVERED = "delivered"
-    COMPLETED = "completed"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    PAYMENT_REVERSED = "payment_reversed"
-
-
-class OrderStep(StrEnum):
-    REQUEST_PAYMENT = "request_payment"
-    PAY = "pay"
-    EXPIRE = "expire"
-    CANCEL = "cancel"
-    PACK = "pack"
-    SHIP = "ship"
-    DELIVER = "deliver"
-    COMPLETE = "complete"
-    REVERSE = "reverse"
-
-
-TRANSITIONS: Mapping[tuple[OrderState, OrderStep], OrderState] = {
-    (OrderState.PLACED, OrderStep.REQUEST_PAYMENT): OrderState.AWAITING_PAYMENT,
-    (OrderState.PLACED, OrderStep.EXPIRE): OrderState.EXPIRED,
-    (OrderState.PLACED, OrderStep.CANCEL): OrderState.CANCELLED,
-    (OrderState.AWAITING_PAYMENT, OrderStep.PAY): OrderState.PAID,
-    (OrderState.AWAITING_PAYMENT, OrderStep.EXPIRE): OrderState.EXPIRED,
-    (OrderState.AWAITING_PAYMENT, OrderStep.CANCEL): OrderState.CANCELLED,
-    (OrderState.EXPIRED, OrderStep.PAY): OrderState.PAID,
-    (OrderState.PAID, OrderStep.PACK): OrderState.PACKED,
-    (OrderState.PACKED, OrderStep.SHIP): OrderState.SHIPPED,
-    (OrderState.SHIPPED, OrderStep.DELIVER): OrderState.DELIVERED,
-    (OrderState.DELIVERED, OrderStep.COMPLETE): OrderState.COMPLETED,
-    (OrderState.PAID, OrderStep.REVERSE): OrderState.PAYMENT_REVERSED,
-    (OrderState.PACKED, OrderStep.REVERSE): OrderState.PAYMENT_REVERSED,
-}
-"""Every allowed step. A step that is not listed raises its error in `REFUSAL_BY_STEP`."""
-
-REFUSAL_BY_STEP: Mapping[OrderStep, type[OrderTransitionRefused]] = {
-    OrderStep.REQUEST_PAYMENT: OrderNotPayable,
-    OrderStep.PAY: OrderNotPayable,
-    OrderStep.EXPIRE: OrderNotExpirable,
-    OrderStep.CANCEL: OrderNotCancellable,
-    OrderStep.PACK: OrderNotPackable,
-    OrderStep.SHIP: OrderNotShippable,
-    OrderStep.DELIVER: OrderNotDeliverable,
-    OrderStep.COMPLETE: OrderNotCompletable,
-    OrderStep.REVERSE: OrderNotReversible,
-}
-
-UNPAID_STATES = frozenset({OrderState.PLACED, OrderState.AWAITING_PAYMENT})
-PAID_UNSHIPPED_STATES = frozenset({OrderState.PAID, OrderState.PACKED})
-"""Paid, and the goods are still in stock."""
-
-SHIPPED_STATES = frozenset({OrderState.SHIPPED, OrderState.DELIVERED, OrderState.COMPLETED})
-"""Paid, and the goods have left the stock."""
-
-RESERVATION_STATE_BY_STEP: Mapping[OrderStep, ReservationState] = {
-    OrderStep.EXPIRE: ReservationState.EXPIRED,
-    OrderStep.CANCEL: ReservationState.RELEASED,
-}
-"""The resolution of the reservation, by the step that closes an unpaid order."""
+class PaymentMethod(StrEnum):
+    QRIS = "qris"
+    BANK_TRANSFER = "va"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,21 +107,29 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """A charge opened at a payment provider, and what the buyer needs to pay it."""
+    """A charge opened at a payment provider, and what the buyer needs to pay it.
+
+    `qr_string` is for QRIS, `va_bank` and `va_number` are for a transfer to a virtual account.
+    """
 
     provider: str
     order_ref: str
     txn_id: str
     method: str
-    qr_string: str
     expires_at: datetime
+    qr_string: str = ""
+    va_bank: str = ""
+    va_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One buyer's order at one Lapas.
 
-    Anyone who holds `token` may read the order. `order_ref` names its charge at the provider.
+    Anyone who holds `token` may read the order. `order_ref` names the charge of its current
+    attempt at the provider. `method` is empty until the buyer opens the payment page, `paid_by`
+    is the transaction that paid. After `failures` of the provider the jobs leave the order alone
+    until `retry_at`.
     """
 
     id: OrderId
@@ -215,7 +143,13 @@ class Order:
     placed_at: datetime
     expires_at: datetime
     charge: Charge | None = None
+    method: PaymentMethod | None = None
+    attempt: int = 1
+    is_replacing: bool = False
     paid_at: datetime | None = None
+    paid_by: str = ""
+    failures: int = 0
+    retry_at: datetime | None = None
     state: OrderState = OrderState.PLACED
     version: int = 0
 
@@ -226,8 +160,15 @@ class Order:
 
     @property
     def order_ref(self) -> str:
-        """The reference of its charge: the first and only attempt to pay the order."""
-        return f"{self.id}-1"
+        """The reference of the charge of its current attempt."""
+        return f"{self.id}-{self.attempt}"
+
+
+def require_token(token: str | None) -> str:
+    """Return the token of an order. Raises TokenMissing."""
+    if not token:
+        raise TokenMissing
+    return token
 
 
 def require_contact(contact: Contact) -> None:
@@ -240,6 +181,13 @@ def require_divided(order: Order) -> None:
     """Require a paid order, whose proceeds are divided. Raises NotDividedYet."""
     if order.paid_at is None:
         raise NotDividedYet
+
+
+def require_payable_size(lines: Sequence[OrderLine]) -> None:
+    """Require a total that a provider and the books can take. Raises OrderTooLarge."""
+    total_idr = total(line.total_idr for line in lines)
+    if total_idr > MAX_ORDER_IDR:
+        raise OrderTooLarge(total_idr=total_idr, max_idr=MAX_ORDER_IDR)
 
 
 def require_unpaid(order: Order, step: OrderStep) -> None:
@@ -341,30 +289,57 @@ def request_payment(order: Order, charge: Charge, grace: timedelta) -> Order:
     """
     requested = take_step(order, OrderStep.REQUEST_PAYMENT)
     expires_at = max(order.expires_at, charge.expires_at + grace)
-    return replace(requested, charge=charge, expires_at=expires_at)
+    return replace(requested, charge=charge, expires_at=expires_at, failures=0, retry_at=None)
+
+
+def line_keys(order: Order, line: OrderLine) -> tuple[str, str]:
+    """Return the keys of a line's journals: of its sale, and of cost that it did not recover."""
+    return f"sale:{order.id}:{line.number}", f"loss:{order.id}:{line.number}"
+
+
+def sale_keys(order: Order) -> frozenset[str]:
+    """Return the keys of all journals of the sale, without those of other payments."""
+    return frozenset(key for line in order.lines for key in line_keys(order, line))
 
 
 def pay(
-    order: Order, divisions: Sequence[Division], now: datetime
+    order: Order, divisions: Sequence[Division], paid_by: str, now: datetime
 ) -> tuple[Order, list[ProceedsSplit]]:
-    """Pay the order and publish its split; `divisions` has one entry per line.
+    """Pay the order by a transaction and publish its split; one division per line.
 
     An order can be paid before its charge is recorded here.
     """
     payable = order
     if order.state is OrderState.PLACED:
         payable = replace(order, state=OrderState.AWAITING_PAYMENT)
-    paid = replace(take_step(payable, OrderStep.PAY), paid_at=now)
+    paid = replace(take_step(payable, OrderStep.PAY), paid_at=now, paid_by=paid_by)
     return paid, _split_events(paid, divisions)
+
+
+def reverse(
+    order: Order, amounts_by_line: Sequence[Mapping[str, int]]
+) -> tuple[Order, list[ProceedsSplitReversed]]:
+    """Reverse the payment of an order whose goods are in stock, and publish what went back.
+
+    `amounts_by_line` has the rupiah of each party that the books took back, one entry per line.
+    """
+    reversed_order = take_step(order, OrderStep.REVERSE)
+    sums = _sum_by_workshop(order, amounts_by_line)
+    events = [
+        ProceedsSplitReversed(
+            order_id=order.id,
+            workshop_id=workshop_id,
+            product_class=product_class,
+            amounts_idr=amounts,
+        )
+        for (workshop_id, product_class), amounts in sums.items()
+    ]
+    return reversed_order, events
 
 
 def _split_events(order: Order, divisions: Sequence[Division]) -> list[ProceedsSplit]:
     """Return one event per workshop and product class, with rupiah per party."""
-    sums: dict[tuple[str, str], dict[str, int]] = {}
-    for line, division in zip(order.lines, divisions, strict=True):
-        amounts = sums.setdefault((line.workshop_id, line.product_class), {})
-        for party, amount in division.amounts_by_party.items():
-            amounts[party] = amounts.get(party, 0) + amount
+    sums = _sum_by_workshop(order, [division.amounts_by_party for division in divisions])
     return [
         ProceedsSplit(
             order_id=order.id,
@@ -374,3 +349,15 @@ def _split_events(order: Order, divisions: Sequence[Division]) -> list[ProceedsS
         )
         for (workshop_id, product_class), amounts in sums.items()
     ]
+
+
+def _sum_by_workshop(
+    order: Order, amounts_by_line: Sequence[Mapping[str, int]]
+) -> dict[tuple[str, str], dict[str, int]]:
+    """Return the rupiah of each party by workshop and product class."""
+    sums: dict[tuple[str, str], dict[str, int]] = {}
+    for line, amounts_by_party in zip(order.lines, amounts_by_line, strict=True):
+        amounts = sums.setdefault((line.workshop_id, line.product_class), {})
+        for party, amount in amounts_by_party.items():
+            amounts[party] = amounts.get(party, 0) + amount
+    return sums

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
-from services.marketplace.orders.rules import UNPAID_STATES, Order, OrderState, OrderUnknown
+from services.marketplace.orders.rules import Order, OrderUnknown
+from services.marketplace.orders.transitions import UNPAID_STATES, OrderState
 
 
 class Orders(Store[Order]):
@@ -24,6 +25,7 @@ class Orders(Store[Order]):
         Index("facility_id"),
         Index("state", "expires_at", where={"state": {"$in": sorted(UNPAID_STATES)}}),
     )
+    schema = 2
     secret = frozenset({"contact", "token", "charge"})
 
     async def get_by_token(
@@ -39,9 +41,13 @@ class Orders(Store[Order]):
         return await self.get(order_id, if_match=if_match, scoped=False)
 
     async def list_overdue(self, now: datetime, limit: int) -> list[Order]:
-        """Return unpaid orders that have expired, oldest first."""
+        """Return unpaid orders that have expired and are not postponed, oldest first."""
         return await self.find(
-            {"state": {"$in": sorted(UNPAID_STATES)}, "expires_at": {"$lte": now}},
+            {
+                "state": {"$in": sorted(UNPAID_STATES)},
+                "expires_at": {"$lte": now},
+                "retry_at": _is_due(now),
+            },
             sort=[("expires_at", 1)],
             limit=limit,
         )
@@ -49,13 +55,16 @@ class Orders(Store[Order]):
     async def list_uncharged(
         self, placed_before: datetime, now: datetime, limit: int
     ) -> list[Order]:
-        """Return orders without a charge that were placed before a moment and have not expired."""
+        """Return orders that wait for a charge, are not postponed and have not expired."""
         return await self.find(
             {
                 "state": OrderState.PLACED,
                 "expires_at": {"$gt": now},
                 "placed_at": {"$lte": placed_before},
+                "method": {"$ne": None},
+                "retry_at": _is_due(now),
             },
+            sort=[("expires_at", 1)],
             limit=limit,
         )
 
@@ -64,3 +73,8 @@ class Orders(Store[Order]):
     ) -> Page[Order]:
         """Return one page of the orders in the caller's scope, in one state or all."""
         return await self.page({"state": state} if state else {}, cursor=cursor, limit=limit)
+
+
+def _is_due(now: datetime) -> dict[str, object]:
+    """Return the condition that a moment is not set, or has passed."""
+    return {"$not": {"$gt": now}}

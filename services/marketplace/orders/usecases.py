@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from chassis.persistence.store import Page
 from services.marketplace.batches.rules import sum_weights_by_survivor
+from services.marketplace.buyers import usecases as buyers
+from services.marketplace.buyers.rules import UnpaidOrder, contact_ids
 from services.marketplace.carts import rules as carts
 from services.marketplace.carts.rules import CartId
 from services.marketplace.ledger.rules import (
@@ -19,26 +21,29 @@ from services.marketplace.ledger.rules import (
     PROVIDER_RECEIVABLE,
     Journal,
     Leg,
-    credit,
     debit,
-    refund_payable,
 )
 from services.marketplace.ledger.usecases import post_journal, reverse_journals
-from services.marketplace.orders import rules
+from services.marketplace.orders import attempts, rules
 from services.marketplace.orders.rules import (
-    PAID_UNSHIPPED_STATES,
-    RESERVATION_STATE_BY_STEP,
-    UNPAID_STATES,
     Charge,
     Contact,
     Order,
     OrderId,
     OrderLine,
+    PaymentMethod,
+)
+from services.marketplace.orders.transitions import (
+    PAID_UNSHIPPED_STATES,
+    RESERVATION_STATE_BY_STEP,
+    UNPAID_STATES,
     OrderState,
     OrderStep,
 )
 from services.marketplace.proceeds import rules as proceeds
 from services.marketplace.proceeds.rules import BatchContribution, Division
+from services.marketplace.refunds.rules import ReceivedPayment
+from services.marketplace.refunds.usecases import owe_back
 from services.marketplace.stock import usecases as stock
 from services.marketplace.stock.rules import contention_key, cost_of, home_location, stock_id
 from services.marketplace.tasks.rules import TaskKind
@@ -83,9 +88,13 @@ async def place_order(
     quantities = {
         stock_id(sku, location): qty for sku, qty in carts.quantities_by_sku(cart).items()
     }
+    rules.require_payable_size(lines)
+    available = await stock.count_available(quantities, tx)
     reservation = await stock.reserve(
-        order_id, cart.facility_id, quantities, tx.now + tx.reservation_ttl, tx
+        order_id, cart.facility_id, quantities, tx.now + tx.checkout_hold, tx
     )
+    unpaid = UnpaidOrder(order_id=order_id, quantities=quantities)
+    await buyers.hold(contact_ids(contact.phone, contact.email), unpaid, available, tx)
     order = Order(
         id=order_id,
         facility_id=cart.facility_id,
@@ -123,11 +132,9 @@ async def read_record(order_id: OrderId, tx: Transaction) -> Order:
     return order
 
 
-async def read_by_token(
-    order_id: OrderId, token: str, tx: Transaction, *, version: int | None = None
-) -> Order:
-    """Return the order that this token opens, at this version if one is given."""
-    return await tx.orders.get_by_token(order_id, token, if_match=version)
+async def read_by_token(order_id: OrderId, token: str, tx: Transaction) -> Order:
+    """Return the order that this token opens."""
+    return await tx.orders.get_by_token(order_id, token)
 
 
 async def read_split(order_id: OrderId, token: str, tx: Transaction) -> OrderSplit:
@@ -139,13 +146,52 @@ async def read_split(order_id: OrderId, token: str, tx: Transaction) -> OrderSpl
 
 
 async def list_overdue(limit: int, tx: Transaction) -> list[Order]:
-    """Return unpaid orders that have expired, oldest first."""
+    """Return unpaid orders that have expired and are due for an attempt to close them."""
     return await tx.orders.list_overdue(tx.now, limit)
 
 
 async def list_uncharged(placed_for: timedelta, limit: int, tx: Transaction) -> list[Order]:
-    """Return orders that were placed at least that long ago and have no charge yet."""
+    """Return orders that wait for their charge and were placed at least that long ago."""
     return await tx.orders.list_uncharged(tx.now - placed_for, tx.now, limit)
+
+
+async def postpone(order_id: OrderId, reason: str, tx: Transaction) -> None:
+    """Leave an unpaid order alone for a while, because the provider's answer cannot be used.
+
+    An officer gets a task the second time.
+    """
+    before = await tx.orders.get(order_id, scoped=False)
+    if before.state not in UNPAID_STATES:
+        return
+    after = tx.orders.save(before, attempts.postpone(before, tx.now))
+    if attempts.needs_officer(after):
+        await raise_task_once(
+            TaskKind.CLOSING_FAILED,
+            order_id,
+            facility_id=after.facility_id,
+            subject=order_id,
+            facts={"order_ref": after.order_ref, "reason": reason},
+            tx=tx,
+        )
+
+
+async def start_attempt(
+    order_id: OrderId, token: str, method: PaymentMethod, version: int, tx: Transaction
+) -> Order:
+    """Start an attempt to pay, for the holder of the token; the goods stay reserved longer."""
+    before = await tx.orders.get_by_token(order_id, token, if_match=version)
+    after = attempts.start_attempt(before, method, tx.reservation_ttl, tx.now)
+    if after == before:
+        return before
+    await stock.extend_reservation(order_id, after.expires_at, tx)
+    return tx.orders.save(before, after)
+
+
+async def start_cancellation(order_id: OrderId, token: str, version: int, tx: Transaction) -> Order:
+    """Return the unpaid order that the holder of its token cancels, at this version."""
+    order = await tx.orders.get_by_token(order_id, token, if_match=version)
+    rules.require_unpaid(order, OrderStep.CANCEL)
+    return order
 
 
 async def record_charge(order_id: OrderId, charge: Charge, tx: Transaction) -> Order:
@@ -158,18 +204,22 @@ async def record_charge(order_id: OrderId, charge: Charge, tx: Transaction) -> O
     return tx.orders.save(before, after)
 
 
-async def record_payment(order: Order, tx: Transaction) -> Order:
-    """Record the payment of an order: allocate goods, post journals, publish the split.
+async def record_payment(order: Order, payment: ReceivedPayment, tx: Transaction) -> Order:
+    """Record money for an order: allocate goods, post journals, publish the split.
 
-    A payment is owed back when it comes after a cancellation, or too late to get the goods.
+    It is owed back when another transaction has paid the order, and when it comes after a
+    cancellation or too late to get the goods.
     """
+    if order.paid_by:
+        return await _owe_back(TaskKind.RECEIVED_TWICE, order, payment, tx)
     payable = await _allocate_goods(order, tx)
     if payable is None:
-        return await _post_refund_owed(order, tx)
+        return await _owe_back(TaskKind.RECEIVED_LATE, order, payment, tx)
     divisions = [await _divide_line(line, tx) for line in payable.lines]
-    paid, events = rules.pay(payable, divisions, tx.now)
+    paid, events = rules.pay(payable, divisions, payment.key, tx.now)
     for line, division in zip(paid.lines, divisions, strict=True):
         await _post_sale(paid, line, division, tx)
+    await _release_buyer(order, tx)
     return tx.orders.save(order, paid, events)
 
 
@@ -177,20 +227,23 @@ async def close_unpaid_order(order: Order, step: OrderStep, tx: Transaction) -> 
     """Expire or cancel an unpaid order and release its goods."""
     after = rules.take_step(order, step)
     await stock.release_reservation(order.id, RESERVATION_STATE_BY_STEP[step], tx)
+    await _release_buyer(order, tx)
     return tx.orders.save(order, after)
 
 
 async def reverse_payment(order: Order, tx: Transaction) -> Order:
-    """Reverse all journals of a paid order whose money the provider took back.
+    """Reverse the sale of a paid order whose money the provider took back.
 
     Goods still in stock become available again. For goods that have left, the buyer owes what the
-    provider owed.
+    provider owed, and the split remains.
     """
-    reversed_journals = await reverse_journals(order.id, zone=order.zone, tx=tx)
+    sales = await reverse_journals(order.id, rules.sale_keys(order), zone=order.zone, tx=tx)
     if order.state in PAID_UNSHIPPED_STATES:
         await stock.unallocate(order.id, rules.goods_by_stock(order), tx)
-        return tx.orders.save(order, rules.take_step(order, OrderStep.REVERSE))
-    for journal in reversed_journals:
+        amounts_by_line = [_amounts_taken_back(sales, order, line) for line in order.lines]
+        after, events = rules.reverse(order, amounts_by_line)
+        return tx.orders.save(order, after, events)
+    for journal in sales:
         await _post_buyer_debt(journal, order, tx)
     await raise_task_once(
         TaskKind.REVERSED_AFTER_SHIPPING,
@@ -239,31 +292,49 @@ async def _divide_line(line: OrderLine, tx: Transaction) -> Division:
         )
         for batch_id, qty in pieces_by_batch.items()
     ]
+    for worker in (await tx.workers.many(survivors.values(), scoped=False)).values():
+        tx.workers.hold(worker)  # a merge moves what is owed to them
     return proceeds.divide(line.total_idr, cost_of(line.portions), line.terms, contributions)
 
 
 async def _post_sale(order: Order, line: OrderLine, division: Division, tx: Transaction) -> None:
-    line_key = f"{order.id}:{line.number}"
+    sale_key, loss_key = rules.line_keys(order, line)
     policy_id = line.terms.policy_id
     sale = proceeds.sale_legs(line.total_idr, division)
-    await _post(f"sale:{line_key}", sale, order, tx, policy_id=policy_id)
+    await _post(sale_key, sale, order, tx, policy_id=policy_id)
     if division.shortfall:
         loss = proceeds.shortfall_legs(division.shortfall)
-        await _post(f"loss:{line_key}", loss, order, tx, policy_id=policy_id)
+        await _post(loss_key, loss, order, tx, policy_id=policy_id)
 
 
-async def _post_refund_owed(order: Order, tx: Transaction) -> Order:
-    legs = (
-        debit(PROVIDER_RECEIVABLE, order.total_idr),
-        credit(refund_payable(order.id), order.total_idr),
-    )
-    await _post(f"received:{order.id}", legs, order, tx)
+def _amounts_taken_back(
+    journals: list[Journal], order: Order, line: OrderLine
+) -> Mapping[str, int]:
+    keys = rules.line_keys(order, line)
+    return proceeds.sum_by_party(journal for journal in journals if journal.id in keys)
+
+
+async def _release_buyer(order: Order, tx: Transaction) -> None:
+    """Forget what the contact of an order held, when the order is paid or closed."""
+    await buyers.release(contact_ids(order.contact.phone, order.contact.email), order.id, tx)
+
+
+async def _owe_back(
+    kind: TaskKind, order: Order, payment: ReceivedPayment, tx: Transaction
+) -> Order:
+    """Book a payment that bought nothing as owed back, and raise a task about it."""
+    facility_id = order.facility_id
+    await owe_back(payment, order_id=order.id, facility_id=facility_id, zone=order.zone, tx=tx)
     await raise_task_once(
-        TaskKind.RECEIVED_LATE,
-        order.id,
-        facility_id=order.facility_id,
+        kind,
+        f"{order.id}/{payment.txn_id}",
+        facility_id=facility_id,
         subject=order.id,
-        facts={"state": order.state.value, "amount_idr": str(order.total_idr)},
+        facts={
+            "state": order.state.value,
+            "order_ref": payment.order_ref,
+            "amount_idr": str(payment.amount_idr),
+        },
         tx=tx,
     )
     return order

@@ -47,7 +47,7 @@ async def command_sandbox(
     """Execute a command on a charge and process the notifications that follow.
 
     Commands: pay, duplicate, wrong_signature, wrong_amount, pay_unheard, pay_late, deny,
-    claim_refund.
+    refund_part, refund, claim_refund.
     """
     answers: list[int] = []
     problems: list[str] = []

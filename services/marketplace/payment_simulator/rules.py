@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from chassis.errors import NotFound
 from chassis.ids import named_id
 from services.marketplace.money import Rupiah
+from services.marketplace.orders.rules import PaymentMethod
 from services.marketplace.payments import midtrans
 from services.marketplace.payments.rules import ChargeRefused
 
@@ -40,18 +42,30 @@ class Command(StrEnum):
     PAY_WITHOUT_NOTICE = "pay_unheard"
     PAY_LATE = "pay_late"
     DENY = "deny"
+    REFUND_PART = "refund_part"
+    REFUND = "refund"
     CLAIM_REFUND = "claim_refund"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedRefund:
+    """One refund of a charge."""
+
+    key: str
+    amount_idr: Rupiah
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedCharge:
-    """A charge of the simulator; its id is our order_ref."""
+    """A charge of the simulator; its id is our order_ref. `method` is qris or va."""
 
     id: str
     amount_idr: Rupiah
     transaction_status: str
     opened_at: datetime
     expires_at: datetime
+    method: PaymentMethod = PaymentMethod.QRIS
+    refunds: tuple[SimulatedRefund, ...] = ()
     version: int = 0
 
     @property
@@ -64,18 +78,30 @@ class SimulatedCharge:
         """The text of the QR code that a buyer would scan."""
         return f"SANDBOX.QRIS.{self.id}.{self.amount_idr}"
 
+    @property
+    def va_number(self) -> str:
+        """The number of the virtual account to which a buyer would transfer."""
+        digits = int(named_id("sandbox-va", self.id).replace("-", ""), 16) % 10**10
+        return f"988{digits:010d}"
+
+    @property
+    def unrefunded_idr(self) -> Rupiah:
+        """What is left of the amount."""
+        return Rupiah(self.amount_idr - sum(refund.amount_idr for refund in self.refunds))
+
+
+SIMULATED_BANK = "bri"
 
 _STATUS_CODES: Mapping[str, str] = {
     "pending": "201",
-    "settlement": "200",
     "expire": "407",
-    "cancel": "200",
     "deny": "202",
-    "refund": "200",
 }
 
 
-def open_charge(order_ref: str, amount_idr: Rupiah, now: datetime) -> SimulatedCharge:
+def open_charge(
+    order_ref: str, amount_idr: Rupiah, method: PaymentMethod, now: datetime
+) -> SimulatedCharge:
     """Open a charge."""
     return SimulatedCharge(
         id=order_ref,
@@ -83,6 +109,7 @@ def open_charge(order_ref: str, amount_idr: Rupiah, now: datetime) -> SimulatedC
         transaction_status="pending",
         opened_at=now,
         expires_at=now + CHARGE_LIFETIME,
+        method=method,
     )
 
 
@@ -111,7 +138,25 @@ def execute(charge: SimulatedCharge, command: Command, now: datetime) -> Simulat
         return replace(charge, transaction_status="settlement")
     if command is Command.DENY:
         return replace(charge, transaction_status="deny")
+    if command is Command.REFUND_PART:
+        part = Rupiah(charge.unrefunded_idr // 3)
+        return refund(charge, f"part-{len(charge.refunds) + 1}", part)
+    if command is Command.REFUND:
+        return refund(charge, f"rest-{len(charge.refunds) + 1}", charge.unrefunded_idr)
     return charge
+
+
+def refund(charge: SimulatedCharge, key: str, amount_idr: Rupiah) -> SimulatedCharge:
+    """Refund a part of a paid charge, once per key. Raises ChargeRefused."""
+    if any(earlier.key == key for earlier in charge.refunds):
+        return charge
+    is_paid = charge.transaction_status in {"settlement", "partial_refund"}
+    if not is_paid or not 0 < amount_idr <= charge.unrefunded_idr:
+        raise ChargeRefused(transaction_status=charge.transaction_status)
+    refunds = (*charge.refunds, SimulatedRefund(key=key, amount_idr=amount_idr))
+    after = replace(charge, refunds=refunds)
+    status = "partial_refund" if after.unrefunded_idr else "refund"
+    return replace(after, transaction_status=status)
 
 
 def build_notifications(
@@ -137,20 +182,32 @@ def build_notifications(
 
 def build_notification(charge: SimulatedCharge, status: str, key: str) -> bytes:
     """Return one signed notification in the format of Midtrans."""
-    status_code = _STATUS_CODES[status]
+    status_code = _STATUS_CODES.get(status, "200")
     gross_amount = f"{charge.amount_idr}.00"
     signature = midtrans.compute_signature(charge.id, status_code, gross_amount, key)
-    body = {
+    body: dict[str, Any] = {
         "transaction_time": f"{charge.opened_at.astimezone(_PROVIDER_ZONE):%Y-%m-%d %H:%M:%S}",
         "transaction_status": status,
         "transaction_id": charge.txn_id,
         "status_code": status_code,
         "signature_key": signature,
-        "payment_type": "qris",
+        "payment_type": "qris" if charge.method is PaymentMethod.QRIS else "bank_transfer",
         "order_id": charge.id,
         "merchant_id": MERCHANT,
         "gross_amount": gross_amount,
         "fraud_status": "accept",
         "currency": "IDR",
     }
+    if charge.method is PaymentMethod.BANK_TRANSFER:
+        body["va_numbers"] = [{"bank": SIMULATED_BANK, "va_number": charge.va_number}]
+    if charge.refunds:
+        body["refund_amount"] = f"{charge.amount_idr - charge.unrefunded_idr}.00"
+        body["refunds"] = [
+            {
+                "refund_chargeback_id": number,
+                "refund_key": entry.key,
+                "refund_amount": f"{entry.amount_idr}.00",
+            }
+            for number, entry in enumerate(charge.refunds, start=1)
+        ]
     return json.dumps(body).encode()

@@ -14,4 +14,5 @@ class SimulatedCharges(Store[SimulatedCharge]):
     collection = "sandbox_charges"
     unknown = SimulatedChargeUnknown
     scope = {"public": ""}
+    schema = 2
     audited = False

@@ -11,11 +11,12 @@ from functools import partial
 
 from chassis.persistence.transactions import Runner
 from services.marketplace.money import Rupiah
-from services.marketplace.orders.rules import Charge
+from services.marketplace.orders.rules import Charge, PaymentMethod
 from services.marketplace.payment_simulator import rules
 from services.marketplace.payment_simulator.rules import (
     MERCHANT,
     PROVIDER,
+    SIMULATED_BANK,
     Command,
     SimulatedCharge,
 )
@@ -34,16 +35,19 @@ class PaymentSimulator:
         self._key = key
         self._run = run
 
-    async def charge(self, order_ref: str, amount_idr: Rupiah) -> Charge:
+    async def charge(self, order_ref: str, amount_idr: Rupiah, method: PaymentMethod) -> Charge:
         """Open a charge, or return the open charge of this reference."""
-        charge = await self._run(partial(open_charge, order_ref, amount_idr))
+        charge = await self._run(partial(open_charge, order_ref, amount_idr, method))
+        is_qris = charge.method is PaymentMethod.QRIS
         return Charge(
             provider=PROVIDER,
             order_ref=charge.id,
             txn_id=charge.txn_id,
-            method="qris",
-            qr_string=charge.qr_string,
+            method=charge.method,
             expires_at=charge.expires_at,
+            qr_string=charge.qr_string if is_qris else "",
+            va_bank="" if is_qris else SIMULATED_BANK,
+            va_number="" if is_qris else charge.va_number,
         )
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Observation:
@@ -63,6 +67,13 @@ class PaymentSimulator:
         await self._run(partial(cancel, order_ref))
         return await self.fetch_status(order_ref)
 
+    async def refund(
+        self, order_ref: str, refund_key: str, amount_idr: Rupiah
+    ) -> Observation | None:
+        """Refund a paid charge, once per key, and return its status."""
+        await self._run(partial(refund, order_ref, refund_key, amount_idr))
+        return await self.fetch_status(order_ref)
+
     async def execute(self, order_ref: str, command: Command) -> list[bytes]:
         """Execute a tester's command; returns the notifications that follow."""
         return await self._run(partial(execute_command, order_ref, command, self._key))
@@ -71,12 +82,14 @@ class PaymentSimulator:
 SimulatorFactory = Callable[[Runner[Transaction]], PaymentSimulator]
 
 
-async def open_charge(order_ref: str, amount_idr: Rupiah, tx: Transaction) -> SimulatedCharge:
+async def open_charge(
+    order_ref: str, amount_idr: Rupiah, method: PaymentMethod, tx: Transaction
+) -> SimulatedCharge:
     """Open a charge, once per reference."""
     stored = await tx.simulated_charges.seek(order_ref)
     if stored is not None:
         return stored
-    return tx.simulated_charges.add(rules.open_charge(order_ref, amount_idr, tx.now))
+    return tx.simulated_charges.add(rules.open_charge(order_ref, amount_idr, method, tx.now))
 
 
 async def read_status(order_ref: str, key: str, tx: Transaction) -> bytes | None:
@@ -93,6 +106,14 @@ async def cancel(order_ref: str, tx: Transaction) -> None:
     if before is None:
         return
     after = rules.cancel(before, tx.now)
+    if after != before:
+        tx.simulated_charges.save(before, after)
+
+
+async def refund(order_ref: str, refund_key: str, amount_idr: Rupiah, tx: Transaction) -> None:
+    """Refund a paid charge, once per key."""
+    before = await tx.simulated_charges.get(order_ref)
+    after = rules.refund(before, refund_key, amount_idr)
     if after != before:
         tx.simulated_charges.save(before, after)
 

@@ -17,12 +17,13 @@ from chassis.http import dependencies, paging
 from chassis.ids import new_id
 from services.marketplace.carts.rules import CartId
 from services.marketplace.orders import usecases as orders
-from services.marketplace.orders.api import CheckoutIn, OrderBody, PlacedBody, Token
-from services.marketplace.orders.rules import Contact, OrderId, OrderStep
+from services.marketplace.orders.api import AttemptIn, CheckoutIn, OrderBody, PlacedBody, Token
+from services.marketplace.orders.rules import Contact, OrderId
+from services.marketplace.orders.transitions import UNPAID_STATES, OrderStep
 from services.marketplace.payments import payment_process, usecases
 from services.marketplace.payments.provider import PaymentProvider
 from services.marketplace.payments.rules import PaymentEvent
-from services.marketplace.transaction import Run, step_runner
+from services.marketplace.transaction import Run, run_within, step_runner
 
 router = APIRouter(prefix="/v1/payments", tags=["Pembayaran"])
 order_router = APIRouter(prefix="/v1", tags=["Pesanan"])
@@ -70,11 +71,13 @@ class PaymentEventBody(BaseModel):
 
 @order_router.post("/checkout", status_code=201)
 async def check_out(
-    body: CheckoutIn, run: Run, payment_provider: CurrentPaymentProvider, response: Response
+    body: CheckoutIn, run: Run, _payment_provider: CurrentPaymentProvider, response: Response
 ) -> PlacedBody:
-    """Place an order: reserve goods, freeze price, cost and policy, open a charge.
+    """Place an order: reserve goods for five minutes; freeze price, cost and policy.
 
-    "Stok habis" (409 `stock_short`) when fewer units are available than ordered.
+    `POST /v1/orders/{order_id}/payment-attempts` opens a charge and reserves the goods until it
+    expires. "Stok habis" (409 `stock_short`) when fewer units are available than ordered. One
+    contact has at most 3 unpaid orders, and half of what is available of a SKU in them.
     """
     cart_id = CartId(body.cart_id)
     contact = Contact(
@@ -87,20 +90,39 @@ async def check_out(
     command = partial(
         orders.place_order, cart_id, OrderId(new_id()), secrets.token_urlsafe(16), contact
     )
-    placed = await run(command, contended=contended)
-    order = await payment_process.open_charge_if_reachable(
-        placed, payment_provider, step_runner(run)
-    )
+    order = await run_within(run, cart_id)(command, contended=contended)
     dependencies.set_etag(response, order)
     return PlacedBody.of(order)
+
+
+@order_router.post("/orders/{order_id}/payment-attempts")
+async def pay_order(
+    order_id: str,
+    body: AttemptIn,
+    version: dependencies.RequiredIfMatch,
+    token: Token,
+    run: Run,
+    payment_provider: CurrentPaymentProvider,
+    response: Response,
+) -> OrderBody:
+    """Open a charge for an order, for the holder of its token, or change its payment method.
+
+    Another attempt closes the charge of the former one first. 409 `attempt_still_open` when the
+    payment provider does not close it. An order that was paid meanwhile is returned as paid.
+    """
+    command = partial(orders.start_attempt, OrderId(order_id), token, body.method, version)
+    started = await run_within(run, order_id)(command)
+    order = await payment_process.pay(started, body.method, payment_provider, step_runner(run))
+    dependencies.set_etag(response, order)
+    return OrderBody.of(order)
 
 
 @order_router.post("/orders/{order_id}/cancellation")
 async def cancel_order(
     order_id: str,
+    version: dependencies.RequiredIfMatch,
     token: Token,
     run: Run,
-    version: dependencies.RequiredIfMatch,
     payment_provider: CurrentPaymentProvider,
     response: Response,
 ) -> OrderBody:
@@ -108,11 +130,12 @@ async def cancel_order(
 
     An order that the payment provider reports as paid is recorded as paid instead.
     """
-    query = partial(orders.read_by_token, OrderId(order_id), token, version=version)
-    unpaid = await step_runner(run)(query)
-    order = await payment_process.close_unpaid(
-        unpaid, OrderStep.CANCEL, payment_provider, step_runner(run)
-    )
+    command = partial(orders.start_cancellation, OrderId(order_id), token, version)
+    order = await run_within(run, order_id)(command)
+    if order.state in UNPAID_STATES:
+        order = await payment_process.close_unpaid(
+            order, OrderStep.CANCEL, payment_provider, step_runner(run)
+        )
     dependencies.set_etag(response, order)
     return OrderBody.of(order)
 

@@ -23,6 +23,7 @@ from services.marketplace.payments.rules import (
     NotificationForged,
     NotificationMalformed,
     Observation,
+    ObservedRefund,
     PaymentStatus,
 )
 
@@ -30,6 +31,16 @@ SUCCESS_CODE = "200"
 MAX_AMOUNT_CHARACTERS = len("999999999999.00")
 _WHOLE_RUPIAH = re.compile(r"(?a:\d+)\.00")
 _PROVIDER_ZONE = ZoneInfo("Asia/Jakarta")
+
+
+class MidtransRefund(BaseModel):
+    """One entry of `refunds`: a refund or chargeback with its own amount."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    refund_chargeback_id: int | str = ""
+    refund_key: str = ""
+    refund_amount: str
 
 
 class MidtransNotification(BaseModel):
@@ -63,6 +74,8 @@ class MidtransNotification(BaseModel):
     fraud_status: str | None = None
     transaction_time: str
     refund_key: str = ""
+    refund_amount: str | None = None
+    refunds: tuple[MidtransRefund, ...] = ()
     signature_key: str
 
 
@@ -130,7 +143,7 @@ def to_observation(
         merchant=notification.merchant_id,
         occurred_at=local_time.replace(tzinfo=_PROVIDER_ZONE),
         raw_hash=hashlib.sha256(body).hexdigest(),
-        refund_key=notification.refund_key,
+        refunds=_observed_refunds(notification),
     )
 
 
@@ -141,9 +154,36 @@ def parse_rupiah(amount: str) -> Rupiah | None:
     return Rupiah(int(amount.partition(".")[0]))
 
 
+def _observed_refunds(notification: MidtransNotification) -> tuple[ObservedRefund, ...]:
+    """Return the refunds that a notification lists, or else the sum that it reports."""
+    if notification.refunds:
+        return tuple(
+            ObservedRefund(
+                key=f"{refund.refund_chargeback_id}:{refund.refund_key}",
+                amount_idr=parse_rupiah(refund.refund_amount),
+            )
+            for refund in notification.refunds
+        )
+    if notification.refund_amount is None:
+        return ()
+    key = notification.refund_key or f"sum:{notification.refund_amount}"
+    amount_idr = parse_rupiah(notification.refund_amount)
+    return (ObservedRefund(key=key, amount_idr=amount_idr, is_cumulative=True),)
+
+
 def _payment_status(notification: MidtransNotification) -> PaymentStatus:
-    if notification.transaction_status not in {"settlement", "capture"}:
-        return _PAYMENT_STATUSES[notification.transaction_status]
+    """Return the status; success needs the code 200 and no objection of fraud detection.
+
+    A capture under review has the code 201, a capture that was denied has 202.
+    """
+    status = notification.transaction_status
+    if status not in {"settlement", "capture"}:
+        return _PAYMENT_STATUSES[status]
+    verdict = notification.fraud_status, notification.status_code
+    if status == "capture" and verdict in {("challenge", "201"), ("challenge", "200")}:
+        return PaymentStatus.AUTHORIZED
+    if status == "capture" and verdict == ("deny", "202"):
+        return PaymentStatus.DENIED
     if notification.status_code != SUCCESS_CODE:
         raise NotificationContradictory
     if notification.fraud_status in {None, "accept"}:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from services.marketplace.money import Rupiah
-from services.marketplace.orders.rules import Charge
+from services.marketplace.orders.rules import Charge, PaymentMethod
 from services.marketplace.payments.rules import Observation
 
 
@@ -18,7 +18,7 @@ class PaymentProvider(Protocol):
 
     `order_ref` is our reference. It names one attempt to pay one order and is never reused.
     Every method but `verify` may raise PaymentProviderUnreachable, and is called outside
-    transactions.
+    transactions. An answer that cannot be read raises the errors of `verify`.
     """
 
     @property
@@ -31,7 +31,7 @@ class PaymentProvider(Protocol):
         """Our merchant id there; an observation with another merchant id is not ours."""
         ...
 
-    async def charge(self, order_ref: str, amount_idr: Rupiah) -> Charge:
+    async def charge(self, order_ref: str, amount_idr: Rupiah, method: PaymentMethod) -> Charge:
         """Open a charge, or return the open charge of this reference."""
         ...
 
@@ -48,4 +48,10 @@ class PaymentProvider(Protocol):
 
     async def cancel(self, order_ref: str) -> Observation | None:
         """Cancel an unpaid charge and return its status; a paid charge stays paid."""
+        ...
+
+    async def refund(
+        self, order_ref: str, refund_key: str, amount_idr: Rupiah
+    ) -> Observation | None:
+        """Refund a paid charge, once per key, and return its status. Raises ChargeRefused."""
         ...

@@ -6,21 +6,19 @@ Not here: the format of a provider (midtrans).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from chassis.errors import Busy, Conflict, Malformed, NotFound
 from services.marketplace.money import Rupiah
-from services.marketplace.orders.rules import (
-    PAID_UNSHIPPED_STATES,
-    SHIPPED_STATES,
-    UNPAID_STATES,
-    Order,
-    OrderState,
-)
+from services.marketplace.orders.attempts import has_attempt
+from services.marketplace.orders.rules import Order
+from services.marketplace.orders.transitions import UNPAID_STATES
+from services.marketplace.refunds.rules import ReceivedPayment
 
 F = TypeVar("F")
 
@@ -56,6 +54,13 @@ class PaymentProviderUnreachable(Busy):
     title = "Penyedia pembayaran sedang tidak dapat dihubungi"
 
 
+class ProviderAnswerUnreadable(Busy):
+    """The provider's answer about one charge cannot be read; other charges are not affected."""
+
+    code = "gateway_answer_unreadable"
+    title = "Jawaban penyedia pembayaran tidak dapat dibaca; coba lagi nanti"
+
+
 class PaymentsClosed(Busy):
     """No payment provider is configured here."""
 
@@ -89,10 +94,15 @@ CLOSING_STATUSES = frozenset(
     {PaymentStatus.EXPIRED, PaymentStatus.CANCELLED, PaymentStatus.DENIED, PaymentStatus.FAILED}
 )
 REVERSAL_STATUSES = frozenset({PaymentStatus.REVERSED, PaymentStatus.CHARGEBACK})
-MANUAL_STATUSES = frozenset(
-    {PaymentStatus.PARTIAL_REFUND, PaymentStatus.PARTIAL_CHARGEBACK, PaymentStatus.REFUNDED}
-)
-"""Money moved at the provider without a command of ours: an officer decides what follows."""
+PARTIAL_STATUSES = frozenset({PaymentStatus.PARTIAL_REFUND, PaymentStatus.PARTIAL_CHARGEBACK})
+REFUND_STATUSES = frozenset({PaymentStatus.REFUNDED, *PARTIAL_STATUSES, PaymentStatus.CHARGEBACK})
+"""Statuses under which a provider lists refunds or chargebacks, each with its amount."""
+
+HELD_STATUSES = frozenset({PaymentStatus.SETTLED, *PARTIAL_STATUSES})
+"""The provider holds the money of the charge, or a part of it, for us."""
+
+RETURNED_STATUSES = frozenset({PaymentStatus.REFUNDED, *REVERSAL_STATUSES})
+"""The whole money of the charge went back."""
 
 UNCONFIRMED_STATUSES = frozenset({PaymentStatus.PENDING, PaymentStatus.AUTHORIZED})
 """Statuses that move neither money nor stock: a signed notification suffices.
@@ -104,14 +114,35 @@ _RANK = {status: rank for rank, status in enumerate(PaymentStatus)}
 
 
 class PaymentEffect(StrEnum):
-    """What a new status of a payment does to its order."""
+    """What a new status of a transaction does to its order and the books, in this order."""
 
-    PAY = "pay"
     CLOSE = "close"
+    RECEIVE = "receive"
     REVERSE = "reverse"
-    SETTLE_REFUND = "settle_refund"
+    OWE = "owe"
+    RETURN = "return"
     ASK_OFFICER = "ask_officer"
-    NONE = "none"
+
+
+class MoneyState(StrEnum):
+    """Where the books have the money of a transaction."""
+
+    UNBOOKED = "unbooked"
+    PAYING = "paying"
+    OWED = "owed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedRefund:
+    """One refund or chargeback of a charge, as the provider lists it.
+
+    A list names each with a key and its own amount. Without a list the provider reports the sum of
+    all refunds so far (`is_cumulative`). `amount_idr` is None when it is not whole rupiah.
+    """
+
+    key: str
+    amount_idr: Rupiah | None
+    is_cumulative: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,17 +161,15 @@ class Observation:
     merchant: str
     occurred_at: datetime
     raw_hash: str
-    refund_key: str = ""
-
-    @property
-    def event_id(self) -> str:
-        """The id of its event: equal for a repeat of the same observation."""
-        return f"{self.provider}/{self.txn_id}/{self.status}/{self.refund_key}"
+    refunds: tuple[ObservedRefund, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentEvent:
-    """An accepted observation, append-only; its id is the observation's `event_id`."""
+    """One accepted fact about a transaction, append-only; its id makes it count once.
+
+    `amount_idr` is the amount of the charge, `refunded_idr` of the refund of this event.
+    """
 
     id: str
     order_id: str
@@ -154,12 +183,37 @@ class PaymentEvent:
     occurred_at: datetime
     observed_at: datetime
     raw_hash: str
+    refunded_idr: Rupiah | None = None
+    version: int = 0
+
+    @property
+    def payment(self) -> ReceivedPayment:
+        """The money of the transaction."""
+        return ReceivedPayment(
+            provider=self.provider,
+            txn_id=self.txn_id,
+            order_ref=self.order_ref,
+            amount_idr=self.amount_idr,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedNotification:
+    """That notifications were refused for one reason in one minute; later ones are counted only."""
+
+    id: str
+    at: datetime
     version: int = 0
 
 
-def require_order(order: Order | None) -> Order:
-    """Return the order of a payment. Raises PaymentUnknown when there is none."""
-    if order is None:
+def refused_in_minute(provider: str, reason: str, now: datetime) -> RefusedNotification:
+    """Return the document of the refusals of this minute."""
+    return RefusedNotification(id=f"{provider}/{reason}/{now:%Y-%m-%dT%H:%M}", at=now)
+
+
+def require_order(order: Order | None, order_ref: str) -> Order:
+    """Return the order of a payment. Raises PaymentUnknown when no attempt has this reference."""
+    if order is None or not has_attempt(order, order_ref):
         raise PaymentUnknown
     return order
 
@@ -210,66 +264,134 @@ def needs_confirmation(observation: Observation, amount_idr: Rupiah, merchant: s
     return is_expected_payment(observation, amount_idr, merchant)
 
 
+def derive_status(events: Iterable[PaymentEvent]) -> PaymentStatus:
+    """Return the status of one transaction: the highest rank of its events counts.
+
+    The order and the number of the events do not matter.
+    """
+    statuses = [event.status for event in events]
+    return max(statuses, key=_RANK.__getitem__, default=PaymentStatus.PENDING)
+
+
 def accept(
-    observation: Observation, *, order_id: str, facility_id: str, amount_idr: Rupiah, now: datetime
+    observation: Observation,
+    known: Sequence[PaymentEvent],
+    *,
+    order: Order,
+    now: datetime,
+) -> list[PaymentEvent]:
+    """Return the new events of an observation whose amount is as expected; none for a repeat.
+
+    `known` are all events of the order. A denial of a settled transaction is its reversal
+    (documented by Midtrans for Permata VA, Mandiri Bill and Indomaret). A partial refund shows that
+    the charge was settled before. Each refund that the provider lists is an event of its own.
+    """
+    of_txn = [
+        event
+        for event in known
+        if (event.provider, event.txn_id) == (observation.provider, observation.txn_id)
+    ]
+    before = derive_status(of_txn)
+    status = observation.status
+    if status is PaymentStatus.DENIED and before in HELD_STATUSES:
+        status = PaymentStatus.REVERSED
+    build = partial(_event, observation, order, now)
+    events: list[PaymentEvent] = []
+    if status in PARTIAL_STATUSES and _RANK[before] < _RANK[PaymentStatus.SETTLED]:
+        events.append(build(PaymentStatus.SETTLED))
+    refunds = _list_new_refunds(observation, of_txn)
+    if status in REFUND_STATUSES and refunds:
+        events += [build(status, key=key, refunded_idr=amount) for key, amount in refunds]
+    elif not observation.refunds or _RANK[status] > _RANK[before]:
+        events.append(build(status))
+    known_ids = {event.id for event in known}
+    return [event for event in events if event.id not in known_ids]
+
+
+def decide_effects(
+    event: PaymentEvent, before: PaymentStatus, money: MoneyState, order: Order
+) -> tuple[PaymentEffect, ...]:
+    """Return what an event does; `before` is the status of its transaction without the event."""
+    status = event.status
+    if status in UNCONFIRMED_STATUSES:
+        return ()
+    if status in CLOSING_STATUSES:
+        if before in HELD_STATUSES:
+            return (PaymentEffect.ASK_OFFICER,)
+        is_unbooked = money is MoneyState.UNBOOKED and before not in RETURNED_STATUSES
+        return _close_effects(event, order) if is_unbooked else ()
+    if status is PaymentStatus.SETTLED:
+        return (PaymentEffect.RECEIVE,) if money is MoneyState.UNBOOKED else ()
+    return _return_effects(event, before, money, order)
+
+
+def _return_effects(
+    event: PaymentEvent, before: PaymentStatus, money: MoneyState, order: Order
+) -> tuple[PaymentEffect, ...]:
+    """Return what follows when money of a transaction went back, wholly or in part."""
+    if money is MoneyState.UNBOOKED:
+        return (
+            *_close_effects(event, order),
+            PaymentEffect.OWE,
+            PaymentEffect.RETURN,
+            PaymentEffect.ASK_OFFICER,
+        )
+    if money is MoneyState.OWED:
+        is_sum_unknown = event.status in PARTIAL_STATUSES and event.refunded_idr is None
+        return (PaymentEffect.ASK_OFFICER if is_sum_unknown else PaymentEffect.RETURN,)
+    if event.status not in REVERSAL_STATUSES or before is PaymentStatus.REFUNDED:
+        return (PaymentEffect.ASK_OFFICER,)
+    return () if before in REVERSAL_STATUSES else (PaymentEffect.REVERSE,)
+
+
+def _close_effects(event: PaymentEvent, order: Order) -> tuple[PaymentEffect, ...]:
+    """Return the effect on an unpaid order whose current charge is closed at the provider.
+
+    A charge that is being replaced, or was, does not close the order.
+    """
+    is_current = event.order_ref == order.order_ref and not order.is_replacing
+    return (PaymentEffect.CLOSE,) if is_current and order.state in UNPAID_STATES else ()
+
+
+def _list_new_refunds(
+    observation: Observation, of_txn: Sequence[PaymentEvent]
+) -> list[tuple[str, Rupiah | None]]:
+    """Return key and amount of each refund that is not among the events of the transaction."""
+    known_keys = {event.refund_key for event in of_txn}
+    known_idr = sum(event.refunded_idr or 0 for event in of_txn)
+    new: list[tuple[str, Rupiah | None]] = []
+    for refund in observation.refunds:
+        if refund.key in known_keys:
+            continue
+        amount = refund.amount_idr
+        if refund.is_cumulative and amount is not None:
+            amount = Rupiah(max(amount - known_idr, 0))
+        new.append((refund.key, amount))
+    return new
+
+
+def _event(
+    observation: Observation,
+    order: Order,
+    now: datetime,
+    status: PaymentStatus,
+    *,
+    key: str = "",
+    refunded_idr: Rupiah | None = None,
 ) -> PaymentEvent:
-    """Return the event of an observation whose amount is as expected."""
+    txn = f"{observation.provider}/{observation.txn_id}"
     return PaymentEvent(
-        id=observation.event_id,
-        order_id=order_id,
-        facility_id=facility_id,
+        id=f"{txn}/refund/{key}" if key else f"{txn}/{status}/",
+        order_id=order.id,
+        facility_id=order.facility_id,
         provider=observation.provider,
         txn_id=observation.txn_id,
         order_ref=observation.order_ref,
-        status=observation.status,
-        refund_key=observation.refund_key,
-        amount_idr=amount_idr,
+        status=status,
+        refund_key=key,
+        amount_idr=order.total_idr,
         occurred_at=observation.occurred_at,
         observed_at=now,
         raw_hash=observation.raw_hash,
+        refunded_idr=refunded_idr,
     )
-
-
-def derive_status(events: Iterable[PaymentEvent]) -> PaymentStatus:
-    """Return the status of a payment: the highest rank counts, in the order of PaymentStatus.
-
-    The order and the number of the events do not matter. A denial of a settled transaction is its
-    reversal (documented by Midtrans for Permata VA, Mandiri Bill and Indomaret).
-    """
-    statuses_by_txn: dict[str, set[PaymentStatus]] = {}
-    for event in events:
-        statuses_by_txn.setdefault(event.txn_id, set()).add(event.status)
-    highest = PaymentStatus.PENDING
-    for statuses in statuses_by_txn.values():
-        reached = set(statuses)
-        if PaymentStatus.SETTLED in statuses and PaymentStatus.DENIED in statuses:
-            reached.add(PaymentStatus.REVERSED)
-        highest = max(highest, *reached, key=_RANK.__getitem__)
-    return highest
-
-
-def is_same_outcome(before: PaymentStatus, after: PaymentStatus) -> bool:
-    """Return whether the change of status has no further effect; all reversals are alike."""
-    if after is before:
-        return True
-    return before in REVERSAL_STATUSES and after in REVERSAL_STATUSES
-
-
-def decide_effect(status: PaymentStatus, order_state: OrderState) -> PaymentEffect:
-    """Return what the new status of a payment does to its order.
-
-    SETTLE_REFUND: the order is not paid, or no longer, and the provider has returned the money that
-    was owed back to the buyer.
-    """
-    if status is PaymentStatus.SETTLED:
-        return PaymentEffect.PAY
-    if status in MANUAL_STATUSES:
-        return PaymentEffect.ASK_OFFICER
-    if order_state in UNPAID_STATES:
-        is_closing = status in CLOSING_STATUSES or status in REVERSAL_STATUSES
-        return PaymentEffect.CLOSE if is_closing else PaymentEffect.NONE
-    if status not in REVERSAL_STATUSES:
-        return PaymentEffect.NONE
-    if order_state in PAID_UNSHIPPED_STATES or order_state in SHIPPED_STATES:
-        return PaymentEffect.REVERSE
-    return PaymentEffect.SETTLE_REFUND

@@ -68,20 +68,17 @@ def divide(
 
     Net of cost: the cost is recovered first and the shares divide the rest. If nothing is left,
     the shares are 0 and the capital fund bears the shortfall.
-    Gross: the shares divide everything that was paid, and the sale recovers no cost.
+    Gross: the shares divide everything that was paid. The sale recovers no cost, so the capital
+    fund bears all of it.
     """
-    recovered = Rupiah(0)
-    shortfall = Rupiah(0)
-    if terms.base is ShareBase.NET_OF_COST:
-        recovered = min(cost, paid)
-        shortfall = Rupiah(cost - recovered)
+    recovered = min(cost, paid) if terms.base is ShareBase.NET_OF_COST else Rupiah(0)
     shares = allocate(paid - recovered, share_weights(terms.shares))
     return Division(
         cost=recovered,
         premi=divide_premi(shares.get(Party.PREMI, Rupiah(0)), contributions),
         pnbp=shares.get(Party.PNBP, Rupiah(0)),
         modal=shares.get(Party.MODAL, Rupiah(0)),
-        shortfall=shortfall,
+        shortfall=Rupiah(cost - recovered),
     )
 
 
@@ -112,6 +109,13 @@ def sale_legs(paid: Rupiah, division: Division) -> tuple[Leg, ...]:
     credits_.append((ledger.CAPITAL_FUND, division.modal))
     credit_legs = [credit(account, amount) for account, amount in credits_ if amount]
     return (debit(ledger.PROVIDER_RECEIVABLE, paid), *credit_legs)
+
+
+def issue_legs(cost_idr: int) -> tuple[Leg, ...]:
+    """Return the legs of issued material and ordered work; less than before comes back as cash."""
+    if cost_idr < 0:
+        return debit(ledger.CASH, -cost_idr), credit(ledger.PRODUCTION_COST, -cost_idr)
+    return debit(ledger.PRODUCTION_COST, cost_idr), credit(ledger.CASH, cost_idr)
 
 
 def shortfall_legs(shortfall: Rupiah) -> tuple[Leg, ...]:

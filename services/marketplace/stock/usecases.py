@@ -5,7 +5,7 @@ Not here: rules, and who may cause a movement (batches, orders).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from chassis.persistence.store import Page
@@ -60,6 +60,12 @@ async def reserve(
         id=order_id, facility_id=facility_id, goods=tuple(goods), expires_at=expires_at
     )
     return tx.reservations.add(reservation, scoped=False)
+
+
+async def count_available(quantities: Iterable[str], tx: Transaction) -> dict[str, int]:
+    """Return the available units of each stock by its id."""
+    stocks = await tx.stocks.many(quantities, scoped=False)
+    return {key: stocks[key].available if key in stocks else 0 for key in quantities}
 
 
 async def extend_reservation(order_id: str, expires_at: datetime, tx: Transaction) -> None:

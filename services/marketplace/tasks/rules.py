@@ -25,7 +25,10 @@ class TaskKind(StrEnum):
     AMOUNT_MISMATCH = "payment_amount_mismatched"
     RECEIVED_LATE = "payment_received_late"
     REVERSED_AFTER_SHIPPING = "payment_reversed_after_shipping"
+    RECEIVED_TWICE = "payment_received_twice"
+    REFUND_REFUSED = "refund_refused_by_gateway"
     MONEY_MOVED = "money_moved_at_gateway"
+    CLOSING_FAILED = "order_cannot_be_closed"
     ASSIGNMENT_ENDED = "assignment_ended"
 
 

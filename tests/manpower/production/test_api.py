@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -17,7 +17,13 @@ PATH = "/v1/production-statistics"
 
 
 async def publish_split(
-    region: RegionHarness, *, order_id: str = "", product_class: str = "mebel", event_id: str = ""
+    region: RegionHarness,
+    *,
+    order_id: str = "",
+    product_class: str = "mebel",
+    event_id: str = "",
+    kind: str = "proceeds-split",
+    at: datetime = SOLD_AT,
 ) -> str:
     body: Json = {
         "order_id": order_id or new_id(),
@@ -26,11 +32,11 @@ async def publish_split(
         "amounts_idr": AMOUNTS_IDR,
     }
     return await region.publish(
-        "marketplace.proceeds-split.v1",
+        f"marketplace.{kind}.v1",
         body["order_id"],
         body,
         facility=region.facility,
-        at=SOLD_AT,
+        at=at,
         event_id=event_id,
     )
 
@@ -102,3 +108,22 @@ async def test_an_officer_reads_only_the_production_of_the_own_facility(
 async def test_a_month_that_does_not_exist_is_refused(region: RegionHarness, month: str) -> None:
     officer = region.officer("workshop_officer")
     assert (await officer.get(f"{PATH}?month={month}")).status_code == 422
+
+
+async def test_a_reversed_split_is_taken_out_once_in_the_month_of_the_reversal(
+    region: RegionHarness,
+) -> None:
+    order_id = new_id()
+    await region.handled(await publish_split(region, order_id=order_id))
+    reversal = {"order_id": order_id, "kind": "proceeds-split-reversed"}
+    event_id = await publish_split(region, **reversal, at=SOLD_AT + timedelta(days=40))
+    await region.handled(event_id)
+    await publish_split(region, **reversal, at=SOLD_AT + timedelta(days=40), event_id=event_id)
+    await region.handled(await publish_split(region, product_class="roti"))
+    officer = region.officer("workshop_officer")
+    rows = (await done(officer.get(PATH)))["items"]
+    mebel = {row["month"]: row for row in rows if row["product_class"] == "mebel"}
+    assert [mebel["2026-12"]["orders"], mebel["2027-01"]["orders"]] == [1, -1]
+    assert mebel["2027-01"]["amounts_idr"] == {
+        party: -amount for party, amount in AMOUNTS_IDR.items()
+    }

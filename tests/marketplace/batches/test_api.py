@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from chassis.ids import new_id
 from tests.marketplace.harness import (
     Json,
     LapasHarness,
@@ -76,3 +77,54 @@ async def test_each_log_and_correction_publishes_the_sum_of_the_month(lapas: Lap
         "units_total": 4,
     }
     assert {row["facility_id"] for row in rows} == {lapas.facility}
+
+
+async def cost_balance(lapas: LapasHarness) -> int:
+    """Return what the books show as the cost of goods unsold and in work."""
+    return (await lapas.balances()).get("biaya_produksi", 0)
+
+
+@pytest.mark.scenario("M1/sale")
+@pytest.mark.scenario("INV-4/stored")
+async def test_the_books_have_the_cost_of_goods_unsold_and_in_work(lapas: LapasHarness) -> None:
+    """Started, dearer, cheaper, completed, sold, reversed: the cost is booked at each step."""
+    await lapas.employ(1)
+    batch = await lapas.start_batch(4, 160_000)
+    assert await cost_balance(lapas) == 160_000
+    for costs, total in (((170_000, 5_000), 175_000), ((150_000, 0), 150_000)):
+        path = f"/v1/batches/{batch['id']}/costs"
+        body = {"material_cost_idr": costs[0], "other_cost_idr": costs[1]}
+        officer = lapas.as_("workshop_officer")
+        batch = await ok(officer.patch(path, json=body, headers=if_match(batch)))
+        assert await cost_balance(lapas) == total
+    assert (await lapas.log_work(batch, lapas.people[0], 1)).status_code == 201
+    batch = await lapas.change("workshop_officer", batch, "/v1/batches", "quality-check")
+    await lapas.change("workshop_officer", batch, "/v1/batches", "completion", {"qty_good": 4})
+    order = await lapas.paid_order(1)
+    assert await cost_balance(lapas) == 112_500
+    await lapas.command(order, "deny")
+    balances = await lapas.balances()
+    assert (balances["biaya_produksi"], balances["kas_titipan"]) == (150_000, -150_000)
+
+
+async def test_the_capital_fund_bears_the_cost_of_a_rejected_batch(lapas: LapasHarness) -> None:
+    batch = await lapas.start_batch(1, 40_000)
+    batch = await lapas.change("workshop_officer", batch, "/v1/batches", "quality-check")
+    body = {"qty_reject": 1, "reason": "retak"}
+    await lapas.change("workshop_officer", batch, "/v1/batches", "rejection", body)
+    balances = await lapas.balances()
+    assert (balances["biaya_produksi"], balances["dana_modal_produksi"]) == (0, 40_000)
+
+
+async def test_a_person_of_another_lapas_is_answered_like_an_unknown_one(
+    lapas: LapasHarness,
+) -> None:
+    """Their TPP allowed work there, which nobody here may find out."""
+    other = LapasHarness(lapas.client)
+    await other.open_workshop()
+    [stranger] = await other.employ(1)
+    batch = await lapas.start_batch(1, 0)
+    answers = [await lapas.log_work(batch, person, 1) for person in (stranger, f"ref-{new_id()}")]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (404, "worker_unknown")
+    ] * 2

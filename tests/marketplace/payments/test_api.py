@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from prometheus_client import REGISTRY
+
+from chassis.ids import utc_now
 from services.marketplace.payment_simulator.usecases import PaymentSimulator
 from services.marketplace.payments.rules import PaymentProviderUnreachable
 from tests.marketplace.harness import Json, LapasHarness, if_match, ok, together
@@ -37,15 +41,36 @@ async def test_a_wrong_signature_changes_nothing_and_leaves_an_audit_row(
 ) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.order(1)
-    before = len(await audit_rows(lapas, "payments.notification_refused", "sandbox"))
     by_command = await lapas.command(order, "wrong_signature")
     by_route = await lapas.notify(order, signature_key="0" * 128)
     assert (by_command["answers"], by_command["problems"]) == ([400], ["notification_forged"])
     assert (by_route.status_code, by_route.json()["code"]) == (400, "notification_forged")
     assert await lapas.state(order) == "awaiting_payment"
     assert await lapas.stock() == (1, 1, 0)
-    after = len(await audit_rows(lapas, "payments.notification_refused", "sandbox"))
-    assert after == before + 2
+    assert await audit_rows(lapas, "payments.notification_refused", "sandbox")
+
+
+@pytest.mark.scenario("M7/midtrans")
+async def test_forged_notifications_are_counted_and_audited_once_a_minute(
+    lapas: LapasHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that does not move is always in one minute."""
+    await lapas.produce(1, 40_000, 1)
+    order = await lapas.order(1)
+    minute = utc_now().replace(second=7) + timedelta(days=1)
+    monkeypatch.setattr(lapas.engine, "clock", lambda: minute)
+
+    def refused() -> float:
+        labels = {"reason": "notification_forged"}
+        name = "marketplace_notifications_refused_total"
+        return REGISTRY.get_sample_value(name, labels) or 0
+
+    before = refused()
+    answers = await together(*(lapas.notify(order, signature_key="0" * 128) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {400}
+    assert refused() == before + 20
+    rows = await lapas.stored("audit", action="payments.notification_refused", at=minute)
+    assert len(rows) == 1
 
 
 @pytest.mark.scenario("M7/midtrans")

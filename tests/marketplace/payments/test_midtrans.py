@@ -93,6 +93,14 @@ def test_a_body_that_is_no_notification_is_malformed(body: bytes) -> None:
     [
         ({"transaction_status": "capture"}, PaymentStatus.SETTLED),
         ({"transaction_status": "capture", "fraud_status": "challenge"}, PaymentStatus.AUTHORIZED),
+        (
+            {"transaction_status": "capture", "fraud_status": "challenge", "status_code": "201"},
+            PaymentStatus.AUTHORIZED,
+        ),
+        (
+            {"transaction_status": "capture", "fraud_status": "deny", "status_code": "202"},
+            PaymentStatus.DENIED,
+        ),
         ({"transaction_status": "settlement", "fraud_status": "deny"}, PaymentStatus.DENIED),
         ({"transaction_status": "authorize"}, PaymentStatus.AUTHORIZED),
         ({"transaction_status": "pending", "status_code": "201"}, PaymentStatus.PENDING),
@@ -120,3 +128,26 @@ def test_an_amount_that_is_not_whole_rupiah_is_refused(amount: str) -> None:
 
 def test_an_amount_of_whole_rupiah_is_read_exactly() -> None:
     assert midtrans.parse_rupiah("55390.00") == 55_390
+
+
+def test_each_entry_of_refunds_is_read_with_its_own_key_and_amount() -> None:
+    """Two refunds of one key differ by their id; the sum beside them is cumulative."""
+    body = json.loads(notification(transaction_status="partial_refund"))
+    body["refund_amount"] = "3000.00"
+    body["refunds"] = [
+        {"refund_chargeback_id": 7, "refund_key": "a", "refund_amount": "1000.00", "reason": "x"},
+        {"refund_chargeback_id": 8, "refund_key": "a", "refund_amount": "2000.00"},
+    ]
+    refunds = read(json.dumps(body).encode()).refunds
+    assert [(refund.key, refund.amount_idr) for refund in refunds] == [
+        ("7:a", 1_000),
+        ("8:a", 2_000),
+    ]
+
+
+def test_a_refund_without_a_list_is_known_by_its_key_and_sum() -> None:
+    changed = {"transaction_status": "partial_refund", "refund_amount": "3000.00"}
+    [by_sum] = read(notification(**changed)).refunds
+    [by_key] = read(notification(**changed, refund_key="k")).refunds
+    assert (by_sum.key, by_key.key) == ("sum:3000.00", "k")
+    assert (by_key.amount_idr, by_key.is_cumulative) == (3_000, True)

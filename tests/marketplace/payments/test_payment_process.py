@@ -63,14 +63,14 @@ async def expire_order(lapas: LapasHarness, qty: int = 1) -> Json:
 
 @pytest.mark.scenario("M4/expiry")
 async def test_an_unpaid_order_expires_and_its_goods_are_released(later: LapasHarness) -> None:
-    await later.produce(2, 80_000, 1)
+    await later.produce(4, 160_000, 1)
     order = await later.order(2)
     await close_overdue(later)
     assert await later.state(order) == "awaiting_payment"
     advance_clock(later, PAST_CHARGE)
     await close_overdue(later)
     assert await later.state(order) == "expired"
-    assert await later.stock() == (2, 0, 0)
+    assert await later.stock() == (4, 0, 0)
     [event] = await later.stored("payment_events", order_id=order["id"])
     assert event["status"] == "expired"
     assert await movement_kinds(later, order) == ["expire", "reserve"]
@@ -124,7 +124,7 @@ async def test_expiry_racing_settlement_never_loses_the_money(later: LapasHarnes
 
 @pytest.mark.scenario("INV-3/race")
 async def test_cancelling_and_expiring_at_once_release_the_goods_once(later: LapasHarness) -> None:
-    await later.produce(4, 160_000, 1)
+    await later.produce(8, 320_000, 1)
     order = await later.order(4)
     advance_clock(later, PAST_CHARGE)
     _, answer, _ = await asyncio.gather(
@@ -132,7 +132,7 @@ async def test_cancelling_and_expiring_at_once_release_the_goods_once(later: Lap
     )
     assert answer.status_code in {200, 409, 412}
     assert await later.state(order) in {"expired", "cancelled"}
-    assert await later.stock() == (4, 0, 0)
+    assert await later.stock() == (8, 0, 0)
     assert len(await movement_kinds(later, order)) == 2
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.marketplace.harness import LapasHarness, together
@@ -24,7 +26,20 @@ async def test_a_denial_after_settlement_reverses_every_leg_and_frees_goods(
     assert [
         (leg["account"], OTHER_SIDE[leg["side"]], leg["amount_idr"]) for leg in reversal["legs"]
     ] == [(leg["account"], leg["side"], leg["amount_idr"]) for leg in sale["legs"]]
-    assert set((await lapas.balances()).values()) == {0}
+    balances = await lapas.balances()
+    assert {balances[name] for name in ("piutang_gateway", "utang_premi", "utang_pnbp")} == {0}
+
+
+@pytest.mark.scenario("M9/unshipped")
+async def test_a_reversal_publishes_once_what_the_split_published(lapas: LapasHarness) -> None:
+    await lapas.produce(3, 120_000, 2, 1)
+    order = await lapas.paid_order(2)
+    for _ in range(2):
+        await lapas.command(order, "deny")
+    rows = await lapas.stored("outbox", key=order["id"])
+    split, reversed_split = sorted(rows, key=lambda row: row["seq"])
+    assert reversed_split["type"] == "marketplace.proceeds-split-reversed.v1"
+    assert json.loads(reversed_split["body"]) == json.loads(split["body"])
 
 
 @pytest.mark.scenario("M9/unshipped")
@@ -46,6 +61,8 @@ async def test_a_denial_after_shipping_leaves_the_order_and_the_buyer_owes(
     expected = await lapas.balances()
     await lapas.command(order, "deny")
     assert await lapas.state(order) == "shipped"
+    [row] = await lapas.stored("outbox", key=order["id"])
+    assert row["type"] == "marketplace.proceeds-split.v1"
     expected["piutang_gateway"] = 0
     expected["piutang_pembeli"] = 100_000
     assert await lapas.balances() == expected

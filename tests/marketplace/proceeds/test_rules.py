@@ -85,6 +85,21 @@ def test_gross_shares_are_of_everything_that_was_paid() -> None:
     )
 
 
+def test_a_gross_sale_takes_its_cost_from_the_capital_fund() -> None:
+    terms = create_terms(base=ShareBase.GROSS)
+    journals = sale(100_000, 40_000, terms, contribution(1, a=1))
+    assert journals[1].legs == (
+        debit("dana_modal_produksi", 40_000),
+        credit("biaya_produksi", 40_000),
+    )
+    assert proceeds.sum_by_party(journals) == {
+        "biaya_produksi": 40_000,
+        "premi": 50_000,
+        "pnbp": 15_000,
+        "modal": -5_000,
+    }
+
+
 def test_a_sale_below_cost_gives_no_shares_and_capital_bears_the_loss() -> None:
     journals = sale(30_000, 40_000, create_terms(), contribution(1, a=1))
     assert journals[0].legs == (debit("piutang_gateway", 30_000), credit("biaya_produksi", 30_000))
@@ -161,7 +176,7 @@ def test_every_sale_is_booked_whole_and_balanced(
     balances = proceeds.sum_by_party(journals)
     assert sum(balances.values()) == paid
     assert min(balances["premi"], balances["pnbp"], balances["biaya_produksi"]) >= 0
-    assert balances["biaya_produksi"] == (cost if base is ShareBase.NET_OF_COST else 0)
+    assert balances["biaya_produksi"] == cost
 
 
 def test_a_reversal_clears_the_balance_of_every_party() -> None:
