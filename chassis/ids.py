@@ -16,6 +16,13 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
+def first_id_at(moment: datetime) -> str:
+    """Return a text that sorts before all ids made at this moment (to the ms) or later."""
+    milliseconds = max(0, int(moment.timestamp() * 1000))
+    digits = f"{milliseconds:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
 def named_id(*parts: str | int) -> str:
     """Return the UUID version 5 of these parts; the same parts always give the same id."""
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(str(part) for part in parts)))
@@ -27,11 +34,14 @@ def utc_now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-def event_id(collection: str, aggregate_id: str, aggregate_version: int, index: int) -> str:
+def event_id(
+    service: str, collection: str, aggregate_id: str, aggregate_version: int, index: int
+) -> str:
     """Return the id of the index-th event of one version of an aggregate.
 
-    The same fact always has the same id. The collection is part of it, because aggregates of two
-    kinds may share an id.
+    The same fact always has the same id. Service and collection are part of it, because aggregates
+    of two services or kinds may share an id. Events of before the service was part of it keep their
+    stored ids: a version is published once, so no id is made again.
     """
-    name = f"{collection}\x1f{aggregate_id}\x1f{aggregate_version}\x1f{index}"
+    name = f"{service}\x1f{collection}\x1f{aggregate_id}\x1f{aggregate_version}\x1f{index}"
     return str(uuid_utils.uuid5(_EVENT_IDS, name))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AliasChoices, DirectoryPath, Field, FilePath, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -73,7 +74,8 @@ class Settings(BaseSettings):
     def load(cls) -> Self:
         """Return the settings from the environment and the files of `<PREFIX>SECRETS_DIR`.
 
-        Raises SettingsInvalid, which names every problem.
+        In production, MongoDB and Kafka must be reached by TLS and with passwords. Raises
+        SettingsInvalid, which names every problem.
         """
         secrets = os.environ.get(f"{cls.prefix}SECRETS_DIR")
         if secrets and not Path(secrets).is_dir():
@@ -81,13 +83,34 @@ class Settings(BaseSettings):
             raise SettingsInvalid(message)
         try:
             # Pyright does not know this constructor argument of pydantic-settings.
-            return cls(_secrets_dir=secrets)  # pyright: ignore[reportCallIssue]
+            settings = cls(_secrets_dir=secrets)  # pyright: ignore[reportCallIssue]
         except ValidationError as error:
             lines = [
                 f"{_variable(cls, problem['loc'])}: {problem['msg']}"
                 for problem in error.errors(include_input=False, include_url=False)
             ]
             raise SettingsInvalid("invalid settings:\n  " + "\n  ".join(lines)) from None
+        if settings.environment == "production" and (lines := settings.unprotected()):
+            raise SettingsInvalid("invalid settings:\n  " + "\n  ".join(lines))
+        return settings
+
+    def unprotected(self) -> list[str]:
+        """Return what is missing for TLS and passwords to MongoDB and Kafka."""
+        problems: list[str] = []
+        url = urlsplit(self.mongo_url.get_secret_value())
+        options = {name.lower(): value for name, value in parse_qsl(url.query)}
+        default = "true" if url.scheme == "mongodb+srv" else "false"
+        mongo = _variable(type(self), ("mongo_url",))
+        if options.get("tls", options.get("ssl", default)) != "true":
+            problems.append(f"{mongo}: production needs TLS to MongoDB; add tls=true to the URL")
+        if not (url.username and url.password):
+            problems.append(f"{mongo}: production needs a user and a password for MongoDB")
+        if self.kafka_ca is None:
+            problems.append("BINA_KAFKA_CA: production needs TLS to Kafka; name its CA file")
+        if not self.kafka_password.get_secret_value():
+            kafka = _variable(type(self), ("kafka_password",))
+            problems.append(f"{kafka}: production needs a password for Kafka")
+        return problems
 
 
 def _variable(cls: type[Settings], loc: tuple[int | str, ...]) -> str:

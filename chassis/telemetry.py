@@ -40,7 +40,9 @@ OUTBOX_STOPPED = Gauge(
 RELAY_FAILURES = Counter(
     "bina_relay_failures_total", "Sends that failed, after which the producer was replaced"
 )
-RELAY_LEADER = Gauge("bina_relay_leader", "1 while this replica sends the outbox")
+RELAY_LEADER = Gauge(
+    "bina_relay_leader", "1 while this replica sends the outbox and its sends succeed"
+)
 EVENTS_APPLIED = Counter("bina_events_applied_total", "Events that took effect", ["type"])
 EVENTS_REPEATED = Counter(
     "bina_events_duplicate_total", "Events dropped because they had taken effect before", ["topic"]
@@ -82,6 +84,10 @@ AUDIT_UNSEALED_AGE = Gauge(
 TOPICS_CUT = Counter(
     "bina_topic_truncations_total",
     "Partitions that ended before our position and were read again from their beginning",
+)
+RECORDS_GONE = Counter(
+    "bina_consumer_records_gone_total",
+    "Offsets that the broker had no record for when this service came to read them",
 )
 INVARIANT_BROKEN = Gauge(
     "bina_invariant_broken",

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from chassis.messaging import kafka
 from chassis.messaging.kafka_ports import (
     Assigned,
     Outgoing,
@@ -28,7 +29,8 @@ MAX_VALUE_BYTES = 1024 * 1024
 class FakeKafka:
     """A broker in memory: partitioned topics, idempotent appends, groups of consumers.
 
-    Tests set faults on it. `losing` says of each of the next fetches whether it is lost.
+    Tests set faults on it. While it is `silent`, a send ends only at its deadline. `losing` says of
+    each of the next fetches whether it is lost.
     """
 
     partitions: int = 3
@@ -37,6 +39,7 @@ class FakeKafka:
     committed: dict[tuple[str, Partition], int] = field(default_factory=dict)
     members: list[FakeConsumer] = field(default_factory=list)
     away: bool = False
+    silent: bool = False
     refuses: Callable[[bytes], bool] = lambda value: len(value) > MAX_VALUE_BYTES
     fails: Callable[[bytes], bool] = lambda _: False
     losing: list[bool] = field(default_factory=list)
@@ -137,6 +140,9 @@ class FakeProducer:
         acknowledged: list[int] = []
         blocked: set[Partition] = set()
         failure: SendFailed | None = None
+        if self._broker.silent and not self._broken:
+            await asyncio.sleep(kafka.SEND_SECONDS)
+            self._broken = True
         for index, (key, value, headers) in enumerate(records):
             where = self._broker.partition(topic, key)
             if where in blocked:

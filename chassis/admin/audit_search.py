@@ -5,11 +5,13 @@ Not here: how rows are written (unit of work), how they are verified (audit_expo
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.caller import EVERYTHING, Caller
+from chassis.ids import first_id_at
 from chassis.jobs.audit_sealer import ACTS
 from chassis.messaging.parked_events import redact
 from chassis.moments import Moment
@@ -17,6 +19,9 @@ from chassis.persistence.mongo import Document, Mongo, Session
 from chassis.persistence.unit_of_work import Transaction
 
 AUDIT_LIST = "audit"
+# Rows are sorted by their ids, which are made at most this long before or after the time of their
+# transaction; a clock may be set in between.
+ID_MARGIN = timedelta(minutes=10)
 MAX_LINKED = 1_000  # aggregates of one person that a search follows
 _SHOWN_FIELDS = frozenset(
     {
@@ -61,12 +66,16 @@ class AuditQuery(BaseModel):
         """
         where: Document = {}
         period: Document = {}
+        ids: Document = {}
         if self.since:
             period["$gte"] = self.since
+            ids["$gte"] = first_id_at(self.since - ID_MARGIN)
         if self.until:
             period["$lt"] = self.until
+            ids["$lt"] = first_id_at(self.until + ID_MARGIN)
         if period:
             where["at"] = period
+            where["_id"] = ids
         if self.actor:
             where["actor"] = self.actor
             if not self.actor.startswith("service:"):

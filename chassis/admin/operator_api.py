@@ -27,6 +27,7 @@ from chassis.admin.projections import Projection, ProjectionUnknown, Rebuild, re
 from chassis.admin.replay import ReplayRange
 from chassis.http import dependencies
 from chassis.messaging.parked_events import ParkedUnknown
+from chassis.messaging.received_events import other_row_id
 from chassis.persistence.mongo import Document
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import Transaction
@@ -248,9 +249,15 @@ async def event_statuses(body: EventStatusQuery, admin: Admin) -> Body:
     `new` events would take effect. `unread` events have a type that no handler here reads.
     """
     read = [id_ for id_, type_ in body.events if not admin.inbox.is_ignored(body.topic, type_)]
-    rows = await admin.db.find("inbox", {"_id": {"$in": read}}, fields={"state": 1})
-    states = {row["_id"]: row["state"] for row in rows}
-    counts = Counter(states.get(id_, "new") for id_ in read)
+    owner = body.topic.removeprefix(admin.life.service.settings.namespace).partition(".")[0]
+    source = f"bina/{owner}"
+    ids = [*read, *(other_row_id(source, id_) for id_ in read)]
+    rows = await admin.db.find("inbox", {"_id": {"$in": ids}}, fields={"state": 1, "source": 1})
+    # A row without source is of an earlier version.
+    states = {row["_id"]: row["state"] for row in rows if row.get("source", source) == source}
+    counts = Counter(
+        states.get(id_) or states.get(other_row_id(source, id_), "new") for id_ in read
+    )
     statuses = {name: counts[name] for name in ("done", "parked", "early", "discarded", "new")}
     return statuses | {"unread": len(body.events) - len(read)}
 

@@ -33,6 +33,7 @@ from chassis.persistence.unit_of_work import Transaction
 # How many events took effect, and whether others follow. None = a discard or a repeated request.
 RetryOutcome = tuple[int, bool] | None
 Body = dict[str, Any]
+DESCRIBED_EVENTS = 20  # of each sequence in a list
 _SHOWN_FIELDS = ("kind", "topic", "key", "count", "version", "since")
 
 
@@ -51,22 +52,23 @@ class ParkedEventAdmin(ParkedSequences[Any]):
         self.service = life.service.name
 
     async def describe(self, heads: list[Document], session: Session = None) -> list[Body]:
-        """Describe these sequences, each with the first event that itself has failed."""
-        where = {
-            "state": "parked",
-            "marker": {"$in": [head["_id"] for head in heads]},
-            "reason": {"$not": {"$regex": f"^{BEHIND}"}},
-        }
-        # Grouped by MongoDB, because a sequence may have any number of events.
-        group: Document = {
-            "_id": "$marker",
-            "type": {"$first": "$type"},
-            "reason": {"$first": "$reason"},
-        }
-        pipeline = [{"$match": where}, {"$sort": {"marker": 1, "order": 1}}, {"$group": group}]
-        rows = await self.db.aggregate("inbox", pipeline, session=session)
-        first_failures = {row["_id"]: row for row in rows}
-        return [_describe(head, first_failures.get(head["_id"], head)) for head in heads]
+        """Describe these sequences, each with the first event that itself has failed.
+
+        It is sought among the first events only, because a sequence may have any number.
+        """
+        bodies: list[Body] = []
+        for head in heads:
+            rows = await self.db.find(
+                "inbox",
+                {"state": "parked", "marker": head["_id"]},
+                sort=[("order", 1)],
+                limit=DESCRIBED_EVENTS,
+                fields={"type": 1, "reason": 1},
+                session=session,
+            )
+            failed = (row for row in rows if not row["reason"].startswith(BEHIND))
+            bodies.append(_describe(head, next(failed, head)))
+        return bodies
 
     async def open_sequence(
         self, id_: str, limit: int, tx: Transaction
@@ -96,10 +98,11 @@ class ParkedEventAdmin(ParkedSequences[Any]):
             if not dry_run:
                 await self._new_runner()(partial(self.record_failure, id_, reason))
             return await self._state_after(id_, (0, False)) | explain(reason)
-        if dry_run or not state["took_effect"] or not state["more"]:
+        if dry_run or not state["more"]:
             return state
         most = parked_events.MAX_RETRIES
-        took_effect = 1 + await self.retry(self._new_runner(), id_, most=most - 1)
+        first = state["took_effect"]
+        took_effect = first + await self.retry(self._new_runner(), id_, most=most - first)
         state = await self._state_after(id_, None)
         has_more = state["count"] > 0 and took_effect == most
         return state | {"took_effect": took_effect, "more": has_more}
@@ -145,23 +148,30 @@ class ParkedEventAdmin(ParkedSequences[Any]):
         head = await self._head(tx, id_)
         inbox_transaction = InboxTransaction(self.inbox, tx)
         applied = 0
+        early = 0
         rows = await self._parked_rows(tx, id_, parked_events.MAX_RETRIES)
         for row in rows:
-            problem = await inbox_transaction.attempt(await inbox_transaction.restore(row))
+            received = await inbox_transaction.restore(row)
+            if await inbox_transaction.keep_behind_early(received):
+                early_row = {"_id": received.row_id, "state": "early"}
+                tx.write_raw("inbox", mongo.replacing(early_row), received.row_id)
+                early += 1
+                continue
+            problem = await inbox_transaction.attempt(received)
             if problem:
                 reason = problem if isinstance(problem, str) else UNKNOWN_SUBJECT
-                self._write_reason(tx, row["_id"], reason)
+                self._write_reason(tx, received.row_id, reason)
                 break
-            done_row = {"_id": row["_id"], "state": "done", "done_at": tx.now}
-            tx.write_raw("inbox", mongo.replacing(done_row), row["_id"])
+            done_row = inbox_transaction.done_row(received)
+            tx.write_raw("inbox", mongo.replacing(done_row), received.row_id)
             applied += 1
-        left = head["count"] - applied
+        left = head["count"] - applied - early
         if left:
             changed = head | {"count": left, "version": head["version"] + 1}
             tx.write_raw("parked", mongo.replacing(changed), id_)
         else:
             tx.write_raw("parked", mongo.deleting(id_), id_)
-        return applied, left > 0 and applied == len(rows)
+        return applied, left > 0 and applied + early == len(rows)
 
     async def _state_after(self, id_: str, outcome: RetryOutcome, session: Session = None) -> Body:
         """Describe a sequence after an action; if it is gone, count and version are 0."""

@@ -22,6 +22,9 @@ from chassis.persistence.mongo import Document, Mongo
 from chassis.persistence.unit_of_work import OUTBOX
 
 PAGE = 500
+# A range of at most this many rows is read by time and sorted, for each page. All pages of a larger
+# one together read the archive once.
+MAX_SORTED = 20_000
 Position = tuple[str, int]  # key and seq of an outbox row
 # A replayed event may wait a day in the topic; the consumers' inbox rows must outlast that.
 REACH = timedelta(days=INBOX_DAYS - 1)
@@ -77,9 +80,7 @@ async def page(
         last_key, last_seq = after
         is_later = [{"key": {"$gt": last_key}}, {"seq": {"$gt": last_seq}}]
         behind = {"key": {"$gte": last_key}, "$or": is_later}
-    # The hint forces an index on key and seq. With an index on time, each page would read and sort
-    # the whole range.
-    hint = "sent_key_seq" if where.get("sent") is False else "key_seq_unique"
+    hint = await _choose_index(db, where)
     rows = await db.find(
         OUTBOX,
         {"$and": [where, behind]},
@@ -91,6 +92,19 @@ async def page(
         return rows, None
     last = rows[limit - 1]
     return rows[:limit], (last["key"], last["seq"])
+
+
+async def _choose_index(db: Mongo, where: Document) -> str:
+    """Return the name of the index that reads the fewest rows for a page."""
+    if where.get("sent") is False:
+        return "sent_key_seq"
+    if "at" not in where or "key" in where:
+        return "key_seq_unique"
+    # For the number of rows, MongoDB reads the index on time only.
+    counting = [{"$match": {"at": where["at"]}}, {"$limit": MAX_SORTED + 1}, {"$count": "rows"}]
+    counted = await db.aggregate(OUTBOX, counting)
+    is_small = not counted or counted[0]["rows"] <= MAX_SORTED
+    return "at" if is_small else "key_seq_unique"
 
 
 async def publish(producer: Producer, topic: str, rows: list[Document], service: str) -> None:

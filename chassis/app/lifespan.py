@@ -26,7 +26,9 @@ from chassis.messaging import kafka_ports, kafka_topics
 from chassis.messaging.consumer import EventConsumer
 from chassis.messaging.inbox import EARLY_JOB, InboxTransaction
 from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
-from chassis.messaging.outbox_relay import BLOCKED, REPLICAS, OutboxRelay, unsent
+from chassis.messaging.kafka_topics import TopicUnfit
+from chassis.messaging.outbox_gauges import OutboxGauges, unsent
+from chassis.messaging.outbox_relay import BLOCKED, REPLICAS, OutboxRelay
 from chassis.messaging.received_events import Inbox
 from chassis.messaging.waiting_events import EarlyEventSweeper, pending_counts
 from chassis.persistence import mongo
@@ -86,7 +88,8 @@ class ServiceRuntime:
         self._replica_lease = Lease(
             self.db, f"{REPLICAS}{settings.replica}", service.name, REPLICA_LEASE_SECONDS
         )
-        self._workers: list[_Worker] = [self.relay, *self.jobs.values()]
+        self.outbox_gauges = OutboxGauges(self.db, lambda: self.relay.leads)
+        self._workers: list[_Worker] = [self.relay, self.outbox_gauges, *self.jobs.values()]
         if self.consumer is not None:
             self._workers.append(self.consumer)
         self._tasks: list[asyncio.Task[None]] = []
@@ -157,9 +160,19 @@ class ServiceRuntime:
         await migrate(self.db, service.migrations, service.settings.replica)
 
     async def make_topics(self) -> None:
-        """Create the topics that the service writes and reads."""
-        for topic in {self.relay.topic, *self.inbox.topics}:
+        """Create the topics that the service writes and reads, and check their partitions.
+
+        Raises TopicUnfit in production. In development a topic may have fewer partitions.
+        """
+        topics = {self.relay.topic, *self.inbox.topics}
+        for topic in topics:
             await kafka_topics.ensure_topic(self.broker(), topic)
+        try:
+            await kafka_topics.check_partitions(self.broker(), topics)
+        except TopicUnfit as error:
+            if self.service.settings.environment == "production":
+                raise
+            log.warning("topic_unfit", reason=str(error))
 
     async def only_prepare(self) -> None:
         """Prepare the database and close everything.
@@ -197,9 +210,15 @@ class ServiceRuntime:
         self._start_worker("replica_lease", self._hold_replica_lease)
         for name, job_loop in self.jobs.items():
             self._start_worker(name, job_loop.run)
+        self._start_worker("outboxgauges", self.outbox_gauges.run)
         self.prepared.set()
         log.info("prepared")
-        await self._retry_until_ready(self.make_topics)
+        try:
+            await self._retry_until_ready(self.make_topics)
+        except TopicUnfit as error:
+            self.fatal = f"{self.service.name}: {error}"
+            log.error("topic_unfit", reason=self.fatal)  # noqa: TRY400 - the reason says it all
+            return
         self._start_worker("outboxrelay", self.relay.run)
         if self.consumer is not None:
             self._start_worker("eventconsumer", self.consumer.run)

@@ -29,11 +29,14 @@ ROWS_PER_BLOCK = 2_000
 UNSEALED: Document = {"block": None}
 # Rows of a caller's own request. Rows that consumed events have caused name a causation id.
 ACTS: Document = {"causation_id": ""}
-# An `_id` is ordered by time: ("actor", "_id") gives the rows of an actor in that order.
+# An `_id` is ordered by time: ("actor", "_id") gives the rows of an actor in that order. The search
+# of an auditor with some facilities needs the facility before it.
 INDEXES = (
     Index("block", "at", where=UNSEALED),
     Index("subject", "at"),
     Index("actor", "_id", where=ACTS),
+    Index("facility", "_id"),
+    Index("facility", "actor", "_id", where=ACTS),
     Index("person", where={"person": {"$exists": True}}),
     Index("refs", where={"refs": {"$exists": True}}),
 )

@@ -210,7 +210,7 @@ class EventConsumer(BatchProcessor[Tx]):
     ) -> list[Record]:
         """Return the records that continue at the position of each partition.
 
-        A gap is read again, and logged if the broker has nothing to fill it.
+        A gap is read again, and reported if the broker has nothing to fill it.
         """
         contiguous: list[Record] = []
         for partition, records in fetched.items():
@@ -225,7 +225,7 @@ class EventConsumer(BatchProcessor[Tx]):
                 first_offset = new_records[0].offset
                 if await consumer.following(partition, position.next) < first_offset:
                     continue  # lost on the way from the broker; `following` has sought back to it
-                _log_gap(partition, position.next, first_offset)
+                _report_gap(partition, position.next, first_offset)
             contiguous += new_records
         return contiguous
 
@@ -289,7 +289,7 @@ class EventConsumer(BatchProcessor[Tx]):
         position = self._positions[partition]
         if await consumer.following(partition, max(0, position.next)) < end:
             raise _Stalled
-        _log_gap(partition, position.next, end)
+        _report_gap(partition, position.next, end)
         position.next = end
 
     async def _commit(self, consumer: Consumer) -> None:
@@ -315,7 +315,8 @@ async def _stop(consumer: Consumer) -> None:
         await consumer.stop()
 
 
-def _log_gap(partition: Partition, first: int, before: int) -> None:
+def _report_gap(partition: Partition, first: int, before: int) -> None:
+    telemetry.RECORDS_GONE.inc(before - first)
     log.error(
         "records_gone",
         topic=partition.topic,

@@ -3,10 +3,13 @@
 Not here: decoding of records (received_events), where events come from (consumer, waiting_events),
 operators' actions on parked events (parked_events).
 
-Collections: `inbox` {_id: event id, state: done | parked | early | discarded, ...};
+Collections: `inbox` {_id: event id, source, state: done | parked | early | discarded, ...};
 `parked` {_id: topic/key, first, count, version}, the head behind which later events of that key
 join a parked sequence; `early` {_id: event id, waits_for, marker, ...}. The stored field `marker`
-is the id of the head. Nothing of these collections is cached longer than a transaction lasts.
+is the id of the head. CloudEvents are unique by source and id: if an event of another source has
+the same id, the `_id` of its row is `source/id`. A row without `source` is of an earlier version of
+Bina, and means an event of any source.
+Nothing of these collections is cached longer than a transaction lasts.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from chassis.messaging.received_events import (
     ReceivedEvent,
     Tx,
     failure_reason,
+    other_row_id,
 )
 from chassis.persistence import mongo
 from chassis.persistence.mongo import (
@@ -74,7 +78,8 @@ class InboxTransaction(Generic[Tx]):
         self.outcome = BatchOutcome()
         self._heads: dict[str, mongo.Document | None] = {}
         self._early: dict[str, list[mongo.Document]] = {}  # by head id, in order
-        self._known_ids: set[str] = set()
+        # The sources of known events, by the ids of their rows; None = any source.
+        self._sources: dict[str, str | None] = {}
         self._searched_subjects: set[str] = set()
         self._early_ids: set[str] = set()
 
@@ -96,7 +101,7 @@ class InboxTransaction(Generic[Tx]):
         # read at once.
         publishing_keys = keys if len(keys) <= FEW else set[str]()
         queries: dict[str, Query] = {
-            "inbox": Query({"_id": {"$in": [one.id for one in received]}}, {"_id": 1}),
+            "inbox": Query({"_id": {"$in": [one.id for one in received]}}, {"source": 1}),
             "parked": _exists_query({"_id": head_ids}),
             "early": _exists_query({"marker": head_ids, "waits_for": keys}),
             "aliases": _exists_query({"_id": references}),
@@ -106,7 +111,10 @@ class InboxTransaction(Generic[Tx]):
             queries[store.collection] = Query({"_id": {"$in": list(ids)}})
         queries.update(also or {})
         documents = await self.tx.db.find_in_each(queries, session=self.tx.session)
-        self._known_ids = {row["_id"] for row in documents["inbox"]}
+        self._sources = {row["_id"]: row.get("source") for row in documents["inbox"]}
+        others = [one.row_id for one in map(self._with_row_id, received) if one.row_id != one.id]
+        for row in await self.tx.find_by_any("inbox", {"_id": others}):
+            self._sources[row["_id"]] = row["source"]
         self.tx.seqs = dict.fromkeys(publishing_keys, 0)
         self.tx.seqs |= {row["_id"]: row["seq"] for row in documents["keys"]}
         for store, ids in prefetched.items():
@@ -129,13 +137,19 @@ class InboxTransaction(Generic[Tx]):
         events of its key.
         """
         await self._prefetch([one.event for one in received if one.event])
-        for one in received:
-            if one.id in self._known_ids:
+        for one in map(self._with_row_id, received):
+            if one.row_id in self._sources:
                 self.outcome.duplicates.append(one)
                 continue
-            self._known_ids.add(one.id)
+            self._sources[one.row_id] = one.source
             await self._apply_new(one)
             await self.apply_early_events()
+
+    def _with_row_id(self, received: ReceivedEvent) -> ReceivedEvent:
+        """Return the event with the id of its row, which it shares with no other source."""
+        if self._sources.get(received.id, received.source) in {None, received.source}:
+            return received
+        return received._replace(row_id=other_row_id(received.source, received.id))
 
     async def _apply_new(self, received: ReceivedEvent) -> None:
         """Apply an event that is no duplicate; park or keep it if its key already waits."""
@@ -152,7 +166,7 @@ class InboxTransaction(Generic[Tx]):
         elif problem:
             self.park(received, problem)
         else:
-            self._finish(received, {"_id": received.id, "state": "done", "done_at": self.tx.now})
+            self._finish(received, self.done_row(received))
 
     async def attempt(self, received: ReceivedEvent) -> str | SubjectNotKnownYet:
         """Handle one event, twice if it fails; return "" or why it failed, with its changes undone.
@@ -201,6 +215,16 @@ class InboxTransaction(Generic[Tx]):
             return problem
         finally:
             tx.context = outer_context
+
+    async def keep_behind_early(self, received: ReceivedEvent) -> bool:
+        """Keep a parked event as early if an earlier event of its key is early; say whether."""
+        await self.load_early([received.head_id])
+        order = received.record.order
+        earlier = [row for row in self._early.get(received.head_id, []) if row["order"] < order]
+        if not earlier or received.event is None:
+            return False
+        self._keep_early(received, earlier[-1]["waits_for"])
+        return True
 
     async def restore(self, row: mongo.Document) -> ReceivedEvent:
         """Return the event of a parked or early row, with the data that `attempt` needs."""
@@ -253,8 +277,7 @@ class InboxTransaction(Generic[Tx]):
         if problem:
             self.park(received, problem)
         else:
-            done = {"_id": received.id, "state": "done", "done_at": self.tx.now}
-            self._finish(received, mongo.replacing(done, upsert=True))
+            self._finish(received, mongo.replacing(self.done_row(received), upsert=True))
         return True
 
     def _wait_for(self, rows: Sequence[mongo.Document], subject: str) -> None:
@@ -292,18 +315,19 @@ class InboxTransaction(Generic[Tx]):
         }
         self._heads[received.head_id] = head
         tx.write_raw("parked", mongo.replacing(head, upsert=True), received.head_id)
-        row = {"_id": received.id, "state": "parked", "reason": reason, "since": tx.now}
+        row = {"_id": received.row_id, "state": "parked", "reason": reason, "since": tx.now}
         row |= received.stored_fields
-        tx.write_raw("inbox", mongo.replacing(row, upsert=True), received.id)
+        tx.write_raw("inbox", mongo.replacing(row, upsert=True), received.row_id)
         self.outcome.parked.append((received, reason))
 
     def _keep_early(self, received: ReceivedEvent, subject: str) -> None:
         """Keep an early event until its subject is added."""
-        row = {"_id": received.id, "waits_for": subject, "since": self.tx.now}
+        row = {"_id": received.row_id, "waits_for": subject, "since": self.tx.now}
         row |= received.stored_fields
         self._add_early(row)
         self.tx.write_raw("early", row)
-        self.tx.write_raw("inbox", {"_id": received.id, "state": "early"})
+        early = {"_id": received.row_id, "source": received.source, "state": "early"}
+        self.tx.write_raw("inbox", early)
         # Another transaction may be adding the subject at this moment; neither sees the other.
         self.tx.wake(EARLY_JOB)
         self.outcome.early.append(received)
@@ -315,8 +339,13 @@ class InboxTransaction(Generic[Tx]):
             insort(rows, row, key=lambda early_row: early_row["order"])
 
     def _finish(self, received: ReceivedEvent, operation: Any) -> None:
-        self.tx.write_raw("inbox", operation, received.id)
+        self.tx.write_raw("inbox", operation, received.row_id)
         self.outcome.applied.append(received)
+
+    def done_row(self, received: ReceivedEvent) -> mongo.Document:
+        """Return the inbox row of an event that took effect."""
+        row = {"_id": received.row_id, "source": received.source}
+        return row | {"state": "done", "done_at": self.tx.now}
 
     def _undo(self, received: ReceivedEvent, before: Savepoint, problem: Problem) -> Problem:
         """Undo the changes since the savepoint and return the problem. Raises RetryWithoutEvent."""

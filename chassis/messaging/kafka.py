@@ -38,6 +38,7 @@ from chassis.messaging.kafka_ports import (
 from chassis.messaging.kafka_topics import run_to_end
 
 CONNECT_SECONDS = 10.0
+SEND_SECONDS = 10.0
 STOP_SECONDS = 5.0
 COMMIT_SECONDS = 5.0
 MORE_SECONDS = 0.010
@@ -76,23 +77,30 @@ class KafkaProducer:
             raise
 
     async def stop(self) -> None:
-        """Close the connections; a producer that cannot end in order is discarded after 5 s."""
+        """Give up what is not acknowledged and close the connections, after at most 15 s."""
         self._is_spent = True
-        with suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                await run_to_end(self._producer.stop())
+        # The first step cancels the task that sends. Otherwise aiokafka would retry the batches of
+        # an idempotent producer without end, also while it stops; it has no public way to give up.
+        sender = self._producer._sender  # noqa: SLF001
+        for step in (sender.close, self._producer.stop, self._producer.client.close):
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await run_to_end(step())
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
-        """Send these records, with one batch in flight per partition.
+        """Send these records, with one batch in flight per partition; give up after 10 s.
 
         With several, a broker that has no batch of this producer yet would accept a batch that
         follows a refused one.
         """
         if self._is_spent:
             return Sent([], SendFailed("spent"))
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + SEND_SECONDS
         try:
-            numbers = sorted(await self._producer.partitions_for(topic))
-        except KafkaError as error:
+            async with asyncio.timeout_at(deadline):
+                numbers = sorted(await self._producer.partitions_for(topic))
+        except (KafkaError, TimeoutError) as error:
             self._is_spent = True
             return Sent([], SendFailed(type(error).__name__))
         indexes_by_partition: dict[int, list[int]] = {}
@@ -101,7 +109,7 @@ class KafkaProducer:
             indexes_by_partition.setdefault(number, []).append(index)
         results = await asyncio.gather(
             *(
-                self._send_in_order(topic, number, indexes, records)
+                self._send_in_order(Partition(topic, number), indexes, records, deadline)
                 for number, indexes in indexes_by_partition.items()
             )
         )
@@ -113,18 +121,28 @@ class KafkaProducer:
         return Sent(acknowledged, next(iter(refusals + failures), None))
 
     async def _send_in_order(
-        self, topic: str, partition: int, indexes: list[int], records: Sequence[Outgoing]
+        self,
+        partition: Partition,
+        indexes: list[int],
+        records: Sequence[Outgoing],
+        deadline: float,
     ) -> Sent:
-        """Send the records with these indexes to one partition, until one batch fails."""
+        """Send the records with these indexes to one partition, until one batch fails.
+
+        The deadline is in loop time.
+        """
         sent = 0
         while sent < len(indexes):
             batch, end = self._create_batch(records, indexes, sent)
             try:
-                acknowledgement = await self._producer.send_batch(batch, topic, partition=partition)
-                await acknowledgement
+                async with asyncio.timeout_at(deadline):
+                    acknowledgement = await self._producer.send_batch(
+                        batch, partition.topic, partition=partition.number
+                    )
+                    await acknowledgement
             except _REFUSALS as error:
                 return Sent(indexes[:sent], RecordRefused(type(error).__name__))
-            except KafkaError as error:
+            except (KafkaError, TimeoutError) as error:
                 return Sent(indexes[:sent], SendFailed(type(error).__name__))
             sent = end
         return Sent(indexes)

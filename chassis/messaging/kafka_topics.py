@@ -6,7 +6,7 @@ Not here: users, permissions and the cluster's topics (ops/local/kafka_admin).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,10 @@ PARTITIONS = 12
 RETENTION_DAYS = 30
 CANCELLED_STOP_SECONDS = 2.0
 KafkaUnavailable = KafkaError
+
+
+class TopicUnfit(Exception):
+    """A topic has another number of partitions than its keys are distributed over."""
 
 
 async def run_to_end(step: Awaitable[None]) -> None:
@@ -46,6 +50,25 @@ async def administering(where: Where) -> AsyncGenerator[Any]:
         yield admin
     finally:
         await run_to_end(admin.close())
+
+
+async def check_partitions(where: Where, topics: Collection[str]) -> None:
+    """Compare the number of partitions of these topics with PARTITIONS.
+
+    Raises TopicUnfit, and KafkaUnavailable while the broker does not know a topic yet.
+    """
+    async with administering(where) as admin:
+        for described in await admin.describe_topics(sorted(topics)):
+            topic = described["topic"]
+            count = len(described["partitions"])
+            if described["error_code"] or not count:
+                raise KafkaUnavailable(f"{topic}: not known yet")
+            if count != PARTITIONS:
+                raise TopicUnfit(
+                    f"topic {topic} has {count} partitions instead of {PARTITIONS}: events of a "
+                    "key would lie in two of them, out of order. Create the topic again with "
+                    f"{PARTITIONS}, and publish the archive of its owner (events replay)."
+                )
 
 
 async def ensure_topic(where: Where, topic: str, *, partitions: int = PARTITIONS) -> None:

@@ -1,6 +1,6 @@
 """The outbox relay: sends committed outbox rows to Kafka in order per key, then marks them.
 
-Not here: how outbox rows are written (persistence/unit_of_work).
+Not here: how outbox rows are written (persistence/unit_of_work), the gauges (outbox_gauges).
 
 Guarantee: a topic may hold late duplicates, but the first occurrences of a key's events are in
 `seq` order. It holds because every sweep starts at the lowest unmarked `seq` of each key, sends in
@@ -27,7 +27,7 @@ from chassis.persistence.unit_of_work import OUTBOX
 
 PAGE = 1_000  # rows
 NAMED_KEYS = 100  # if more keys have commits, all keys are swept
-LOOK_SECONDS = 5.0  # between two measurements of the gauges
+LOOK_SECONDS = 5.0  # between two looks at the blocked keys and the other replicas
 LEASE_SECONDS = 8.0
 # Acknowledged rows are marked together, up to these bounds: one update of marks costs as much as
 # the commit of a command.
@@ -41,7 +41,7 @@ UNSENT: Document = {"sent": False}
 REPLICAS = "replica/"
 LIVING: Document = {"_id": {"$regex": f"^{REPLICAS}"}, "$expr": {"$gt": ["$until", "$$NOW"]}}
 WAITING = Index("sent", "key", "seq", where=UNSENT)
-INDEXES = (Index("key", "seq", unique=True), WAITING)
+INDEXES = (Index("key", "seq", unique=True), WAITING, Index("at"))
 log = telemetry.log(__name__)
 
 
@@ -72,8 +72,15 @@ class OutboxRelay:
         self._acknowledged: list[str] = []  # ids of rows that are not marked yet
         self._marked_at = 0.0
         self._blocked_keys: list[str] = []
+        # Whether the last sweep under the current lease reached its end.
+        self._is_sending = False
         self._watch_task: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
+
+    @property
+    def leads(self) -> bool:
+        """Return whether this replica holds the lease and its last sweep did not fail."""
+        return self._is_sending and self._lease.held
 
     def stop(self) -> None:
         """End after the current page."""
@@ -96,13 +103,13 @@ class OutboxRelay:
                 try:
                     await self._lead()
                 except (mongo.MongoError, SendFailed) as error:
+                    self._is_sending = False
                     telemetry.RELAY_FAILURES.inc()
                     log.warning("relay_interrupted", error=type(error).__name__)
                     await self._drop_producer()
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
             await self._drop_producer()
-            _set_gauges(leads=False)
             if self._lease.held:
                 await self._lease.release()
 
@@ -115,18 +122,17 @@ class OutboxRelay:
         """Sweep while the lease is held: named keys at each wake, all keys four times a lease."""
         self._reset()
         pause = self._lease.seconds / 4
-        measured_at = -1e9
+        looked_at = -1e9
         loop = asyncio.get_running_loop()
         try:
             while not self._stopped.is_set():
                 renewed_at = loop.time()
                 if not await self._lease.take():
-                    _set_gauges(leads=False)
                     await _first_of(self._stopped.wait(), 2 * pause)
                     return
-                if renewed_at - measured_at > LOOK_SECONDS:
-                    measured_at = renewed_at
-                    await self._refresh_gauges()
+                if renewed_at - looked_at > LOOK_SECONDS:
+                    looked_at = renewed_at
+                    await self._read_blocked_keys()
                     # Only beside other replicas: a change stream costs MongoDB a tenth of its time,
                     # and commits of this process wake the relay anyway.
                     self._listen(is_wanted=await self.db.count("leases", LIVING) > 1)
@@ -142,6 +148,7 @@ class OutboxRelay:
         while not self._stopped.is_set() and (left := until - loop.time()) > 0:
             self._wake.clear()
             has_more = await self.sweep(until)
+            self._is_sending = True
             if not has_more and not self._stopped.is_set():
                 await self._wait(left)
 
@@ -261,17 +268,10 @@ class OutboxRelay:
         await self.db.bulk("parked", [mongo.replacing(head, upsert=True)])
         self._blocked_keys.append(row["key"])
 
-    async def _refresh_gauges(self) -> None:
-        """Measure the gauges, and read which keys are blocked or were released."""
+    async def _read_blocked_keys(self) -> None:
+        """Read which keys are blocked; an operator may have released some."""
         heads = await self.db.find("parked", {"kind": BLOCKED})
         self._blocked_keys = [head["key"] for head in heads]
-        backlog = await unsent(self.db)
-        _set_gauges(
-            leads=True,
-            rows=backlog["unsent"],
-            seconds=backlog["oldest_seconds"],
-            blocked_keys=len(self._blocked_keys),
-        )
 
     async def _watch(self) -> None:
         """Wake the relay at every insert into the outbox, by any replica.
@@ -297,28 +297,9 @@ class OutboxRelay:
             await producer.stop()
 
 
-async def unsent(db: Mongo) -> dict[str, float]:
-    """Return how many rows are unsent, and the age in seconds of the oldest of the first 1,000."""
-    rows = await db.find(OUTBOX, UNSENT, sort=WAITING.keys, limit=PAGE, fields={"at": 1})
-    if not rows:
-        return {"unsent": 0, "oldest_seconds": 0}
-    count = len(rows) if len(rows) < PAGE else await db.count(OUTBOX, UNSENT)
-    oldest = min(row["at"] for row in rows)
-    return {"unsent": count, "oldest_seconds": (utc_now() - oldest).total_seconds()}
-
-
 def record(row: Document, service: str) -> Outgoing:
     """Return key, body and headers of an outbox row."""
     return row["key"].encode(), row["body"].encode(), Envelope.archived(row, service).headers()
-
-
-def _set_gauges(
-    *, leads: bool, rows: float = 0, seconds: float = 0, blocked_keys: float = 0
-) -> None:
-    telemetry.RELAY_LEADER.set(leads)
-    telemetry.OUTBOX_UNSENT.set(rows)
-    telemetry.OUTBOX_AGE.set(seconds)
-    telemetry.OUTBOX_STOPPED.set(blocked_keys)
 
 
 async def _nothing() -> list[Document]:

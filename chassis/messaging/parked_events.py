@@ -123,7 +123,7 @@ class ParkedSequences(Generic[Tx]):
         """Retry a sequence from its first event, each in a transaction of its own.
 
         Ends when the sequence is empty, an event fails, or `most` took effect. Returns how many
-        took effect.
+        took effect. The others that left the sequence are early.
         """
         applied = 0
         has_more = True
@@ -144,16 +144,20 @@ class ParkedSequences(Generic[Tx]):
             raise ReasonMissing
         head = await self._head(tx, id_)
         where = {"_id": event_id, "state": "parked", "marker": id_}
-        if await tx.db.find_one("inbox", where, session=tx.session) is None:
+        parked = await tx.db.find_one("inbox", where, session=tx.session)
+        if parked is None:
             raise ParkedUnknown
         row = {"_id": event_id, "state": "discarded", "done_at": tx.now, "reason": reason}
+        if "source" in parked:
+            row["source"] = parked["source"]
         await self._remove(tx, head, row)
         tx.note("parked.discarded", event_id, reason=reason, sequence=id_)
 
     async def retry_first(self, id_: str, tx: Tx) -> tuple[bool, bool]:
         """Retry the first event; return whether it took effect, and whether others follow.
 
-        Raises ParkedUnknown, and one of FAILED if only an abort can undo the event.
+        If an earlier event of its key is early, this one becomes early, too, so as not to overtake
+        it. Raises ParkedUnknown, and one of FAILED if only an abort can undo the event.
         """
         head = await self._head(tx, id_)
         tx.note("parked.retried", id_)
@@ -164,13 +168,15 @@ class ParkedSequences(Generic[Tx]):
             return False, False
         inbox_transaction = InboxTransaction(self.inbox, tx)
         received = await inbox_transaction.restore(rows[0])
+        if await inbox_transaction.keep_behind_early(received):
+            row = {"_id": received.row_id, "source": received.source, "state": "early"}
+            return False, await self._remove(tx, head, row)
         problem = await inbox_transaction.attempt(received)
         if problem:
             reason = UNKNOWN_SUBJECT if isinstance(problem, SubjectNotKnownYet) else problem
-            self._write_failure(tx, id_, received.id, reason)
+            self._write_failure(tx, id_, received.row_id, reason)
             return False, False
-        row = {"_id": received.id, "state": "done", "done_at": tx.now}
-        return True, await self._remove(tx, head, row)
+        return True, await self._remove(tx, head, inbox_transaction.done_row(received))
 
     async def record_failure(self, id_: str, reason: str, tx: Tx) -> None:
         """Store why the first event of a sequence failed again."""

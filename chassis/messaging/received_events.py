@@ -34,6 +34,7 @@ class ReceivedEvent(NamedTuple):
     """A record with what could be decoded of it.
 
     If `event` is None, either `reason` says why it cannot be read, or no handler reads its type.
+    `row_id` is the id of its inbox row: its id, unless an event of another source has that row.
     """
 
     record: Record
@@ -45,6 +46,12 @@ class ReceivedEvent(NamedTuple):
     handler: Handler | None = None
     reason: str = ""
     head_id: str = ""  # id of the head of its key's parked sequence
+    row_id: str = ""
+
+    @property
+    def source(self) -> str:
+        """The source of the event, "" if its envelope cannot be read."""
+        return self.envelope.source if self.envelope else ""
 
     @property
     def is_ignored(self) -> bool:
@@ -55,6 +62,7 @@ class ReceivedEvent(NamedTuple):
     def stored_fields(self) -> mongo.Document:
         """The fields of its parked or early row."""
         return {
+            "source": self.source,
             "marker": self.head_id,
             "topic": self.record.topic,
             "key": self.key,
@@ -147,6 +155,7 @@ class Inbox(Generic[Tx]):
             event,
             handler,
             head_id=f"{record.topic}/{key}",
+            row_id=envelope.id,
         )
 
     def _reader(
@@ -167,9 +176,8 @@ class Inbox(Generic[Tx]):
         topic, partition, offset = row["order"].rsplit("/", 2)
         headers = tuple((name, value) for name, value in row["headers"])
         key = row["key"].encode()
-        return self.receive(
-            Record(topic, int(partition), int(offset), key, row["body"], headers, 0)
-        )
+        record = Record(topic, int(partition), int(offset), key, row["body"], headers, 0)
+        return self.receive(record)._replace(row_id=row["_id"])
 
 
 def _unreadable(
@@ -183,8 +191,20 @@ def _unreadable(
     if len(key) > MAX_NAME:
         key = record.order
     return ReceivedEvent(
-        record, id_, key, type_name, envelope, reason=reason, head_id=f"{record.topic}/{key}"
+        record,
+        id_,
+        key,
+        type_name,
+        envelope,
+        reason=reason,
+        head_id=f"{record.topic}/{key}",
+        row_id=id_,
     )
+
+
+def other_row_id(source: str, id_: str) -> str:
+    """Return the id of the inbox row of an event whose id an event of another source has, too."""
+    return f"{source}/{id_}"
 
 
 def failure_reason(error: BaseException) -> str:

@@ -57,7 +57,7 @@ class EarlyEventSweeper(BatchProcessor[Tx]):
         inbox_transaction = InboxTransaction(self.inbox, tx)
         await inbox_transaction.load_early([received.head_id for received in part])
         for received in part:
-            await inbox_transaction.apply_first_early(received.head_id, received.id)
+            await inbox_transaction.apply_first_early(received.head_id, received.row_id)
         return inbox_transaction.outcome
 
     def done(self, part: Sequence[ReceivedEvent], outcome: BatchOutcome) -> None:
@@ -94,11 +94,14 @@ async def pending_counts(db: Mongo) -> dict[str, float]:
     """
     oldest = await db.find("early", {}, sort=[("since", 1)], limit=1, fields={"since": 1})
     counts: dict[str, float] = {"parked": 0, "parked_keys": 0, "early": 0, "early_seconds": 0}
-    counts["parked_keys"] = await db.count("parked", {"kind": HEAD})
-    if counts["parked_keys"]:
-        counts["parked"] = await db.count("inbox", {"state": "parked"})
+    # Heads count their events: a count of the inbox rows would read the whole inbox.
+    totals = {"_id": None, "keys": {"$sum": 1}, "events": {"$sum": "$count"}}
+    heads = await db.aggregate("parked", [{"$match": {"kind": HEAD}}, {"$group": totals}])
+    if heads:
+        counts["parked_keys"] = heads[0]["keys"]
+        counts["parked"] = heads[0]["events"]
     if oldest:
-        counts["early"] = await db.count("early", {})
+        counts["early"] = await db.count("early", {"since": {"$gte": oldest[0]["since"]}})
         counts["early_seconds"] = (utc_now() - oldest[0]["since"]).total_seconds()
     telemetry.PARKED.set(counts["parked"])
     telemetry.PARKED_KEYS.set(counts["parked_keys"])

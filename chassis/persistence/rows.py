@@ -84,7 +84,9 @@ def outbox_row(
     if may_be_too_large and len(body.encode()) > MAX_EVENT_BYTES:
         raise EventTooLarge(event.type)
     return {
-        "_id": event_id(collection, aggregate.id, aggregate.version, index),
+        "_id": event_id(
+            event.type.partition(".")[0], collection, aggregate.id, aggregate.version, index
+        ),
         "sent": False,
         "type": event.type,
         "at": now,

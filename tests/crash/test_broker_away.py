@@ -25,12 +25,13 @@ from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.ids import new_id
 from chassis.messaging.kafka_topics import ensure_topic
 from chassis.persistence.mongo import Mongo
-from ops.local import kafka_broker, platform_checks, processes
+from ops.local import platform_checks, processes
 from tests.chassis.harness import added, runner
 from tests.chassis.sample_service import Jar
 from tests.crash.outcome_check import Evidence, gathered
 from tests.crash.sample_service import TOPIC
 from tests.fakes import Keys, eventually
+from tests.restartable_kafka import RestartableKafka
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILLING = "/v1/jars/{jar_id}/fillings"
@@ -63,40 +64,6 @@ class Observations:
     alive: set[int] = field(default_factory=set[int])
     ready: set[int] = field(default_factory=set[int])
     mib: list[float] = field(default_factory=list[float])
-
-
-class RestartableKafka:
-    """A broker that one test stops and starts again on its data."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.port, self.controller = platform_checks.find_free_ports(2)
-        self.server: kafka_broker.Broker | None = None
-
-    @property
-    def bootstrap(self) -> str:
-        return f"{platform_checks.LOOPBACK}:{self.port}"
-
-    async def come(self) -> None:
-        """Start the broker, or continue a stopped one."""
-        if self.server and self.server.process.poll() is None:
-            self.server.process.send_signal(signal.SIGCONT)
-        else:
-            self.server = await kafka_broker.start(
-                self.directory, self.port, self.controller, self.directory.with_suffix(".log")
-            )
-
-    async def go(self, how: signal.Signals) -> None:
-        """Send this signal and wait for the end, except for SIGSTOP."""
-        assert self.server
-        self.server.process.send_signal(how)
-        if how != signal.SIGSTOP:
-            await asyncio.to_thread(self.server.process.wait)
-
-    async def end(self) -> None:
-        """Kill the broker if it runs."""
-        if self.server and self.server.process.poll() is None:
-            await self.go(signal.SIGKILL)
 
 
 class ShopHarness:
@@ -169,6 +136,12 @@ class ShopHarness:
         except httpx2.TransportError:
             return False
 
+    async def gauges(self) -> dict[str, float]:
+        """Return the metrics that have no label."""
+        lines = (await self.http.get("/metrics")).text.splitlines()
+        samples = [line.split() for line in lines if not line.startswith("#") and "{" not in line]
+        return {name: float(value) for name, value, *_ in samples}
+
     async def waiting_rows(self) -> int:
         return (await self.http.get("/statusz")).json()["outbox"]["unsent"]
 
@@ -238,6 +211,7 @@ async def test_commands_are_answered_in_bounded_memory_without_a_broker(
                 await kafka.go(how)
                 away = await one.load(seconds, rows)
                 waiting = await one.waiting_rows()
+                gauges = await one.gauges()
                 returned = time.monotonic()
                 await kafka.come()
                 after = await one.load(5)
@@ -266,6 +240,11 @@ async def test_commands_are_answered_in_bounded_memory_without_a_broker(
     assert evidence.events == sum(len(seen.seconds) for seen in phases)
     assert max(slowest) < DEADLINE_SECONDS
     assert waiting >= rows
+    # measured at most some seconds ago, by a process that is busy
+    assert gauges["bina_outbox_age_seconds"] > seconds / 2
+    assert gauges["bina_outbox_unsent_rows"] > waiting / 2
+    assert gauges["bina_relay_leader"] == 0
+    assert gauges["bina_relay_failures_total"] > 0
     assert away.alive | after.alive == {200}  # a restart of the service would not help
     assert away.ready | after.ready == {200}  # commands still succeed
     assert grown[0] < AWAY_MIB

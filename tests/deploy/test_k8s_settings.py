@@ -75,7 +75,9 @@ def test_the_settings_of_a_process_accept_its_variables(
     deployment = named(overlay, "Deployment", name)
     service = OURS[name]
     cluster_secrets.build_secrets(tmp_path, "bina")
-    (tmp_path / name / f"{name}_mongo_url").write_text(f"mongodb://{name}:secret@mongo/{name}")
+    (tmp_path / name / f"{name}_mongo_url").write_text(
+        f"mongodb://{name}:secret@mongo/{name}?tls=true"
+    )
     (tmp_path / name / f"{name}_kafka_password").write_text("secret")
     (tmp_path / "ca.crt").write_text("")
     if environment_of(overlay, deployment)["BINA_ENVIRONMENT"] == "production":

@@ -227,7 +227,7 @@ class SteppedRelay(OutboxRelay):
             self._reset()
             if not await self._lease.take():
                 return False
-        await self._refresh_gauges()
+        await self._read_blocked_keys()
         if not self._named_keys:
             self.wake()
         try:
@@ -242,10 +242,12 @@ class SteppedRelay(OutboxRelay):
         await self._mark()
 
     async def leave(self) -> None:
-        """Close the producer and free the lease, which others would wait 8 s for."""
+        """Close the producer and free the lease, which others would wait 8 s for.
+
+        It runs in MongoDB for longer than its holder relies on it.
+        """
         await self._drop_producer()
-        if self._lease.held:
-            await self._lease.release()
+        await self._lease.release()
 
 
 class SteppedConsumer(EventConsumer[Any]):

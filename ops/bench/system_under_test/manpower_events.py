@@ -53,7 +53,7 @@ def build_record(
         aggregate_id = named_id("enrolment", number)
         event = _complete(participant_ref, aggregate_id, occurred_at.date(), turn)
     envelope = Envelope(
-        id=event_id(collection, aggregate_id, 1, 0),
+        id=event_id("training", collection, aggregate_id, 1, 0),
         type=event.type,
         source="bina/training",
         key=event.key,

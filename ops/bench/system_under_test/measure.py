@@ -173,7 +173,7 @@ def _archive_row(number: int) -> Document:
     event = make_command(number)
     aggregate = f"archive-{number}"
     return {
-        "_id": event_id("archive", aggregate, 1, 0),
+        "_id": event_id("bench", "archive", aggregate, 1, 0),
         "sent": True,
         "type": CompletionRecorded.type,
         "at": utc_now(),

@@ -128,11 +128,11 @@ async def test_an_export_without_a_reason_hides_texts_and_their_hashes(
         for row in (*plain, north, south)
     }
     seals = {seal for block in again.lines("shop/blocks.jsonl") for _, seal, _, _ in block["rows"]}
-    assert (
-        {seal for block in export.lines("shop/blocks.jsonl") for _, seal, _, _ in block["rows"]}
-        <= seals
-        == sealed
-    ), "two exports can be laid side by side"
+    before = {
+        seal for block in export.lines("shop/blocks.jsonl") for _, seal, _, _ in block["rows"]
+    }
+    # The second export may also hold the row of the first one, if it was sealed meanwhile.
+    assert before | sealed <= seals, "two exports can be laid side by side"
 
 
 async def test_an_export_with_a_reason_holds_the_texts_as_they_were_sealed(

@@ -127,3 +127,17 @@ def test_every_raised_schema_has_a_migration_with_a_dump() -> None:
                 if not (dumps / f"{store.collection}-{schema}.json").exists()
             ]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("collection", "field", "days"), [("inbox", "done_at", 45), ("idempotency", "at", 7)]
+)
+async def test_rows_expire_after_their_days(
+    db: Mongo, collection: str, field: str, days: int
+) -> None:
+    indexes = await db.db.command("listIndexes", collection)
+    expiries = {
+        tuple(index["key"]): index.get("expireAfterSeconds")
+        for index in indexes["cursor"]["firstBatch"]
+    }
+    assert expiries[field,] == days * 86_400

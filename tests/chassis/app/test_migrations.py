@@ -75,3 +75,21 @@ async def test_a_migration_goes_on_after_a_crash_and_runs_once(
     for _ in range(2):
         await migrate(db, [Migration("pages", step)], "a")
     assert {row["times"] for row in await db.find("pages", {})} == {1}
+
+
+async def test_a_replica_that_lost_the_migration_writes_no_progress(db: Mongo) -> None:
+    """Another has taken the lease during its step and is ahead."""
+    lease = Lease(db, "migration/pages", "slow", 60)
+    other = Lease(db, "migration/pages", "other", 60)
+
+    async def step(mongo: Mongo, _after: str) -> str | None:
+        await mongo.update("leases", {"_id": lease.name}, [{"$set": {"until": "$$NOW"}}])
+        assert await other.take()
+        await mongo.update("leases", {"_id": lease.name}, {"$set": {"after": "09"}})
+        return "02"
+
+    assert await lease.take()
+    run_step = migrations._run_step  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    await run_step(db, Migration("pages", step), lease)
+    row = await db.find_one("leases", {"_id": lease.name}) or {}
+    assert row["after"] == "09"

@@ -10,7 +10,7 @@ from chassis.admin.audit_export.anchors import Anchor
 from chassis.admin.audit_export.verification import Finding, verify
 from chassis.caller import system
 from chassis.ids import new_id, utc_now
-from chassis.jobs.audit_sealer import AuditSealer
+from chassis.jobs.audit_sealer import AuditSealer, digest
 from chassis.persistence import mongo
 from chassis.persistence.mongo import Document, Mongo
 from chassis.persistence.transactions import Runner, TransactionManager
@@ -124,3 +124,15 @@ async def test_with_another_key_no_block_fits(chain: Chain) -> None:
     assert [(one.block, one.what) for one in found] == [
         (number, "block altered: its digest does not fit") for number in (1, 2, 3)
     ]
+
+
+def test_a_digest_covers_the_number_and_the_digest_of_the_block_before() -> None:
+    golden = "98499af770879e5546f022b863b103e6bac1cfa28f023c132346c9af5b12c49f"
+    assert digest(KEY, 2, "aa", ["h1", "h2"]) == golden
+    others = {digest(KEY, 2, "ab", ["h1", "h2"]), digest(KEY, 3, "aa", ["h1", "h2"])}
+    assert golden not in others
+
+
+async def test_each_block_names_the_digest_of_the_block_before(chain: Chain) -> None:
+    seals = await chain.db.find("seals", {}, sort=[("_id", 1)])
+    assert [seal["previous"] for seal in seals] == ["", *(seal["digest"] for seal in seals[:-1])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
@@ -15,6 +16,7 @@ from chassis.messaging.kafka_ports import Consumer, Outgoing, Partition, Produce
 from chassis.messaging.kafka_topics import ensure_topic
 from ops.local import platform_checks
 from tests.fakes import FakeKafka, eventually
+from tests.restartable_kafka import RestartableKafka
 
 PARTITIONS = 3
 TOO_BIG = b"x" * 2 * 1024 * 1024
@@ -69,6 +71,65 @@ class FakeBroker:
 
     async def committed(self, group: str, partition: Partition) -> int:
         return self.broker.committed.get((group, partition), -1)
+
+
+class LeavingBroker(Protocol):
+    """A broker that goes and comes back."""
+
+    def producer(self) -> Producer: ...
+    async def topic(self) -> str: ...
+    async def go(self) -> None:
+        """Answer nothing any more; connections may stay open."""
+        ...
+
+    async def come(self) -> None: ...
+    async def values(self, topic: str, key: str) -> list[bytes | None]:
+        """Return the values of this key in their order, late duplicates left out."""
+        ...
+
+
+class LeavingFakeBroker(FakeBroker):
+    async def go(self) -> None:
+        self.broker.silent = True
+
+    async def come(self) -> None:
+        self.broker.silent = False
+
+    async def values(self, topic: str, key: str) -> list[bytes | None]:
+        return _first_values(self.broker.records(topic), key)
+
+
+class LeavingRealBroker:
+    def __init__(self, kafka: RestartableKafka, how: signal.Signals) -> None:
+        self.kafka = kafka
+        self.how = how
+
+    def producer(self) -> Producer:
+        return KafkaProducer(self.kafka.bootstrap, "conformance")
+
+    async def topic(self) -> str:
+        topic = new_id()
+        await ensure_topic(self.kafka.bootstrap, topic, partitions=PARTITIONS)
+        return topic
+
+    async def go(self) -> None:
+        await self.kafka.go(self.how)
+
+    async def come(self) -> None:
+        await self.kafka.come()
+
+    async def values(self, topic: str, key: str) -> list[bytes | None]:
+        group = new_id()
+        reader = Reader(KafkaConsumer(self.kafka.bootstrap, group, group, [topic]))
+        await reader.consumer.start(reader.assigned, reader.revoked)
+        try:
+            return _first_values(await polled(reader), key)
+        finally:
+            await reader.consumer.stop()
+
+
+def _first_values(records: Iterable[Record], key: str) -> list[bytes | None]:
+    return list(dict.fromkeys(one.value for one in records if one.key == key.encode()))
 
 
 class RealBroker:

@@ -126,6 +126,11 @@ async def test_a_fetch_that_is_lost_repeatedly_is_read_until_it_comes(
     await harness.becomes(lambda: harness.texts(owner), ["one", "two", "three", "four"])
 
 
+def records_gone() -> float:
+    [family] = telemetry.RECORDS_GONE.collect()
+    return next(one.value for one in family.samples if one.name.endswith("_total"))
+
+
 @pytest.mark.parametrize("hole", ["forgotten before it was read", "in the middle"])
 async def test_lost_records_are_logged_and_later_ones_take_effect(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, hole: str
@@ -135,6 +140,7 @@ async def test_lost_records_are_logged_and_later_ones_take_effect(
     where = harness.fake.partition(harness.life.inbox.topics[0], owner.encode())
     await harness.tell("asked", owner, owner_ref=owner, what="one")
     await harness.becomes(lambda: harness.texts(owner), ["one"])
+    gone_before = records_gone()
     with capture_logs() as lines:
         async with harness.one_batch():
             await harness.tell("asked", owner, owner_ref=owner, what="two")
@@ -147,6 +153,7 @@ async def test_lost_records_are_logged_and_later_ones_take_effect(
     assert [
         (line["first"], line["before"]) for line in lines if line["event"] == "records_gone"
     ] == [(1, 2)]
+    assert records_gone() == gone_before + 1
 
 
 async def test_records_lost_at_the_end_of_a_partition_are_logged_and_skipped(

@@ -7,9 +7,12 @@ Not here: what services do with them.
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +20,16 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis.ids import new_id
-from chassis.messaging.kafka_ports import Partition, RecordRefused, SendFailed
+from chassis.messaging import kafka as kafka_module
+from chassis.messaging.kafka_ports import Outgoing, Partition, RecordRefused, SendFailed
 from tests.chassis.messaging.kafka_conformance import (
     PARTITIONS,
     TOO_BIG,
     Broker,
     FakeBroker,
+    LeavingBroker,
+    LeavingFakeBroker,
+    LeavingRealBroker,
     Reader,
     RealBroker,
     beside,
@@ -34,6 +41,7 @@ from tests.chassis.messaging.kafka_conformance import (
     values,
 )
 from tests.fakes import eventually
+from tests.restartable_kafka import RestartableKafka
 
 
 @pytest.fixture(params=["fake", "kafka"])
@@ -131,6 +139,66 @@ async def test_a_start_without_a_broker_fails_and_the_producer_can_be_stopped(
     with pytest.raises(SendFailed):
         await producer.start()
     await producer.stop()
+
+
+@pytest.fixture(params=["fake", "frozen", "killed"])
+async def leaving_broker(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[LeavingBroker]:
+    monkeypatch.setattr(kafka_module, "SEND_SECONDS", 3.0)
+    if request.param == "fake":
+        yield LeavingFakeBroker()
+        return
+    kafka = RestartableKafka(tmp_path / "kafka")
+    try:
+        await kafka.come()
+        how = signal.SIGSTOP if request.param == "frozen" else signal.SIGKILL
+        yield LeavingRealBroker(kafka, how)
+    finally:
+        await kafka.end()
+
+
+def is_nothing_sent_beside(tasks: set[asyncio.Task[Any]]) -> bool:
+    """Return whether only a flush is left, which waits for batches that are dropped."""
+    left = {task.get_coro() for task in asyncio.all_tasks() - tasks}
+    return {getattr(one, "__qualname__", "") for one in left} <= {"MessageAccumulator.close"}
+
+
+async def assert_a_send_fails(
+    broker: LeavingBroker, topic: str, before: list[Outgoing], records: list[Outgoing]
+) -> None:
+    """Send while the broker is there, then while it goes, and stop the producer."""
+    async with started(broker.producer()) as producer:
+        assert (await producer.send_all(topic, before)).failure is None
+        await broker.go()
+        async with asyncio.timeout(60):
+            for _ in range(2):
+                sent = await producer.send_all(topic, records)
+                assert (sent.acknowledged, type(sent.failure)) == ([], SendFailed)
+            await producer.stop()
+
+
+@pytest.mark.timeout(300)
+async def test_a_send_during_which_the_broker_goes_fails_in_time(
+    leaving_broker: LeavingBroker,
+) -> None:
+    """Its producer sends nothing more when it is stopped, and a new one sends."""
+    topic = await leaving_broker.topic()
+    keys = [f"k{number}" for number in range(8)]
+    before = [record for key in keys for record in outgoing(key, b"1")]
+    records = [record for key in keys for record in outgoing(key, b"2", b"3")]
+    tasks = asyncio.all_tasks()
+    await assert_a_send_fails(leaving_broker, topic, before, records)
+    await eventually(partial(is_nothing_sent_beside, tasks))
+    await leaving_broker.come()
+
+    async def is_sent_again() -> bool:
+        async with started(leaving_broker.producer()) as new_producer:
+            return (await new_producer.send_all(topic, records)).failure is None
+
+    await eventually(is_sent_again, seconds=60)
+    for key in keys:
+        assert await leaving_broker.values(topic, key) == [b"1", b"2", b"3"]
 
 
 async def test_a_member_reads_from_given_positions_or_from_the_beginning(
@@ -243,6 +311,15 @@ async def test_a_commit_covers_own_partitions_only_and_moves_no_position(
         assert await broker.committed(group, Partition(topic, 99)) == -1
     async with reading(broker, topic, group=group) as reader:
         assert len(await reader.read(3)) == 3
+
+
+async def test_a_member_that_reads_and_leaves_commits_nothing(broker: Broker) -> None:
+    topic = await broker.topic()
+    group = new_id()
+    [(number, _)] = (await fill(broker, topic, "a", 3)).items()
+    async with reading(broker, topic, group=group) as reader:
+        await reader.read(3)
+    assert await broker.committed(group, Partition(topic, number)) == -1
 
 
 async def is_shared_by(*readers: Reader) -> bool:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from typing import Any
 
 import psutil
 import pytest
 
 from chassis.ids import new_id
+from chassis.messaging import kafka as kafka_module
 from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
 from chassis.messaging.kafka_ports import Partition
 from chassis.messaging.kafka_topics import administering, ensure_topic
@@ -133,3 +135,18 @@ async def test_a_member_that_returns_with_other_topics_is_assigned_those(
             await eventually(given, seconds=40)
         finally:
             await reader.consumer.stop()
+
+
+def test_a_producer_waits_for_all_replicas_and_is_idempotent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With one broker no test can see the difference."""
+    options: dict[str, Any] = {}
+
+    def record(**given: Any) -> object:
+        options.update(given)
+        return object()
+
+    monkeypatch.setattr(kafka_module, "AIOKafkaProducer", record)
+    kafka_module.KafkaProducer("broker:9092", "test")
+    assert (options["acks"], options["enable_idempotence"]) == ("all", True)

@@ -261,7 +261,7 @@ async def test_a_refused_row_blocks_its_key_until_it_is_released(
     await shop.db.delete("parked", {"key": "a"})
     monkeypatch.setattr(outbox_relay, "LOOK_SECONDS", 0)
     # The relay does this every five seconds.
-    await shop.relay._refresh_gauges()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    await shop.relay._read_blocked_keys()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     await shop.commit("a")
     await shop.receives(5)
     assert sequences(shop.fake) == {"a": [1, 2, 3, 4], "b": [1]}
