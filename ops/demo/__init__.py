@@ -66,7 +66,10 @@ STEPS: tuple[tuple[str, Bilingual, str, DemoStep], ...] = (
     ),
     (
         "attendance",
-        Bilingual("Ia hadir di setiap sesi.", "The participant attends every session."),
+        Bilingual(
+            "Ia hadir pada semua jam pelajaran kursus sehari itu.",
+            "The participant attends every lesson hour of the one-day course.",
+        ),
         "training.attendance-recorded.v1",
         prison.attend_sessions,
     ),

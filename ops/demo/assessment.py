@@ -63,7 +63,10 @@ async def open_application(context: DemoContext) -> Facts:
     path = f"/v1/assessment-applications/{application['application_id']}"
     context.ids |= {"application": application["application_id"], "application_path": path}
     today = context.today.isoformat()
-    evidence = {"kind": "Surat keterangan pelatihan", "description": "160 JP pelatihan las SMAW"}
+    evidence = {
+        "kind": "Surat keterangan pelatihan",
+        "description": "8 JP pelatihan dasar las SMAW",
+    }
     form = {"evidence": [evidence], "signed_on": today}
     self_assessment = {"units": {unit["code"]: True for unit in UNITS}, "signed_on": today}
     assignment = {

@@ -27,6 +27,8 @@ from ops.demo.context import (
 from ops.local.gateway_client import GatewayCaller, UnexpectedAnswer, eventually
 
 CREATED_STATUSES = (OK, 201)
+LESSON_HOURS = 8
+LESSON_MINUTES = 45
 
 
 async def _change(caller: GatewayCaller, path: str, body: Any = None) -> Any:
@@ -85,7 +87,7 @@ async def import_snapshot(context: DemoContext) -> Facts:
 
 async def open_class(context: DemoContext) -> Facts:
     officer = context.caller("training_officer")
-    title = "Pelatihan las SMAW"
+    title = "Pelatihan dasar las SMAW"
     context.ids["programme"] = await _find_or_publish_programme(officer, title)
     instructor = f"instruktur-{context.today:%Y%m%d%H%M}"
     planned = await officer.post(
@@ -95,7 +97,7 @@ async def open_class(context: DemoContext) -> Facts:
             "programme_id": context.ids["programme"],
             "batch_no": f"{datetime.now(ZONE):%Y%m%d-%H%M%S}",
             "starts_on": context.today.isoformat(),
-            "ends_on": (context.today + timedelta(days=20)).isoformat(),
+            "ends_on": context.today.isoformat(),
             "seats_total": 16,
             "location": "Bengkel las",
             "instructor_refs": [instructor],
@@ -110,13 +112,13 @@ async def open_class(context: DemoContext) -> Facts:
 async def _find_or_publish_programme(officer: GatewayCaller, title: str) -> str:
     """Return the id of the programme with this title; an earlier run may have published it."""
     for programme in await officer.list_all("/v1/programmes"):
-        if programme["title"] == title:
+        if (programme["title"], programme["owner"]) == (title, FACILITY):
             return programme["programme_id"]
     body = {
         "title": title,
         "units": UNITS,
         "scheme_ref": SCHEME,
-        "lesson_hours": 160,
+        "lesson_hours": LESSON_HOURS,
         "provider_neutral_name": "LPK Karya Mandiri",
         "completion": {"min_attended_bps": 8000, "required_parts": ["praktik"]},
     }
@@ -127,13 +129,11 @@ async def apply_for_class(context: DemoContext) -> Facts:
     officer = context.caller("case_officer")
     person = await _find_applicant(context, officer)
     context.ids["person"] = person["participant_ref"]
-    form = await officer.post(
-        "/v1/class-applications",
-        {"participant_ref": person["participant_ref"], "class_ids": [context.ids["class"]]},
-    )
+    path = f"/v1/classes/{context.ids['class']}/applications"
+    line = await _act_on_line(officer, path, {"participant_refs": [person["participant_ref"]]})
     return {
         "participant_ref": person["participant_ref"],
-        "application_id": form["applications"][0]["application_id"],
+        "application_id": line["result_id"],
         "expected_release_month": person["expected_release"][:7],
     }
 
@@ -183,14 +183,16 @@ async def decide_tpp(context: DemoContext) -> Facts:
 async def enrol_participant(context: DemoContext) -> Facts:
     officer = context.caller("training_officer")
     class_path = f"/v1/classes/{context.ids['class']}"
-    report = await officer.get(f"{class_path}/suitability/{context.ids['person']}")
-    warnings = [reason["message"] for reason in report["reasons"] if reason["severity"] == "WARN"]
-    body = {"class_id": context.ids["class"], "participant_ref": context.ids["person"]}
+    body: Facts = {"participant_refs": [context.ids["person"]]}
+    [candidate] = (await officer.post(f"{class_path}/suitability", body))["items"]
+    reasons = candidate["reasons"]
+    warnings = [reason["message"] for reason in reasons if reason["severity"] == "WARN"]
     if warnings:
         body["override"] = "Disetujui Kasi Binadik"
-    enrolment = await officer.post("/v1/enrolments", body)
-    context.ids["enrolment"] = enrolment["enrolment_id"]
+    line = await _act_on_line(officer, f"{class_path}/enrolments", body)
+    context.ids["enrolment"] = line["result_id"]
     await _change(officer, f"{class_path}/start")
+    enrolment = await officer.get(f"/v1/enrolments/{line['result_id']}")
     return {
         "enrolment_id": enrolment["enrolment_id"],
         "state": enrolment["state"],
@@ -200,19 +202,28 @@ async def enrol_participant(context: DemoContext) -> Facts:
 
 async def attend_sessions(context: DemoContext) -> Facts:
     officer = context.caller("training_officer")
-    minutes = 0
-    for clock in ("00:00", "00:01"):  # in the past at any time of the day
-        session = await officer.post(
-            f"/v1/classes/{context.ids['class']}/sessions",
-            {"held_on": context.today.isoformat(), "starts_at": clock, "minutes": 15},
-        )
-        mark = partial(_mark, officer, session["session_id"], context.ids["enrolment"])
-        minutes += (await eventually("session marked", mark))["minutes"]
-    return {"sessions": 2, "minutes": minutes}
+    # one day holds the whole course; midnight is in the past at any time of the day
+    session = await officer.post(
+        f"/v1/classes/{context.ids['class']}/sessions",
+        {
+            "held_on": context.today.isoformat(),
+            "starts_at": "00:00",
+            "minutes": LESSON_HOURS * LESSON_MINUTES,
+        },
+    )
+    mark = partial(_mark, officer, session["session_id"], context.ids["enrolment"])
+    await eventually("session marked", mark)
+    progress = await officer.get(f"/v1/enrolments/{context.ids['enrolment']}/completion")
+    return {
+        "sessions": 1,
+        "minutes": session["minutes"],
+        "attended_minutes": progress["attended_minutes"],
+        "lesson_hours": LESSON_HOURS,
+    }
 
 
 async def _mark(officer: GatewayCaller, session_id: str, enrolment_id: str) -> Any:
-    """Return the marked session, or None while it has not begun."""
+    """Return the report of the marks, or None while the session has not begun."""
     marks = [{"enrolment_id": enrolment_id, "reason": "ATTENDED"}]
     path = f"/v1/sessions/{session_id}/attendance"
     answer = await officer.request("POST", path, {"marks": marks})
@@ -221,17 +232,31 @@ async def _mark(officer: GatewayCaller, session_id: str, enrolment_id: str) -> A
 
 async def complete_course(context: DemoContext) -> Facts:
     officer = context.caller("training_officer")
-    path = f"/v1/enrolments/{context.ids['enrolment']}"
-    result = {
+    class_path = f"/v1/classes/{context.ids['class']}"
+    enrolment = await officer.get(f"/v1/enrolments/{context.ids['enrolment']}")
+    line = {"enrolment_id": enrolment["enrolment_id"], "version": enrolment["version"]}
+    result = line | {
         "part": "praktik",
         "passed": True,
         "score": 86,
         "assessor_ref": context.ids["instructor"],
     }
-    await _change(officer, f"{path}/results", result)
-    confirmation = {"instructor_ref": context.ids["instructor"]}
-    completed = await _change(officer, f"{path}/completion", confirmation)
+    recorded = await _act_on_line(officer, f"{class_path}/results", {"lines": [result]})
+    confirmation = {
+        "instructor_ref": context.ids["instructor"],
+        "lines": [line | {"version": recorded["version"]}],
+    }
+    await _act_on_line(officer, f"{class_path}/completions", confirmation)
+    completed = await officer.get(f"/v1/enrolments/{context.ids['enrolment']}")
     return {"enrolment_id": completed["enrolment_id"], "state": completed["state"]}
+
+
+async def _act_on_line(officer: GatewayCaller, path: str, body: Facts) -> Any:
+    """POST a roster act on one person; return its line, which must be applied."""
+    [line] = (await officer.post(path, body))["lines"]
+    if line["outcome"] != "applied":
+        raise UnexpectedAnswer(f"roster act {path}", OK, line)
+    return line
 
 
 async def refuse_others(context: DemoContext) -> Facts:

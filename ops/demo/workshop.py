@@ -120,7 +120,7 @@ async def _require_workshop(context: DemoContext) -> Facts:
     for workshop in await officer.list_all("/v1/workshops"):
         if workshop["code"] == WORKSHOP_CODE:
             return workshop
-    programme = {"programme_id": context.ids["programme"], "title": "Pelatihan las SMAW"}
+    programme = {"programme_id": context.ids["programme"], "title": "Pelatihan dasar las SMAW"}
     body = {
         "facility_id": FACILITY,
         "code": WORKSHOP_CODE,

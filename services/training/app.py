@@ -18,6 +18,8 @@ from services.training.applications import api as applications
 from services.training.attendance import api as attendance
 from services.training.classes import api as classes
 from services.training.enrolments import api as enrolments
+from services.training.enrolments import roster_api
+from services.training.enrolments.jobs import publish_suspensions
 from services.training.facilities import api as facilities
 from services.training.identities import api as identities
 from services.training.mappings import api as mappings
@@ -59,6 +61,7 @@ ROUTERS = (
     applications.decisions_router,
     suitability.router,
     enrolments.router,
+    roster_api.router,
     tasks.router,
 )
 HANDLERS = {
@@ -101,6 +104,7 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             jobs=(
                 Job(APPLY_JOB, apply_next, every=5.0),
                 Job("merge-same-numbers", merge_same_niks, every=600.0),
+                Job("publish-suspensions", publish_suspensions, every=300.0),
                 Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
             ports={

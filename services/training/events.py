@@ -166,7 +166,7 @@ class ParticipantWithdrawn(Event, type="training.participant-withdrawn.v1", key=
 
 
 class EnrolmentSuspended(Event, type="training.enrolment-suspended.v1", key="participant_ref"):
-    """An enrolment is suspended while the participant is absent or missing; the seat is kept."""
+    """An enrolment is suspended, by plan or while the participant is away; the seat is kept."""
 
     participant_ref: Reference
     enrolment_id: str
@@ -175,7 +175,7 @@ class EnrolmentSuspended(Event, type="training.enrolment-suspended.v1", key="par
 
 
 class EnrolmentResumed(Event, type="training.enrolment-resumed.v1", key="participant_ref"):
-    """An automatic suspension ended."""
+    """An enrolment is no longer suspended."""
 
     participant_ref: Reference
     enrolment_id: str
@@ -228,6 +228,7 @@ class CourseCompleted(Event, type="training.course-completed.v1", key="participa
     scheme_ref: str | None = None
     provider_neutral_name: str | None = None
     lesson_hours: int
+    held_minutes: int | None = None
     attended_minutes: int
     completed_on: date
     instructor_refs: list[str]

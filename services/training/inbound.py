@@ -127,6 +127,7 @@ class CourseCompleted(ParticipantEvent, type="training.course-completed.v1"):
     enrolment_id: str
     class_id: str
     title: str
+    held_minutes: int | None = None
     attended_minutes: int
     completed_on: date
 

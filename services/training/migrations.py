@@ -6,13 +6,34 @@ Not here: how they run (chassis.app.migrations).
 from __future__ import annotations
 
 from chassis.app.migrations import add_fields, move_documents, upgrade_documents
+from chassis.caller import EVERYTHING
+from chassis.persistence.mongo import Document
+from services.training.enrolments.store import Enrolments
+from services.training.programmes.store import Programmes
 from services.training.snapshots.store import Snapshots
 from services.training.tasks.store import Tasks
 from services.training.tpp.store import Decisions
+
+
+def _add_owner(document: Document) -> Document:
+    """Give a programme to the officers of all facilities together; others copy it."""
+    return {"owner": EVERYTHING} | document
+
+
+def _add_suspension_steps(document: Document) -> Document:
+    """Publish planned suspensions on their days; automatic ones were published before."""
+    begins = [suspension["since"] for suspension in document["suspensions"]]
+    return {
+        "is_suspension_published": bool(document["automatic"]),
+        "changes_on": min(begins, default=None) if document["live"] else None,
+    } | document
+
 
 MIGRATIONS = (
     # schema 2 names the official for whom a deputy acted
     upgrade_documents(Snapshots, {2: add_fields(uploaded_for="")}),
     upgrade_documents(Decisions, {2: add_fields(recorded_for="")}),
     move_documents("inbox_items", Tasks),
+    upgrade_documents(Programmes, {2: _add_owner}),
+    upgrade_documents(Enrolments, {2: _add_suspension_steps}),
 )

@@ -19,9 +19,10 @@ from services.training.facilities.store import Facilities
 from services.training.identities.store import Identities, NameQuotas
 from services.training.mappings.rules import FileMapping
 from services.training.mappings.store import MappedValues, StoredMappings
-from services.training.merges.store import MergeCandidates
+from services.training.merges.store import MergeCandidates, MergeDecisions
 from services.training.participants.store import Movements, Participants
 from services.training.programmes.store import Programmes
+from services.training.roster_reports.store import RosterReports
 from services.training.sessions.store import Sessions
 from services.training.snapshot_rows.store import RowErrors
 from services.training.snapshots.store import Chunks, Rosters, Snapshots
@@ -53,9 +54,11 @@ class Transaction(unit_of_work.Transaction):
     participants = StoreOf(Participants)
     movements = StoreOf(Movements)
     merge_candidates = StoreOf(MergeCandidates)
+    merge_decisions = StoreOf(MergeDecisions)
     identities = StoreOf(Identities)
     name_quotas = StoreOf(NameQuotas)
     programmes = StoreOf(Programmes)
+    roster_reports = StoreOf(RosterReports)
     classes = StoreOf(Classes)
     class_seats = StoreOf(Seats)
     sessions = StoreOf(Sessions)

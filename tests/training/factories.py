@@ -122,6 +122,7 @@ async def create_facility(client: AsgiClient, facility_id: str, **settings: Any)
         "time_zone": "Asia/Jakarta",
         "regencies": ["19.02"],
         "mapping": "LP-TJP",
+        "head_approval_required": False,
     } | settings
     answer = await administrator(client).post("/v1/facilities", json=body)
     assert answer.status_code == 201, answer.text
@@ -226,13 +227,18 @@ def local_today() -> date:
     return (datetime.now(UTC) + timedelta(hours=7)).date()
 
 
+def day(number: int) -> date:
+    """Return the day that many days after the local date of today."""
+    return local_today() + timedelta(days=number)
+
+
 async def publish_programme(client: AsgiClient, **changes: Any) -> str:
     """Publish a programme that demands nothing but presence, unless changed."""
     body = {
         "title": "Pengolahan Hasil Laut",
         "units": [{"code": "A.1", "title": "Membersihkan ikan"}],
         "scheme_ref": "SKEMA-1",
-        "lesson_hours": 16,
+        "lesson_hours": 5,
         "eligibility": {"tpp_required": False, "application_required": False},
     }
     answer = await administrator(client).post("/v1/programmes", json=body | changes)

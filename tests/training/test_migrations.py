@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from chassis.app import migrations as chassis_migrations
 from chassis.app.migrations import migrate
+from services.training.enrolments.store import Enrolments
 from services.training.migrations import MIGRATIONS
+from services.training.programmes.api import ProgrammeBody
+from services.training.programmes.store import Programmes
 from services.training.snapshots.store import Snapshots
 from services.training.tasks.store import Tasks
 from services.training.tpp.store import Decisions
@@ -27,6 +31,22 @@ async def test_decisions_of_schema_1_were_recorded_for_nobody_else(mongo_url: st
     path = DUMPS / "tpp_decisions-1.json"
     decisions = await old_documents.check_upgrade(mongo_url, Decisions, MIGRATIONS, path)
     assert [decision.recorded_for for decision in decisions] == [""]
+
+
+async def test_programmes_of_schema_1_belong_to_all_facilities(mongo_url: str) -> None:
+    path = DUMPS / "programmes-1.json"
+    [programme] = await old_documents.check_upgrade(mongo_url, Programmes, MIGRATIONS, path)
+    assert programme.owner == "*"
+    body = ProgrammeBody.of(programme)
+    hours = [edition.completion.min_lesson_hours for edition in body.editions]
+    assert hours == [None, 100]
+
+
+async def test_suspensions_of_schema_1_are_published_on_their_days(mongo_url: str) -> None:
+    path = DUMPS / "enrolments-1.json"
+    enrolments = await old_documents.check_upgrade(mongo_url, Enrolments, MIGRATIONS, path)
+    assert [each.changes_on for each in enrolments] == [date(2026, 12, 1), None, None]
+    assert [each.is_suspension_published for each in enrolments] == [False, True, False]
 
 
 async def test_inbox_items_become_tasks(mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

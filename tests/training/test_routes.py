@@ -59,6 +59,17 @@ BODIES: dict[str, dict[str, Any]] = {
         "assessor_ref": "x",
     },
     "POST /v1/training-tasks/{item_id}/resolution": {"resolution": "selesai"},
+    "POST /v1/training-tasks/{item_id}/merge-decision": {"choice": "merge", "reason": "alasan"},
+    "PATCH /v1/enrolments/{enrolment_id}/suspensions/{number}": {},
+    "POST /v1/programmes/{programme_id}/copies": {},
+    "POST /v1/classes/{class_id}/applications": {"participant_refs": ["x"]},
+    "POST /v1/classes/{class_id}/suitability": {"participant_refs": ["x"]},
+    "POST /v1/classes/{class_id}/results": {
+        "lines": [
+            {"enrolment_id": "x", "version": 1, "part": "x", "passed": True, "assessor_ref": "x"}
+        ]
+    },
+    "POST /v1/classes/{class_id}/completions": {"lines": [{"enrolment_id": "x", "version": 1}]},
 }
 OF_EVERYBODY = ("programme_id",)  # every caller can see what can be taught
 # routes that change no existing aggregate: creations, appended facts, roster acts and uploads
@@ -69,8 +80,14 @@ WITHOUT_IF_MATCH = frozenset(
         "POST /v1/facilities/{facility_id}/mapped-values",
         "POST /v1/facilities/{facility_id}/snapshots",
         "POST /v1/programmes",
+        "POST /v1/programmes/{programme_id}/copies",
         "POST /v1/classes",
         "POST /v1/classes/{class_id}/sessions",
+        "POST /v1/classes/{class_id}/applications",
+        "POST /v1/classes/{class_id}/suitability",
+        "POST /v1/classes/{class_id}/results",
+        "POST /v1/classes/{class_id}/completions",
+        "POST /v1/participants/names",
         "POST /v1/classes/{class_id}/enrolments",
         "POST /v1/sessions/{session_id}/attendance",
         "POST /v1/class-applications",
@@ -120,6 +137,7 @@ async def known(service: AsgiClient) -> tuple[FacilityHarness, dict[str, str]]:
         "decision_id": decision.json()["decision_id"],
         "enrolment_id": enrolment_id,
         "item_id": task["item_id"],
+        "number": "1",
     }
 
 
@@ -159,6 +177,7 @@ async def ask(client: AsgiClient, method: str, path: str, ids: dict[str, str], *
 
 
 @pytest.mark.scenario("T19/training")
+@pytest.mark.scenario("T19/services")
 async def test_every_route_hides_a_facility_from_officers_of_another(
     service: AsgiClient, known: tuple[FacilityHarness, dict[str, str]]
 ) -> None:
@@ -178,6 +197,7 @@ async def test_every_route_hides_a_facility_from_officers_of_another(
 
 
 @pytest.mark.scenario("T19/training")
+@pytest.mark.scenario("T19/services")
 async def test_every_route_requires_a_token_and_its_own_permission(
     service: AsgiClient, known: tuple[FacilityHarness, dict[str, str]]
 ) -> None:
@@ -200,6 +220,7 @@ async def test_every_route_requires_a_token_and_its_own_permission(
         assert answer.status_code == 403, (method, path)
 
 
+@pytest.mark.scenario("T19/services")
 async def test_every_change_of_an_existing_aggregate_requires_if_match(
     service: AsgiClient, known: tuple[FacilityHarness, dict[str, str]]
 ) -> None:

@@ -13,6 +13,8 @@ _PEOPLE = frozenset(
     }
 )
 _NAMES = frozenset({"GET /v1/participants/{participant_ref}/identity"})
+_NAMES_OF_MANY = frozenset({"POST /v1/participants/names"})
+_SUITABILITY_OF_MANY = frozenset({"POST /v1/classes/{class_id}/suitability"})
 _SNAPSHOTS = frozenset(
     {
         "GET /v1/facilities/{facility_id}/snapshots",
@@ -52,6 +54,7 @@ _INBOX = frozenset(
 _APPLICATIONS = frozenset(
     {
         "POST /v1/class-applications",
+        "POST /v1/classes/{class_id}/applications",
         *(
             f"POST /v1/class-applications/{{application_id}}/{step}"
             for step in ("withdrawal", "resubmission")
@@ -72,6 +75,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     | _SNAPSHOTS
     | _PEOPLE
     | _NAMES
+    | _NAMES_OF_MANY
     | _INBOX
     | {
         "POST /v1/facilities/{facility_id}/snapshots",
@@ -79,27 +83,41 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "POST /v1/snapshots/{snapshot_id}/release",
         "POST /v1/snapshots/{snapshot_id}/stopped-rows",
         "POST /v1/participants/{participant_ref}/merge",
+        "POST /v1/training-tasks/{item_id}/merge-decision",
     },
     "training_officer": _FACILITIES
     | _PEOPLE
     | _NAMES
+    | _NAMES_OF_MANY
+    | _SUITABILITY_OF_MANY
     | _COURSES
     | _INBOX
     | _APPLICATIONS
     | {
         "POST /v1/programmes",
         "POST /v1/programmes/{programme_id}/editions",
+        "POST /v1/programmes/{programme_id}/copies",
         "POST /v1/classes",
         "PATCH /v1/classes/{class_id}",
         "PATCH /v1/classes/{class_id}/seats",
         *(
             f"POST /v1/classes/{{class_id}}/{step}"
-            for step in ("opening", "start", "closing", "cancellation", "sessions", "enrolments")
+            for step in (
+                "opening",
+                "start",
+                "closing",
+                "cancellation",
+                "sessions",
+                "enrolments",
+                "results",
+                "completions",
+            )
         ),
         "POST /v1/sessions/{session_id}/attendance",
         "POST /v1/sessions/{session_id}/cancellation",
         "PATCH /v1/attendance/{attendance_id}",
         "POST /v1/enrolments",
+        "PATCH /v1/enrolments/{enrolment_id}/suspensions/{number}",
         *(
             f"POST /v1/enrolments/{{enrolment_id}}/{step}"
             for step in ("completion", "end", "results", "suspensions")
@@ -108,6 +126,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "case_officer": _FACILITIES
     | _PEOPLE
     | _NAMES
+    | _NAMES_OF_MANY
+    | _SUITABILITY_OF_MANY
     | _COURSES
     | _INBOX
     | _APPLICATIONS
@@ -123,6 +143,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     | _SNAPSHOTS
     | _PEOPLE
     | _NAMES
+    | _NAMES_OF_MANY
+    | _SUITABILITY_OF_MANY
     | _COURSES
     | _INBOX
     | {

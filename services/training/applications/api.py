@@ -12,6 +12,8 @@ from pydantic import BaseModel, Field
 from chassis.http import dependencies, paging
 from services.training.applications import usecases
 from services.training.applications.rules import Application, ApplicationState, Submission
+from services.training.roster_reports.api import RosterReportBody
+from services.training.roster_reports.rules import MAX_LINES
 from services.training.tpp.api import DecisionBody, NewDecision
 from services.training.transaction import Run
 
@@ -26,6 +28,13 @@ class NewApplications(BaseModel):
     model_config = dependencies.STRICT
     participant_ref: Ref
     class_ids: Annotated[list[Ref], Field(max_length=50)]
+
+
+class ClassApplicants(BaseModel):
+    """The people who apply for one class."""
+
+    model_config = dependencies.STRICT
+    participant_refs: Annotated[list[Ref], Field(min_length=1, max_length=MAX_LINES)]
 
 
 class WithdrawalBody(BaseModel):
@@ -107,6 +116,20 @@ async def submit_applications(
     submission = await run(command)
     dependencies.set_etag(response, submission)
     return SubmissionBody.of(submission)
+
+
+@router.post(
+    "/v1/classes/{class_id}/applications",
+    status_code=201,
+    summary="Daftarkan banyak warga binaan ke satu kelas",
+)
+async def submit_for_class(
+    class_id: str, body: ClassApplicants, run: Run, response: Response
+) -> RosterReportBody:
+    """Apply for one class for up to 500 people; the report has a line for each."""
+    report = await run(partial(usecases.submit_for_class, class_id, body.participant_refs))
+    dependencies.set_etag(response, report)
+    return RosterReportBody.of(report)
 
 
 @router.get("/v1/class-applications", summary="Daftar pendaftaran kelas")

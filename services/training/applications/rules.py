@@ -129,6 +129,22 @@ def require_not_applied(class_id: str, live_class_ids: Collection[str]) -> None:
         raise AlreadyApplied(class_id=class_id)
 
 
+def approve_at_once(
+    application: Application, decision_id: str, now: datetime, published: Sequence[Event]
+) -> tuple[Application, list[Event]]:
+    """Return an application handed in under a decision in force that recommends the person.
+
+    `decision_id` is empty without one: the application then waits. `published` are its events so
+    far.
+    """
+    if not decision_id or application.state is not ApplicationState.SUBMITTED:
+        return application, list(published)
+    approved, events_of_approval = change_state(
+        application, ApplicationState.APPROVED, now, decision_id=decision_id
+    )
+    return approved, [*published, *events_of_approval]
+
+
 def build_submission_events(application: Application) -> list[Event]:
     """Return the event of an application that is new or was handed in again."""
     return [

@@ -16,6 +16,9 @@ from services.training.applications.rules import Application, ApplicationState, 
 from services.training.classes import rules as class_rules
 from services.training.classes.rules import TrainingClass
 from services.training.participants.rules import Participant
+from services.training.roster_reports import rules as roster_rules
+from services.training.roster_reports.rules import RosterLine, RosterReport
+from services.training.roster_reports.usecases import act_on_lines
 from services.training.tasks import rules as task_rules
 from services.training.tasks import usecases as tasks
 from services.training.tasks.rules import TaskKind
@@ -48,6 +51,29 @@ async def submit_applications(
     return tx.submissions.add(submission)
 
 
+async def submit_for_class(
+    class_id: str, participant_refs: Sequence[str], tx: Transaction
+) -> RosterReport:
+    """Add an application of each person for one open class; report each line.
+
+    Somebody with a live application for the class is reported as repeated.
+    """
+    training_class = class_rules.require_open(await tx.classes.get(class_id))
+    tx.classes.hold(training_class)
+
+    async def submit(index: int) -> RosterLine:
+        ref = participant_refs[index]
+        person = await tx.participants.get(await tx.resolve(ref))
+        for application in await tx.applications.list_live_by_participant(person.id):
+            if application.class_id == class_id:
+                return roster_rules.repeated(ref, application)
+        return roster_rules.applied(ref, await _add_application(person, training_class, tx))
+
+    return await act_on_lines(
+        "applications", training_class.facility_id, class_id, participant_refs, submit, tx
+    )
+
+
 async def withdraw_application(
     application_id: str, reason: str, if_match: int, tx: Transaction
 ) -> Application:
@@ -69,7 +95,9 @@ async def resubmit_application(application_id: str, if_match: int, tx: Transacti
             before.participant_ref, before.class_id
         )
         after, events = rules.resubmit(before, all_of_class, tx.now)
-    return tx.applications.save(before, after, events)
+    person = await tx.participants.get(before.participant_ref, scoped=False)
+    decision_id = await _find_recommendation(person, training_class, tx)
+    return tx.applications.save(before, *rules.approve_at_once(after, decision_id, tx.now, events))
 
 
 async def record_decision(decision: Decision, tx: Transaction) -> Decision:
@@ -91,8 +119,16 @@ async def record_decision(decision: Decision, tx: Transaction) -> Decision:
         recorded_for=recorder.on_behalf_of,
     )
     recorded = tpp_rules.record(complete, facility.local_date(tx.now))
+    tpp_rules.require_scope(
+        recorded,
+        await tx.programmes.seek(recorded.scope_ref),
+        await tx.classes.seek(recorded.scope_ref),
+    )
     people = await tx.participants.many(result.participant_ref for result in results)
     tpp_rules.require_known_participants(results, people.keys())
+    for person in people.values():
+        # an application handed in at the same time must see the decision, or be seen by it
+        tx.participants.hold(person)
     return await _apply_decision(None, recorded, tx)
 
 
@@ -182,7 +218,26 @@ async def _add_application(
         submitted_at=tx.now,
         changed_at=tx.now,
     )
-    return tx.applications.add(application, rules.build_submission_events(application))
+    decision_id = await _find_recommendation(person, training_class, tx)
+    submitted = rules.build_submission_events(application)
+    return tx.applications.add(*rules.approve_at_once(application, decision_id, tx.now, submitted))
+
+
+async def _find_recommendation(
+    person: Participant, training_class: TrainingClass, tx: Transaction
+) -> str:
+    """Return the decision in force that recommends the person for the class; empty for none.
+
+    The verdicts are held until the commit.
+    """
+    programme = await tx.programmes.get(training_class.programme_id)
+    facility = await tx.facilities.get(training_class.facility_id, scoped=False)
+    standings = await tx.tpp_standings.seek(person.id, scoped=False)
+    tx.participants.hold(person)
+    if standings is not None:
+        tx.tpp_standings.hold(standings)
+    today = facility.local_date(tx.now)
+    return tpp_rules.find_recommendation(standings, training_class, programme.branch, today)
 
 
 def _remove(application: Application, reason: str, tx: Transaction) -> None:
@@ -196,13 +251,15 @@ async def _apply_decision(before: Decision | None, decision: Decision, tx: Trans
     standings = await tx.tpp_standings.many(refs, scoped=False)
     for result in decision.results:
         _save_verdict(standings.get(result.participant_ref), decision, result, tx)
+    facility = await tx.facilities.get(decision.facility_id, scoped=False)
+    today = facility.local_date(tx.now)
     not_applied: list[str] = []
-    if decision.is_in_force:
+    if decision.decides_on(today):
         not_applied = await _decide_applications(decision, tx)
     for participant_ref in not_applied:
         await _open_not_applied_task(decision, participant_ref, tx)
     after = replace(decision, not_applied=tuple(not_applied))
-    events = tpp_rules.build_work_eligibility_events(decision)
+    events = tpp_rules.build_work_eligibility_events(decision, today)
     if before is None:
         return tx.tpp_decisions.add(after, events)
     return tx.tpp_decisions.save(before, after, events)

@@ -17,6 +17,7 @@ from services.training.attendance.rules import (
     AttendanceReason,
     MarkState,
 )
+from services.training.roster_reports.api import RosterReportBody
 from services.training.sessions.api import Cancellation, NewSession, SessionBody
 from services.training.transaction import Run
 
@@ -130,15 +131,17 @@ async def cancel_session(
 
 
 @router.post("/v1/sessions/{session_id}/attendance", summary="Catat presensi satu sesi")
-async def mark_session(session_id: str, body: Marks, run: Run, response: Response) -> SessionBody:
-    """Mark attendance, which also marks the session as held.
+async def mark_session(
+    session_id: str, body: Marks, run: Run, response: Response
+) -> RosterReportBody:
+    """Mark attendance, which also marks the session as held; the report has a line for each.
 
     The first mark of a participant is kept; a different one opens a task.
     """
     marks = [(mark.enrolment_id, mark.to_mark(mark.client_id)) for mark in body.marks]
-    session = await run(partial(usecases.mark_session, session_id, marks))
-    dependencies.set_etag(response, session)
-    return SessionBody.of(session)
+    report = await run(partial(usecases.mark_session, session_id, marks))
+    dependencies.set_etag(response, report)
+    return RosterReportBody.of(report)
 
 
 @router.get("/v1/sessions/{session_id}/attendance", summary="Presensi satu sesi")

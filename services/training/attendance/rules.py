@@ -15,6 +15,7 @@ from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import named_id
 from chassis.messaging.events import Event
 from services.training.events import AttendanceRecorded
+from services.training.roster_reports.rules import LineOutcome, LineReason, RosterLine
 from services.training.sessions.rules import Session
 
 E = TypeVar("E")
@@ -25,7 +26,7 @@ class AttendanceUnknown(NotFound):
 
 
 class NotInSession(Refused):
-    title = "Enrolmen ini bukan peserta sesi tersebut"
+    title = "Orang ini bukan peserta kelas pada sesi tersebut"
     field = "enrolment_id"
 
 
@@ -159,9 +160,9 @@ def attendance_id(enrolment_id: str, session_id: str) -> str:
 
 
 def expect(
-    enrolment_id: str, participant_ref: str, session: Session, *, is_suspended: bool
+    enrolment_id: str, participant_ref: str, session: Session, reason: str = ""
 ) -> Attendance:
-    """Return a record that waits for its mark."""
+    """Return a record that waits for its mark; `reason` says why nobody is expected."""
     return Attendance(
         id=attendance_id(enrolment_id, session.id),
         enrolment_id=enrolment_id,
@@ -171,7 +172,7 @@ def expect(
         participant_ref=participant_ref,
         held_on=session.held_on,
         starts_at=session.starts_at,
-        reason=AttendanceReason.AUTO_SUSPENDED if is_suspended else "",
+        reason=reason,
     )
 
 
@@ -187,16 +188,21 @@ def require_in_session(
     record: Attendance | None,
     *,
     class_id: str,
-    is_live: bool,
     starts_on: date,
+    last_day: date | None,
 ) -> None:
     """Raise NotInSession unless an enrolment with these facts belongs to the session.
 
-    Without a record, the enrolment must hold a seat and have begun by the day of the session.
+    Until it is marked, the session must lie between the start of the enrolment and `last_day`, the
+    day of its end (None while it lasts): paper may be typed in after a release.
     """
     if class_id != session.class_id:
         raise NotInSession
-    if record is None and (not is_live or session.held_on < starts_on):
+    if record is not None and record.state is MarkState.MARKED:
+        return
+    if session.held_on < starts_on:
+        raise NotInSession
+    if last_day is not None and session.held_on > last_day:
         raise NotInSession
 
 
@@ -236,6 +242,17 @@ def record_mark(
         minutes=after.minutes,
     )
     return after, [event], False
+
+
+def report_contradiction(record: Attendance) -> RosterLine:
+    """Return the refused line of a mark that contradicts the record, which a task reports."""
+    return RosterLine(
+        key=record.enrolment_id,
+        outcome=LineOutcome.REFUSED,
+        result_id=record.id,
+        version=record.version,
+        reasons=(LineReason(code="MARK_CONFLICT"),),
+    )
 
 
 def correct_mark(

@@ -5,13 +5,16 @@ Planning and cancelling a session lie here because they change sessions and atte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
 from chassis.persistence.store import Page
 from services.training.attendance import rules
-from services.training.attendance.rules import Attendance, AttendanceMark, AttendanceReason
+from services.training.attendance.rules import Attendance, AttendanceMark
+from services.training.roster_reports import rules as roster_rules
+from services.training.roster_reports.rules import RosterLine, RosterReport
+from services.training.roster_reports.usecases import act_on_lines
 from services.training.sessions import rules as session_rules
 from services.training.sessions.rules import Session
 from services.training.tasks import rules as task_rules
@@ -36,8 +39,8 @@ async def plan_session(
             enrolment.participant_ref,
             enrolment.starts_on,
             session,
+            enrolment.absence_on(session.held_on),
             tx,
-            is_suspended=bool(enrolment.automatic),
         )
     return tx.sessions.add(session)
 
@@ -52,32 +55,40 @@ async def cancel_session(session_id: str, reason: str, if_match: int, tx: Transa
 
 async def mark_session(
     session_id: str, marks: Sequence[tuple[str, AttendanceMark]], tx: Transaction
-) -> Session:
-    """Record the marks (enrolment, mark) of a session, and the session as held.
+) -> RosterReport:
+    """Record the marks (enrolment, mark) of a session; report each line.
 
-    The first mark of a record is kept; a different one opens a task for the officer.
+    The session is held with the first good mark. The first mark of a record is kept; a different
+    one opens a task for the officer.
     """
-    session = await _mark_held(session_id, tx)
+    before = await tx.sessions.get(session_id)
+    session, events = session_rules.mark_held(before, tx.now)
     enrolments = await tx.enrolments.many(enrolment_id for enrolment_id, _ in marks)
     records = await tx.attendance.many(
         rules.attendance_id(enrolment_id, session.id) for enrolment_id, _ in marks
     )
-    for enrolment_id, mark in marks:
+
+    async def record(index: int) -> RosterLine:
+        enrolment_id, mark = marks[index]
         enrolment = rules.require_known(enrolments.get(enrolment_id))
-        record_id = rules.attendance_id(enrolment_id, session.id)
-        record = records.get(record_id)
+        known = records.get(rules.attendance_id(enrolment_id, session.id))
         rules.require_in_session(
             session,
-            record,
+            known,
             class_id=enrolment.class_id,
-            is_live=enrolment.live,
             starts_on=enrolment.starts_on,
+            last_day=enrolment.last_attendance_day,
         )
         tx.enrolments.hold(enrolment)
-        records[record_id] = await _record_mark(
-            record, enrolment_id, enrolment.participant_ref, session, mark, tx
-        )
-    return session
+        return await _record_mark(known, enrolment_id, enrolment.participant_ref, session, mark, tx)
+
+    keys = [enrolment_id for enrolment_id, _ in marks]
+    report = await act_on_lines("attendance", session.facility_id, session.id, keys, record, tx)
+    if events and report.counts["applied"]:
+        tx.sessions.save(before, session, events)
+    else:
+        tx.sessions.hold(before)
+    return report
 
 
 async def correct_mark(
@@ -119,28 +130,28 @@ def expect(
     participant_ref: str,
     starts_on: date,
     session: Session,
+    reason: str,
     tx: Transaction,
-    *,
-    is_suspended: bool,
 ) -> None:
     """Add a record unless the session has begun or is before the start of the enrolment."""
     if session.starts_at <= tx.now or session.held_on < starts_on:
         return
-    record = rules.expect(enrolment_id, participant_ref, session, is_suspended=is_suspended)
+    record = rules.expect(enrolment_id, participant_ref, session, reason)
     tx.attendance.add(record)
 
 
-async def suspend(enrolment_id: str, tx: Transaction) -> None:
-    """Record that the participant is not expected while the enrolment is suspended."""
-    for record in await tx.attendance.list_waiting_by_enrolment(enrolment_id, tx.now):
-        suspended = replace(record, reason=AttendanceReason.AUTO_SUSPENDED.value)
-        tx.attendance.save(record, suspended)
+async def update_expected(
+    enrolment_id: str, absence_on: Callable[[date], str], tx: Transaction
+) -> None:
+    """Record in which sessions not begun the participant is expected.
 
-
-async def resume(enrolment_id: str, tx: Transaction) -> None:
-    """Record that the participant is expected again; cancelled sessions have no record."""
+    `absence_on` gives the reason of the system against each day, empty for none. Cancelled sessions
+    have no record.
+    """
     for record in await tx.attendance.list_waiting_by_enrolment(enrolment_id, tx.now):
-        tx.attendance.save(record, replace(record, reason=""))
+        reason = absence_on(record.held_on)
+        if record.reason != reason:
+            tx.attendance.save(record, replace(record, reason=reason))
 
 
 async def remove_unmarked(enrolment_id: str, tx: Transaction) -> None:
@@ -185,15 +196,6 @@ async def merge_records(
         tx.attendance.add(moved, scoped=False)
 
 
-async def _mark_held(session_id: str, tx: Transaction) -> Session:
-    before = await tx.sessions.get(session_id)
-    after, events = session_rules.mark_held(before, tx.now)
-    if events:
-        return tx.sessions.save(before, after, events)
-    tx.sessions.hold(before)
-    return before
-
-
 async def _record_mark(
     record: Attendance | None,
     enrolment_id: str,
@@ -201,20 +203,19 @@ async def _record_mark(
     session: Session,
     mark: AttendanceMark,
     tx: Transaction,
-) -> Attendance:
-    before = record
-    if before is None:
-        before = rules.expect(enrolment_id, participant_ref, session, is_suspended=False)
+) -> RosterLine:
+    before = record or rules.expect(enrolment_id, participant_ref, session)
     after, events, is_contradiction = rules.record_mark(
         before, session, mark, tx.now, tx.caller.subject
     )
     if is_contradiction:
         await _open_conflict_task(before, session, mark, tx)
+        return rules.report_contradiction(before)
     if after == before:
-        return before
+        return roster_rules.repeated(enrolment_id, before)
     if record is None:
-        return tx.attendance.add(after, events)
-    return tx.attendance.save(before, after, events)
+        return roster_rules.applied(enrolment_id, tx.attendance.add(after, events))
+    return roster_rules.applied(enrolment_id, tx.attendance.save(before, after, events))
 
 
 async def _open_conflict_task(

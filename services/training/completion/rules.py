@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Refused
@@ -16,9 +16,8 @@ from services.training.attendance.rules import (
     Attendance,
     AttendanceReason,
     CountsAs,
-    MarkState,
 )
-from services.training.programmes.rules import CompletionRule, Excused
+from services.training.programmes.rules import CompletionRule, Edition, Excused
 from services.training.sessions.rules import Session, SessionState
 
 FULL_BPS = 10_000
@@ -54,39 +53,52 @@ class PartResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The minutes held and attended, and what is still missing for completion."""
+    """The minutes held and attended, and what is still missing for completion.
+
+    `unheld_minutes` are those of sessions not held yet, which `held_minutes` contains.
+    """
 
     held_minutes: int
+    unheld_minutes: int
     attended_minutes: int
     missing: tuple[MissingRequirement, ...]
     missing_parts: tuple[str, ...] = ()
 
 
 def measure_progress(
-    rule: CompletionRule,
+    edition: Edition,
+    starts_on: date,
     sessions: Sequence[Session],
     marks: Mapping[str, Attendance],
     results: Sequence[PartResult],
     *,
     confirmed: bool,
 ) -> Progress:
-    """Return a participant's progress. `marks` are the records by session id.
+    """Return the progress of an enrolment that starts that day. `marks` are by session id.
 
-    Only sessions that were held count; cancelled ones count in neither sum.
+    Cancelled sessions and those before the start count in neither sum. A session that nobody has
+    marked yet counts as held and not attended, so that nobody completes before the last one unless
+    the rule is met whatever happens.
     """
+    rule = edition.completion
     held = 0
+    unheld = 0
     attended = 0
     for session in sessions:
-        if session.state is SessionState.HELD:
-            held_here, attended_here = _count_minutes(session, marks.get(session.id), rule)
-            held += held_here
-            attended += attended_here
+        if session.state is SessionState.CANCELLED or session.held_on < starts_on:
+            continue
+        held_here, attended_here = _count_minutes(session, marks.get(session.id), rule)
+        held += held_here
+        attended += attended_here
+        if session.state is SessionState.PLANNED:
+            unheld += session.minutes
     passed_parts = {result.part for result in results if result.passed}
     missing_parts = tuple(part for part in rule.required_parts if part not in passed_parts)
     return Progress(
         held_minutes=held,
+        unheld_minutes=unheld,
         attended_minutes=attended,
-        missing=_find_missing(rule, held, attended, missing_parts, confirmed=confirmed),
+        missing=_find_missing(edition, held, attended, missing_parts, confirmed=confirmed),
         missing_parts=missing_parts,
     )
 
@@ -99,19 +111,20 @@ def require_complete(progress: Progress) -> Progress:
 
 
 def _find_missing(
-    rule: CompletionRule,
+    edition: Edition,
     held: int,
     attended: int,
     missing_parts: Sequence[str],
     *,
     confirmed: bool,
 ) -> tuple[MissingRequirement, ...]:
+    rule = edition.completion
     missing: list[MissingRequirement] = []
     if held == 0:
         missing.append(MissingRequirement.NO_SESSION_HELD)
     if attended * FULL_BPS < rule.min_attended_bps * held:
         missing.append(MissingRequirement.ATTENDANCE_BELOW_MINIMUM)
-    if attended < rule.min_lesson_hours * rule.lesson_minutes:
+    if _has_too_few_lesson_hours(edition, attended):
         missing.append(MissingRequirement.LESSON_HOURS_BELOW_MINIMUM)
     if missing_parts:
         missing.append(MissingRequirement.PART_NOT_PASSED)
@@ -120,11 +133,23 @@ def _find_missing(
     return tuple(missing)
 
 
+def _has_too_few_lesson_hours(edition: Edition, attended: int) -> bool:
+    rule = edition.completion
+    if rule.min_lesson_hours is not None and rule.min_lesson_hours > 0:
+        return attended < rule.min_lesson_hours * rule.lesson_minutes
+    planned = edition.lesson_hours * rule.lesson_minutes
+    return attended * FULL_BPS < planned * rule.min_attended_bps
+
+
 def _count_minutes(
     session: Session, record: Attendance | None, rule: CompletionRule
 ) -> tuple[int, int]:
-    """Return the minutes that count as held and as attended for this participant."""
-    if record is None or record.state is not MarkState.MARKED:
+    """Return the minutes that count as held and as attended for this participant.
+
+    A record without a mark counts by the reason that the system gave it, once the session is held.
+    """
+    is_held = session.state is SessionState.HELD
+    if record is None or not is_held or not record.reason:
         return session.minutes, 0
     counts_as = COUNTS_AS[AttendanceReason(record.reason)]
     if counts_as is CountsAs.PRESENT:

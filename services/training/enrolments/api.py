@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.moments import Day
-from services.training.classes.api import Cancellation, ClassBody, SeatsBody
+from services.training.classes.api import Cancellation, ClassBody
 from services.training.classes.rules import seats_lock
 from services.training.completion.rules import Progress
 from services.training.enrolments import consequences, rules, usecases
@@ -40,14 +40,6 @@ class NewEnrolment(BaseModel):
     override: Text = ""
 
 
-class NewEnrolments(BaseModel):
-    """Participants for a class, all of them or none."""
-
-    model_config = dependencies.STRICT
-    participant_refs: Annotated[list[Ref], Field(min_length=1, max_length=100)]
-    override: Text = ""
-
-
 class EndBody(BaseModel):
     """Why staff end an enrolment; OTHER needs a note."""
 
@@ -64,6 +56,13 @@ class SuspensionBody(BaseModel):
     until: Day | None = None
     reason: Annotated[str, Field(min_length=3, max_length=200)]
     keeps_allowance: bool = False
+
+
+class SuspensionChange(BaseModel):
+    """The new last day of a planned suspension; without one it is lifted."""
+
+    model_config = dependencies.STRICT
+    until: date | None = None
 
 
 class ResultBody(BaseModel):
@@ -215,19 +214,6 @@ async def enrol(body: NewEnrolment, run: Run, response: Response) -> EnrolmentBo
     return EnrolmentBody.of(view)
 
 
-@router.post(
-    "/v1/classes/{class_id}/enrolments",
-    status_code=201,
-    summary="Tempatkan banyak peserta sekaligus",
-)
-async def enrol_many(class_id: str, body: NewEnrolments, run: Run, response: Response) -> SeatsBody:
-    """Enrol all these participants or none; answers with the seats of the class."""
-    command = partial(usecases.enrol_many, class_id, body.participant_refs, body.override)
-    seats = await run(command, contended=[seats_lock(class_id)])
-    dependencies.set_etag(response, seats)
-    return SeatsBody.of(seats)
-
-
 @router.get("/v1/enrolments", summary="Daftar kepesertaan")
 async def list_enrolments(
     run: Run,
@@ -303,11 +289,30 @@ async def plan_suspension(
     run: Run,
     response: Response,
 ) -> EnrolmentBody:
-    """Plan a suspension; the seat is kept."""
+    """Plan a suspension; the seat is kept, and nobody is expected on its days."""
     suspension = Suspension(
         since=body.since, until=body.until, reason=body.reason, keeps_allowance=body.keeps_allowance
     )
     command = partial(usecases.plan_suspension, enrolment_id, suspension, version)
+    view = await run(command, view=usecases.view_enrolment)
+    dependencies.set_etag(response, view.enrolment)
+    return EnrolmentBody.of(view)
+
+
+@router.patch(
+    "/v1/enrolments/{enrolment_id}/suspensions/{number}",
+    summary="Persingkat atau batalkan jeda kepesertaan",
+)
+async def shorten_suspension(
+    enrolment_id: str,
+    number: int,
+    body: SuspensionChange,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> EnrolmentBody:
+    """Shorten or lift a planned suspension; `number` is its place in the list, from 1."""
+    command = partial(usecases.shorten_suspension, enrolment_id, number, body.until, version)
     view = await run(command, view=usecases.view_enrolment)
     dependencies.set_etag(response, view.enrolment)
     return EnrolmentBody.of(view)

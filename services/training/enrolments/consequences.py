@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 from chassis.messaging.events import Event
 from services.training.applications import usecases as applications
 from services.training.attendance import usecases as attendance
 from services.training.classes import rules as class_rules
 from services.training.classes.rules import ClassState, TrainingClass
-from services.training.enrolments import rules, usecases
+from services.training.enrolments import rules, suspensions, usecases
 from services.training.enrolments.rules import EndReason, Enrolment, SuspensionCause
 from services.training.facilities.rules import Facility, TransferPolicy
 from services.training.participants.rules import Movement, MovementKind, Participant
@@ -71,10 +72,11 @@ async def report_new_blocks(person: Participant, tx: Transaction) -> None:
 
 
 async def close_class(class_id: str, if_match: int, tx: Transaction) -> TrainingClass:
-    """Close a class: the enrolments that are still live end as not completed."""
+    """Close a class: its live enrolments end as not completed, open applications are removed."""
     before = await tx.classes.get(class_id, if_match=if_match)
     after = class_rules.advance(before, ClassState.CLOSED)
     await _end_all_of_class(before, EndReason.NOT_COMPLETED, tx)
+    await applications.remove_for_class(class_id, "CLASS_CLOSED", tx)
     return tx.classes.save(before, after)
 
 
@@ -147,14 +149,15 @@ async def _apply_transfer(movement: Movement, person: Participant, tx: Transacti
     An enrolment kept in the facility that receives the person resumes.
     """
     left = await tx.facilities.get(movement.from_facility_id, scoped=False)
+    today = left.local_date(tx.now)
     for enrolment in await tx.enrolments.list_live_by_participant(person.id):
         if enrolment.facility_id == movement.facility_id:
-            after, events = rules.resume(enrolment, SuspensionCause.TRANSFER)
+            after, events = suspensions.resume(enrolment, SuspensionCause.TRANSFER, today)
             await _save_suspension(enrolment, after, events, tx)
         elif enrolment.facility_id == left.id and left.transfer_policy is TransferPolicy.END:
             await usecases.end(enrolment, EndReason.TRANSFERRED, movement.effective_on, tx)
         elif enrolment.facility_id == left.id:
-            after, events = rules.suspend_for_transfer(enrolment)
+            after, events = suspensions.suspend_for_transfer(enrolment, today)
             await _save_suspension(enrolment, after, events, tx)
     if left.transfer_policy is TransferPolicy.END:
         await applications.remove_for_person(person.id, left.id, EndReason.TRANSFERRED, tx)
@@ -165,27 +168,28 @@ async def _suspend_all(
 ) -> None:
     for enrolment in await tx.enrolments.list_live_by_participant(person.id):
         if includes_outside or not enrolment.outside:
-            after, events = rules.suspend(enrolment, cause)
+            today = await _read_today(enrolment, tx)
+            after, events = suspensions.suspend(enrolment, cause, today)
             await _save_suspension(enrolment, after, events, tx)
 
 
 async def _resume_all(person: Participant, cause: SuspensionCause, tx: Transaction) -> None:
     for enrolment in await tx.enrolments.list_live_by_participant(person.id):
-        after, events = rules.resume(enrolment, cause)
+        after, events = suspensions.resume(enrolment, cause, await _read_today(enrolment, tx))
         await _save_suspension(enrolment, after, events, tx)
 
 
 async def _save_suspension(
     before: Enrolment, after: Enrolment, events: Sequence[Event], tx: Transaction
 ) -> None:
-    """Store an automatic suspension or its end, with the attendance that is expected."""
-    if after == before:
-        return
-    saved = tx.enrolments.save(before, after, events)
-    if saved.automatic and not before.automatic:
-        await attendance.suspend(saved.id, tx)
-    elif before.automatic and not saved.automatic:
-        await attendance.resume(saved.id, tx)
+    """Store an automatic suspension or its end, unless nothing changed."""
+    if after != before:
+        await usecases.save_suspension(before, after, events, tx)
+
+
+async def _read_today(enrolment: Enrolment, tx: Transaction) -> date:
+    facility = await tx.facilities.get(enrolment.facility_id, scoped=False)
+    return facility.local_date(tx.now)
 
 
 async def _open_block_task(

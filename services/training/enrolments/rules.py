@@ -12,10 +12,10 @@ from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.messaging.events import Event
-from services.training import events
 from services.training.applications.rules import Application, ApplicationState
+from services.training.attendance.rules import AttendanceReason
 from services.training.classes.rules import TrainingClass
-from services.training.completion.rules import PartResult
+from services.training.completion.rules import PartResult, Progress
 from services.training.events import (
     CourseCompleted,
     ParticipantEnrolled,
@@ -50,11 +50,6 @@ class ApplicationPending(Conflict):
 class TextNeeded(Refused):
     title = "Alasan lain harus dijelaskan"
     field = "note"
-
-
-class DatesWrong(Refused):
-    title = "Tanggal selesai tidak boleh sebelum tanggal mulai"
-    field = "until"
 
 
 class InstructorUnknown(Refused):
@@ -128,7 +123,8 @@ class Suspension:
 class Enrolment:
     """A participant in a class; `live` while it has a seat.
 
-    `automatic` are the causes that suspend it now.
+    `automatic` are the causes that suspend it now. `changes_on` is the next day on which a planned
+    suspension begins or is over.
     """
 
     id: str
@@ -143,6 +139,8 @@ class Enrolment:
     live: bool = True
     automatic: frozenset[str] = frozenset()
     suspensions: tuple[Suspension, ...] = ()
+    is_suspension_published: bool = False
+    changes_on: date | None = None
     results: tuple[PartResult, ...] = ()
     ended_on: date | None = None
     end_reason: str = ""
@@ -154,6 +152,22 @@ class Enrolment:
     override_by: str = ""
     enrolled_at: datetime
     enrolled_by: str
+
+    @property
+    def last_attendance_day(self) -> date | None:
+        """The last day on which the participant can have attended; None while it lasts."""
+        if self.live:
+            return None
+        is_merged = self.end_reason == EndReason.MERGED
+        return date.min if is_merged else self.completed_on or self.ended_on
+
+    def absence_on(self, day: date) -> str:
+        """Return the reason of the system against attendance on a day; empty for none."""
+        if self.automatic:
+            return AttendanceReason.AUTO_SUSPENDED.value
+        if any(_is_running(suspension, day) for suspension in self.suspensions):
+            return AttendanceReason.SUSPENDED.value
+        return ""
 
 
 def compute_state(enrolment: Enrolment, today: date) -> EnrolmentState:
@@ -211,7 +225,7 @@ def end(
     enrolment: Enrolment, reason: EndReason, on: date, attended_minutes: int, note: str = ""
 ) -> tuple[Enrolment, list[Event]]:
     """Return the enrolment ended. Raises AlreadyCompleted, AlreadyEnded, TextNeeded."""
-    _require_live(enrolment)
+    require_live(enrolment)
     if reason is EndReason.OTHER and not note:
         raise TextNeeded
     after = replace(
@@ -221,6 +235,7 @@ def end(
         end_reason=reason.value,
         end_note=note,
         automatic=frozenset(),
+        changes_on=None,
     )
     event = ParticipantWithdrawn(
         participant_ref=after.participant_ref,
@@ -238,37 +253,6 @@ def choose_end_reason(release_kind: str) -> EndReason:
     return _END_REASON_BY_RELEASE_KIND.get(release_kind, EndReason.RELEASED)
 
 
-def suspend(enrolment: Enrolment, cause: SuspensionCause) -> tuple[Enrolment, list[Event]]:
-    """Return the enrolment suspended for one more cause; only the first cause gives an event."""
-    after = replace(enrolment, automatic=enrolment.automatic | {cause.value})
-    if enrolment.automatic:
-        return after, []
-    return after, [events.EnrolmentSuspended(**_event_fields(enrolment))]
-
-
-def resume(enrolment: Enrolment, cause: SuspensionCause) -> tuple[Enrolment, list[Event]]:
-    """Return the enrolment without this cause; an event is given when no cause is left."""
-    after = replace(enrolment, automatic=enrolment.automatic - {cause.value})
-    if not enrolment.automatic or after.automatic:
-        return after, []
-    return after, [events.EnrolmentResumed(**_event_fields(enrolment))]
-
-
-def suspend_for_transfer(enrolment: Enrolment) -> tuple[Enrolment, list[Event]]:
-    """Return the enrolment suspended for a transfer, which replaces every other cause."""
-    after, published = suspend(enrolment, SuspensionCause.TRANSFER)
-    only_transfer = frozenset({SuspensionCause.TRANSFER.value})
-    return replace(after, automatic=only_transfer), published
-
-
-def plan_suspension(enrolment: Enrolment, suspension: Suspension) -> Enrolment:
-    """Return the enrolment with one more planned suspension. Raises DatesWrong."""
-    _require_live(enrolment)
-    if suspension.until is not None and suspension.until < suspension.since:
-        raise DatesWrong
-    return replace(enrolment, suspensions=(*enrolment.suspensions, suspension))
-
-
 def record_result(
     enrolment: Enrolment,
     part: str,
@@ -279,7 +263,7 @@ def record_result(
     assessed_at: datetime,
 ) -> Enrolment:
     """Return the enrolment with one more attempt at a part of the assessment."""
-    _require_live(enrolment)
+    require_live(enrolment)
     attempts = [result.attempt for result in enrolment.results if result.part == part]
     result = PartResult(
         part=part,
@@ -296,7 +280,7 @@ def complete(
     enrolment: Enrolment,
     edition: Edition,
     instructor_refs: tuple[str, ...],
-    attended_minutes: int,
+    progress: Progress,
     on: date,
     confirmed_by: str,
 ) -> tuple[Enrolment, list[Event]]:
@@ -310,6 +294,7 @@ def complete(
         completed_on=on,
         confirmed_by=confirmed_by,
         automatic=frozenset(),
+        changes_on=None,
         ended_on=None,
         end_reason="",
     )
@@ -324,7 +309,8 @@ def complete(
         scheme_ref=edition.scheme_ref or None,
         provider_neutral_name=edition.provider_neutral_name or None,
         lesson_hours=edition.lesson_hours,
-        attended_minutes=attended_minutes,
+        held_minutes=progress.held_minutes - progress.unheld_minutes,
+        attended_minutes=progress.attended_minutes,
         completed_on=on,
         instructor_refs=list(instructor_refs),
     )
@@ -339,7 +325,7 @@ def require_completable(enrolment: Enrolment, last_fact_on: date) -> None:
     is_released = enrolment.end_reason == EndReason.RELEASED and enrolment.completed_on is None
     if is_released and enrolment.ended_on is not None and last_fact_on <= enrolment.ended_on:
         return
-    _require_live(enrolment)
+    require_live(enrolment)
 
 
 def require_instructor(training_class: TrainingClass, instructor_ref: str) -> None:
@@ -359,14 +345,23 @@ def find_last_fact_day(
     return max([enrolment.starts_on, *session_days, *result_days])
 
 
-def _require_live(enrolment: Enrolment) -> None:
+def require_class(enrolment: Enrolment, class_id: str) -> Enrolment:
+    """Return the enrolment unchanged. Raises EnrolmentUnknown unless it is in that class."""
+    if enrolment.class_id != class_id:
+        raise EnrolmentUnknown
+    return enrolment
+
+
+def require_live(enrolment: Enrolment) -> None:
+    """Raise AlreadyCompleted or AlreadyEnded unless the enrolment has a seat."""
     if enrolment.completed_on is not None:
         raise AlreadyCompleted
     if not enrolment.live:
         raise AlreadyEnded
 
 
-def _event_fields(enrolment: Enrolment) -> dict[str, str]:
+def event_fields(enrolment: Enrolment) -> dict[str, str]:
+    """Return the fields that every event of an enrolment has."""
     return {
         "participant_ref": enrolment.participant_ref,
         "enrolment_id": enrolment.id,

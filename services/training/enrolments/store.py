@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
 from services.training.enrolments.rules import Enrolment, EnrolmentUnknown
@@ -17,7 +19,9 @@ class Enrolments(Store[Enrolment]):
         Index("participant_ref", "class_id", unique=True, where={"live": True}),
         Index("participant_ref"),
         Index("class_id", "live"),
+        Index("changes_on", where={"live": True}),
     )
+    schema = 2
 
     async def list_by_participant(self, participant_ref: str) -> list[Enrolment]:
         """Return a person's enrolments, oldest first. Unscoped: they follow the person."""
@@ -40,6 +44,11 @@ class Enrolments(Store[Enrolment]):
         return await self.find(
             {"class_id": class_id, "live": True}, sort=[("_id", 1)], scoped=False
         )
+
+    async def list_suspensions_due(self, day: date, limit: int) -> list[Enrolment]:
+        """Return live enrolments whose planned suspension begins or is over by that day."""
+        where = {"live": True, "changes_on": {"$gt": "", "$lte": day.isoformat()}}
+        return await self.find(where, sort=[("changes_on", 1)], limit=limit, scoped=False)
 
     async def list_page(
         self,

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from chassis.ids import new_id
+from chassis.messaging.events import Event
 from services.training.applications import usecases as applications
 from services.training.attendance import usecases as attendance
 from services.training.classes import rules as class_rules
-from services.training.classes.rules import ClassSeats, TrainingClass
+from services.training.classes.rules import TrainingClass
 from services.training.completion import rules as completion_rules
 from services.training.completion.rules import Progress
-from services.training.enrolments import rules
+from services.training.enrolments import rules, suspensions
 from services.training.enrolments.rules import EndReason, Enrolment, Suspension
 from services.training.programmes.rules import Edition
 from services.training.sessions.rules import Session
@@ -24,6 +25,8 @@ from services.training.suitability import rules as suitability_rules
 from services.training.suitability import usecases as suitability
 from services.training.suitability.rules import SuitabilityCase
 from services.training.transaction import Transaction
+
+DUE_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +74,6 @@ async def enrol(class_id: str, participant_ref: str, override: str, tx: Transact
     return added
 
 
-async def enrol_many(
-    class_id: str, participant_refs: Sequence[str], override: str, tx: Transaction
-) -> ClassSeats:
-    """Give all these people a seat, or none of them; return the seats of the class."""
-    for participant_ref in participant_refs:
-        await enrol(class_id, participant_ref, override, tx)
-    return await tx.class_seats.get(class_id)
-
-
 async def end_enrolment(
     enrolment_id: str, reason: EndReason, note: str, if_match: int, tx: Transaction
 ) -> Enrolment:
@@ -92,9 +86,37 @@ async def end_enrolment(
 async def plan_suspension(
     enrolment_id: str, suspension: Suspension, if_match: int, tx: Transaction
 ) -> Enrolment:
-    """Add a planned suspension."""
+    """Add a planned suspension; nobody is expected in the sessions of its days."""
     before = await tx.enrolments.get(enrolment_id, if_match=if_match)
-    return tx.enrolments.save(before, rules.plan_suspension(before, suspension))
+    facility = await tx.facilities.get(before.facility_id, scoped=False)
+    after, events = suspensions.plan_suspension(before, suspension, facility.local_date(tx.now))
+    return await save_suspension(before, after, events, tx)
+
+
+async def shorten_suspension(
+    enrolment_id: str, number: int, until: date | None, if_match: int, tx: Transaction
+) -> Enrolment:
+    """Let a planned suspension end earlier (None = lift it); its days are expected again."""
+    before = await tx.enrolments.get(enrolment_id, if_match=if_match)
+    facility = await tx.facilities.get(before.facility_id, scoped=False)
+    after, events = suspensions.shorten_suspension(
+        before, number, until, facility.local_date(tx.now)
+    )
+    return await save_suspension(before, after, events, tx)
+
+
+async def publish_due_suspensions(tx: Transaction) -> bool:
+    """Publish planned suspensions that begin or are over today; True when there may be more."""
+    due = await tx.enrolments.list_suspensions_due(tx.now.date() + timedelta(days=1), DUE_PAGE)
+    facilities = await tx.facilities.many({each.facility_id for each in due}, scoped=False)
+    published = 0
+    for before in due:
+        today = facilities[before.facility_id].local_date(tx.now)
+        after, events = suspensions.publish_suspension(before, today)
+        if after != before:
+            tx.enrolments.save(before, after, events)
+            published += 1
+    return published == DUE_PAGE
 
 
 async def record_result(
@@ -138,7 +160,7 @@ async def confirm_completion(
         before,
         edition,
         training_class.instructor_refs,
-        progress.attended_minutes,
+        progress,
         facility.local_date(tx.now),
         instructor_ref or tx.caller.subject,
     )
@@ -193,6 +215,15 @@ async def view_progress(enrolment: Enrolment, tx: Transaction) -> Progress:
 # Called by consequences too
 
 
+async def save_suspension(
+    before: Enrolment, after: Enrolment, events: Sequence[Event], tx: Transaction
+) -> Enrolment:
+    """Store a suspension or its end, with the attendance that is expected."""
+    saved = tx.enrolments.save(before, after, events)
+    await attendance.update_expected(saved.id, saved.absence_on, tx)
+    return saved
+
+
 async def end(
     before: Enrolment,
     reason: EndReason,
@@ -229,8 +260,8 @@ async def _expect_in_upcoming_sessions(enrolment: Enrolment, tx: Transaction) ->
             enrolment.participant_ref,
             enrolment.starts_on,
             session,
+            enrolment.absence_on(session.held_on),
             tx,
-            is_suspended=bool(enrolment.automatic),
         )
 
 
@@ -259,5 +290,5 @@ async def _measure_progress(
     records = await tx.attendance.list_by_enrolment(enrolment.id)
     marks = {record.session_id: record for record in records}
     return completion_rules.measure_progress(
-        edition.completion, sessions, marks, enrolment.results, confirmed=confirmed
+        edition, enrolment.starts_on, sessions, marks, enrolment.results, confirmed=confirmed
     )

@@ -80,7 +80,7 @@ class Facility:
     transfer_policy: TransferPolicy = TransferPolicy.END
     edit_window_days: int = 7
     row_guard_percent: int = 10
-    head_approval_required: bool = False
+    head_approval_required: bool = True
 
     def local_date(self, now: datetime) -> date:
         """Return the facility's local date at a moment."""

@@ -1,11 +1,11 @@
-"""Routes of identities: one for officers, two internal queries for other services.
+"""Routes of identities: two for officers, two internal queries for other services.
 
 Every request states a purpose, which is audited.
 """
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Annotated, Literal
 
@@ -30,6 +30,7 @@ NAME_PURPOSES = (
 )
 MATCH_PURPOSES = ("match-holder", "match-candidate")
 Ref = Annotated[str, Field(min_length=1, max_length=64)]
+Purpose = Literal["registration", "class-list", "case-work", "correction", "audit"]
 
 
 class IdentitiesRequest(BaseModel):
@@ -37,6 +38,32 @@ class IdentitiesRequest(BaseModel):
 
     model_config = dependencies.STRICT
     refs: Annotated[list[Ref], Field(min_length=1, max_length=500)]
+
+
+class NamesRequest(BaseModel):
+    """Up to 500 references and the purpose, which is audited."""
+
+    model_config = dependencies.STRICT
+    participant_refs: Annotated[list[Ref], Field(min_length=1, max_length=500)]
+    purpose: Purpose
+
+
+class NameBody(BaseModel):
+    """The name and register number behind a reference."""
+
+    participant_ref: str
+    name: str
+    register_no: str
+
+
+class NamesBody(BaseModel):
+    """The people in the caller's scope; unknown and foreign references are left out.
+
+    `as_of` is the time of the oldest list on which the names rest.
+    """
+
+    as_of: datetime | None
+    items: list[NameBody]
 
 
 class PersonBody(BaseModel):
@@ -96,7 +123,7 @@ class IdentityBody(BaseModel):
 @router.get("/v1/participants/{participant_ref}/identity", summary="Lihat identitas warga binaan")
 async def show_identity(
     participant_ref: str,
-    purpose: Literal["registration", "class-list", "case-work", "correction", "audit"],
+    purpose: Purpose,
     run: Run,
     response: Response,
 ) -> IdentityBody:
@@ -104,6 +131,17 @@ async def show_identity(
     identity = await run(partial(usecases.show_identity, participant_ref, purpose))
     dependencies.set_etag(response, identity)
     return IdentityBody.of(identity)
+
+
+@router.post("/v1/participants/names", summary="Nama banyak warga binaan sekaligus")
+async def read_names(body: NamesRequest, run: Run) -> NamesBody:
+    """Return up to 500 names for one purpose; one audit row lists everybody who was read."""
+    read = await run(partial(usecases.read_names, body.participant_refs, body.purpose))
+    items = [
+        NameBody(participant_ref=ref, name=identity.name, register_no=identity.register_no)
+        for ref, identity in read.identities.items()
+    ]
+    return NamesBody(as_of=read.as_of, items=items)
 
 
 @router.post("/internal/identities", include_in_schema=False)

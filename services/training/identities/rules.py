@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict
@@ -68,6 +68,14 @@ class Identity:
     nik_lookup: str = ""
     nik_lookup_key: str = ""
     nik_last4: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamesRead:
+    """Identities by reference, and the time of the oldest list on which they rest."""
+
+    identities: dict[str, Identity]
+    as_of: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

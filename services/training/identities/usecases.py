@@ -10,7 +10,7 @@ from datetime import date
 
 from chassis.caller import CallingService
 from services.training.identities import rules
-from services.training.identities.rules import Identity, NameQuota
+from services.training.identities.rules import Identity, NameQuota, NamesRead
 from services.training.participants.rules import CustodyState
 from services.training.transaction import Transaction
 
@@ -60,6 +60,23 @@ async def show_identity(participant_ref: str, purpose: str, tx: Transaction) -> 
     identity = await tx.identities.get(person.id)
     tx.note("identity.shown", identity.id, purpose=purpose)
     return identity
+
+
+async def read_names(refs: Sequence[str], purpose: str, tx: Transaction) -> NamesRead:
+    """Return the identities in the caller's scope by requested reference; others are left out.
+
+    One audit row names everybody who was read, and the purpose.
+    """
+    await tx.resolve_many(refs)
+    survivors = {ref: await tx.resolve(ref) for ref in refs}
+    known = await tx.identities.many(survivors.values())
+    tx.note("identities.listed", "", refs=sorted(known), purpose=purpose)
+    facility_ids = {identity.facility_id for identity in known.values()}
+    lists = await tx.rosters.many(facility_ids, scoped=False)
+    return NamesRead(
+        identities={ref: known[into] for ref, into in survivors.items() if into in known},
+        as_of=min((each.taken_at for each in lists.values() if each.taken_at), default=None),
+    )
 
 
 async def _spend_quota(calling_service: CallingService, names: int, tx: Transaction) -> None:

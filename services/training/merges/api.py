@@ -1,4 +1,4 @@
-"""The route that merges two records of one person."""
+"""Routes that merge two records of one person, and decide proposals to do so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies
 from services.training.merges import usecases
+from services.training.merges.rules import MergeChoice
 from services.training.participants.api import ParticipantBody
+from services.training.tasks.api import TaskBody
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Warga binaan"])
@@ -21,6 +23,14 @@ class MergeBody(BaseModel):
 
     model_config = dependencies.STRICT
     into_ref: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class MergeDecisionBody(BaseModel):
+    """What the officer's facility decides about a merge proposal, and why."""
+
+    model_config = dependencies.STRICT
+    choice: MergeChoice
+    reason: Annotated[str, Field(min_length=3, max_length=500)]
 
 
 @router.post(
@@ -38,3 +48,21 @@ async def merge_participants(
     person = await run(command)
     dependencies.set_etag(response, person)
     return ParticipantBody.of(person)
+
+
+@router.post(
+    "/v1/training-tasks/{item_id}/merge-decision",
+    summary="Putuskan usulan penggabungan data",
+)
+async def decide_proposal(
+    item_id: str,
+    body: MergeDecisionBody,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> TaskBody:
+    """Decide for one's own facility; it takes effect when both facilities agree."""
+    command = partial(usecases.decide_proposal, item_id, body.choice, body.reason, version)
+    task = await run(command)
+    dependencies.set_etag(response, task)
+    return TaskBody.of(task)

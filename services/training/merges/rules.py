@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from enum import StrEnum
 
+from chassis.caller import Actor
 from chassis.errors import Conflict, Refused
 from chassis.ids import named_id
 from services.training.identities.rules import Identity, NikStatus
 from services.training.participants.rules import CustodyState, Movement, MovementKind, Participant
+from services.training.tasks.rules import Task, TaskKind, TaskState, TaskUnknown
 from services.training.vault import EncryptedField
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -21,6 +24,49 @@ class AlreadyMerged(Conflict):
 class SameParticipant(Refused):
     title = "Data tidak dapat digabung dengan dirinya sendiri"
     field = "into_ref"
+
+
+class ProposalDecided(Conflict):
+    title = "Usulan penggabungan ini sudah diputuskan"
+
+
+class SamePersonDecides(Refused):
+    title = "UPT lain harus diwakili orang lain, bukan oleh yang memutuskan untuk UPT ini"
+
+
+class MergeChoice(StrEnum):
+    """What one side of a merge proposal decides."""
+
+    MERGE = "merge"
+    KEEP_APART = "keep_apart"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeSide:
+    """The decision of one facility, and who made it."""
+
+    choice: MergeChoice
+    reason: str
+    by: str
+    on_behalf_of: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeDecision:
+    """The decisions of both sides of a merge proposal, by facility; the id is the task's."""
+
+    id: str
+    version: int = 0
+    facilities: frozenset[str]
+    sides: dict[str, MergeSide] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> MergeChoice | None:
+        """The choice on which every side agrees; None as long as they do not."""
+        choices = {side.choice for side in self.sides.values()}
+        is_complete = self.sides.keys() == self.facilities
+        return next(iter(choices)) if is_complete and len(choices) == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +82,39 @@ class MergeCandidate:
     other: str
     facility_id: str
     seen_on: date
+
+
+def require_open_proposal(task: Task) -> Task:
+    """Return the task unchanged. Raises TaskUnknown, ProposalDecided unless it can be decided."""
+    if task.kind is not TaskKind.MERGE_PROPOSAL:
+        raise TaskUnknown
+    if task.state is TaskState.RESOLVED:
+        raise ProposalDecided
+    return task
+
+
+def decide_side(
+    decision: MergeDecision,
+    own: frozenset[str],
+    choice: MergeChoice,
+    reason: str,
+    by: Actor,
+    now: datetime,
+) -> MergeDecision:
+    """Return the decision with the choice of the facilities that the officer holds.
+
+    Raises TaskUnknown for an officer who holds no side, SamePersonDecides when the other side was
+    decided by the same person.
+    """
+    sides_of_officer = own & decision.facilities
+    if not sides_of_officer:
+        raise TaskUnknown
+    for facility_id in decision.sides.keys() - sides_of_officer:
+        side = decision.sides[facility_id]
+        if by.conflicts_with(Actor(side.by, side.on_behalf_of)):
+            raise SamePersonDecides
+    side = MergeSide(choice=choice, reason=reason, by=by.by, on_behalf_of=by.on_behalf_of, at=now)
+    return replace(decision, sides=decision.sides | dict.fromkeys(sides_of_officer, side))
 
 
 def require_mergeable(old: Participant, into: Participant) -> None:

@@ -1,4 +1,4 @@
-"""The store of pairs of records that wait for an automatic merge."""
+"""The stores of pairs that wait for an automatic merge, and of decisions on proposals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date
 
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Store
-from services.training.merges.rules import MergeCandidate
+from services.training.merges.rules import MergeCandidate, MergeDecision
 
 
 class MergeCandidates(Store[MergeCandidate]):
@@ -20,3 +20,9 @@ class MergeCandidates(Store[MergeCandidate]):
         return await self.find(
             {"seen_on": {"$lt": day.isoformat()}}, sort=[("_id", 1)], limit=limit
         )
+
+
+class MergeDecisions(Store[MergeDecision]):
+    kind = MergeDecision
+    collection = "merge_decisions"
+    scope = {"facility": "facilities"}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 from services.training.applications import usecases as applications
 from services.training.enrolments import consequences as enrolments
 from services.training.merges import rules
-from services.training.merges.rules import MergeCandidate
+from services.training.merges.rules import MergeCandidate, MergeChoice, MergeDecision
 from services.training.participants.rules import Participant, build_movement_events
 from services.training.tasks import rules as task_rules
 from services.training.tasks import usecases as tasks
-from services.training.tasks.rules import TaskKind
+from services.training.tasks.rules import KEPT_APART, Task, TaskKind
 from services.training.timeline import usecases as timeline
 from services.training.tpp import usecases as tpp
 from services.training.transaction import Transaction
@@ -32,6 +33,43 @@ async def merge_participants(
     return kept
 
 
+async def decide_proposal(
+    task_id: str, choice: MergeChoice, reason: str, if_match: int, tx: Transaction
+) -> Task:
+    """Decide a merge proposal for the facilities that the officer holds.
+
+    The records are merged, or kept apart for good, when both sides agree. Raises TaskUnknown,
+    ProposalDecided, SamePersonDecides, AlreadyMerged.
+    """
+    task = rules.require_open_proposal(await tx.tasks.get(task_id, if_match=if_match))
+    refs = [await tx.resolve(ref) for ref in (task.participant_ref, task.facts["other_ref"])]
+    old, into = [await tx.participants.get(ref, scoped=False) for ref in refs]
+    rules.require_mergeable(old, into)
+    facilities = frozenset({old.facility_id, into.facility_id})
+    own = frozenset(each for each in facilities if tx.caller.sees("facility", each))
+    before = await tx.merge_decisions.seek(task.id, scoped=False)
+    so_far = before or MergeDecision(id=task.id, facilities=facilities)
+    so_far = replace(so_far, facilities=facilities)
+    after = rules.decide_side(so_far, own, choice, reason, tx.caller.actor, tx.now)
+    if before is None:
+        tx.merge_decisions.add(after, scoped=False)
+    else:
+        tx.merge_decisions.save(before, after)
+    decided = {f"decision_{each}": side.choice.value for each, side in after.sides.items()}
+    saved = tx.tasks.save(task, replace(task, facts=task.facts | decided))
+    if after.outcome is MergeChoice.KEEP_APART:
+        resolved = task_rules.resolve(saved, KEPT_APART, reason, tx.caller.subject)
+        return tx.tasks.save(saved, resolved)
+    if after.outcome is MergeChoice.MERGE:
+        facility = await tx.facilities.get(into.facility_id, scoped=False)
+        await merge_records(old, into, tx.now, facility.local_date(tx.now), "", tx)
+        await tasks.resolve_merged(task.id, tx)
+    else:
+        tx.participants.hold(old)
+        tx.participants.hold(into)
+    return await tx.tasks.get(task.id, scoped=False)
+
+
 async def merge_records(
     old: Participant,
     into: Participant,
@@ -46,7 +84,8 @@ async def merge_records(
     """
     closed, joined, movement = rules.merge(old, into, as_of, on, snapshot_id)
     await tx.alias(old.id, into.id)
-    tx.movements.add(movement, build_movement_events(movement))
+    # a proposal across facilities is completed by an officer of either side
+    tx.movements.add(movement, build_movement_events(movement), scoped=False)
     gone = tx.participants.save(old, closed)
     kept = tx.participants.save(into, joined)
     await _merge_identities(gone, kept, tx)
@@ -66,7 +105,7 @@ async def merge_next_candidate(tx: Transaction) -> bool:
         one = await tx.resolve(candidate.one)
         other = await tx.resolve(candidate.other)
         are_merged_already = one == other
-        if not are_merged_already:
+        if not are_merged_already and not await tasks.are_kept_apart(candidate.id, tx):
             people = await tx.participants.many([one, other], scoped=False)
             await _merge_or_propose(people[one], people[other], candidate, tx)
         tx.merge_candidates.remove(candidate)

@@ -1,4 +1,4 @@
-"""Routes of programmes: publish one, publish an edition, show and list them."""
+"""Routes of programmes: publish one, publish an edition, copy, show and list them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from services.training.transaction import Run
 router = APIRouter(tags=["Program"])
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, Field(min_length=1, max_length=64)]
+Owner = Annotated[str, Field(max_length=64, description="Kode UPT pemilik; * = semua UPT")]
 ReasonCode = Annotated[str, Field(pattern=f"^({'|'.join(EligibilityReason)})$")]
 
 
@@ -39,11 +40,14 @@ class UnitBody(BaseModel):
 
 
 class CompletionBody(BaseModel):
-    """What completion demands; 8000 of 10000 basis points are 80 %."""
+    """What completion demands; 8000 of 10000 basis points are 80 %.
+
+    Without `min_lesson_hours` the same share of the lesson hours must be attended.
+    """
 
     model_config = dependencies.STRICT
     min_attended_bps: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 8_000
-    min_lesson_hours: Annotated[int, Field(ge=0, le=5_000, strict=True)] = 0
+    min_lesson_hours: Annotated[int, Field(ge=1, le=5_000, strict=True)] | None = None
     lesson_minutes: Annotated[int, Field(ge=30, le=60, strict=True)] = 45
     required_parts: Annotated[list[Code], Field(max_length=20)] = []
     excused: Excused = Excused.EXCLUDED
@@ -100,9 +104,18 @@ class NewEdition(BaseModel):
 
 
 class NewProgramme(NewEdition):
-    """A programme with its first edition."""
+    """A programme with its first edition; the default owner is the caller's facility."""
 
     branch: Branch = Branch.VOCATIONAL
+    owner: Owner = ""
+
+
+class ProgrammeCopy(BaseModel):
+    """Which edition to copy (the newest without one), and the owner of the copy."""
+
+    model_config = dependencies.STRICT
+    edition: Annotated[int, Field(ge=1, le=5_000, strict=True)] | None = None
+    owner: Owner = ""
 
 
 class EditionBody(NewEdition):
@@ -127,7 +140,7 @@ class EditionBody(NewEdition):
             provider_neutral_name=edition.provider_neutral_name or None,
             completion=CompletionBody(
                 min_attended_bps=rule.min_attended_bps,
-                min_lesson_hours=rule.min_lesson_hours,
+                min_lesson_hours=rule.min_lesson_hours or None,
                 lesson_minutes=rule.lesson_minutes,
                 required_parts=list(rule.required_parts),
                 excused=rule.excused,
@@ -146,6 +159,7 @@ class ProgrammeBody(BaseModel):
 
     programme_id: str
     version: int
+    owner: str
     branch: Branch
     title: str
     editions: list[EditionBody]
@@ -157,6 +171,7 @@ class ProgrammeBody(BaseModel):
         return cls(
             programme_id=programme.id,
             version=programme.version,
+            owner=programme.owner,
             branch=programme.branch,
             title=programme.newest_edition.title,
             editions=editions,
@@ -166,7 +181,8 @@ class ProgrammeBody(BaseModel):
 @router.post("/v1/programmes", status_code=201, summary="Terbitkan program pelatihan")
 async def publish_programme(body: NewProgramme, run: Run, response: Response) -> ProgrammeBody:
     """Publish a new programme with its first edition."""
-    programme = await run(partial(usecases.publish_programme, body.branch, body.to_edition()))
+    command = partial(usecases.publish_programme, body.branch, body.owner, body.to_edition())
+    programme = await run(command)
     dependencies.set_etag(response, programme)
     return ProgrammeBody.of(programme)
 
@@ -183,8 +199,21 @@ async def publish_edition(
     run: Run,
     response: Response,
 ) -> ProgrammeBody:
-    """Publish a new edition; classes of earlier editions do not change."""
+    """Publish a new edition, as its owner; classes of earlier editions do not change."""
     command = partial(usecases.publish_edition, programme_id, body.to_edition(), version)
+    programme = await run(command)
+    dependencies.set_etag(response, programme)
+    return ProgrammeBody.of(programme)
+
+
+@router.post(
+    "/v1/programmes/{programme_id}/copies", status_code=201, summary="Salin program pelatihan"
+)
+async def copy_programme(
+    programme_id: str, body: ProgrammeCopy, run: Run, response: Response
+) -> ProgrammeBody:
+    """Copy an edition into a programme of one's own, whose editions its owner publishes."""
+    command = partial(usecases.copy_programme, programme_id, body.edition or 0, body.owner)
     programme = await run(command)
     dependencies.set_etag(response, programme)
     return ProgrammeBody.of(programme)

@@ -1,6 +1,7 @@
 """Rules of programmes and their editions.
 
-A published edition never changes, and a class is bound to one edition. Not here: classes.
+A published edition never changes, and a class is bound to one edition. Everybody reads programmes;
+only officers of the owner publish editions, others copy. Not here: classes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from chassis.caller import EVERYTHING, Caller
 from chassis.errors import NotFound, Refused
 
 
@@ -23,6 +25,11 @@ class EditionUnknown(NotFound):
 class UnitsRepeated(Refused):
     title = "Satu kode unit hanya boleh tercantum sekali"
     field = "units"
+
+
+class OwnerNeeded(Refused):
+    title = "Sebutkan UPT pemilik program ini"
+    field = "owner"
 
 
 class Branch(StrEnum):
@@ -76,11 +83,12 @@ class CompletionRule:
     """What completion demands.
 
     `min_attended_bps` is in basis points of the minutes held; a lesson hour (JP) has
-    `lesson_minutes` minutes.
+    `lesson_minutes` minutes. Without `min_lesson_hours` (None, 0 in older editions) the same share
+    of the edition's lesson hours is demanded.
     """
 
     min_attended_bps: int = 8_000
-    min_lesson_hours: int = 0
+    min_lesson_hours: int | None = None
     lesson_minutes: int = 45
     required_parts: tuple[str, ...] = ()
     excused: Excused = Excused.EXCLUDED
@@ -115,10 +123,15 @@ class Edition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
-    """A training programme with all its editions, oldest first."""
+    """A training programme with all its editions, oldest first.
+
+    `owner` is the facility whose officers publish its editions; `*` means officers of every
+    facility together.
+    """
 
     id: str
     version: int = 0
+    owner: str
     branch: Branch
     editions: tuple[Edition, ...] = ()
 
@@ -132,6 +145,37 @@ class Programme:
         if not 1 <= number <= len(self.editions):
             raise EditionUnknown
         return self.editions[number - 1]
+
+
+def choose_owner(wanted: str, caller: Caller) -> str:
+    """Return the owner of a new programme; by default the facility of the caller.
+
+    Raises OwnerNeeded without a single facility, and for an owner whom the caller does not cover.
+    """
+    owner = wanted or caller.facility
+    if not owner and caller.sees("facility", EVERYTHING):
+        return EVERYTHING
+    if not owner or not caller.sees("facility", owner):
+        raise OwnerNeeded
+    return owner
+
+
+def require_owner(programme: Programme, caller: Caller) -> None:
+    """Raise ProgrammeUnknown unless the caller covers the owner of the programme."""
+    if not caller.sees("facility", programme.owner):
+        raise ProgrammeUnknown
+
+
+def copy(
+    programme: Programme, number: int, id_: str, owner: str, now: datetime, by: str
+) -> Programme:
+    """Return a new programme of this owner, its first edition a copy of one of the programme.
+
+    Number 0 means the newest edition. Raises EditionUnknown.
+    """
+    edition = programme.get_edition(number) if number else programme.newest_edition
+    empty = Programme(id=id_, owner=owner, branch=programme.branch)
+    return publish(empty, edition, now, by)
 
 
 def publish(programme: Programme, edition: Edition, now: datetime, by: str) -> Programme:

@@ -11,6 +11,7 @@ class Programmes(Store[Programme]):
     collection = "programmes"
     unknown = ProgrammeUnknown
     scope = {"public": ""}
+    schema = 2
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Programme]:
         """Return a page of all programmes; every caller can see them."""

@@ -119,14 +119,7 @@ def _custody_reasons(case: SuitabilityCase) -> list[tuple[str, Facts]]:
 def _find_tpp_objection(case: SuitabilityCase, today: date) -> str:
     if not case.edition.eligibility.tpp_required:
         return ""
-    return find_objection(
-        case.standings,
-        facility_id=case.training_class.facility_id,
-        programme_id=case.training_class.programme_id,
-        branch=case.programme.branch,
-        class_id=case.training_class.id,
-        today=today,
-    )
+    return find_objection(case.standings, case.training_class, case.programme.branch, today)
 
 
 def _build_reason(

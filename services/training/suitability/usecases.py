@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.training.classes.rules import TrainingClass
 from services.training.participants.rules import Participant
 from services.training.suitability import rules
@@ -40,6 +42,25 @@ async def read_suitability(
     tx.note("suitability.shown", person.id, class_id=training_class.id)
     case = await read_case(person, training_class, tx)
     return rules.reasons_against_enrolment(case, tx.now, facility.local_date(tx.now))
+
+
+async def read_suitability_of_many(
+    class_id: str, participant_refs: Sequence[str], tx: Transaction
+) -> dict[str, list[SuitabilityReason]]:
+    """Return the reasons against each person in the caller's scope, noted as read once."""
+    training_class = await tx.classes.get(class_id)
+    facility = await tx.facilities.get(training_class.facility_id, scoped=False)
+    await tx.resolve_many(participant_refs)
+    survivors = {ref: await tx.resolve(ref) for ref in participant_refs}
+    people = await tx.participants.many(survivors.values())
+    tx.note("suitability.listed", training_class.id, refs=sorted(people))
+    today = facility.local_date(tx.now)
+    reasons: dict[str, list[SuitabilityReason]] = {}
+    for ref, into in survivors.items():
+        if into in people:
+            case = await read_case(people[into], training_class, tx)
+            reasons[ref] = rules.reasons_against_enrolment(case, tx.now, today)
+    return reasons
 
 
 def hold_case(case: SuitabilityCase, tx: Transaction) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from chassis.errors import Conflict, NotFound
+from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import new_id
 
 DUE_DAYS = 10
+KEPT_APART = "kept_apart"
 
 
 class TaskUnknown(NotFound):
@@ -21,6 +22,11 @@ class TaskUnknown(NotFound):
 
 class ResolvedOtherwise(Conflict):
     title = "Butir ini sudah diselesaikan dengan keputusan lain"
+
+
+class DecidedBySides(Refused):
+    title = "Usulan penggabungan diputuskan oleh kedua UPT lewat keputusan penggabungan"
+    field = "resolution"
 
 
 class TaskKind(StrEnum):
@@ -128,6 +134,16 @@ def acknowledge(task: Task) -> Task:
     if task.state is not TaskState.OPEN:
         return task
     return replace(task, state=TaskState.ACKNOWLEDGED)
+
+
+def resolve_by_officer(task: Task, resolution: str, reason: str, by: str) -> Task:
+    """Return the task resolved by one officer.
+
+    Raises DecidedBySides for a merge proposal (merges), ResolvedOtherwise.
+    """
+    if task.kind is TaskKind.MERGE_PROPOSAL and task.state is not TaskState.RESOLVED:
+        raise DecidedBySides
+    return resolve(task, resolution, reason, by)
 
 
 def resolve(task: Task, resolution: str, reason: str, by: str) -> Task:

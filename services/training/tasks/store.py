@@ -6,7 +6,7 @@ from datetime import date
 
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
-from services.training.tasks.rules import Task, TaskKind, TaskState, TaskUnknown
+from services.training.tasks.rules import KEPT_APART, Task, TaskKind, TaskState, TaskUnknown
 
 _UNRESOLVED = [TaskState.OPEN.value, TaskState.ACKNOWLEDGED.value]
 
@@ -23,6 +23,7 @@ class Tasks(Store[Task]):
         Index("participant_ref", "kind"),
         Index("facilities", "kind"),
         Index("state", "due_on"),
+        Index("resolution", "dedupe_key"),
     )
 
     async def find_open(self, dedupe_key: str) -> Task | None:
@@ -30,6 +31,10 @@ class Tasks(Store[Task]):
         return await self.first(
             {"dedupe_key": dedupe_key, "state": TaskState.OPEN.value}, scoped=False
         )
+
+    async def find_kept_apart(self, dedupe_key: str) -> Task | None:
+        """Return the task with this key by which records were kept apart. Unscoped."""
+        return await self.first({"resolution": KEPT_APART, "dedupe_key": dedupe_key}, scoped=False)
 
     async def list_unresolved_by_participant(
         self, participant_ref: str, kind: TaskKind | None = None

@@ -10,9 +10,17 @@ from services.training.transaction import Transaction
 
 
 async def open_task(task: Task, tx: Transaction) -> None:
-    """Add the task unless the same one is open."""
-    if await tx.tasks.find_open(task.dedupe_key) is None:
+    """Add the task unless the same one is open, or proposes to merge records kept apart."""
+    if await tx.tasks.find_open(task.dedupe_key) is not None:
+        return
+    if await tx.tasks.find_kept_apart(task.dedupe_key) is None:
         tx.tasks.add(task)
+
+
+async def are_kept_apart(pair: str, tx: Transaction) -> bool:
+    """Return whether officers decided that the two records of a pair are two people."""
+    key = rules.dedupe_key(TaskKind.MERGE_PROPOSAL, "", "", pair)
+    return await tx.tasks.find_kept_apart(key) is not None
 
 
 async def resolve_for_participant(
@@ -28,6 +36,13 @@ async def resolve_merge_proposal(first_ref: str, second_ref: str, tx: Transactio
     pair = named_id(*sorted((first_ref, second_ref)))
     key = rules.dedupe_key(TaskKind.MERGE_PROPOSAL, "", "", pair)
     await resolve_open_task(key, "merged", tx)
+
+
+async def resolve_merged(task_id: str, tx: Transaction) -> None:
+    """Resolve a merge proposal that was seen before its records were merged."""
+    task = await tx.tasks.get(task_id, scoped=False)
+    if task.state is not TaskState.RESOLVED:
+        _resolve_by_fact(task, "merged", tx)
 
 
 async def resolve_open_task(dedupe_key: str, resolution: str, tx: Transaction) -> None:
@@ -77,7 +92,7 @@ async def resolve_task(
 ) -> Task:
     """Resolve the task; the same resolution again succeeds at any version and changes nothing."""
     before = await tx.tasks.get(task_id)
-    after = rules.resolve(before, resolution, reason, tx.caller.subject)
+    after = rules.resolve_by_officer(before, resolution, reason, tx.caller.subject)
     if after == before:
         return before
     await tx.tasks.get(task_id, if_match=if_match)

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from chassis.caller import Actor
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.messaging.events import Event
+from services.training.classes.rules import TrainingClass
 from services.training.events import WorkEligibilityDecided
+from services.training.programmes.rules import Branch, Programme
+
+MAX_HEARING_AGE = timedelta(days=2 * 366)
+MAX_VALIDITY = timedelta(days=10 * 366)
 
 
 class DecisionUnknown(NotFound):
@@ -40,6 +45,25 @@ class ParticipantsUnknown(Refused):
 class HearingInFuture(Refused):
     title = "Tanggal sidang tidak boleh di masa depan"
     field = "hearing_on"
+
+
+class HearingTooOld(Refused):
+    """`earliest` is the first day that is accepted."""
+
+    title = "Tanggal sidang terlalu lama; periksa tahunnya"
+    field = "hearing_on"
+
+
+class ValidityWrong(Refused):
+    """`earliest` and `latest` are the days between which the decision can expire."""
+
+    title = "Masa berlaku keputusan harus sesudah tanggal sidang dan paling lama sepuluh tahun"
+    field = "valid_until"
+
+
+class ScopeUnknown(Refused):
+    title = "Program, jenis pembinaan atau kelas yang diputuskan tidak ditemukan di UPT ini"
+    field = "scope_ref"
 
 
 class ApprovalNotNeeded(Conflict):
@@ -104,8 +128,13 @@ class Decision:
 
     @property
     def is_in_force(self) -> bool:
-        """Whether the decision counts."""
+        """Whether the decision needs no approval any more."""
         return not self.head_needed or bool(self.head_approved_by)
+
+    def decides_on(self, today: date) -> bool:
+        """Return whether the decision counts that day: in force and not past `valid_until`."""
+        is_expired = self.valid_until is not None and self.valid_until < today
+        return self.is_in_force and not is_expired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +165,18 @@ class Standings:
 
 
 def record(decision: Decision, today: date) -> Decision:
-    """Return the decision unchanged. Raises HearingInFuture, ReasonNeeded, ParticipantRepeated."""
+    """Return the decision unchanged.
+
+    Raises HearingInFuture, HearingTooOld, ValidityWrong, ReasonNeeded, ParticipantRepeated.
+    """
     if decision.hearing_on > today:
         raise HearingInFuture
+    earliest = today - MAX_HEARING_AGE
+    if decision.hearing_on < earliest:
+        raise HearingTooOld(earliest=earliest.isoformat())
+    latest = decision.hearing_on + MAX_VALIDITY
+    if decision.valid_until and not decision.hearing_on <= decision.valid_until <= latest:
+        raise ValidityWrong(earliest=decision.hearing_on.isoformat(), latest=latest.isoformat())
     for result in decision.results:
         if result.verdict is not Verdict.RECOMMENDED and not result.reason:
             raise ReasonNeeded
@@ -146,6 +184,28 @@ def record(decision: Decision, today: date) -> Decision:
     if len(set(refs)) != len(refs):
         raise ParticipantRepeated
     return decision
+
+
+def require_scope(
+    decision: Decision, programme: Programme | None, training_class: TrainingClass | None
+) -> None:
+    """Raise ScopeUnknown unless the decision is about something that exists in its facility.
+
+    `programme` and `training_class` are what the reference names as such, None if nothing.
+    """
+    match decision.scope:
+        case DecisionScope.PROGRAMME:
+            is_known = programme is not None
+        case DecisionScope.BRANCH:
+            is_known = decision.scope_ref in set(Branch)
+        case DecisionScope.CLASS:
+            is_known = (
+                training_class is not None and training_class.facility_id == decision.facility_id
+            )
+        case DecisionScope.WORK:
+            is_known = not decision.scope_ref
+    if not is_known:
+        raise ScopeUnknown
 
 
 def require_known_participants(
@@ -198,25 +258,10 @@ def merge_standings(kept: Standings, other: Standings) -> Standings:
 
 
 def find_objection(
-    standings: Standings | None,
-    *,
-    facility_id: str,
-    programme_id: str,
-    branch: str,
-    class_id: str,
-    today: date,
+    standings: Standings | None, training_class: TrainingClass, branch: str, today: date
 ) -> str:
     """Return the code of the objection to this person in this class; empty for none."""
-    covering = {
-        (DecisionScope.PROGRAMME, programme_id),
-        (DecisionScope.BRANCH, branch),
-        (DecisionScope.CLASS, class_id),
-    }
-    entries = [
-        entry
-        for entry in (standings.entries if standings else ())
-        if (entry.scope, entry.scope_ref) in covering and entry.facility_id == facility_id
-    ]
+    entries = _find_covering(standings, training_class, branch)
     in_force = [entry for entry in entries if entry.in_force]
     if not in_force:
         return "TPP_NOT_APPROVED" if entries else "TPP_MISSING"
@@ -228,9 +273,39 @@ def find_objection(
     return ""
 
 
-def build_work_eligibility_events(decision: Decision) -> list[Event]:
+def find_recommendation(
+    standings: Standings | None, training_class: TrainingClass, branch: str, today: date
+) -> str:
+    """Return the id of the decision that recommends this person for this class now.
+
+    Empty unless the latest covering verdict in force is a recommendation that has not expired.
+    """
+    if find_objection(standings, training_class, branch, today):
+        return ""
+    entries = _find_covering(standings, training_class, branch)
+    in_force = [entry for entry in entries if entry.in_force]
+    return max(in_force, key=_hearing_order).decision_id
+
+
+def _find_covering(
+    standings: Standings | None, training_class: TrainingClass, branch: str
+) -> list[Standing]:
+    covering = {
+        (DecisionScope.PROGRAMME, training_class.programme_id),
+        (DecisionScope.BRANCH, branch),
+        (DecisionScope.CLASS, training_class.id),
+    }
+    return [
+        entry
+        for entry in (standings.entries if standings else ())
+        if (entry.scope, entry.scope_ref) in covering
+        and entry.facility_id == training_class.facility_id
+    ]
+
+
+def build_work_eligibility_events(decision: Decision, today: date) -> list[Event]:
     """Return an event for each person whose work is decided; a deferral gives none."""
-    if decision.scope is not DecisionScope.WORK or not decision.is_in_force:
+    if decision.scope is not DecisionScope.WORK or not decision.decides_on(today):
         return []
     return [
         WorkEligibilityDecided(

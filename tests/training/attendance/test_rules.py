@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import nullcontext
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -104,3 +105,23 @@ def test_a_day_after_the_window_a_mark_cannot_be_changed() -> None:
             7,
             "u",
         )
+
+
+@pytest.mark.parametrize(
+    ("last_day", "is_refused"),
+    [
+        (None, False),
+        (DAY, False),
+        (DAY + timedelta(days=3), False),
+        (DAY - timedelta(days=1), True),
+    ],
+)
+def test_a_session_after_the_end_of_an_enrolment_takes_no_mark(
+    last_day: date | None,
+    is_refused: bool,  # noqa: FBT001 - the expectation
+) -> None:
+    for record in (None, build_record()):
+        with pytest.raises(rules.NotInSession) if is_refused else nullcontext():
+            rules.require_in_session(
+                build_session(), record, class_id="c", starts_on=DAY, last_day=last_day
+            )

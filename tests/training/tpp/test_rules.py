@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.training.classes.rules import TrainingClass
 from services.training.tpp import rules
 from services.training.tpp.rules import Decision, DecisionResult, DecisionScope, Standings, Verdict
 
 DAY = date(2026, 11, 16)
+CLASS = TrainingClass(
+    id="c",
+    facility_id="f",
+    programme_id="g",
+    edition=1,
+    title="Las",
+    batch_no="1",
+    starts_on=DAY,
+    ends_on=DAY,
+)
 
 
 def build_decision(
@@ -43,9 +55,7 @@ def find_objection(*decisions: Decision) -> str:
     standings = Standings(id="p", facility_id="f")
     for decision in decisions:
         standings = rules.add_verdict(standings, decision, decision.results[0])
-    return rules.find_objection(
-        standings, facility_id="f", programme_id="g", branch="vocational", class_id="c", today=DAY
-    )
+    return rules.find_objection(standings, CLASS, "vocational", DAY)
 
 
 @pytest.mark.scenario("T24")
@@ -84,3 +94,26 @@ def test_hearings_recorded_in_any_order_give_the_latest_verdict(order: list[int]
         build_decision(Verdict.RECOMMENDED, DAY + timedelta(days=2), number="3"),
     ]
     assert find_objection(*(hearings[index] for index in order)) == ""
+
+
+@pytest.mark.parametrize(
+    ("days", "error"),
+    [
+        ({"hearing_on": date(1, 1, 1)}, rules.HearingTooOld),
+        ({"hearing_on": DAY - timedelta(days=733)}, rules.HearingTooOld),
+        ({"hearing_on": DAY + timedelta(days=1)}, rules.HearingInFuture),
+        ({"hearing_on": DAY, "valid_until": DAY - timedelta(days=1)}, rules.ValidityWrong),
+        ({"hearing_on": DAY, "valid_until": date(9999, 12, 31)}, rules.ValidityWrong),
+    ],
+)
+def test_the_days_of_a_decision_have_bounds(days: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        rules.record(build_decision(Verdict.RECOMMENDED, **days), DAY)
+
+
+def test_an_expired_decision_counts_no_more() -> None:
+    decision = build_decision(
+        Verdict.RECOMMENDED, DAY - timedelta(days=9), scope=DecisionScope.WORK, valid_until=DAY
+    )
+    assert rules.build_work_eligibility_events(decision, DAY)
+    assert not rules.build_work_eligibility_events(decision, DAY + timedelta(days=1))
