@@ -314,7 +314,12 @@ class ServiceRuntime:
     async def status(self) -> dict[str, Any]:
         """Return readiness, lag, outbox, parked and early events by stable names."""
         missing = await self.missing()
-        readiness = {"service": self.service.name, "ready": not missing, "missing": missing}
+        readiness = {
+            "service": self.service.name,
+            "ready": not missing,
+            "missing": missing,
+            "notices": list(self.service.notices),
+        }
         if "mongodb" in missing:
             return readiness
         settings = self.service.settings

@@ -26,7 +26,8 @@ class Service(Generic[Tx]):
     """The definition of a service: unit of work, routes, events, jobs, migrations and ports.
 
     Each port becomes an attribute of the service's transactions, where that class declares it,
-    and of `app.state`.
+    and of `app.state`. `notices` say what this process leaves out; /statusz and `./bina status`
+    show them.
     """
 
     name: str
@@ -39,3 +40,4 @@ class Service(Generic[Tx]):
     migrations: Sequence[Migration] = ()
     ports: Mapping[str, Any] = field(default_factory=dict[str, Any])
     title: str = ""
+    notices: Sequence[str] = ()

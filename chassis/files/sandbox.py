@@ -1,119 +1,212 @@
-"""Parses a foreign file in a child process without keys, network or database, within limits.
+"""Parses foreign files in child processes without keys, network or database, within limits.
 
-The child is a new interpreter. It gets module, function and arguments as JSON on standard input
-and answers on standard output. Not here: any parser.
+A child is a new interpreter for one file. It is started ahead, and waits for a line of JSON and
+then the bytes of the file on standard input; it answers with lines of JSON. Not here: any parser.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
-import resource
-import socket
+import signal
 import sys
-from base64 import b64decode, b64encode
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, TypeVar
 
-from chassis.errors import Refused
+from chassis.errors import Busy, Refused
+from chassis.files.sandbox_child import LIMIT_EXIT_CODE
 
-START_SECONDS = 5
+RETRY_AFTER_SECONDS = 10
+WAIT_SECONDS = 20
+_MIB = 1024 * 1024
+T = TypeVar("T")
+_PIECE_BYTES = 64 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
 _CHILD_CODE = (
     f"import sys; sys.path.insert(0, {str(_ROOT)!r}); "
-    "from chassis.files.sandbox import run_child; run_child()"
+    "from chassis.files.sandbox_child import run_child; run_child(sys.argv[1:])"
 )
+# without memory a child in C or Rust aborts; the kernel kills beyond the container's memory
+_LIMIT_EXIT_CODES = frozenset({LIMIT_EXIT_CODE, -signal.SIGABRT, -signal.SIGKILL, -signal.SIGXCPU})
 
 
 class FileUnreadable(Refused):
-    """The file is damaged, not of the stated kind, or larger than our limits."""
+    """The file is damaged, or not of the stated kind."""
 
     code = "unreadable"
     title = "Berkas tidak dapat dibaca"
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxLimits:
-    """Limits of a child: seconds of processor and wall time, MiB of memory and of the answer."""
+class FileTooLarge(FileUnreadable):
+    """Reading the file takes more memory, time or rows than the limits allow."""
 
+    code = "file_too_large"
+    title = "Berkas terlalu besar untuk dibaca"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxLimits:
+    """The children at once, and what each may use.
+
+    `files` are taken at once: one for each child, the others wait. Each has at most `memory_mib`
+    of address space, `seconds` of processor time, and `result_mib` of answer. A child that has not
+    ended after `wall_seconds` says nothing about its file: the machine is busy.
+    """
+
+    children: int = 1
+    files: int = 4
     seconds: int = 20
-    memory_mib: int = 512
+    wall_seconds: int = 50
+    memory_mib: int = 192
     result_mib: int = 64
 
 
-async def call(
-    module: str, function: str, *arguments: Any, limits: SandboxLimits | None = None
-) -> Any:
-    """Return what `module.function(*arguments)` gives in a child process.
+class Sandbox:
+    """The children of one process. `modules` are imported before a file comes."""
 
-    Arguments are JSON values or bytes, the result is a JSON value. Raises FileUnreadable when the
-    child fails or exceeds a limit.
-    """
-    limits = limits or SandboxLimits()
-    task = json.dumps(
-        {
-            "module": module,
-            "function": function,
-            "arguments": [_encode_argument(argument) for argument in arguments],
-            "seconds": limits.seconds,
-            "memory_mib": limits.memory_mib,
-        }
-    )
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _CHILD_CODE,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={"PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"},
-        cwd="/",
-    )
+    def __init__(self, limits: SandboxLimits, modules: Sequence[str] = ()) -> None:
+        self.limits = limits
+        self._modules = modules
+        self._turns = asyncio.Semaphore(limits.children)
+        self._files = 0
+        self._parsing = 0
+        self._ready: list[asyncio.Task[Process]] = []
+
+    @contextmanager
+    def file(self) -> Generator[None]:
+        """Count one file from before its bytes are read. Raises Busy when there are too many."""
+        if self._files >= self.limits.files:
+            raise Busy(retry_after=RETRY_AFTER_SECONDS)
+        self._files += 1
+        try:
+            self._start_ahead()
+            yield
+        finally:
+            self._files -= 1
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None]:
+        """Wait until fewer than `children` files are being worked on. Raises Busy."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Busy(retry_after=RETRY_AFTER_SECONDS) from None
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def parse(self, module: str, function: str, data: bytes, *arguments: Any) -> list[Any]:
+        """Return the JSON values that `module.function(data, *arguments)` yields in a child.
+
+        Call it within `turn`. Raises FileUnreadable, FileTooLarge beyond a limit, and Busy.
+        """
+        self._parsing += 1
+        child = await self._take_child()
+        task = {"module": module, "function": function, "arguments": arguments}
+        try:
+            async with asyncio.timeout(self.limits.wall_seconds):
+                values = await self._exchange(child, task, data)
+                code = await child.wait()
+        except TimeoutError:
+            raise Busy(retry_after=RETRY_AFTER_SECONDS) from None
+        finally:
+            await _end(child)
+            self._parsing -= 1
+            self._start_ahead()
+        if code in _LIMIT_EXIT_CODES:
+            raise FileTooLarge
+        if code != 0:
+            raise FileUnreadable
+        return values
+
+    async def close(self) -> None:
+        """End the children that wait."""
+        for starting in self._ready:
+            await _end(await starting)
+        self._ready = []
+
+    def _start_ahead(self) -> None:
+        if len(self._ready) + self._parsing < self.limits.children:
+            self._ready.append(asyncio.create_task(self._start()))
+
+    async def _take_child(self) -> Process:
+        while self._ready:
+            child = await self._ready.pop()
+            if child.returncode is None:
+                return child
+        return await self._start()
+
+    async def _start(self) -> Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            _CHILD_CODE,
+            str(self.limits.memory_mib * _MIB),
+            str(self.limits.seconds),
+            *self._modules,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=self.limits.result_mib * _MIB,
+            env={"PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd="/",
+        )
+
+    async def _exchange(self, child: Process, task: dict[str, Any], data: bytes) -> list[Any]:
+        """Send task and file, and return the values that the child answers."""
+        feeding = asyncio.create_task(_feed(child, json.dumps(task).encode() + b"\n", data))
+        try:
+            return await self._read_values(child)
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+
+    async def _read_values(self, child: Process) -> list[Any]:
+        values: list[Any] = []
+        size = 0
+        try:
+            async for line in _stream(child.stdout):
+                size += len(line)
+                if size > self.limits.result_mib * _MIB:
+                    raise FileTooLarge
+                values.append(json.loads(line))
+        except json.JSONDecodeError:
+            raise FileUnreadable from None
+        except ValueError:  # a line beyond the limit of the stream
+            raise FileTooLarge from None
+        return values
+
+
+async def _feed(child: Process, task: bytes, data: bytes) -> None:
+    """Write task and file; a child that has ended reads no more."""
+    view = memoryview(data)
+    stdin = _stream(child.stdin)
     try:
-        async with asyncio.timeout(limits.seconds + START_SECONDS):
-            answer, _ = await child.communicate(task.encode())
-    except TimeoutError:
-        raise FileUnreadable from None
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    if child.returncode != 0 or len(answer) > limits.result_mib * 1024 * 1024:
-        raise FileUnreadable
-    try:
-        return json.loads(answer)
-    except ValueError:
-        raise FileUnreadable from None
+        stdin.write(task)
+        for start in range(0, len(data), _PIECE_BYTES):
+            stdin.write(view[start : start + _PIECE_BYTES])
+            await stdin.drain()
+        stdin.close()
+        await stdin.wait_closed()
+    except (BrokenPipeError, ConnectionResetError):
+        return
 
 
-def run_child() -> None:
-    """Run the function in the child, after setting its limits and disabling Python's sockets."""
-    task = json.load(sys.stdin)
-    memory = task["memory_mib"] * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (task["seconds"], task["seconds"]))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    socket.socket = _refuse_network  # pyright: ignore[reportAttributeAccessIssue]
-    function = getattr(importlib.import_module(task["module"]), task["function"])
-    arguments = [_decode_argument(argument) for argument in task["arguments"]]
-    json.dump(function(*arguments), sys.stdout, ensure_ascii=False)
+def _stream(stream: T | None) -> T:
+    """Return a stream of a child that was started with pipes."""
+    if stream is None:
+        message = "the child was started without this pipe"
+        raise ValueError(message)
+    return stream
 
 
-def _refuse_network(*_: object, **__: object) -> NoReturn:
-    raise OSError("no network here")
-
-
-def _encode_argument(argument: Any) -> Any:
-    return (
-        {"bytes": b64encode(argument).decode()}
-        if isinstance(argument, bytes)
-        else {"json": argument}
-    )
-
-
-def _decode_argument(argument: dict[str, Any]) -> Any:
-    return b64decode(argument["bytes"]) if "bytes" in argument else argument["json"]
+async def _end(child: Process) -> None:
+    if child.returncode is None:
+        child.kill()
+    await child.wait()

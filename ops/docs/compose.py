@@ -50,6 +50,7 @@ def _service(process: topology.Service) -> str:
         name=process.name,
         dockerfile=f"{process.module.replace('.', '/')}/Dockerfile",
         networks=", ".join(sorted(networks)),
+        memory_mib=process.memory_mib,
         environment="\n".join(f"    {name}: {value}" for name, value in environment),
         ports=ports,
         volumes="\n".join(f"    - {mount}" for mount in mounts),

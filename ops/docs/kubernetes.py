@@ -102,6 +102,7 @@ def _workload(process: topology.Service) -> str:
         name=process.name,
         prefix=process.prefix,
         module=process.module,
+        memory_mib=process.memory_mib,
         port=process.listener.container_port,
         service_ports=service_port if has_own_probe_port else "",
         container_ports=container_port if has_own_probe_port else "",

@@ -260,7 +260,9 @@ def _remark(part: dict[str, Any]) -> str:
     advice = choose(part["advice"], part["advice_in_english"])
     missing = ", ".join(part["status"].get("missing", ()))
     waiting = choose(f"menunggu {missing}", f"waits for {missing}") if missing else ""
-    return "; ".join(text for text in (advice or waiting, describe_restarts(part)) if text)
+    notices = part["status"].get("notices", ())
+    sentences = (advice or waiting, describe_restarts(part), *notices)
+    return "; ".join(sentence for sentence in sentences if sentence)
 
 
 def _render_table(parts: Iterable[dict[str, Any]]) -> Table:

@@ -71,6 +71,7 @@ class Service:
     consumes: tuple[str, ...] = ()  # services whose events it reads
     calls: tuple[str, ...] = ()  # processes whose internal queries it may call
     probe_offset: int = 0  # probe_port minus the service's own port
+    memory_mib: int = 512  # limit of its container, child processes included
 
     @property
     def prefix(self) -> str:
@@ -110,6 +111,7 @@ SERVICES = (
         module="services.training",
         listener=Listener(name="training", offset=4),
         summary="participants, classes, identities",
+        memory_mib=1024,  # the rows of a large list, and the child that reads it
         keys=("master_key", "lookup_key"),
         consumes=("training", "certification", "manpower"),
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from chassis import telemetry
 from chassis.admin import auditor_api, operator_api
 from chassis.admin.projections import Projection
 from chassis.app import factory, service
@@ -23,6 +24,7 @@ from services.training.enrolments.jobs import publish_suspensions
 from services.training.facilities import api as facilities
 from services.training.identities import api as identities
 from services.training.mappings import api as mappings
+from services.training.mappings.jobs import report_broken
 from services.training.mappings.rules import load_mappings
 from services.training.merges import api as merges
 from services.training.merges.jobs import merge_same_niks
@@ -35,6 +37,7 @@ from services.training.settings import TrainingSettings
 from services.training.snapshots import api as snapshots
 from services.training.snapshots.chunks import APPLY_JOB
 from services.training.snapshots.jobs import apply_next
+from services.training.snapshots.upload_process import create_sandbox
 from services.training.suitability import api as suitability
 from services.training.tasks import api as tasks
 from services.training.timeline import api as timeline
@@ -43,6 +46,7 @@ from services.training.tpp import api as tpp
 from services.training.transaction import Transaction
 from services.training.vault import FieldCipher
 
+log = telemetry.log(__name__)
 ROUTERS = (
     facilities.router,
     mappings.router,
@@ -87,6 +91,9 @@ TIMELINE = Projection(
 
 def create_app(settings: TrainingSettings) -> FastAPI:
     """Return the training service with these settings."""
+    file_mappings = load_mappings(settings.mappings)
+    for broken in file_mappings.broken.values():
+        log.error("mapping_broken", facility=broken.code, setting=broken.setting, word=broken.word)
     return factory.create_app(
         service.Service(
             name="training",
@@ -103,13 +110,16 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             handlers=HANDLERS,
             jobs=(
                 Job(APPLY_JOB, apply_next, every=5.0),
+                Job("report-broken-mappings", report_broken, every=600.0),
                 Job("merge-same-numbers", merge_same_niks, every=600.0),
                 Job("publish-suspensions", publish_suspensions, every=300.0),
                 Job(scheduled_gauges.JOB, measure, every=scheduled_gauges.EVERY_SECONDS),
             ),
+            notices=[str(broken) for broken in file_mappings.broken.values()],
             ports={
                 "cipher": _create_cipher(settings),
-                "file_mappings": load_mappings(settings.mappings),
+                "file_mappings": file_mappings,
+                "sandbox": create_sandbox(),
                 "names_per_day": settings.names_per_day,
             },
         )

@@ -10,7 +10,7 @@ from chassis.caller import EVERYTHING
 from chassis.persistence.mongo import Document
 from services.training.enrolments.store import Enrolments
 from services.training.programmes.store import Programmes
-from services.training.snapshots.store import Snapshots
+from services.training.snapshots.store import Rosters, Snapshots
 from services.training.tasks.store import Tasks
 from services.training.tpp.store import Decisions
 
@@ -31,7 +31,11 @@ def _add_suspension_steps(document: Document) -> Document:
 
 MIGRATIONS = (
     # schema 2 names the official for whom a deputy acted
-    upgrade_documents(Snapshots, {2: add_fields(uploaded_for="")}),
+    upgrade_documents(
+        Snapshots,
+        {2: add_fields(uploaded_for=""), 3: add_fields(skipped_sheets=[], correction=None)},
+    ),
+    upgrade_documents(Rosters, {2: add_fields(repeated_at=None)}),
     upgrade_documents(Decisions, {2: add_fields(recorded_for="")}),
     move_documents("inbox_items", Tasks),
     upgrade_documents(Programmes, {2: _add_owner}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends
@@ -17,7 +16,7 @@ from services.training.classes.store import Classes, Seats
 from services.training.enrolments.store import Enrolments
 from services.training.facilities.store import Facilities
 from services.training.identities.store import Identities, NameQuotas
-from services.training.mappings.rules import FileMapping
+from services.training.mappings.rules import MappingFile
 from services.training.mappings.store import MappedValues, StoredMappings
 from services.training.merges.store import MergeCandidates, MergeDecisions
 from services.training.participants.store import Movements, Participants
@@ -35,12 +34,12 @@ from services.training.vault import FieldCipher
 class Transaction(unit_of_work.Transaction):
     """The stores of training, and its ports.
 
-    Ports: the cipher of identities, the mappings of the mapping file by name, and the number of
+    Ports: the cipher of identities, the mappings of the mapping file, and the number of
     names that one purpose may read a day.
     """
 
     cipher: FieldCipher
-    file_mappings: Mapping[str, FileMapping]
+    file_mappings: MappingFile
     names_per_day: int
     service = "training"
 

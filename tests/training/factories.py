@@ -136,7 +136,7 @@ def new_facility_id() -> str:
 
 async def create_sample_facilities(client: AsgiClient) -> None:
     """Open the six facilities of the sample, each with its own mapping."""
-    for code, mapping in load_mappings(SNAPSHOTS / "mappings.toml").items():
+    for code, mapping in load_mappings(SNAPSHOTS / "mappings.toml").usable.items():
         await create_facility(client, code, mapping=mapping.facility_id)
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from services.training.identities import rules as identities
 from services.training.identities.rules import EncryptedNik, Identity
 from services.training.mappings import reader
+from services.training.mappings.parsed_file import ParsedFile
 from services.training.mappings.rules import FileMapping
 from services.training.merges import rules as merges
 from services.training.participants import custody
@@ -33,6 +34,7 @@ from services.training.snapshot_rows.rules import (
     RowError,
     RowErrorEffect,
     compute_change,
+    custody_facts,
 )
 from services.training.snapshots import rules
 from services.training.vault import FieldCipher
@@ -69,6 +71,11 @@ def describe(movement: Movement) -> Any:
             return True
 
 
+def _quarantined(guard: rules.Guard) -> ImportReport:
+    task = {"kind": "QUARANTINE", "reason": str(guard)}
+    return ImportReport(outcome="quarantined", reason=guard, tasks=[task])
+
+
 @dataclass
 class ImportHarness:
     """All facilities at once."""
@@ -79,15 +86,14 @@ class ImportHarness:
     identities: dict[str, Identity] = field(default_factory=dict)
     by_source: dict[str, str] = field(default_factory=dict)
     rosters: dict[str, rules.Roster] = field(default_factory=dict)
-    checksums: set[tuple[str, str]] = field(default_factory=set)
+    accepted: dict[str, str] = field(default_factory=dict)
     open_tasks: set[tuple[Any, ...]] = field(default_factory=set)
 
     def import_file(self, facility_id: str, data: bytes, taken_at: datetime) -> ImportReport:
         """Import one file."""
         checksum = sha256(data).hexdigest()
-        if (facility_id, checksum) in self.checksums:
+        if self.accepted.get(facility_id) == checksum:
             return ImportReport(outcome="duplicate")
-        self.checksums.add((facility_id, checksum))
         mapping = self.mappings[facility_id]
         at = SnapshotContext(
             snapshot_id=checksum,
@@ -96,20 +102,31 @@ class ImportHarness:
             taken_on=taken_at.astimezone(ZONE).date(),
         )
         try:
-            parsed = reader.read(data, mapping.layout)
+            parsed = ParsedFile.of(reader.read(data, mapping.layout))
         except reader.NotASnapshot:
-            parsed = None
-        raw = parsed["rows"] if parsed and not parsed["missing"] else []
-        read = [read_row(row, mapping, at.taken_on) for row in raw]
+            return _quarantined(rules.Guard.UNREADABLE)
+        read = [read_row(row, mapping, at.taken_on) for row in parsed.rows]
         rows = [row for row, _ in read]
-        last = self.rosters.get(facility_id, rules.Roster(id=facility_id))
-        guard = rules.find_failed_guard(
-            parsed, rows, facility_id, taken_at, last, limit_percent=10, is_full_list=True
+        judged = rules.JudgedList(
+            file=parsed,
+            rows=rows,
+            taken_at=taken_at,
+            transfers_in=sum(self._is_transfer(row, at) for row in rows),
+            is_full_list=True,
+            limit_percent=10,
         )
+        last = self.rosters.get(facility_id, rules.Roster(id=facility_id))
+        guard = rules.find_failed_guard(judged, facility_id, last)
         if guard is not None:
-            task = {"kind": "QUARANTINE", "reason": str(guard)}
-            return ImportReport(outcome="quarantined", reason=guard, tasks=[task])
+            return _quarantined(guard)
+        self.accepted[facility_id] = checksum
         return self._apply(read, mapping, at)
+
+    def _is_transfer(self, row: ListedRow, at: SnapshotContext) -> bool:
+        ref = self.by_source.get(row.source_ref)
+        if ref is None or row.stopped or row.merged_into:
+            return False
+        return custody.is_transfer_in(self.people[ref], custody_facts(row), at)
 
     def _apply(
         self,

@@ -34,6 +34,10 @@ BODIES: dict[str, dict[str, Any]] = {
         "code": "free",
     },
     "POST /v1/snapshots/{snapshot_id}/release": {"reason": "alasan"},
+    "POST /v1/snapshots/{snapshot_id}/taken-at-correction": {
+        "taken_at": "2026-11-16T14:00:00+07:00",
+        "reason": "salah ketik",
+    },
     "POST /v1/participants/{participant_ref}/merge": {"into_ref": "x"},
     "PATCH /v1/classes/{class_id}": {"title": "x"},
     "PATCH /v1/classes/{class_id}/seats": {"seats_total": 3},

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from services.training.mappings.reader import collapse_spaces
 from services.training.mappings.rules import load_mappings
 from services.training.participants.rules import DETAIL_FIELDS
+from services.training.text import normalise
 from services.training.vault import FieldCipher
 from tests.training.harness import ImportHarness, ImportReport
 
@@ -34,7 +34,7 @@ class Replay:
 
     def __init__(self) -> None:
         self.imports = ImportHarness(
-            mappings=load_mappings(SNAPSHOTS / "mappings.toml"),
+            mappings=dict(load_mappings(SNAPSHOTS / "mappings.toml").usable),
             cipher=FieldCipher([b"m" * 32], [b"l" * 32]),
         )
         self.reports: list[ImportReport] = []
@@ -166,8 +166,8 @@ def test_at_the_end_every_person_is_exactly_as_expected(replay: Replay) -> None:
             "stays": len(person.stays),
             "nik_status": str(identity.nik_status),
             "fields": {name: str(value) if value else None for name, value in details.items()},
-            "name_check": checked(collapse_spaces(identity.name).casefold()),
-            "register_no_check": checked(collapse_spaces(identity.register_no)),
+            "name_check": checked(normalise(identity.name).casefold()),
+            "register_no_check": checked(normalise(identity.register_no)),
             "nik_last4": identity.nik_last4,
             "absence_kind": person.absence if person.state == "absent" else "",
             "missing_snapshots": person.missing_snapshots,

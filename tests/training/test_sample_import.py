@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.training.mappings.reader import collapse_spaces
+from services.training.text import normalise
 from services.training.vault import EncryptedField, FieldCipher
 from tests.fakes import AsgiClient
 from tests.training import factories
@@ -101,7 +101,8 @@ async def test_each_report_lists_movements_and_bad_cells_exactly(
 
 async def test_the_tasks_are_exactly_those_that_the_files_opened(imported: ImportedSamples) -> None:
     actual: list[tuple[str, ...]] = []
-    for item in await factories.database(imported.client).find("tasks", {}):
+    others = {"kind": {"$ne": "TRANSFERRED_AWAY"}}
+    for item in await factories.database(imported.client).find("tasks", others):
         facts = item["facts"]
         actual.append(
             (
@@ -128,6 +129,22 @@ async def test_the_tasks_are_exactly_those_that_the_files_opened(imported: Impor
     assert sorted(actual) == sorted(wanted)
 
 
+async def test_each_transfer_opened_a_task_at_the_facility_that_was_left(
+    imported: ImportedSamples,
+) -> None:
+    database = factories.database(imported.client)
+    opened = await database.find("tasks", {"kind": "TRANSFERRED_AWAY"})
+    actual = [
+        (task["facts"]["source_ref"], task["facilities"], task["facts"]["to"]) for task in opened
+    ]
+    wanted = [
+        (ref, [left], file["facility"])
+        for file in FILES
+        for ref, left in file.get("movements", {}).get("transferred", {}).items()
+    ]
+    assert sorted(actual) == sorted(wanted)
+
+
 async def test_the_stored_people_are_exactly_the_expected_ones(imported: ImportedSamples) -> None:
     database = factories.database(imported.client)
     people = {person["source_ref"]: person for person in await database.find("participants", {})}
@@ -148,8 +165,8 @@ async def test_the_stored_people_are_exactly_the_expected_ones(imported: Importe
         }
         assert details == wanted["fields"], ref
         assert (
-            checked(collapse_spaces(identity["name"]).casefold()),
-            checked(collapse_spaces(identity["register_no"])),
+            checked(normalise(identity["name"]).casefold()),
+            checked(normalise(identity["register_no"])),
         ) == (wanted["name_check"], wanted["register_no_check"]), ref
         assert (identity["nik_status"], identity["nik_last4"] or None) == (
             wanted["nik_status"],

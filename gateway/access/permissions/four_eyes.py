@@ -8,6 +8,7 @@ SECOND_PERSON_PERMISSIONS = frozenset(
     {
         "POST /v1/tpp-decisions/{decision_id}/head-approval",
         "POST /v1/snapshots/{snapshot_id}/release",
+        "POST /v1/snapshots/{snapshot_id}/taken-at-correction/approval",
         "POST /v1/split-policies/{policy_id}/approval",
         "POST /v1/agencies/{agency_id}/approve",
         "POST /v1/consumers/{consumer_id}/approve",

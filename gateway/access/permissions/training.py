@@ -81,6 +81,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "POST /v1/facilities/{facility_id}/snapshots",
         "POST /v1/facilities/{facility_id}/mapped-values",
         "POST /v1/snapshots/{snapshot_id}/release",
+        "POST /v1/snapshots/{snapshot_id}/taken-at-correction",
+        "POST /v1/snapshots/{snapshot_id}/taken-at-correction/approval",
         "POST /v1/snapshots/{snapshot_id}/stopped-rows",
         "POST /v1/participants/{participant_ref}/merge",
         "POST /v1/training-tasks/{item_id}/merge-decision",
@@ -150,6 +152,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     | {
         "POST /v1/tpp-decisions/{decision_id}/head-approval",
         "POST /v1/snapshots/{snapshot_id}/release",
+        "POST /v1/snapshots/{snapshot_id}/taken-at-correction",
+        "POST /v1/snapshots/{snapshot_id}/taken-at-correction/approval",
     },
     "auditor": _FACILITIES
     | _SNAPSHOTS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from chassis.persistence.store import Page, Store
 from services.training.facilities.rules import Facility, FacilityUnknown
 
@@ -15,6 +17,10 @@ class Facilities(Store[Facility]):
     async def list_live(self) -> list[Facility]:
         """Return the facilities with `live_from`, the day from which they send snapshots."""
         return await self.find({"live_from": {"$ne": None}})
+
+    async def list_by_mapping(self, codes: Collection[str]) -> list[Facility]:
+        """Return the facilities that use one of these mappings of the mapping file."""
+        return await self.find({"mapping": {"$in": sorted(codes)}})
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Facility]:
         """Return a page of the facilities in the caller's scope, by code."""

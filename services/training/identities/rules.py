@@ -13,6 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict
+from services.training.text import fold
 from services.training.vault import EncryptedField
 
 _DIGITS = re.compile(r"[0-9]{16}")
@@ -161,10 +162,10 @@ def update_identity(
     """
     changed: list[str] = []
     after = before
-    if _fold(facts.name) != _fold(before.name):
+    if fold(facts.name) != fold(before.name):
         after = replace(after, name=facts.name)
         changed.append("name")
-    if facts.register_no and _fold(facts.register_no) != _fold(before.register_no):
+    if facts.register_no and fold(facts.register_no) != fold(before.register_no):
         after = replace(after, register_no=facts.register_no)
         changed.append("register_no")
     if facts.birth_date is not None and facts.birth_date != before.birth_date:
@@ -209,7 +210,3 @@ def spend_quota(quota: NameQuota, names: int, limit: int) -> NameQuota:
 def mask_nik(identity: Identity) -> str:
     """Return the NIK as screens show it: only the last four digits."""
     return f"************{identity.nik_last4}" if identity.nik_last4 else ""
-
-
-def _fold(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip().casefold()

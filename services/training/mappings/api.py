@@ -40,7 +40,7 @@ class FacilityTable(BaseModel):
     """
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
-    format: Literal["csv", "xlsx"]
+    format: Literal["csv", "xlsx", "xls", "ods"]
     encoding: Text = "utf-8"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     sheets: Literal["first", "each"] = "first"

@@ -17,17 +17,55 @@ from typing import Any
 
 from chassis.errors import Refused, VersionDiffers, VersionRequired
 from chassis.ids import named_id
-from services.training.mappings.reader import ENCODINGS, Layout, fold
+from services.training.mappings.parsed_file import ENCODINGS, FORMATS, Layout
+from services.training.text import fold
 
-_SEPARATORS = "/-."
+EXCEL_DATE = "excel_date"
+DATE_FIELDS = (
+    "birth_date",
+    "admission_date",
+    "expected_release",
+    "two_thirds_date",
+    "release_date",
+)
 DATE_FORMATS = frozenset(
     {
-        "excel_date",
-        "d month yyyy",
-        *(f"dd{separator}mm{separator}yyyy" for separator in _SEPARATORS),
-        *(f"dd{separator}mm{separator}yy" for separator in _SEPARATORS),
+        EXCEL_DATE,
+        *(f"dd{mark}mm{mark}{year}" for mark in "/-." for year in ("yy", "yyyy")),
+        *(f"yyyy{mark}mm{mark}dd" for mark in "/-."),
+        *(
+            mark.join((day, month, year))
+            for mark in "/-. "
+            for day in ("d", "dd")
+            for month in ("mmm", "month")
+            for year in ("yy", "yyyy")
+        ),
     }
 )
+# Indonesian and English names and their usual short forms
+MONTHS: AnyMapping[str, int] = {
+    name: number
+    for number, names in enumerate(
+        (
+            "januari january jan",
+            "februari february pebruari feb peb",
+            "maret march mar mrt",
+            "april apr",
+            "mei may",
+            "juni june jun",
+            "juli july jul",
+            "agustus august agu agt agst agust aug ags",
+            "september sep sept",
+            "oktober october okt oct",
+            "november nopember nov nop",
+            "desember december des dec",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
+SHEETS = frozenset({"first", "each"})
+TOTAL_MARKERS = ("jumlah", "total")
 # no row can be applied without these fields
 ALWAYS_REQUIRED = frozenset({"source_ref", "name", "admission_date"})
 # one column for absence and release together; its codes are "absence:<kind>" or "release:<kind>"
@@ -59,6 +97,13 @@ CODES: AnyMapping[str, frozenset[str]] = {
 
 class MappingUnknown(Refused):
     title = "Susunan kolom berkas UPT ini belum diatur"
+    field = "mapping"
+
+
+class MappingBroken(Refused):
+    """The mapping file has a mapping for this facility that cannot be used."""
+
+    title = "Susunan kolom UPT ini memuat setelan yang tidak dikenal"
     field = "mapping"
 
 
@@ -98,6 +143,33 @@ class FileMapping:
     def columns(self) -> dict[str, str]:
         """The heading of each field, as the facility writes it."""
         return self.layout["columns"]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenMapping:
+    """A mapping of the mapping file that cannot be used: its setting and the unknown word."""
+
+    code: str
+    setting: str
+    word: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.setting}: {self.word}"
+
+
+@dataclass(frozen=True, slots=True)
+class MappingFile:
+    """The mappings of the mapping file by code, and those that cannot be used."""
+
+    usable: AnyMapping[str, FileMapping]
+    broken: AnyMapping[str, BrokenMapping]
+
+    def get(self, code: str) -> FileMapping | None:
+        """Return the mapping of this code. Raises MappingBroken when it cannot be used."""
+        broken = self.broken.get(code)
+        if broken is not None:
+            raise MappingBroken(setting=broken.setting, word=broken.word)
+        return self.usable.get(code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,24 +234,52 @@ def map_value(
     )
 
 
+def replace_mapping(in_file: FileMapping | None, stored: FileMapping) -> FileMapping:
+    """Return the mapping that an officer set, with a version above that of the mapping file."""
+    return replace(stored, version=stored.version + (in_file.version if in_file else 0))
+
+
 def add_mapped_values(mapping: FileMapping, mapped: Iterable[MappedValue]) -> FileMapping:
-    """Return the mapping with these words added to the words of their fields."""
+    """Return the mapping with these words added to the words of their fields.
+
+    Each change of a word raises the version.
+    """
     values = {field: dict(words) for field, words in mapping.values.items()}
+    version = mapping.version
     for value in mapped:
         values.setdefault(value.field, {})[value.word] = value.code
-    return replace(mapping, values=values)
+        version += value.version
+    return replace(mapping, version=version, values=values)
 
 
-def load_mappings(path: Path) -> dict[str, FileMapping]:
-    """Return the mappings of a TOML file by facility code. Raises MappingInvalid."""
-    with path.open("rb") as file:
-        document = tomllib.load(file)
+def load_mappings(path: Path) -> MappingFile:
+    """Return the mappings of a TOML file; one that cannot be used leaves its facility out."""
+    try:
+        with path.open("rb") as file:
+            document = tomllib.load(file)
+    except tomllib.TOMLDecodeError as error:
+        return MappingFile({}, {"*": BrokenMapping("*", "TOML", str(error))})
     facilities: dict[str, dict[str, Any]] = document.get("facility", {})
-    version = int(document["version"])
-    return {
-        code: parse(code, facility, document["common"], version)
-        for code, facility in facilities.items()
-    }
+    common: dict[str, Any] = document.get("common", {})
+    usable: dict[str, FileMapping] = {}
+    broken: dict[str, BrokenMapping] = {}
+    for code, facility in facilities.items():
+        try:
+            usable[code] = check_codes(parse(code, facility, common, int(document["version"])))
+        except (MappingInvalid, CodeUnknown, FieldUnknown) as error:
+            broken[code] = BrokenMapping(code, *_describe(error))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            broken[code] = BrokenMapping(code, type(error).__name__, str(error))
+    return MappingFile(usable, broken)
+
+
+def _describe(error: Refused) -> tuple[str, str]:
+    """Return the setting of an unusable mapping, and the words that are not known."""
+    facts = error.facts
+    words: Any = facts.get("unknown") or facts.get("lacking") or facts.get("name") or ""
+    return str(facts.get("setting", error.field)), ", ".join(words) if isinstance(
+        words, list
+    ) else str(words)
 
 
 def parse_stored(mapping: StoredMapping) -> FileMapping:
@@ -199,7 +299,7 @@ def parse(code: str, facility: dict[str, Any], common: dict[str, Any], version: 
             version=version,
             layout=_parse_layout(facility, common),
             date_formats=tuple(facility["date_formats"]),
-            months={fold(name): number for name, number in common["months"].items()},
+            months={**MONTHS, **{fold(name): number for name, number in common["months"].items()}},
             values={field: _fold_words(words) for field, words in values.items()},
             required=frozenset(common["required"]),
             state_driving=frozenset(common["state_driving"]),
@@ -223,11 +323,19 @@ def check_codes(mapping: FileMapping) -> FileMapping:
 
 
 def _check_settings(code: str, facility: dict[str, Any], common: dict[str, Any]) -> None:
+    if facility["format"] not in FORMATS:
+        raise MappingInvalid(
+            f"{code}: format", setting="format", unknown=facility["format"], known=sorted(FORMATS)
+        )
+    if facility.get("sheets", "first") not in SHEETS:
+        raise MappingInvalid(
+            f"{code}: sheets", setting="sheets", unknown=facility["sheets"], known=sorted(SHEETS)
+        )
     encoding = str(facility.get("encoding", "utf-8"))
     try:
         codecs.lookup(ENCODINGS.get(encoding, encoding))
     except LookupError:
-        raise MappingInvalid(f"{code}: encoding", setting="encoding") from None
+        raise MappingInvalid(f"{code}: encoding", setting="encoding", unknown=encoding) from None
     unknown = sorted(set(facility["date_formats"]) - DATE_FORMATS)
     if unknown:
         raise MappingInvalid(f"{code}: date_formats", setting="date_formats", unknown=unknown)
@@ -254,7 +362,9 @@ def _parse_layout(facility: dict[str, Any], common: dict[str, Any]) -> Layout:
         "facility_row": source.get("title_row"),
         "facility_prefix": source.get("prefix", ""),
         "columns": dict(facility["columns"]),
-        "total_markers": list(common["total_markers"]),
+        "required": list(common["required"]),
+        "empty_values": [fold(value) for value in common["empty_values"]],
+        "total_markers": [*TOTAL_MARKERS, *map(fold, common["total_markers"])],
     }
 
 
@@ -274,4 +384,4 @@ def _check_code(field: str, meaning: str) -> None:
     if code_field not in CODES:
         raise FieldUnknown(name=field)
     if code not in CODES[code_field]:
-        raise CodeUnknown(known=sorted(CODES[code_field]))
+        raise CodeUnknown(known=sorted(CODES[code_field]), unknown=meaning)

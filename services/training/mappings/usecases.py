@@ -9,20 +9,43 @@ from typing import Any
 from services.training.facilities.rules import Facility
 from services.training.mappings import rules
 from services.training.mappings.rules import FileMapping, MappedValue, StoredMapping
+from services.training.tasks import rules as task_rules
+from services.training.tasks import usecases as tasks
+from services.training.tasks.rules import TaskKind
 from services.training.transaction import Transaction
 
 
 async def read_mapping(facility: Facility, tx: Transaction) -> FileMapping:
-    """Return the mapping in force for a facility. Raises MappingUnknown.
+    """Return the mapping in force for a facility. Raises MappingUnknown, MappingBroken.
 
     The mapping that an officer set replaces that of the mapping file.
     """
     stored = await tx.mappings.seek(facility.id)
     if stored is not None:
-        mapping = rules.parse_stored(stored)
+        in_file = tx.file_mappings.usable.get(facility.mapping)
+        mapping = rules.replace_mapping(in_file, rules.parse_stored(stored))
     else:
         mapping = rules.require_mapping(tx.file_mappings.get(facility.mapping))
     return rules.add_mapped_values(mapping, await tx.mapped_values.list_by_facility(facility.id))
+
+
+async def report_broken_mappings(tx: Transaction) -> None:
+    """Open a task for each facility whose mapping cannot be used; resolve those that are right."""
+    broken = tx.file_mappings.broken
+    facilities = await tx.facilities.list_by_mapping(list(broken))
+    replaced = await tx.mappings.many(facility.id for facility in facilities)
+    affected = {facility.id: facility for facility in facilities if facility.id not in replaced}
+    for facility in affected.values():
+        unusable = broken[facility.mapping]
+        task = task_rules.open_task(
+            TaskKind.MAPPING_BROKEN,
+            facility.id,
+            tx.now,
+            facility.local_date(tx.now),
+            facts={"setting": unusable.setting, "word": unusable.word},
+        )
+        await tasks.open_task(task, tx)
+    await tasks.resolve_repaired_mappings(frozenset(affected), tx)
 
 
 async def set_mapping(

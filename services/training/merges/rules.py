@@ -125,6 +125,12 @@ def require_mergeable(old: Participant, into: Participant) -> None:
         raise AlreadyMerged
 
 
+def may_merge_by_list(old: Participant, into: Participant, facility_id: str) -> bool:
+    """Return whether a facility's list may merge two records: both are, or were last, its own."""
+    stays = (old.last_stay, into.last_stay)
+    return all(stay is not None and stay.facility_id == facility_id for stay in stays)
+
+
 def merge(
     old: Participant, into: Participant, as_of: datetime, on: date, snapshot_id: str = ""
 ) -> tuple[Participant, Participant, Movement]:

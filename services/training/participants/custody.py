@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from chassis.ids import named_id
@@ -83,6 +83,15 @@ def is_superseded(
     return is_held_here or admission_date <= last.since
 
 
+def is_transfer_in(person: Participant, facts: CustodyFacts, at: SnapshotContext) -> bool:
+    """Return whether the row would end the person's stay in another facility by a transfer."""
+    stay = person.open_stay
+    if stay is None or stay.facility_id == at.facility_id or person.state is CustodyState.MERGED:
+        return False
+    outcome = _apply_to_known(person, facts, (), at)
+    return any(movement.kind is MovementKind.TRANSFERRED for movement in outcome.movements)
+
+
 def record_missing(before: Participant, at: SnapshotContext) -> RowOutcome:
     """Return the person as missing from a full snapshot: suspended, never released."""
     stay = before.open_stay
@@ -96,6 +105,14 @@ def record_missing(before: Participant, at: SnapshotContext) -> RowOutcome:
         return RowOutcome(after=after, doubts=doubts)
     movement = _build_movement(before, MovementKind.MISSING, stay, at, discriminator=at.snapshot_id)
     return RowOutcome(after=after, movements=(movement,), doubts=doubts)
+
+
+def correct_as_of(person: Participant, stated: datetime, true_time: datetime) -> Participant:
+    """Return the person with the stays that a list of a wrong time opened or ended, corrected."""
+    stays = tuple(
+        replace(stay, as_of=true_time) if stay.as_of == stated else stay for stay in person.stays
+    )
+    return replace(person, stays=stays)
 
 
 def _apply_to_known(
@@ -153,7 +170,8 @@ def _apply_after_end(before: Participant, facts: CustodyFacts, at: SnapshotConte
         is_withdrawn = last.facility_id == at.facility_id and not facts.release
         doubts = (Doubt.RELEASE_WITHDRAWN,) if is_withdrawn else ()
         return RowOutcome(after=before, doubts=doubts)
-    if facts.release and (facts.release_date or at.taken_on) <= ended_on:
+    is_known_release = facts.admission_date <= last.since
+    if facts.release and (is_known_release or (facts.release_date or at.taken_on) <= ended_on):
         return RowOutcome(after=before)
     return _admit(before, facts, at, readmission=True)
 
@@ -161,10 +179,14 @@ def _apply_after_end(before: Participant, facts: CustodyFacts, at: SnapshotConte
 def _apply_elsewhere(
     before: Participant, stay: Stay, facts: CustodyFacts, at: SnapshotContext
 ) -> RowOutcome:
-    """Apply a row of a facility other than that of the open stay: usually a transfer."""
+    """Apply a row of a facility other than that of the open stay: usually a transfer.
+
+    It cannot release: the facility that holds the person decides.
+    """
     if facts.release:
-        is_of_this_stay = (facts.release_date or at.taken_on) >= stay.since
-        return _release(before, stay, facts, at) if is_of_this_stay else RowOutcome(after=before)
+        is_doubtful = not _is_of_earlier_stay(before, stay, facts, at)
+        doubts = (Doubt.CUSTODY_CONFLICT,) if is_doubtful else ()
+        return RowOutcome(after=before, doubts=doubts)
     if facts.admission_date == stay.since and before.state is not CustodyState.MISSING:
         return RowOutcome(after=before, doubts=(Doubt.CUSTODY_CONFLICT,))
     if facts.admission_date < stay.since:
@@ -189,6 +211,20 @@ def _apply_elsewhere(
         movements=(transferred, *absences),
         planned_release_on=_changed_release_on(before, after),
         is_accepted=True,
+    )
+
+
+def _is_of_earlier_stay(
+    person: Participant, stay: Stay, facts: CustodyFacts, at: SnapshotContext
+) -> bool:
+    """Return whether the row's release is one from before the open stay."""
+    if (facts.release_date or at.taken_on) < stay.since:
+        return True
+    return any(
+        earlier.ended_by == "released"
+        and earlier.facility_id == at.facility_id
+        and facts.admission_date <= earlier.since
+        for earlier in person.stays
     )
 
 

@@ -178,6 +178,7 @@ class RowOutcome:
     movements: tuple[Movement, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     planned_release_on: date | None = None
+    planned_kind: str = ""
     is_accepted: bool = False
 
 

@@ -40,6 +40,27 @@ class Participants(Store[Participant]):
         )
         return {person.source_ref: person for person in people}
 
+    async def find_elsewhere(
+        self, refs: Collection[str], facility_id: str
+    ) -> dict[str, Participant]:
+        """Return the people behind these references whom the facility does not hold. Unscoped.
+
+        Merged records are included: their survivor can be anywhere.
+        """
+        merged = {"state": CustodyState.MERGED.value}
+        people = await self.find(
+            {
+                "source_ref": {"$in": sorted(refs)},
+                "$or": [{"facility_id": {"$ne": facility_id}}, merged],
+            },
+            scoped=False,
+        )
+        return {person.source_ref: person for person in people}
+
+    async def list_by_facility(self, facility_id: str) -> list[Participant]:
+        """Return everybody whose current or last stay is in the facility."""
+        return await self.find({"facility_id": facility_id})
+
     async def list_in_custody(self, facility_id: str) -> list[Participant]:
         """Return everybody with an open stay in the facility."""
         return await self.find({"facility_id": facility_id, "state": {"$in": _IN_CUSTODY}})

@@ -48,6 +48,32 @@ async def propose_for_new_niks(
                 await _propose_merge(own, people[identity.id], at, tx)
 
 
+async def propose_to_holders(old: Participant, into: Participant, tx: Transaction) -> None:
+    """Propose a merge that a list states to the facilities that hold the two people, once."""
+    pair = named_id(*sorted((old.id, into.id)))
+    key = task_rules.dedupe_key(TaskKind.MERGE_PROPOSAL, "", "", pair)
+    if await tx.tasks.was_opened(key):
+        return
+    identities = await tx.identities.many([old.id, into.id], scoped=False)
+    holder = await tx.facilities.get(into.facility_id, scoped=False)
+    task = task_rules.open_task(
+        TaskKind.MERGE_PROPOSAL,
+        holder.id,
+        tx.now,
+        holder.local_date(tx.now),
+        participant_ref=old.id,
+        subject=pair,
+        facts={
+            "source_ref": old.source_ref,
+            "other_source_ref": into.source_ref,
+            "other_ref": into.id,
+            "differs": ",".join(_differing(identities[old.id], identities[into.id])),
+        },
+        other_facilities=frozenset({old.facility_id}),
+    )
+    await tasks.open_task(task, tx)
+
+
 async def _propose_merge(
     own: Participant, other: Participant, at: SnapshotContext, tx: Transaction
 ) -> None:

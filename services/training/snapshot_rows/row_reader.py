@@ -5,26 +5,24 @@ Not here: reading the file (mappings.reader), or what the row changes (rules).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 
 from services.training.identities.rules import NikProblem, check_nik
-from services.training.mappings.reader import DATE, FORMULA, NUMBER, RawRow, collapse_spaces, fold
+from services.training.mappings.parsed_file import FORMULA, NUMBER, RawRow
 from services.training.mappings.rules import STATUS_NOTE, FileMapping
+from services.training.snapshot_rows import dates
+from services.training.snapshot_rows.dates import DateBounds
 from services.training.snapshot_rows.rules import (
-    MAX_RAW_LENGTH,
     ListedRow,
     RowError,
     RowErrorEffect,
     RowReason,
+    raw_without_numbers,
 )
+from services.training.text import fold
 
 STATUS_FIELD = "absence_or_release"
-_EXCEL_EPOCH = date(1899, 12, 30)
-_NUMERIC_DATE = re.compile(r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4}|\d{2})")
-_WORDED_DATE = re.compile(r"(\d{1,2}) (\S+) (\d{4})")
-_TWO_DIGIT_FORMAT_LENGTH = len("dd/mm/yy")
 
 
 @dataclass(slots=True)
@@ -55,7 +53,7 @@ class _RowReader:
             field=reported_field or name,
             reason=reason,
             effect=effect,
-            raw=raw[:MAX_RAW_LENGTH],
+            raw=raw_without_numbers(raw),
         )
         self.errors.append(error)
         if effect is RowErrorEffect.FIELD:
@@ -109,13 +107,16 @@ class _RowReader:
             )
         return code
 
-    def read_date(self, name: str) -> date | None:
-        """Return the field's date; report an invalid one, and an empty cell of a required field."""
+    def read_date(self, name: str, bounds: DateBounds) -> date | None:
+        """Return the field's date; report one that is no date within bounds.
+
+        Also reports an empty cell of a required field.
+        """
         cell = self.read_cell(name)
         if cell is None:
             self.report_empty(name)
             return None
-        value = _parse_date(cell, name, self.mapping, self.taken_on)
+        value = dates.parse(cell, name, self.mapping, self.taken_on, bounds)
         if value is None:
             self.report(name, RowReason.DATE_INVALID, self.effect_of(name), raw=cell[1])
         return value
@@ -140,12 +141,10 @@ def read_row(raw: RawRow, mapping: FileMapping, taken_on: date) -> tuple[ListedR
     if not raw["whole"]:
         row.report("source_ref", RowReason.ROW_SHAPE, RowErrorEffect.ROW)
     name = row.read_text("name")
-    admission_date = row.read_date("admission_date")
-    if admission_date is not None and admission_date > taken_on:
-        raw_date = admission_date.isoformat()
-        row.report("admission_date", RowReason.DATE_INVALID, RowErrorEffect.ROW, raw=raw_date)
+    admission_date = row.read_date("admission_date", dates.admission_bounds(taken_on))
     absence, release = _read_status(row)
-    birth_date = row.read_date("birth_date")
+    birth_date = row.read_date("birth_date", dates.birth_bounds(admission_date or taken_on))
+    later = dates.later_bounds(admission_date or dates.EARLIEST_ADMISSION)
     sex = row.read_code("sex")
     nik, nik_given = _read_nik(row, birth_date, sex)
     listed = ListedRow(
@@ -160,17 +159,31 @@ def read_row(raw: RawRow, mapping: FileMapping, taken_on: date) -> tuple[ListedR
         sex=sex,
         legal_status=row.read_code("legal_status"),
         admission_date=admission_date,
-        expected_release=row.read_date("expected_release"),
-        two_thirds_date=row.read_date("two_thirds_date"),
+        expected_release=row.read_date("expected_release", later),
+        two_thirds_date=row.read_date("two_thirds_date", dates.TWO_THIRDS_BOUNDS),
         block=row.read_text("block"),
         education=row.read_code("education"),
         risk=row.read_code("risk"),
         absence=absence,
         release=release,
-        release_date=row.read_date("release_date"),
+        release_date=row.read_date("release_date", later),
         merged_into=row.read_text("merged_into"),
     )
-    return replace(listed, stopped=row.stopped, lost=frozenset(row.lost)), row.errors
+    listed = replace(listed, stopped=row.stopped, lost=frozenset(row.lost))
+    return _plan_release(listed, taken_on), row.errors
+
+
+def _plan_release(row: ListedRow, taken_on: date) -> ListedRow:
+    """Return the row with a release after the list's day as what it is, a planned release."""
+    if not row.release or row.release_date is None or row.release_date <= taken_on:
+        return row
+    return replace(
+        row,
+        release="",
+        release_date=None,
+        expected_release=row.release_date,
+        planned_kind=row.release,
+    )
 
 
 def _read_status(row: _RowReader) -> tuple[str, str]:
@@ -203,59 +216,3 @@ def _read_nik(row: _RowReader, birth_date: date | None, sex: str) -> tuple[str, 
     for warning in verdict:
         row.report("nik", RowReason(warning), RowErrorEffect.WARNING)
     return digits, True
-
-
-def _parse_date(
-    cell: tuple[str, str], name: str, mapping: FileMapping, taken_on: date
-) -> date | None:
-    kind, text = cell
-    if kind == FORMULA:
-        return None
-    if kind in {DATE, NUMBER}:
-        if "excel_date" not in mapping.date_formats:
-            return None
-        return date.fromisoformat(text) if kind == DATE else _parse_excel_serial(text)
-    for date_format in mapping.date_formats:
-        parts = _split_date(collapse_spaces(text), date_format, mapping)
-        if parts is None:
-            continue
-        day, month, year = parts
-        if len(date_format) == _TWO_DIGIT_FORMAT_LENGTH:
-            year = _complete_year(year, name, mapping, taken_on)
-        try:
-            return date(year, month, day)
-        except ValueError:
-            return None
-    return None
-
-
-def _parse_excel_serial(text: str) -> date | None:
-    try:
-        return _EXCEL_EPOCH + timedelta(days=int(text))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _split_date(text: str, date_format: str, mapping: FileMapping) -> tuple[int, int, int] | None:
-    """Return day, month and year of a text in this format; None when it has another format."""
-    if date_format == "d month yyyy":
-        worded = _WORDED_DATE.fullmatch(text)
-        month = mapping.months.get(fold(worded[2])) if worded else None
-        if worded is None or month is None:
-            return None
-        return int(worded[1]), month, int(worded[3])
-    numeric = _NUMERIC_DATE.fullmatch(text)
-    if numeric is None:
-        return None
-    day, separator, month_digits, year_digits = numeric.groups()
-    if date_format != f"dd{separator}mm{separator}{'y' * len(year_digits)}":
-        return None
-    return int(day), int(month_digits), int(year_digits)
-
-
-def _complete_year(year: int, name: str, mapping: FileMapping, taken_on: date) -> int:
-    """Return the full year: 20yy, or 19yy for past dates if 20yy is after the snapshot."""
-    this_century = 2000 + year
-    if name in mapping.future_years or this_century <= taken_on.year:
-        return this_century
-    return 1900 + year

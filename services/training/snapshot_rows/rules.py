@@ -5,6 +5,7 @@ Not here: reading a row from cells (row_reader), finding the person, storing the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -24,6 +25,7 @@ from services.training.participants.rules import (
 )
 
 MAX_RAW_LENGTH = 60
+_NUMBER = re.compile(r"[0-9]{5}")
 _IDENTITY_FIELDS = ("register_no", "birth_date", "sex")
 
 
@@ -42,6 +44,7 @@ class RowReason(StrEnum):
     FORMULA_CELL = "FORMULA_CELL"
     DATE_INVALID = "DATE_INVALID"
     VALUE_UNMAPPED = "VALUE_UNMAPPED"
+    REFERENCE_ZEROS_DIFFER = "REFERENCE_ZEROS_DIFFER"
     ROW_SHAPE = "ROW_SHAPE"
     FIELD_EMPTIED = "FIELD_EMPTIED"
     MERGE_TARGET_UNKNOWN = "MERGE_TARGET_UNKNOWN"
@@ -59,7 +62,8 @@ class RowReason(StrEnum):
 class RowError:
     """One error in one row.
 
-    `raw` is set only where an officer needs it to correct the mapping or the list.
+    `raw` is set only where an officer needs it to correct the mapping or the list. `known_ref` is
+    the reference of the known person whom a wrong one means.
     """
 
     sheet: str
@@ -69,6 +73,7 @@ class RowError:
     reason: RowReason
     effect: RowErrorEffect
     raw: str = ""
+    known_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,8 @@ class ListedRow:
     """What a snapshot says of one person.
 
     Nothing of a `stopped` row may be applied. `lost` are the fields whose cell was not accepted.
+    `planned_kind` is the kind of a release after the list's day. `written_ref` is the reference as
+    written where `source_ref` is the known one that differs from it by leading zeros.
     """
 
     sheet: str
@@ -110,6 +117,8 @@ class ListedRow:
     absence: str = ""
     release: str = ""
     release_date: date | None = None
+    planned_kind: str = ""
+    written_ref: str = ""
     merged_into: str = ""
 
 
@@ -123,6 +132,14 @@ class RowChange:
     doubts: tuple[Doubt, ...] = ()
     errors: tuple[RowError, ...] = ()
     planned_release_on: date | None = None
+
+
+def raw_without_numbers(text: str) -> str:
+    """Return what a report shows of a cell: nothing if it may hold a NIK or another number.
+
+    In a file with shifted columns any cell can hold one.
+    """
+    return "" if _NUMBER.search(text) else text[:MAX_RAW_LENGTH]
 
 
 def build_reported_error(snapshot_id: str, facility_id: str, error: RowError) -> ReportedError:
@@ -156,7 +173,7 @@ def compute_change(
             person.id if person else new_ref, at.facility_id, facts, nik
         )
     updated, changed_fields = identities.update_identity(known, facts, nik)
-    outcome = apply_row(person, new_ref, row.source_ref, _custody_facts(row), changed_fields, at)
+    outcome = apply_row(person, new_ref, row.source_ref, custody_facts(row), changed_fields, at)
     after = known
     if identity is None or outcome.is_accepted:
         after = replace(updated, facility_id=outcome.after.facility_id)
@@ -170,7 +187,8 @@ def compute_change(
     )
 
 
-def _custody_facts(row: ListedRow) -> CustodyFacts:
+def custody_facts(row: ListedRow) -> CustodyFacts:
+    """Return what the row says about custody."""
     if row.admission_date is None:
         message = "a row without an admission date is stopped and changes nothing"
         raise ValueError(message)

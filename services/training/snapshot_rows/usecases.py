@@ -16,11 +16,13 @@ from services.training.enrolments import consequences as enrolments
 from services.training.identities import rules as identities
 from services.training.identities.rules import EncryptedNik, Identity
 from services.training.mappings.rules import FileMapping
+from services.training.merges import rules as merge_rules
 from services.training.merges import usecases as merges
 from services.training.participants import custody
 from services.training.participants.rules import (
     CustodyState,
     Doubt,
+    Movement,
     MovementKind,
     Participant,
     RowOutcome,
@@ -145,6 +147,7 @@ async def open_stopped_row_tasks(
             "sheet": error.sheet,
             "source_ref": row.source_ref,
             "raw": error.raw,
+            "known_ref": error.known_ref,
         }
         task = task_rules.open_task(
             TaskKind.ROW_STOPPED,
@@ -182,6 +185,7 @@ async def _apply_row(row: ListedRow, batch: RowBatch) -> None:
         after=change.participant,
         movements=change.movements,
         planned_release_on=change.planned_release_on,
+        planned_kind=row.planned_kind,
     )
     after = batch.remember(await _save_participant(person, outcome, batch.counts, batch.tx))
     _save_identity(change, identity, batch)
@@ -190,6 +194,9 @@ async def _apply_row(row: ListedRow, batch: RowBatch) -> None:
         batch.new_niks.append(NewNik(participant_ref=after.id, lookups=lookups))
     for doubt in change.doubts:
         await _open_doubt_task(doubt, after, batch.snapshot, batch.tx)
+    for movement in change.movements:
+        if movement.kind is MovementKind.TRANSFERRED:
+            await _open_transfer_task(movement, after, batch.tx)
     kinds = {movement.kind for movement in change.movements}
     if MovementKind.DETAILS_CHANGED in kinds or change.planned_release_on:
         await enrolments.report_new_blocks(after, batch.tx)
@@ -243,6 +250,7 @@ async def _save_participant(
             participant_ref=after.id,
             facility_id=after.facility_id,
             expected_on=outcome.planned_release_on,
+            kind=outcome.planned_kind or None,
         )
         planned.append(event)
     counts["release_planned"] += len(planned)
@@ -282,6 +290,9 @@ async def _merge_row(row: ListedRow, batch: RowBatch) -> None:
     if person is None or person.state is CustodyState.MERGED or person.id == into.id:
         return
     snapshot = batch.snapshot
+    if not merge_rules.may_merge_by_list(person, into, snapshot.facility_id):
+        await merge_proposals.propose_to_holders(person, into, batch.tx)
+        return
     gone, kept = await merges.merge_records(
         person, into, snapshot.as_of, snapshot.taken_on, snapshot.snapshot_id, batch.tx
     )
@@ -309,6 +320,25 @@ def _report_errors(errors: Iterable[RowError], batch: RowBatch) -> None:
     for error in errors:
         reported = rules.build_reported_error(snapshot.snapshot_id, snapshot.facility_id, error)
         batch.tx.row_errors.add(reported)
+
+
+async def _open_transfer_task(movement: Movement, person: Participant, tx: Transaction) -> None:
+    """Tell the facility that the person left: its own list has not said so."""
+    left = await tx.facilities.get(movement.from_facility_id, scoped=False)
+    task = task_rules.open_task(
+        TaskKind.TRANSFERRED_AWAY,
+        left.id,
+        tx.now,
+        left.local_date(tx.now),
+        participant_ref=person.id,
+        subject=movement.id,
+        facts={
+            "source_ref": person.source_ref,
+            "to": movement.facility_id,
+            "effective_on": movement.effective_on.isoformat(),
+        },
+    )
+    await tasks.open_task(task, tx)
 
 
 async def _open_doubt_task(

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from chassis.files.sandbox import Sandbox
 from chassis.http import dependencies, paging
 from chassis.moments import Moment
+from services.training.mappings.parsed_file import SkippedSheet
 from services.training.settings import TEXTS
 from services.training.snapshot_rows.rules import ReportedError, RowErrorEffect, RowReason
-from services.training.snapshots import upload_process, usecases
-from services.training.snapshots.rules import Snapshot, SnapshotState
+from services.training.snapshots import corrections, upload_process, usecases
+from services.training.snapshots.rules import Guard, Snapshot, SnapshotState
+from services.training.snapshots.taken_at import TakenAtCorrection
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Impor SDP"])
 MAX_FILE_BYTES = 20 * 1024 * 1024
+
+
+async def _count_file(request: Request) -> AsyncGenerator[Sandbox]:
+    """Give the sandbox; counts the file before its bytes are read. Raises Busy."""
+    sandbox: Sandbox = request.app.state.sandbox
+    with sandbox.file():
+        yield sandbox
+
+
+FileTurn = Annotated[Sandbox, Depends(_count_file)]
+
+
+class SkippedSheetBody(BaseModel):
+    """A sheet of a workbook that was not read, and why."""
+
+    sheet: str
+    reason: str
+    message: str
+
+    @classmethod
+    def of(cls, skipped: SkippedSheet) -> SkippedSheetBody:
+        """Return the body of a skipped sheet."""
+        message = TEXTS[f"sheets.{skipped.reason}"].id
+        return cls(sheet=skipped.sheet, reason=skipped.reason, message=message)
 
 
 class SnapshotBody(BaseModel):
@@ -36,14 +64,18 @@ class SnapshotBody(BaseModel):
     reason: str | None
     message: str | None
     missing_columns: list[str]
+    headings_twice: list[str]
+    skipped_sheets: list[SkippedSheetBody]
     row_count: int
     counts: dict[str, int]
     released_by_kind: dict[str, int]
+    correction: ProposedTimeBody | None
 
     @classmethod
     def of(cls, snapshot: Snapshot, *, duplicate: bool = False) -> SnapshotBody:
         """Return the body of a snapshot."""
         counts = dict(sorted(snapshot.counts.items()))
+        is_twice = snapshot.reason == Guard.COLUMN_TWICE
         message = TEXTS[f"guards.{snapshot.reason}"].id if snapshot.reason else None
         return cls(
             snapshot_id=snapshot.id,
@@ -57,7 +89,9 @@ class SnapshotBody(BaseModel):
             duplicate=duplicate,
             reason=snapshot.reason or None,
             message=message,
-            missing_columns=list(snapshot.also),
+            missing_columns=[] if is_twice else list(snapshot.also),
+            headings_twice=list(snapshot.also) if is_twice else [],
+            skipped_sheets=[SkippedSheetBody.of(sheet) for sheet in snapshot.skipped_sheets],
             row_count=snapshot.row_count,
             counts={name: count for name, count in counts.items() if "." not in name},
             released_by_kind={
@@ -65,6 +99,7 @@ class SnapshotBody(BaseModel):
                 for name, count in counts.items()
                 if name.startswith("released.")
             },
+            correction=ProposedTimeBody.of(snapshot.correction) if snapshot.correction else None,
         )
 
 
@@ -82,6 +117,7 @@ class RowErrorBody(BaseModel):
     message: str
     effect: RowErrorEffect
     raw: str | None
+    known_ref: str | None
 
     @classmethod
     def of(cls, reported: ReportedError) -> RowErrorBody:
@@ -96,6 +132,36 @@ class RowErrorBody(BaseModel):
             message=TEXTS[f"rows.{error.reason}"].id,
             effect=error.effect,
             raw=error.raw or None,
+            known_ref=error.known_ref or None,
+        )
+
+
+class TakenAtBody(BaseModel):
+    """When the data of the list was really taken, and why the stated time is wrong."""
+
+    model_config = dependencies.STRICT
+    taken_at: AwareDatetime
+    reason: Annotated[str, Field(min_length=5, max_length=500)]
+
+
+class ProposedTimeBody(BaseModel):
+    """A proposed or approved correction of a list's time."""
+
+    taken_at: datetime
+    stated: datetime
+    reason: str
+    proposed_by: str
+    approved_by: str | None
+
+    @classmethod
+    def of(cls, correction: TakenAtCorrection) -> ProposedTimeBody:
+        """Return the body of a correction."""
+        return cls(
+            taken_at=correction.taken_at,
+            stated=correction.stated,
+            reason=correction.reason,
+            proposed_by=correction.proposed_by,
+            approved_by=correction.approved_by or None,
         )
 
 
@@ -120,6 +186,7 @@ class ReleaseBody(BaseModel):
     },
 )
 async def upload_snapshot(
+    sandbox: FileTurn,
     facility_id: str,
     taken_at: Annotated[
         Moment, Query(description="Saat data diambil, mis. 2026-11-16T14:00:00+07:00")
@@ -130,7 +197,7 @@ async def upload_snapshot(
 ) -> SnapshotBody:
     """Upload a snapshot; the body is the raw bytes. The same bytes again change nothing (200)."""
     data = await dependencies.whole_body(request, limit=MAX_FILE_BYTES)
-    received = await upload_process.upload(facility_id, taken_at, data, run)
+    received = await upload_process.upload(facility_id, taken_at, data, sandbox, run)
     response.status_code = 200 if received.is_duplicate else 201
     dependencies.set_etag(response, received.snapshot)
     return SnapshotBody.of(received.snapshot, duplicate=received.is_duplicate)
@@ -180,6 +247,39 @@ async def release_snapshot(
     """Release a quarantined snapshot, as another person than the uploader, with a reason."""
     command = partial(usecases.release_snapshot, snapshot_id, body.reason, version)
     snapshot = await run(command)
+    dependencies.set_etag(response, snapshot)
+    return SnapshotBody.of(snapshot)
+
+
+@router.post(
+    "/v1/snapshots/{snapshot_id}/taken-at-correction",
+    summary="Usulkan pembetulan waktu daftar terakhir",
+)
+async def propose_taken_at(
+    snapshot_id: str,
+    body: TakenAtBody,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
+) -> SnapshotBody:
+    """Propose the true time of the facility's last accepted list; another person approves it."""
+    command = partial(
+        corrections.propose_taken_at, snapshot_id, body.taken_at, body.reason, version
+    )
+    snapshot = await run(command)
+    dependencies.set_etag(response, snapshot)
+    return SnapshotBody.of(snapshot)
+
+
+@router.post(
+    "/v1/snapshots/{snapshot_id}/taken-at-correction/approval",
+    summary="Setujui pembetulan waktu daftar terakhir",
+)
+async def approve_taken_at(
+    snapshot_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
+) -> SnapshotBody:
+    """Approve the proposed time as another person; later lists are then judged by it."""
+    snapshot = await run(partial(corrections.approve_taken_at, snapshot_id, version))
     dependencies.set_etag(response, snapshot)
     return SnapshotBody.of(snapshot)
 

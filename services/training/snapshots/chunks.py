@@ -93,7 +93,7 @@ async def apply_next_chunk(tx: Transaction) -> bool:
         after = rules.finish(snapshot, tx.now)
         tx.chunks.remove(roster)
         if snapshot.mode is RosterMode.FULL:
-            await tasks.resolve_custody_conflicts(facility.id, listed_refs, tx)
+            await tasks.resolve_unlisted(facility.id, listed_refs, tx)
     tx.snapshots.save(snapshot, after)
     return True
 

@@ -14,9 +14,11 @@ from enum import StrEnum
 from chassis.caller import Actor
 from chassis.errors import Conflict, NotFound, Refused
 from services.training.facilities.rules import RosterMode
-from services.training.mappings.reader import ParsedFile
+from services.training.mappings.parsed_file import ParsedFile, SkippedSheet
 from services.training.participants.rules import Participant
+from services.training.snapshot_rows.dates import are_mixed
 from services.training.snapshot_rows.rules import ListedRow
+from services.training.snapshots.taken_at import TakenAtCorrection
 from services.training.vault import EncryptedField
 
 
@@ -52,15 +54,27 @@ class Guard(StrEnum):
     """Why a whole snapshot is quarantined, in the order in which the guards are checked."""
 
     UNREADABLE = "UNREADABLE"
+    TOO_LARGE = "TOO_LARGE"
     COLUMN_MISSING = "COLUMN_MISSING"
+    COLUMN_TWICE = "COLUMN_TWICE"
     FACILITY_MISMATCH = "FACILITY_MISMATCH"
     TAKEN_AT_NOT_AFTER_LAST = "TAKEN_AT_NOT_AFTER_LAST"
     SOURCE_REF_DUPLICATE = "SOURCE_REF_DUPLICATE"
+    DATES_MIXED = "DATES_MIXED"
     ROW_COUNT_DOWN = "ROW_COUNT_DOWN"
+    ROW_COUNT_UP = "ROW_COUNT_UP"
+    TRANSFERS_IN = "TRANSFERS_IN"
     PEOPLE_GONE = "PEOPLE_GONE"
 
 
-WAIVABLE_GUARDS = frozenset({Guard.ROW_COUNT_DOWN, Guard.PEOPLE_GONE})
+WAIVABLE_GUARDS = frozenset(
+    {Guard.ROW_COUNT_DOWN, Guard.ROW_COUNT_UP, Guard.TRANSFERS_IN, Guard.PEOPLE_GONE}
+)
+# what may be usual for a prison: the percentage and the number must both be exceeded
+MAX_MORE_ROWS_PERCENT = 10
+MAX_MORE_ROWS = 20
+MAX_TRANSFERS_PERCENT = 3
+MAX_TRANSFERS = 10
 
 
 class SnapshotState(StrEnum):
@@ -88,7 +102,8 @@ class ChunkKind(StrEnum):
 class Roster:
     """The last accepted snapshot of a facility, with which the next one is compared.
 
-    Its id is the facility. `seen_at` is the last contact, also by a file that changed nothing.
+    Its id is the facility. `seen_at` is when it was last sent; `repeated_at` is the last upload of
+    a file that changed nothing.
     """
 
     id: str
@@ -98,6 +113,7 @@ class Roster:
     row_count: int = 0
     refs: frozenset[str] = frozenset()
     seen_at: datetime | None = None
+    repeated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +135,7 @@ class Snapshot:
     state: SnapshotState
     reason: str = ""
     also: tuple[str, ...] = ()
+    skipped_sheets: tuple[SkippedSheet, ...] = ()
     uploaded_by: str
     uploaded_for: str = ""
     released_by: str = ""
@@ -126,6 +143,7 @@ class Snapshot:
     missing_listed: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     applied_at: datetime | None = None
+    correction: TakenAtCorrection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,55 +159,112 @@ class Chunk:
     sealed: EncryptedField
 
 
-def find_failed_guard(
-    parsed: ParsedFile | None,
-    rows: Sequence[ListedRow],
-    facility_id: str,
-    taken_at: datetime,
-    last: Roster,
-    *,
-    limit_percent: int,
-    is_full_list: bool,
-    waived: frozenset[Guard] = frozenset(),
-) -> Guard | None:
-    """Return the first guard that fails, or None when the snapshot may be applied.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedList:
+    """What the guards judge: the file, its rows as they were read, and when its data was taken.
 
-    `parsed` is None for a file that is unreadable.
+    `transfers_in` is how many people the list would move here from other facilities. `waived` are
+    the guards that a second person released.
     """
-    guard = _find_failed_file_guard(parsed, facility_id, has_rows=bool(rows))
-    if guard is not None:
-        return guard
-    if last.taken_at is not None and taken_at <= last.taken_at:
-        return Guard.TAKEN_AT_NOT_AFTER_LAST
-    counts = Counter(row.source_ref for row in rows if row.source_ref)
-    if any(count > 1 for count in counts.values()):
-        return Guard.SOURCE_REF_DUPLICATE
-    if not is_full_list:
-        return None
-    lost_rows = last.row_count - len(rows)
-    is_row_count_down = lost_rows * 100 > limit_percent * last.row_count
-    if is_row_count_down and Guard.ROW_COUNT_DOWN not in waived:
-        return Guard.ROW_COUNT_DOWN
-    lost_people = len(last.refs - counts.keys())
-    are_people_gone = lost_people * 100 > limit_percent * len(last.refs)
-    if are_people_gone and Guard.PEOPLE_GONE not in waived:
-        return Guard.PEOPLE_GONE
-    return None
+
+    file: ParsedFile
+    rows: Sequence[ListedRow]
+    taken_at: datetime
+    transfers_in: int
+    is_full_list: bool
+    limit_percent: int
+    is_read_again: bool = False
+    waived: frozenset[Guard] = frozenset()
 
 
-def _find_failed_file_guard(
-    parsed: ParsedFile | None, facility_id: str, *, has_rows: bool
-) -> Guard | None:
-    if parsed is None:
-        return Guard.UNREADABLE
-    if parsed["missing"]:
+def find_failed_guard(judged: JudgedList, facility_id: str, last: Roster) -> Guard | None:
+    """Return the first guard that fails, or None when the snapshot may be applied."""
+    checks = (
+        _find_failed_file_guard(judged, facility_id),
+        _find_failed_order_guard(judged, last),
+        _find_failed_row_guard(judged),
+        _find_failed_count_guard(judged, last),
+    )
+    return next((guard for guard in checks if guard is not None), None)
+
+
+def _find_failed_file_guard(judged: JudgedList, facility_id: str) -> Guard | None:
+    summary = judged.file.summary
+    if summary["missing"]:
         return Guard.COLUMN_MISSING
-    named = {name.casefold() for name in parsed["facilities"]}
+    if summary["twice"]:
+        return Guard.COLUMN_TWICE
+    named = {name.casefold() for name in summary["facilities"]}
     if named - {facility_id.casefold()}:
         return Guard.FACILITY_MISMATCH
-    if has_rows and not named:
+    if judged.rows and not named:
         return Guard.FACILITY_MISMATCH
     return None
+
+
+def _find_failed_order_guard(judged: JudgedList, last: Roster) -> Guard | None:
+    """Return the guard of the list's time; the last list read again may have the same time."""
+    if last.taken_at is None or judged.taken_at > last.taken_at:
+        return None
+    if judged.is_read_again and judged.taken_at == last.taken_at:
+        return None
+    return Guard.TAKEN_AT_NOT_AFTER_LAST
+
+
+def _find_failed_row_guard(judged: JudgedList) -> Guard | None:
+    refs = [row.source_ref for row in judged.rows if row.source_ref and not row.written_ref]
+    if len(set(refs)) < len(refs):
+        return Guard.SOURCE_REF_DUPLICATE
+    return Guard.DATES_MIXED if are_mixed(judged.file.rows) else None
+
+
+def _find_failed_count_guard(judged: JudgedList, last: Roster) -> Guard | None:
+    """Return the first waivable guard that fails and is not waived."""
+    refs = {row.source_ref for row in judged.rows}
+    more_rows = len(judged.rows) - last.row_count
+    lost_people = len(last.refs - refs)
+    is_full_list = judged.is_full_list
+    failed = {
+        Guard.ROW_COUNT_DOWN: is_full_list
+        and _exceeds(-more_rows, judged.limit_percent, last.row_count),
+        Guard.ROW_COUNT_UP: is_full_list
+        and last.taken_at is not None
+        and more_rows > MAX_MORE_ROWS
+        and _exceeds(more_rows, MAX_MORE_ROWS_PERCENT, last.row_count),
+        Guard.TRANSFERS_IN: judged.transfers_in > MAX_TRANSFERS
+        and _exceeds(judged.transfers_in, MAX_TRANSFERS_PERCENT, len(judged.rows)),
+        Guard.PEOPLE_GONE: is_full_list
+        and _exceeds(lost_people, judged.limit_percent, len(last.refs)),
+    }
+    return next(
+        (guard for guard, fails in failed.items() if fails and guard not in judged.waived), None
+    )
+
+
+def _exceeds(part: int, percent: int, whole: int) -> bool:
+    return part * 100 > percent * whole
+
+
+def require_read(file: ParsedFile | Guard | None) -> ParsedFile | Guard:
+    """Return what was read. Raises SnapshotOutdated when the file was taken for a known one.
+
+    Another list has been accepted since then.
+    """
+    if file is None:
+        raise SnapshotOutdated
+    return file
+
+
+def is_judged_otherwise(snapshot: Snapshot, guard: Guard | None) -> bool:
+    """Return whether a quarantined file that came again is judged otherwise than before."""
+    return snapshot.state is SnapshotState.QUARANTINED and snapshot.reason != (guard or "")
+
+
+def is_last_list(accepted: Snapshot | None, checksum: str, mapping_version: int) -> bool:
+    """Return whether these bytes are the last accepted list, read by the same mapping."""
+    if accepted is None:
+        return False
+    return (accepted.checksum, accepted.mapping_version) == (checksum, mapping_version)
 
 
 def require_no_guard(guard: Guard | None) -> None:

@@ -22,15 +22,24 @@ class Snapshots(Store[Snapshot]):
     unknown = SnapshotUnknown
     scope = {"facility": "facility_id"}
     indexes = (
-        Index("facility_id", "checksum", unique=True),
+        Index("facility_id", "checksum", "taken_at", "mapping_version", unique=True),
         Index("state", "received_at"),
         Index("facility_id", ("taken_at", -1)),
     )
-    schema = 2
+    schema = 3
 
-    async def find_by_checksum(self, facility_id: str, checksum: str) -> Snapshot | None:
-        """Return the snapshot of the facility with this SHA-256 of its bytes."""
-        return await self.first({"facility_id": facility_id, "checksum": checksum})
+    async def find_same(
+        self, facility_id: str, checksum: str, taken_at: datetime, mapping_version: int
+    ) -> Snapshot | None:
+        """Return the snapshot of the same bytes and time, read by the same mapping."""
+        return await self.first(
+            {
+                "facility_id": facility_id,
+                "checksum": checksum,
+                "taken_at": taken_at,
+                "mapping_version": mapping_version,
+            }
+        )
 
     async def find_next_to_apply(self) -> Snapshot | None:
         """Return the snapshot that was received first of those being applied."""
@@ -77,6 +86,7 @@ class Rosters(Store[Roster]):
     kind = Roster
     collection = "rosters"
     scope = {"facility": "_id"}
+    schema = 2
     audited = False
 
     async def read_last_seen(self) -> dict[str, datetime]:

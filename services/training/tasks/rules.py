@@ -33,10 +33,12 @@ class TaskKind(StrEnum):
     """What an officer has to look at."""
 
     QUARANTINE = "QUARANTINE"
+    MAPPING_BROKEN = "MAPPING_BROKEN"
     ROW_STOPPED = "ROW_STOPPED"
     MISSING = "MISSING"
     MERGE_PROPOSAL = "MERGE_PROPOSAL"
     CUSTODY_CONFLICT = "CUSTODY_CONFLICT"
+    TRANSFERRED_AWAY = "TRANSFERRED_AWAY"
     RELEASE_WITHDRAWN = "RELEASE_WITHDRAWN"
     NEW_BLOCK = "NEW_BLOCK"
     MARK_CONFLICT = "MARK_CONFLICT"
@@ -45,10 +47,12 @@ class TaskKind(StrEnum):
 
 ROLE_BY_KIND: Mapping[TaskKind, str] = {
     TaskKind.QUARANTINE: "registry_operator",
+    TaskKind.MAPPING_BROKEN: "registry_operator",
     TaskKind.ROW_STOPPED: "registry_operator",
     TaskKind.MISSING: "registry_operator",
     TaskKind.MERGE_PROPOSAL: "registry_operator",
     TaskKind.CUSTODY_CONFLICT: "registry_operator",
+    TaskKind.TRANSFERRED_AWAY: "registry_operator",
     TaskKind.RELEASE_WITHDRAWN: "registry_operator",
     TaskKind.NEW_BLOCK: "training_officer",
     TaskKind.MARK_CONFLICT: "training_officer",

@@ -20,6 +20,7 @@ class Tasks(Store[Task]):
     secret = frozenset({"facts"})
     indexes = (
         Index("dedupe_key", unique=True, where={"state": TaskState.OPEN.value}),
+        Index("dedupe_key", "opened_at"),
         Index("participant_ref", "kind"),
         Index("facilities", "kind"),
         Index("state", "due_on"),
@@ -35,6 +36,10 @@ class Tasks(Store[Task]):
     async def find_kept_apart(self, dedupe_key: str) -> Task | None:
         """Return the task with this key by which records were kept apart. Unscoped."""
         return await self.first({"resolution": KEPT_APART, "dedupe_key": dedupe_key}, scoped=False)
+
+    async def was_opened(self, dedupe_key: str) -> bool:
+        """Return whether there has been a task with this key, open or not. Unscoped."""
+        return await self.first({"dedupe_key": dedupe_key}, scoped=False) is not None
 
     async def list_unresolved_by_participant(
         self, participant_ref: str, kind: TaskKind | None = None
@@ -53,6 +58,10 @@ class Tasks(Store[Task]):
         return await self.find(
             {"facilities": facility_id, "kind": kind.value, "state": {"$in": _UNRESOLVED}}
         )
+
+    async def list_unresolved(self, kind: TaskKind) -> list[Task]:
+        """Return the unresolved tasks of one kind in the caller's scope."""
+        return await self.find({"kind": kind.value, "state": {"$in": _UNRESOLVED}})
 
     async def count_overdue(self, today: date) -> int:
         """Return the number of unresolved tasks that were due before this day."""

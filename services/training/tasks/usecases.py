@@ -8,6 +8,11 @@ from services.training.tasks import rules
 from services.training.tasks.rules import Task, TaskKind, TaskState
 from services.training.transaction import Transaction
 
+_RESOLUTION_OF_UNLISTED = {
+    TaskKind.CUSTODY_CONFLICT: "no_longer_listed_twice",
+    TaskKind.TRANSFERRED_AWAY: "no_longer_listed",
+}
+
 
 async def open_task(task: Task, tx: Transaction) -> None:
     """Add the task unless the same one is open, or proposes to merge records kept apart."""
@@ -59,16 +64,31 @@ async def resolve_stopped_rows(facility_id: str, source_refs: set[str], tx: Tran
             _resolve_by_fact(task, "row_taken", tx)
 
 
-async def resolve_custody_conflicts(
-    facility_id: str, listed: frozenset[str], tx: Transaction
+async def resolve_unlisted(facility_id: str, listed: frozenset[str], tx: Transaction) -> None:
+    """Resolve what the full list of this facility answers by no longer naming the person.
+
+    These are custody conflicts and transfers to other facilities.
+    """
+    for kind, resolution in _RESOLUTION_OF_UNLISTED.items():
+        await _resolve_unlisted(kind, resolution, facility_id, listed, tx)
+
+
+async def _resolve_unlisted(
+    kind: TaskKind, resolution: str, facility_id: str, listed: frozenset[str], tx: Transaction
 ) -> None:
-    """Resolve custody conflicts of people whom the full list of this facility no longer names."""
-    tasks = await tx.tasks.list_unresolved_by_facility(facility_id, TaskKind.CUSTODY_CONFLICT)
+    tasks = await tx.tasks.list_unresolved_by_facility(facility_id, kind)
     people = await tx.participants.many((task.participant_ref for task in tasks), scoped=False)
     for task in tasks:
         person = people.get(task.participant_ref)
         if person is None or not listed & {person.source_ref, *person.other_refs}:
-            _resolve_by_fact(task, "no_longer_listed_twice", tx)
+            _resolve_by_fact(task, resolution, tx)
+
+
+async def resolve_repaired_mappings(broken: frozenset[str], tx: Transaction) -> None:
+    """Resolve the tasks about unusable mappings of facilities that are not among these."""
+    for task in await tx.tasks.list_unresolved(TaskKind.MAPPING_BROKEN):
+        if task.facility_id not in broken:
+            _resolve_by_fact(task, "repaired", tx)
 
 
 async def replace_participant_ref(from_ref: str, into_ref: str, tx: Transaction) -> None:

@@ -139,3 +139,44 @@ def test_another_kind_of_absence_is_a_return_and_a_new_absence() -> None:
         (MovementKind.ABSENT, "hospital"),
     ]
     assert len({movement.id for movement in (*away.movements, *moved.movements)}) == 3
+
+
+HELD_IN_A = [(snapshot("A", 16, 7), IN_A)]
+
+
+def test_a_release_by_a_facility_that_does_not_hold_the_person_is_a_doubt() -> None:
+    person, _ = replay(list(HELD_IN_A))
+    elsewhere = custody.apply_row(person, "p", "ref", OUT_OF_B, (), snapshot("B", 20, 8))
+    assert (elsewhere.after, elsewhere.movements) == (person, ())
+    assert elsewhere.doubts == (Doubt.CUSTODY_CONFLICT,)
+
+
+def test_an_old_release_elsewhere_raises_no_doubt_after_a_readmission() -> None:
+    released = replace(IN_A, release="free", release_date=date(2026, 11, 16))
+    person, _ = replay([*HELD_IN_A, (snapshot("A", 16, 8), released), (snapshot("B", 18, 8), IN_B)])
+    assert person.facility_id == "B"
+    for facts in (released, replace(released, release_date=None)):
+        again = custody.apply_row(person, "p", "ref", facts, (), snapshot("A", 20, 7))
+        assert (again.after, again.doubts) == (person, ())
+
+
+def test_a_release_without_a_date_that_is_listed_again_opens_no_stay() -> None:
+    on_the_day = replace(IN_A, admission_date=date(2026, 11, 16), release="free")
+    person, kinds = replay([(snapshot("A", 16, 7), on_the_day), (snapshot("A", 17, 7), on_the_day)])
+    assert (len(person.stays), kinds) == (1, [MovementKind.ADMITTED, MovementKind.RELEASED])
+
+
+def test_a_transfer_in_is_known_before_the_row_is_applied() -> None:
+    person, _ = replay(list(HELD_IN_A))
+    assert custody.is_transfer_in(person, IN_B, snapshot("B", 17, 8))
+    assert not custody.is_transfer_in(person, IN_A, snapshot("A", 17, 8))
+    assert not custody.is_transfer_in(person, OUT_OF_B, snapshot("B", 20, 8))
+
+
+def test_stays_of_a_list_with_a_corrected_time_are_as_of_the_true_time() -> None:
+    wrong = snapshot("A", 29, 7)
+    person, _ = replay([(wrong, IN_A)])
+    true_time = datetime(2026, 11, 16, 7, tzinfo=UTC)
+    corrected = custody.correct_as_of(person, wrong.as_of, true_time)
+    assert corrected.stays[0].as_of == true_time
+    assert custody.correct_as_of(person, true_time, wrong.as_of) == person

@@ -188,6 +188,8 @@ async def test_another_register_of_a_source_reference_changes_details(
         ({}, 422, "taken_at"),
         ({"taken_at": "kemarin"}, 422, "taken_at"),
         ({"taken_at": "2026-11-16T14:00:00"}, 422, "taken_at"),
+        ({"taken_at": "0001-01-01T00:00:00+14:00"}, 422, "taken_at"),
+        ({"taken_at": "9999-12-31T23:59:59-12:00"}, 422, "taken_at"),
     ],
 )
 async def test_a_malformed_upload_names_the_field(
