@@ -145,9 +145,10 @@ def configure(service: str, level: str, *, stream: Any = None) -> None:
 
 
 class _AiokafkaFilter(logging.Filter):
-    """Passes each log statement of aiokafka at most once in ten seconds.
+    """Passes each log statement of aiokafka at most once in ten seconds, as a warning.
 
-    While a broker is away, aiokafka logs the same statement hundreds of times a second.
+    While a broker is away, aiokafka logs the same statement hundreds of times a second. It logs as
+    errors what it repeats by itself; what it gives up raises an exception, which we log.
     """
 
     def __init__(self) -> None:
@@ -162,6 +163,8 @@ class _AiokafkaFilter(logging.Filter):
         if record.created - self._logged_at.get(source_line, 0.0) < AIOKAFKA_LINE_SECONDS:
             return False
         self._logged_at[source_line] = record.created
+        record.levelno = min(record.levelno, logging.WARNING)
+        record.levelname = logging.getLevelName(record.levelno)
         return True
 
 

@@ -60,7 +60,14 @@ async def open_first_account(login: str, home: str, code: str, tx: Transaction) 
             valid_from=tx.now,
             valid_until=tx.now + GRANT_LIFETIME,
         )
-        grant = grants.give(terms, id=new_id(), user_id=account.id, home=home, grantor=INSTALLATION)
+        grant = grants.give(
+            terms,
+            id=new_id(),
+            user_id=account.id,
+            homes={home},
+            home=home,
+            grantor=INSTALLATION,
+        )
         tx.grants.add(grant)
     await accounts.reset_account(account.id, hash_code(code), tx)
 

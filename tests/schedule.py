@@ -39,7 +39,8 @@ APART = (
     "ops/test_three_steps.py",
 )  # each test has servers of its own, so workers take them one by one
 TOGETHER = tuple(
-    f"system/test_{name}.py" for name in ("auditing", "main_job", "operating", "watch")
+    f"system/test_{name}.py"
+    for name in ("auditing", "integration_guide", "main_job", "operating", "watch")
 )  # they share one running system
 MEASURING = (
     "chassis/persistence/test_contention.py",

@@ -164,3 +164,5 @@ async def prepare(db: Mongo, transaction: type[Transaction]) -> None:
         await db.ensure_collection(name, None, indexes, existing)
     for store in transaction.stores():
         await db.ensure_collection(store.collection, validator(store), store.indexes, existing)
+        if store.former_indexes and store.collection in existing:
+            await db.drop_indexes(store.collection, store.former_indexes)

@@ -34,14 +34,7 @@ from chassis.messaging.received_events import (
     other_row_id,
 )
 from chassis.persistence import mongo
-from chassis.persistence.mongo import (
-    DocumentRefused,
-    DuplicateKey,
-    Index,
-    Query,
-    TransactionConflict,
-    TransactionTooLarge,
-)
+from chassis.persistence.mongo import Index, Query
 from chassis.persistence.store import Store
 from chassis.persistence.unit_of_work import OperationContext, RetryWithoutEvent, Savepoint
 
@@ -196,10 +189,10 @@ class InboxTransaction(Generic[Tx]):
                         await handler(event.resolved(tx.aliases), tx)
                 except (
                     mongo.MongoError,
-                    TransactionConflict,
-                    TransactionTooLarge,
-                    DuplicateKey,
-                    DocumentRefused,
+                    mongo.TransactionConflict,
+                    mongo.TransactionTooLarge,
+                    mongo.DuplicateKey,
+                    mongo.DocumentRefused,
                 ):
                     # MongoDB has aborted the transaction. The cause may be an earlier event whose
                     # write was flushed only now.

@@ -15,6 +15,7 @@ from chassis.persistence.statements import Document, Index
 
 PAGE = 10_000
 _NAMESPACE_EXISTS = 48
+_INDEX_NOT_FOUND = 27
 _TTL = "expireAfterSeconds"
 
 
@@ -65,6 +66,16 @@ class Collections:
                 await self.db[name].create_index(index.keys, **index.options)
             else:
                 await self._adapt_index(name, index, listed[index.name])
+
+    async def drop_indexes(self, collection: str, names: Iterable[str]) -> None:
+        """Drop these indexes of a collection; one that does not exist is no error."""
+        listed = {index["name"] for index in await read_all(self.db[collection].list_indexes())}
+        for name in listed & set(names):
+            try:
+                await self.db[collection].drop_index(name)
+            except OperationFailure as error:
+                if error.code != _INDEX_NOT_FOUND:  # another replica was first
+                    raise
 
     async def _adapt_index(self, collection: str, index: Index, stored: Document) -> None:
         """Give a stored index the declared life of documents. Raises IndexDiffers for the rest."""

@@ -44,7 +44,8 @@ class Store(Generic[A]):
     `scope` maps each claim to the path of the field that it filters; `{"public": ""}` = no filter.
     `schema` is the version of the documents' shape: raise it together with a migration. `secret`
     fields are named in audit rows without their values. `awaited` lets early events wait for an
-    aggregate of this kind. `person` is the path of the person whom the data is about.
+    aggregate of this kind. `person` is the path of the person whom the data is about. The indexes
+    named in `former_indexes` are those of an earlier version; a start drops them.
     """
 
     kind: ClassVar[type[Any]]
@@ -52,6 +53,7 @@ class Store(Generic[A]):
     unknown: ClassVar[type[NotFound]] = NotFound
     scope: ClassVar[Mapping[str, str]]
     indexes: ClassVar[tuple[Index, ...]] = ()
+    former_indexes: ClassVar[tuple[str, ...]] = ()
     schema: ClassVar[int] = 1
     secret: ClassVar[frozenset[str]] = frozenset()
     awaited: ClassVar[bool] = False

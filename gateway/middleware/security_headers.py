@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway import request_context
 from gateway.host_group import Group
+from gateway.middleware.cors import is_public_document
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -28,8 +29,9 @@ CONTENT_SECURITY_POLICY = (
 DEFAULT_HEADERS: list[Header] = [
     (b"content-security-policy", CONTENT_SECURITY_POLICY),
     (b"cache-control", b"no-store"),
-    (b"cross-origin-resource-policy", b"same-origin"),
 ]
+READABLE_BY_US: Header = (b"cross-origin-resource-policy", b"same-origin")
+READABLE_BY_ALL: Header = (b"cross-origin-resource-policy", b"cross-origin")
 HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 NOINDEX: Header = (b"x-robots-tag", b"noindex, nofollow")
 
@@ -52,5 +54,6 @@ class SecurityHeaders:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         ctx = request_context.get_context(scope)
         ctx.response_headers += self._headers_by_group[ctx.group]
-        ctx.default_headers += DEFAULT_HEADERS
+        readable = READABLE_BY_ALL if is_public_document(scope) else READABLE_BY_US
+        ctx.default_headers += [*DEFAULT_HEADERS, readable]
         return self.app(scope, receive, send)

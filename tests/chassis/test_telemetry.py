@@ -39,13 +39,14 @@ def test_a_log_line_shows_class_and_line_of_an_exception_only(stream: io.StringI
     assert "Siti" not in stream.getvalue()
 
 
-def test_a_line_that_aiokafka_repeats_is_written_once(stream: io.StringIO) -> None:
+def test_a_line_that_aiokafka_repeats_is_one_warning(stream: io.StringIO) -> None:
     for _ in range(300):
         logging.getLogger("aiokafka.conn").error("Unable connect to node with id 1")
         logging.getLogger("another").error("something else")
-    lines = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
-    assert lines.count("Unable connect to node with id 1") == 1
-    assert lines.count("something else") == 300
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    levels = [(line["event"], line["level"]) for line in lines]
+    assert levels.count(("Unable connect to node with id 1", "warning")) == 1
+    assert levels.count(("something else", "error")) == 300
 
 
 @pytest.fixture

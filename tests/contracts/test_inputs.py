@@ -1,4 +1,4 @@
-"""What every service accepts: each moment and day in a body or query has the chassis's bounds."""
+"""What every service accepts: each moment and day of a request has the chassis's bounds."""
 
 from __future__ import annotations
 

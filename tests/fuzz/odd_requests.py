@@ -107,12 +107,11 @@ class Drawer:
 
     def operations(self) -> list[tuple[str, str, Json]]:
         """Return method, template and description of every operation."""
-        return [
-            (method, template, operation)
-            for template, item in self.document["paths"].items()
-            for method, operation in item.items()
-            if method in METHODS
-        ]
+        found: list[tuple[str, str, Json]] = []
+        for template, item in self.document["paths"].items():
+            methods = METHODS & item.keys()
+            found += [(method, template, item[method]) for method in sorted(methods)]
+        return found
 
     def learn(self, answer: Json) -> None:
         """Remember the ids in an answer, so that later requests name what exists."""

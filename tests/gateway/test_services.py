@@ -105,7 +105,8 @@ def find_bad_examples(document: dict[str, Any]) -> list[str]:
                 examples = [one["value"] for one in content.get("examples", {}).values()]
                 examples += [content["example"]] if "example" in content else []
                 schema = content["schema"] | {"components": document["components"]}
-                if not examples or not all(map(Draft202012Validator(schema).is_valid, examples)):
+                validator: Any = Draft202012Validator(schema)
+                if not examples or not all(map(validator.is_valid, examples)):
                     bad.append(f"{method} {path}")
     return bad
 

@@ -57,8 +57,10 @@ _OTHER_MODULES = frozenset({"access", "four_eyes", "operations", "roles", "versi
 def _read_services() -> dict[str, Mapping[str, frozenset[str]]]:
     """Return the permissions of each service's module and of the gateway."""
     names = {module.name for module in pkgutil.iter_modules(__path__)} - _OTHER_MODULES
-    by_service = {name: import_module(f"{__name__}.{name}").PERMISSIONS for name in sorted(names)}
-    return by_service | {"gateway": access.PERMISSIONS}
+    by_service: dict[str, Mapping[str, frozenset[str]]] = {"gateway": access.PERMISSIONS}
+    for name in sorted(names):
+        by_service[name] = import_module(f"{__name__}.{name}").PERMISSIONS
+    return by_service
 
 
 def _merge(*permissions: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:

@@ -26,8 +26,8 @@ class Certificates(Store[Certificate]):
         Index("token", unique=True),
         # A certificate that was issued again shares decision, origin and scheme with the first one.
         Index(
-            "panel_decision_id",
             "origin_ref",
+            "panel_decision_id",
             "scheme_id",
             unique=True,
             where={"replaces": None},
@@ -47,6 +47,7 @@ class Certificates(Store[Certificate]):
             for number in ("certificate_no", "registration_no", "blank_no")
         ),
     )
+    former_indexes = ("panel_decision_id_origin_ref_scheme_id_unique",)
     schema = 2
     secret = frozenset({"sealed_name", "sealed_credential", "token"})
 

@@ -21,8 +21,6 @@ RegencyCode = Annotated[str, StringConstraints(pattern=r"^\d{2}\.\d{2}$")]
 AgencyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{2,59}$")]
 
 
-
-
 class AgencyUnknown(NotFound):
     """No such agency for this caller."""
 

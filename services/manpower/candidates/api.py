@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chassis.http import dependencies, paging
 from chassis.http.service_client import ServiceClient
+from chassis.moments import Day
 from services.manpower.agencies.rules import RegencyCode
 from services.manpower.agencies.usecases import with_access_check
 from services.manpower.candidates import usecases
@@ -204,7 +205,7 @@ class CustodyForm(BaseModel):
 
     custody: Custody
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,39}$")]
-    effective_on: date
+    effective_on: Day
 
 
 class AmendForm(BaseModel):

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.http import dependencies, paging
-from services.manpower.agencies.rules import Moment
+from chassis.moments import Moment
 from services.manpower.credentials import approval_process, usecases
 from services.manpower.credentials.rules import Credential, CredentialState
 from services.manpower.credentials.usecases import CredentialTerms

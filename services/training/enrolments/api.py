@@ -62,7 +62,7 @@ class SuspensionChange(BaseModel):
     """The new last day of a planned suspension; without one it is lifted."""
 
     model_config = dependencies.STRICT
-    until: date | None = None
+    until: Day | None = None
 
 
 class ResultBody(BaseModel):

@@ -60,7 +60,7 @@ def _labels(head: Sequence[Line], row: int) -> dict[int, str]:
 def _carry(
     labels: dict[int, str], row: int, lower: dict[int, str], merged: Sequence[MergedRange]
 ) -> dict[int, str]:
-    """Return the labels of an upper row, carried to the right over cells that have a lower label.
+    """Return the labels of an upper row, carried right over cells that have a lower label.
 
     A label in a merged cell is carried over that cell, another one up to the next label.
     """

@@ -1,4 +1,4 @@
-"""What the parent and the sandbox exchange about a file: its layout, and its rows as they are.
+"""What parent and sandbox exchange about a file: its layout, and its rows as they are.
 
 Not here: reading the file (reader).
 """

@@ -133,7 +133,7 @@ def _open_csv(data: bytes, layout: Layout) -> Iterator[_Sheet]:
 
 
 def _choose_encoding(data: bytes, layout: Layout) -> str:
-    """Return the mapped encoding, or UTF-8 where the mapping says otherwise and the bytes are it.
+    """Return the mapped encoding, or UTF-8 if the bytes are that.
 
     Text in another encoding that is not ASCII is practically never valid UTF-8.
     """

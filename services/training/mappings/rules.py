@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from chassis.errors import Refused, VersionDiffers, VersionRequired
 from chassis.ids import named_id
@@ -277,9 +277,9 @@ def _describe(error: Refused) -> tuple[str, str]:
     """Return the setting of an unusable mapping, and the words that are not known."""
     facts = error.facts
     words: Any = facts.get("unknown") or facts.get("lacking") or facts.get("name") or ""
-    return str(facts.get("setting", error.field)), ", ".join(words) if isinstance(
-        words, list
-    ) else str(words)
+    if isinstance(words, list):
+        words = ", ".join(map(str, cast("list[Any]", words)))
+    return str(facts.get("setting", error.field)), str(words)
 
 
 def parse_stored(mapping: StoredMapping) -> FileMapping:

@@ -1,4 +1,7 @@
-"""The body of a report of a roster act. Not here: routes, which lie with what the lines change."""
+"""The body of a report of a roster act.
+
+Not here: routes, which are with what the lines change.
+"""
 
 from __future__ import annotations
 

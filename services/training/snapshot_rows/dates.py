@@ -1,4 +1,4 @@
-"""Rules of dates in a list: the forms of a mapping, the century of two digits, and the bounds.
+"""Rules of dates in a list: forms of a mapping, century of two digits, bounds.
 
 Not here: which cell holds which date (row_reader).
 """

@@ -18,7 +18,8 @@ def spellings(ref: str) -> list[str]:
     if not plain[:1].isdigit():
         return []
     most = max(len(ref), _MAX_DIGITS) - len(plain)
-    return [other for zeros in range(most + 1) if (other := "0" * zeros + plain) != ref]
+    others = ("0" * zeros + plain for zeros in range(most + 1))
+    return [other for other in others if other != ref]
 
 
 def stop_other_spellings(

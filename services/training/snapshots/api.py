@@ -140,7 +140,7 @@ class TakenAtBody(BaseModel):
     """When the data of the list was really taken, and why the stated time is wrong."""
 
     model_config = dependencies.STRICT
-    taken_at: AwareDatetime
+    taken_at: Moment
     reason: Annotated[str, Field(min_length=5, max_length=500)]
 
 

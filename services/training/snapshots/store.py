@@ -26,6 +26,7 @@ class Snapshots(Store[Snapshot]):
         Index("state", "received_at"),
         Index("facility_id", ("taken_at", -1)),
     )
+    former_indexes = ("facility_id_checksum_unique",)
     schema = 3
 
     async def find_same(

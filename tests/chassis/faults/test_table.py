@@ -1,4 +1,4 @@
-"""The table of faults: each code of MongoDB as the driver raises it, and each error of Kafka."""
+"""The table of faults: each code of MongoDB as the driver raises it, each error of Kafka."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_write_error_is_raised_by_the_fault_of_its_code(code: int, kind: Any) 
         assert mongo.is_away(raised.value)
 
 
-def test_a_server_that_goes_during_a_bulk_is_not_a_refusal_of_its_documents() -> None:
+def test_a_server_that_goes_during_a_bulk_refuses_no_documents() -> None:
     with pytest.raises(MongoError):
         raise_refusal("notes", [{"code": 11000, "errmsg": ""}, {"code": 11602, "errmsg": ""}])
 

@@ -1,4 +1,4 @@
-"""Transactions while MongoDB fails: results of commits, conflicts, cancellation and deadlines."""
+"""Transactions while MongoDB fails: commits, conflicts, cancellation, deadlines."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ async def test_a_key_is_not_shared_by_two_callers(db: Mongo, difference: str) ->
 
 
 @pytest.mark.parametrize("holder", ["token a", "path /v1/carts/a", "address 192.0.2.1"])
-def test_anonymous_callers_are_told_apart_by_what_they_hold(holder: str) -> None:
+def test_anonymous_callers_are_distinguished_by_what_they_hold(holder: str) -> None:
     assert key_of(holder=holder).id == key_of(holder=holder).id
     assert key_of(holder=holder).id != key_of(holder=f"{holder}2").id
 

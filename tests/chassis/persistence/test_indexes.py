@@ -61,3 +61,11 @@ async def test_a_service_does_not_start_beside_a_different_index(harness: Harnes
         await eventually(lambda: life.fatal, seconds=60)
     assert "jars: the index owner_ref" in life.fatal
     await harness.db.db["jars"].drop_index("owner_ref")
+
+
+async def test_an_index_of_an_earlier_version_is_dropped_once(db: Mongo) -> None:
+    await ensure(db, Index("kind", unique=True))
+    for _ in range(2):
+        await db.drop_indexes("boxes", ["kind_unique", "never_there"])
+    stored = await db.aggregate("boxes", [{"$indexStats": {}}])
+    assert [one["name"] for one in stored] == ["_id_"]

@@ -58,3 +58,21 @@ async def test_an_origin_named_for_one_host_group_is_not_named_for_another(tmp_p
         )
         assert response.status == 405
         assert "access-control-allow-origin" not in response.headers
+
+
+async def test_every_page_may_read_public_documents_of_the_certificate_host(
+    tmp_path: Path,
+) -> None:
+    async with running_gateway(tmp_path) as harness:
+        for method in ("GET", "HEAD"):
+            response = await harness.ask(
+                method, "/V/ABC", group=Group.CERTIFICATE, headers=OTHER_ORIGIN
+            )
+            assert response.status == 200
+            assert response.headers["access-control-allow-origin"] == "*"
+            assert response.headers["cross-origin-resource-policy"] == "cross-origin"
+        response = await harness.ask(
+            "POST", "/v1/verifications", group=Group.CERTIFICATE, headers=OTHER_ORIGIN
+        )
+        assert "access-control-allow-origin" not in response.headers
+        assert response.headers["cross-origin-resource-policy"] == "same-origin"

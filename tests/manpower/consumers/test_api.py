@@ -93,6 +93,7 @@ async def test_a_consumer_suspended_during_traffic_misses_none_of_1000_changes(
     reader = FeedReader(machine, start)
     administrator = region.administrator()
     reading = asyncio.create_task(reader.read_until_stopped())
+    read_before = 0
     for number in range(ROUNDS):
         if number == ROUNDS // 5:
             body = {"reason": "insiden"}

@@ -57,7 +57,7 @@ async def test_a_class_is_taken_from_application_to_completion_by_lists(
     applicants = {"participant_refs": [*refs[:3], STRANGER]}
     applied = await post(facility, f"{path}/applications", applicants, key)
     assert read_outcomes(applied) == {
-        **dict.fromkeys(refs[:3], ("applied", [])),
+        **{ref: ("applied", []) for ref in refs[:3]},
         STRANGER: ("refused", ["participant_unknown"]),
     }
     seen = Evidence(service)
@@ -97,7 +97,7 @@ async def test_a_class_is_taken_from_application_to_completion_by_lists(
         ]
 
     result = {"part": "praktik", "passed": True, "score": 80, "assessor_ref": "instruktur"}
-    lines = [line | result for line in await list_versions(first, second)]
+    lines: list[dict[str, Any]] = [line | result for line in await list_versions(first, second)]
     lines[1]["version"] += 1
     results = await post(facility, f"{path}/results", {"lines": lines})
     assert read_outcomes(results) == {

@@ -1,4 +1,4 @@
-"""Dates of a list: forms, bounds, two-digit years, and columns with days and months exchanged."""
+"""Dates of a list: forms, bounds, two-digit years, columns with days and months exchanged."""
 
 from __future__ import annotations
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from services.training.snapshot_rows.references import spellings, stop_other_spellings
-from services.training.snapshot_rows.rules import ListedRow
+from services.training.snapshot_rows.rules import ListedRow, RowError
 
 
-def listed(*refs: str) -> list[tuple[ListedRow, list[object]]]:
+def listed(*refs: str) -> list[tuple[ListedRow, list[RowError]]]:
     return [
         (ListedRow(sheet="", number=number, source_ref=ref), []) for number, ref in enumerate(refs)
     ]
