@@ -1,7 +1,8 @@
 """Parses foreign files in child processes without keys, network or database, within limits.
 
-A child is a new interpreter for one file. It is started ahead, and waits for a line of JSON and
-then the bytes of the file on standard input; it answers with lines of JSON. Not here: any parser.
+A child is a new interpreter for one file. It is started ahead, and waits for a line of JSON, which
+it accepts, and then the bytes of the file on standard input; it answers with lines of JSON. A child
+that ends before it accepts says nothing about the file. Not here: any parser.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from chassis import telemetry
 from chassis.errors import Busy, Refused
-from chassis.files.sandbox_child import LIMIT_EXIT_CODE
+from chassis.files.sandbox_child import ACCEPTANCE, LIMIT_EXIT_CODE
+
+log = telemetry.log(__name__)
 
 RETRY_AFTER_SECONDS = 10
 WAIT_SECONDS = 20
@@ -75,6 +79,7 @@ class Sandbox:
         self._files = 0
         self._parsing = 0
         self._ready: list[asyncio.Task[Process]] = []
+        self._is_closed = False
 
     @contextmanager
     def file(self) -> Generator[None]:
@@ -106,17 +111,19 @@ class Sandbox:
 
         Call it within `turn`. Raises FileUnreadable, FileTooLarge beyond a limit, and Busy.
         """
-        self._parsing += 1
-        child = await self._take_child()
         task = {"module": module, "function": function, "arguments": arguments}
+        child: Process | None = None
+        self._parsing += 1
         try:
             async with asyncio.timeout(self.limits.wall_seconds):
-                values = await self._exchange(child, task, data)
+                child = await self._take_child(json.dumps(task).encode() + b"\n")
+                values = await self._exchange(child, data)
                 code = await child.wait()
         except TimeoutError:
             raise Busy(retry_after=RETRY_AFTER_SECONDS) from None
         finally:
-            await _end(child)
+            if child is not None:
+                await _end(child)
             self._parsing -= 1
             self._start_ahead()
         if code in _LIMIT_EXIT_CODES:
@@ -126,21 +133,33 @@ class Sandbox:
         return values
 
     async def close(self) -> None:
-        """End the children that wait."""
-        for starting in self._ready:
-            await _end(await starting)
+        """End the children that wait, and start no more ahead."""
+        self._is_closed = True
+        waiting = self._ready
         self._ready = []
+        for starting in waiting:
+            await _end(await starting)
 
     def _start_ahead(self) -> None:
+        if self._is_closed:
+            return
         if len(self._ready) + self._parsing < self.limits.children:
             self._ready.append(asyncio.create_task(self._start()))
 
-    async def _take_child(self) -> Process:
+    async def _take_child(self, task: bytes) -> Process:
+        """Return a child that has accepted the task; those that died while waiting are replaced.
+
+        Raises Busy when a new child does not accept it either.
+        """
         while self._ready:
             child = await self._ready.pop()
-            if child.returncode is None:
+            if await _accepts(child, task):
                 return child
-        return await self._start()
+        child = await self._start()
+        if await _accepts(child, task):
+            return child
+        log.error("sandbox_child_failed", exit_code=child.returncode)
+        raise Busy(retry_after=RETRY_AFTER_SECONDS)
 
     async def _start(self) -> Process:
         return await asyncio.create_subprocess_exec(
@@ -158,9 +177,9 @@ class Sandbox:
             cwd="/",
         )
 
-    async def _exchange(self, child: Process, task: dict[str, Any], data: bytes) -> list[Any]:
-        """Send task and file, and return the values that the child answers."""
-        feeding = asyncio.create_task(_feed(child, json.dumps(task).encode() + b"\n", data))
+    async def _exchange(self, child: Process, data: bytes) -> list[Any]:
+        """Send the file, and return the values that the child answers."""
+        feeding = asyncio.create_task(_feed(child, data))
         try:
             return await self._read_values(child)
         finally:
@@ -183,12 +202,30 @@ class Sandbox:
         return values
 
 
-async def _feed(child: Process, task: bytes, data: bytes) -> None:
-    """Write task and file; a child that has ended reads no more."""
-    view = memoryview(data)
+async def _accepts(child: Process, task: bytes) -> bool:
+    """Return whether the child accepts the task; end one that does not.
+
+    Its exit status is no measure: a child that has just died is not reaped yet.
+    """
+    is_accepted = False
     stdin = _stream(child.stdin)
     try:
         stdin.write(task)
+        await stdin.drain()
+        is_accepted = await _stream(child.stdout).readline() == ACCEPTANCE
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    finally:
+        if not is_accepted:
+            await _end(child)
+    return is_accepted
+
+
+async def _feed(child: Process, data: bytes) -> None:
+    """Write the file; a child that has ended reads no more."""
+    view = memoryview(data)
+    stdin = _stream(child.stdin)
+    try:
         for start in range(0, len(data), _PIECE_BYTES):
             stdin.write(view[start : start + _PIECE_BYTES])
             await stdin.drain()

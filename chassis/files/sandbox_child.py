@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 LIMIT_EXIT_CODE = 75
+# what the child answers to its task: from here on its end says something about the file
+ACCEPTANCE = b"accepted\n"
 
 
 class LimitExceeded(Exception):
@@ -32,6 +34,8 @@ def run_child(arguments: Sequence[str]) -> None:
         for module in modules:
             importlib.import_module(module)
         task = json.loads(sys.stdin.buffer.readline())
+        sys.stdout.buffer.write(ACCEPTANCE)
+        sys.stdout.buffer.flush()
         _limit_time(int(seconds))
         _parse(task, sys.stdin.buffer.read())
     except (LimitExceeded, MemoryError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -77,15 +77,18 @@ class KafkaProducer:
             raise
 
     async def stop(self) -> None:
-        """Give up what is not acknowledged and close the connections, after at most 15 s."""
+        """Give up what is not acknowledged and close the connections, after at most 10 s."""
         self._is_spent = True
-        # The first step cancels the task that sends. Otherwise aiokafka would retry the batches of
-        # an idempotent producer without end, also while it stops; it has no public way to give up.
-        sender = self._producer._sender  # noqa: SLF001
-        for step in (sender.close, self._producer.stop, self._producer.client.close):
-            with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await run_to_end(step())
+        await run_to_end(self._close())
+
+    async def _close(self) -> None:
+        # aiokafka retries the batches of an idempotent producer without end, also in `stop`, and
+        # has no public way to give up. The task that sends is therefore cancelled first.
+        try:
+            await _limited(self._producer._sender.close())  # noqa: SLF001
+        finally:
+            # Also when cancelled: what is not closed here holds a connection without end.
+            await _limited(self._producer.stop())
 
     async def send_all(self, topic: str, records: Sequence[Outgoing]) -> Sent:
         """Send these records, with one batch in flight per partition; give up after 10 s.
@@ -160,6 +163,13 @@ class KafkaProducer:
             end += 1
         batch.close()
         return batch, end
+
+
+async def _limited(step: Awaitable[None]) -> None:
+    """Await a step of a stop for at most STOP_SECONDS; ignore its failure."""
+    with suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(STOP_SECONDS):
+            await step
 
 
 @lru_cache(maxsize=20_000)

@@ -39,6 +39,8 @@ async def run_to_end(step: Awaitable[None]) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         raise
+    finally:
+        del task  # The exception of the task refers to this frame: a cycle with the client in it.
 
 
 @asynccontextmanager

@@ -226,7 +226,8 @@ class OutboxRelay:
             return
         await self._drop_producer()
         if not isinstance(sent.failure, RecordRefused):
-            raise sent.failure
+            # Not the failure itself: this frame refers to it, and it would refer to this frame.
+            raise SendFailed(str(sent.failure))
         if len(rows) == 1:
             await self._block_key(rows[0], str(sent.failure))
             return
@@ -309,10 +310,16 @@ async def _nothing() -> list[Document]:
 async def _all(*steps: Awaitable[Any]) -> list[Any]:
     """Await all steps to their end; return their results or raise the first failure."""
     outcomes = await asyncio.gather(*steps, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return outcomes
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    try:
+        if failures:
+            raise failures[0]
+        return outcomes
+    finally:
+        # A failure refers to the frames of the sweep, with whole pages of rows. If this frame
+        # referred to the failure, too, only the garbage collector, which runs seldom, would free
+        # them: without a broker, the process grew by 68 MiB in 90 s.
+        del outcomes, failures
 
 
 async def _first_of(waiting: Awaitable[object], seconds: float) -> None:

@@ -23,7 +23,6 @@ AUDITED_ROLES = frozenset({"auditor"})
 PERMISSIONS_SHOWING_NAMES = frozenset(
     {
         "GET /v1/participants/{participant_ref}/identity",
-        "POST /v1/participants/names",
         # Raw cells of a snapshot that could not be parsed.
         "GET /v1/snapshots/{snapshot_id}/row-errors",
         # The buyer's name and address.

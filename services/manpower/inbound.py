@@ -156,15 +156,24 @@ class ProceedsSplit(Inbound, type="marketplace.proceeds-split.v1"):
     product_class: str
     amounts_idr: dict[str, int]
 
+    def month(self) -> str:
+        """Return the month of the report that the proceeds belong to, such as `2026-11`."""
+        return production_rules.month_of(self.meta.time)
+
     def reads(self) -> Iterable[tuple[Any, str]]:
         """Return the row of the workshop's month, so that a batch reads all its rows at once."""
-        month = production_rules.month_of(self.meta.time)
-        row_id = production_rules.production_id(self.workshop_id, month, self.product_class)
+        row_id = production_rules.production_id(self.workshop_id, self.month(), self.product_class)
         return [(Production, row_id)]
 
 
 class ProceedsSplitReversed(ProceedsSplit, type="marketplace.proceeds-split-reversed.v1"):
     """The proceeds of an order went back; they count in the month in which they did."""
+
+    reversed_on: date
+
+    def month(self) -> str:
+        """Return the month of the day on which the money went back."""
+        return production_rules.month_of_day(self.reversed_on)
 
 
 async def on_participant_admitted(event: ParticipantAdmitted, tx: Transaction) -> None:
@@ -289,7 +298,7 @@ async def on_proceeds_split(event: ProceedsSplit, tx: Transaction) -> None:
         event.workshop_id,
         event.meta.facility_id,
         event.product_class,
-        event.meta.time,
+        event.month(),
         event.amounts_idr,
         tx,
     )
@@ -301,7 +310,7 @@ async def on_proceeds_split_reversed(event: ProceedsSplitReversed, tx: Transacti
         event.workshop_id,
         event.meta.facility_id,
         event.product_class,
-        event.meta.time,
+        event.month(),
         event.amounts_idr,
         tx,
     )

@@ -5,6 +5,8 @@ Not here: anything about a person's premi, wallet or loans. Those are local rows
 
 from __future__ import annotations
 
+from datetime import date
+
 from chassis.messaging.events import Event, Reference
 
 
@@ -36,10 +38,13 @@ class ProceedsSplit(Event, type="marketplace.proceeds-split.v1", key="order_id")
 class ProceedsSplitReversed(Event, type="marketplace.proceeds-split-reversed.v1", key="order_id"):
     """The proceeds of an order were taken back: rupiah per party, only what went back.
 
-    The fields are those of ProceedsSplit, so that a reader subtracts what it added.
+    The amounts are those of ProceedsSplit, so that a reader subtracts what it added. They belong to
+    the month of `reversed_on`, a day in the facility's zone.
     """
 
     order_id: str
+    reversal_id: str
     workshop_id: str
     product_class: str
     amounts_idr: dict[str, int]
+    reversed_on: date

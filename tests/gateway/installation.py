@@ -45,17 +45,25 @@ class InstallationHarness(OfficeHarness):
             "POST", f"/v1/oauth/{path}", data=urlencode(response), headers=FORM | (headers or {})
         )
 
-    async def enrolled(self, login: str = "siti.r", role: str = "training_officer") -> Person:
-        """Enrol a person with a password, recovery codes and a grant."""
-        user_id = (await self.admin("PUT", "accounts", {"login": login, "home": "LP-TJP"})).content[
-            "user_id"
-        ]
-        code = (await self.admin("POST", f"users/{user_id}/reset")).content["code"]
+    async def enrolled(
+        self, login: str = "siti.r", role: str = "training_officer", *, home: str = "LP-TJP"
+    ) -> Person:
+        """Enrol a person with a password, recovery codes and a grant.
+
+        A person of an outside office has no home (""): administrators of all places register it.
+        """
+        place = home or "*"
+        account = await self.admin(
+            "PUT", "accounts", {"login": login, "home": home}, facility=place
+        )
+        user_id = account.content["user_id"]
+        reset = await self.admin("POST", f"users/{user_id}/reset", facility=place)
+        code = reset.content["code"]
         response = await self.post(
             "/v1/enrolment", {"login": login, "code": code, "password": PASSWORD}
         )
         assert response.status == 201, response.body
-        assert (await self.assigned(user_id, role)).status == 201
+        assert (await self.assigned(user_id, role, facility=place)).status == 201
         return Person(self, login, user_id, response.content["codes"], response.content["familiar"])
 
 

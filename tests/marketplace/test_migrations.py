@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.marketplace.migrations import MIGRATIONS
+from services.marketplace.orders.rules import PaymentMethod
 from services.marketplace.orders.store import Orders
+from services.marketplace.payment_simulator.store import SimulatedCharges
 from services.marketplace.payments.store import PaymentEvents
 from services.marketplace.policies.store import Policies
 from tests import old_documents
@@ -34,3 +36,12 @@ async def test_payment_events_of_schema_1_name_no_refund(mongo_url: str) -> None
     path = DUMPS / "payment_events-1.json"
     [event] = await old_documents.check_upgrade(mongo_url, PaymentEvents, MIGRATIONS, path)
     assert (event.status, event.refunded_idr) == ("settled", None)
+
+
+async def test_simulated_charges_of_schema_1_were_qris_without_refunds(mongo_url: str) -> None:
+    path = DUMPS / "sandbox_charges-1.json"
+    paid, open_ = await old_documents.check_upgrade(mongo_url, SimulatedCharges, MIGRATIONS, path)
+    assert [(charge.method, charge.refunds) for charge in (paid, open_)] == [
+        (PaymentMethod.QRIS, ())
+    ] * 2
+    assert paid.unrefunded_idr == paid.amount_idr

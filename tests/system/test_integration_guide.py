@@ -54,8 +54,9 @@ async def connect(client_id: str, person: str) -> tuple[str, str]:
         second = client.caller("administrator", subject="guide-2", facility=FACILITY)
         above = client.caller("administrator", subject="guide-4", facility="*")
         head = client.caller("head", subject="guide-3", facility=FACILITY)
+        agency_id = f"dinas-{client_id}"
         agency = {
-            "id": f"dinas-{client_id}",
+            "id": agency_id,
             "kind": "dinas_tk",
             "name": "Dinas Contoh",
             "facility_ids": [FACILITY],
@@ -64,9 +65,9 @@ async def connect(client_id: str, person: str) -> tuple[str, str]:
             "legal_basis": "Nota kesepahaman 01/2026",
         }
         registered = await first.post("/v1/agencies", agency)
-        await approve(second, f"/v1/agencies/{agency['id']}", registered)
+        await approve(second, f"/v1/agencies/{agency_id}", registered)
         officer = client.caller("case_officer", facility=FACILITY)
-        await agree(officer, person, agency["id"], now)
+        await agree(officer, person, agency_id, now)
         grant = {
             "role": "dinas_placement",
             "regency_codes": [REGENCY],
@@ -74,7 +75,7 @@ async def connect(client_id: str, person: str) -> tuple[str, str]:
             "valid_until": (now + timedelta(days=30)).isoformat(),
         }
         form = {
-            "agency_id": agency["id"],
+            "agency_id": agency_id,
             "kind": "system",
             "title": "SIAPkerja Belitung",
             "purpose": "umpan",
@@ -122,8 +123,9 @@ def test_a_dinas_follows_the_guide_and_receives_who_agreed(
             text=True,
             check=False,
         )
+        people: dict[str, dict[str, str]]
         people = json.loads(copy.read_text())["people"] if copy.exists() else {}
-        shown = people.get(f"candidate/{person}", {})
-        return done.returncode == 0 and bool(shown.get("name"))
+        shown = people.get(f"candidate/{person}")
+        return done.returncode == 0 and shown is not None and bool(shown.get("name"))
 
     eventually(receives_a_person)

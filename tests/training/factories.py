@@ -176,6 +176,10 @@ class FacilityHarness:
     taken_at: datetime
     people: dict[str, dict[str, str]]
 
+    def move_to_today(self) -> None:
+        """Let the next list be one of this moment; a release of today is no planned one in it."""
+        self.taken_at = datetime.now(UTC) - timedelta(days=1)
+
     async def list_again(self, **changed: Mapping[str, str] | None) -> dict[str, Any]:
         """Upload the next day's list: people changed ({heading: value}) or gone (None)."""
         for ref, values in changed.items():

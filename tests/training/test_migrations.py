@@ -13,7 +13,7 @@ from services.training.enrolments.store import Enrolments
 from services.training.migrations import MIGRATIONS
 from services.training.programmes.api import ProgrammeBody
 from services.training.programmes.store import Programmes
-from services.training.snapshots.store import Snapshots
+from services.training.snapshots.store import Rosters, Snapshots
 from services.training.tasks.store import Tasks
 from services.training.tpp.store import Decisions
 from tests import old_documents
@@ -25,6 +25,25 @@ async def test_snapshots_of_schema_1_were_uploaded_for_nobody_else(mongo_url: st
     path = DUMPS / "snapshots-1.json"
     snapshots = await old_documents.check_upgrade(mongo_url, Snapshots, MIGRATIONS, path)
     assert [snapshot.uploaded_for for snapshot in snapshots] == ["", ""]
+
+
+async def test_snapshots_of_schema_2_skipped_no_sheet_and_stay_uncorrected(mongo_url: str) -> None:
+    path = DUMPS / "snapshots-2.json"
+    snapshots = await old_documents.check_upgrade(mongo_url, Snapshots, MIGRATIONS, path)
+    assert [snapshot.uploaded_for for snapshot in snapshots] == ["user-registrar", ""]
+    assert [(snapshot.skipped_sheets, snapshot.correction) for snapshot in snapshots] == [
+        ((), None),
+        ((), None),
+    ]
+
+
+async def test_rosters_of_schema_1_were_not_repeated(mongo_url: str) -> None:
+    path = DUMPS / "rosters-1.json"
+    rosters = await old_documents.check_upgrade(mongo_url, Rosters, MIGRATIONS, path)
+    assert [(roster.row_count, roster.repeated_at) for roster in rosters] == [
+        (809, None),
+        (0, None),
+    ]
 
 
 async def test_decisions_of_schema_1_were_recorded_for_nobody_else(mongo_url: str) -> None:

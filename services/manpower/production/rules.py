@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 REPORT_ZONE = ZoneInfo("Asia/Jakarta")
@@ -42,6 +42,11 @@ def production_id(workshop_id: str, month: str, product_class: str) -> str:
 def month_of(at: datetime) -> str:
     """Return the month of the report for a moment, such as `2026-11`."""
     return f"{at.astimezone(REPORT_ZONE):%Y-%m}"
+
+
+def month_of_day(day: date) -> str:
+    """Return the month of the report for a day of a facility."""
+    return f"{day:%Y-%m}"
 
 
 def observed_months(month: str) -> tuple[str, str]:

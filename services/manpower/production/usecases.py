@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from chassis.persistence.store import Page
 from services.manpower.production import rules
@@ -19,12 +18,12 @@ async def add_split(
     workshop_id: str,
     facility_id: str,
     product_class: str,
-    at: datetime,
+    month: str,
     amounts_idr: Mapping[str, int],
     tx: Transaction,
 ) -> None:
-    """Add one order's proceeds of one workshop and product class to the month of `at`."""
-    row = await _seek_row(workshop_id, facility_id, product_class, at, tx)
+    """Add one order's proceeds of one workshop and product class to a month."""
+    row = await _seek_row(workshop_id, facility_id, product_class, month, tx)
     _save(row, rules.add_order(row, amounts_idr), tx)
 
 
@@ -32,20 +31,19 @@ async def take_back_split(
     workshop_id: str,
     facility_id: str,
     product_class: str,
-    at: datetime,
+    month: str,
     amounts_idr: Mapping[str, int],
     tx: Transaction,
 ) -> None:
-    """Take one order's proceeds out of the month of `at`, in which they went back."""
-    row = await _seek_row(workshop_id, facility_id, product_class, at, tx)
+    """Take one order's proceeds out of the month in which they went back."""
+    row = await _seek_row(workshop_id, facility_id, product_class, month, tx)
     _save(row, rules.take_back_order(row, amounts_idr), tx)
 
 
 async def _seek_row(
-    workshop_id: str, facility_id: str, product_class: str, at: datetime, tx: Transaction
+    workshop_id: str, facility_id: str, product_class: str, month: str, tx: Transaction
 ) -> MonthlyProduction:
     """Return the stored row of a month, or an empty one."""
-    month = rules.month_of(at)
     row_id = rules.production_id(workshop_id, month, product_class)
     stored = await tx.production.seek(row_id)
     return stored or MonthlyProduction(

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import NewType
 
 from chassis.errors import NotFound, Refused
+from chassis.ids import named_id
 from services.marketplace.carts.rules import Cart
 from services.marketplace.events import ProceedsSplit, ProceedsSplitReversed
 from services.marketplace.money import Rupiah, total
@@ -35,6 +36,7 @@ from services.marketplace.stock.rules import (
     sku_of,
     stock_id,
 )
+from services.marketplace.zones import local_day
 
 OrderId = NewType("OrderId", str)
 MAX_ORDER_IDR = 999_999_999_999
@@ -317,7 +319,7 @@ def pay(
 
 
 def reverse(
-    order: Order, amounts_by_line: Sequence[Mapping[str, int]]
+    order: Order, amounts_by_line: Sequence[Mapping[str, int]], now: datetime
 ) -> tuple[Order, list[ProceedsSplitReversed]]:
     """Reverse the payment of an order whose goods are in stock, and publish what went back.
 
@@ -328,9 +330,11 @@ def reverse(
     events = [
         ProceedsSplitReversed(
             order_id=order.id,
+            reversal_id=named_id("reversal", order.id, order.paid_by),
             workshop_id=workshop_id,
             product_class=product_class,
             amounts_idr=amounts,
+            reversed_on=local_day(now, order.zone),
         )
         for (workshop_id, product_class), amounts in sums.items()
     ]

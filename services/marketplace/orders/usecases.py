@@ -241,7 +241,7 @@ async def reverse_payment(order: Order, tx: Transaction) -> Order:
     if order.state in PAID_UNSHIPPED_STATES:
         await stock.unallocate(order.id, rules.goods_by_stock(order), tx)
         amounts_by_line = [_amounts_taken_back(sales, order, line) for line in order.lines]
-        after, events = rules.reverse(order, amounts_by_line)
+        after, events = rules.reverse(order, amounts_by_line, tx.now)
         return tx.orders.save(order, after, events)
     for journal in sales:
         await _post_buyer_debt(journal, order, tx)

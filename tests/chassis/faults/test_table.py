@@ -6,6 +6,7 @@ from typing import Any
 
 import aiokafka.errors
 import pytest
+from pymongo.errors import WriteError
 
 from chassis import faults as table
 from chassis.faults import Fault
@@ -32,7 +33,6 @@ CODES = {
     11602: Fault.AWAY,
     13436: Fault.AWAY,
     388: Fault.TOO_LARGE,
-    121: Fault.CONTENT,
     10334: Fault.CONTENT,
     2: Fault.OURS,
     14: Fault.OURS,
@@ -51,6 +51,16 @@ async def test_an_error_of_the_server_has_the_fault_of_its_code(
     ):
         await db.count("notes", {"x": 1})
     assert fault_of(raised.value) is fault
+
+
+async def test_a_document_that_a_validator_refuses_has_the_fault_of_its_content(db: Mongo) -> None:
+    """A real refusal: mongod makes code 121 by a fail point only with the details of one."""
+    await db.db.create_collection("strict", validator={"n": {"$type": "int"}})
+    with pytest.raises(mongo.DocumentRefused) as raised:
+        await db.update("strict", {"_id": "a"}, {"$set": {"n": "none"}}, upsert=True)
+    refusal = raised.value.__context__
+    assert isinstance(refusal, WriteError)
+    assert (refusal.code, fault_of(refusal)) == (121, Fault.CONTENT)
 
 
 @pytest.mark.parametrize("kind", ["connection", "selection"])

@@ -6,9 +6,11 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from chassis.errors import Busy
 from chassis.persistence import mongo, transactions
@@ -17,6 +19,7 @@ from chassis.persistence.mongo import Mongo, MongoError, Session
 from tests.chassis.faults.conftest import Faults
 from tests.chassis.harness import runner
 from tests.chassis.sample_service import Jar, Note, Transaction
+from tests.fakes import eventually
 
 UNCONFIRMED = {"code": 64, "errmsg": "waiting for replication timed out"}
 
@@ -117,25 +120,67 @@ async def test_a_body_is_cancelled_at_its_deadline(shop_db: Mongo) -> None:
     assert await shop_db.count("notes", {}) == 0
 
 
-async def test_a_deadline_holds_while_the_server_is_silent(shop_db: Mongo, faults: Faults) -> None:
-    """A commit that began goes on, and its result is not lost."""
-    reached = asyncio.Event()
+@dataclass(frozen=True, slots=True)
+class LateEnd:
+    """An attempt whose server fell silent: when Busy came, and how the attempt ended later."""
+
+    seconds: float
+    log_lines: list[tuple[str, str]]
+
+
+async def run_until_busy(db: Mongo, faults: Faults, transaction: type[Transaction]) -> LateEnd:
+    """Run a body in 3 s with a transaction that stops the server; then let the server continue.
+
+    Returns when the attempt has ended: one that is left behind holds its locks for 15 s.
+    """
 
     async def body(tx: Transaction) -> None:
         tx.notes.add(Note(id="a", owner_ref="a"))
         await tx.flush()
-        faults.stop()
-        reached.set()
 
-    began = time.monotonic()
-    try:
-        with pytest.raises(Busy):
-            await runner(shop_db, 1)(body)
-        seconds = time.monotonic() - began
-    finally:
-        faults.go_on()
-    assert reached.is_set()
-    assert seconds < 4
+    await db.ping()
+    with capture_logs() as logged:
+        began = time.monotonic()
+        try:
+            with pytest.raises(Busy):
+                await runner(db, 3, transaction=transaction)(body)
+            seconds = time.monotonic() - began
+        finally:
+            faults.go_on()
+        await eventually(lambda: logged, seconds=60)
+    return LateEnd(seconds, [(line["event"], line["error"]) for line in logged])
+
+
+async def test_a_write_is_undone_when_a_silent_server_misses_the_deadline(
+    shop_db: Mongo, faults: Faults
+) -> None:
+    class StoppedBeforeTheLastWrite(Transaction):
+        async def finish(self) -> None:
+            faults.stop()
+            await super().finish()
+
+    late = await run_until_busy(shop_db, faults, StoppedBeforeTheLastWrite)
+    assert late.seconds < 8
+    [(event, error)] = late.log_lines
+    assert event == "transaction_ended_late"
+    assert error  # TimeoutError, or that of the connection when the machine is slow
+    assert await shop_db.count("notes", {}) == 0
+
+
+async def test_a_commit_goes_on_when_a_silent_server_misses_the_deadline(
+    shop_db: Mongo, faults: Faults
+) -> None:
+    """Its result is not lost."""
+
+    class StoppedBeforeTheCommit(Transaction):
+        async def finish(self) -> None:
+            await super().finish()
+            faults.stop()
+
+    late = await run_until_busy(shop_db, faults, StoppedBeforeTheCommit)
+    assert late.seconds < 8
+    assert late.log_lines == [("transaction_ended_late", "")]
+    assert await shop_db.count("notes", {}) == 1
 
 
 async def test_a_cancelled_commit_does_not_block_the_event_loop(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -36,14 +36,20 @@ async def parse(
         return await sandbox.parse(HOSTILE, function, data, *arguments)
 
 
-def find_children() -> list[psutil.Process]:
-    """Return the living children of the sandbox."""
-    children: list[psutil.Process] = []
-    for child in psutil.Process().children():
-        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            if "sandbox_child" in " ".join(child.cmdline()):
-                children.append(child)
-    return children
+@pytest.fixture
+def find_children() -> Callable[[], list[psutil.Process]]:
+    """Return a function that gives the living children of sandboxes that this test started."""
+    earlier = {child.pid for child in psutil.Process().children()}
+
+    def find() -> list[psutil.Process]:
+        children: list[psutil.Process] = []
+        for child in psutil.Process().children():
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                if child.pid not in earlier and "sandbox_child" in " ".join(child.cmdline()):
+                    children.append(child)
+        return children
+
+    return find
 
 
 async def test_the_child_gives_what_the_function_yields() -> None:
@@ -110,7 +116,9 @@ async def test_the_child_writes_no_file_and_sees_no_secret_in_the_environment(
     assert set(names) <= {"PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE", "LC_CTYPE"}
 
 
-async def test_each_file_has_a_child_of_its_own_that_was_started_ahead() -> None:
+async def test_each_file_has_a_child_of_its_own_that_was_started_ahead(
+    find_children: Callable[[], list[psutil.Process]],
+) -> None:
     async with opened(SandboxLimits(), HOSTILE) as sandbox:
         with sandbox.file():
             ahead = await eventually(find_children)
@@ -126,7 +134,10 @@ async def test_each_file_has_a_child_of_its_own_that_was_started_ahead() -> None
     assert first != second
 
 
-async def test_a_child_that_died_while_waiting_is_replaced() -> None:
+async def test_a_child_that_died_while_waiting_is_replaced(
+    find_children: Callable[[], list[psutil.Process]],
+) -> None:
+    """Also while its parent has not reaped it yet."""
     async with opened(SandboxLimits()) as sandbox:
         with sandbox.file():
             [child] = await eventually(find_children)
@@ -134,6 +145,26 @@ async def test_a_child_that_died_while_waiting_is_replaced() -> None:
             await eventually(lambda: not find_children())
             async with sandbox.turn():
                 assert await sandbox.parse(HOSTILE, "turned", b"x", "ab") == ["ba", 1]
+
+
+async def test_a_child_that_fails_before_its_task_says_nothing_about_the_file() -> None:
+    async with opened(SandboxLimits(), "no_module_of_this_name") as sandbox, sandbox.turn():
+        with pytest.raises(Busy) as caught:
+            await sandbox.parse(HOSTILE, "turned", b"x", "ab")
+    assert caught.value.retry_after > 0
+
+
+async def test_a_closed_sandbox_starts_no_child_ahead(
+    find_children: Callable[[], list[psutil.Process]],
+) -> None:
+    sandbox = Sandbox(SandboxLimits())
+    with sandbox.file():
+        await sandbox.close()
+        async with sandbox.turn():
+            assert await sandbox.parse(HOSTILE, "turned", b"x", "ab") == ["ba", 1]
+    with sandbox.file():
+        await asyncio.sleep(0)  # a child would be started in the next turn of the loop
+    assert find_children() == []
 
 
 async def test_more_files_than_allowed_are_busy_with_retry_after() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from typing import Any
 
 import psutil
@@ -17,8 +18,9 @@ import pytest
 from chassis.ids import new_id
 from chassis.messaging import kafka as kafka_module
 from chassis.messaging.kafka import KafkaConsumer, KafkaProducer
-from chassis.messaging.kafka_ports import Partition
+from chassis.messaging.kafka_ports import Partition, SendFailed
 from chassis.messaging.kafka_topics import administering, ensure_topic
+from ops.local import platform_checks
 from tests.chassis.messaging.kafka_conformance import PARTITIONS, Reader, outgoing, started
 from tests.fakes import eventually
 
@@ -79,6 +81,18 @@ async def test_an_end_that_is_cancelled_leaves_no_connection_either(kafka: str, 
     ending.cancel()
     await asyncio.gather(ending, return_exceptions=True)
     await eventually(lambda: connections(kafka) <= before, seconds=60)
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
+async def test_a_failed_start_leaves_nothing_to_the_garbage_collector() -> None:
+    """Without a broker, a relay starts a new producer every second."""
+    [port] = platform_checks.find_free_ports(1)
+    producer = KafkaProducer(f"{platform_checks.LOOPBACK}:{port}", "conformance")
+    client = weakref.ref(producer._producer)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(SendFailed):
+        await producer.start()
+    del producer
+    await eventually(lambda: client() is None)
 
 
 async def test_a_poll_after_a_pause_returns_records_that_came_later_at_once(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 
 import pytest
+from prometheus_client import REGISTRY
 
 from chassis.ids import new_id
+from chassis.messaging import outbox_relay
+from chassis.messaging.kafka_ports import SendFailed
 from chassis.messaging.outbox_relay import OutboxRelay
 from chassis.persistence.mongo import Mongo
 from chassis.persistence.unit_of_work import OUTBOX
@@ -66,3 +70,27 @@ async def test_a_relay_without_its_lease_marks_nothing(db: Mongo) -> None:
     await relay._mark()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     assert keys(fake) == ["a"]
     assert await db.count(OUTBOX, {"sent": False}) == 1
+
+
+def count_failures() -> float:
+    return REGISTRY.get_sample_value("bina_relay_failures_total") or 0
+
+
+def left_failures() -> set[int]:
+    return {id(one) for one in gc.get_objects() if type(one) is SendFailed}
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
+@pytest.mark.parametrize("fault", ["start", "send"])
+async def test_failed_sends_leave_nothing_to_the_garbage_collector(
+    db: Mongo, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """A failure that is left refers to the frames of its sweep, and thereby to a page of rows."""
+    monkeypatch.setattr(outbox_relay, "RETRY_SECONDS", 0.01)
+    await runner(db)(partial(fill_once, "a"))
+    fake = FakeKafka(away=fault == "start", fails=lambda _: fault == "send")
+    left = left_failures()
+    failed = count_failures()
+    async with relaying(new_relay(db, fake)):
+        await eventually(lambda: count_failures() >= failed + 5)
+    assert left_failures() <= left

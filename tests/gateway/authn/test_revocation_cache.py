@@ -91,12 +91,14 @@ async def sign_out(at: InstallationHarness, person: Person) -> None:
 
 
 async def disable(at: InstallationHarness, person: Person) -> None:
-    await at.admin("POST", f"users/{person.user_id}/disable")
+    await at.admin("POST", f"users/{person.user_id}/disable", facility="*")
 
 
 async def end_grant(at: InstallationHarness, person: Person) -> None:
-    [grant] = (await at.admin("GET", f"grants?user_id={person.user_id}")).content["items"]
-    await at.admin("POST", f"grants/{grant['grant_id']}/end")
+    [grant] = (await at.admin("GET", f"grants?user_id={person.user_id}", facility="*")).content[
+        "items"
+    ]
+    await at.admin("POST", f"grants/{grant['grant_id']}/end", facility="*")
 
 
 @pytest.mark.scenario("P6/gateway")
@@ -105,7 +107,7 @@ async def test_a_revocation_ends_streams_at_both_replicas_in_five_seconds(
     replicas: list[Replica], withdraw: Callable[[InstallationHarness, Person], Awaitable[None]]
 ) -> None:
     installation = InstallationHarness(replicas[0].harness)
-    person = await (await installation.enrolled(role="bapas")).sign_in()
+    person = await (await installation.enrolled(role="bapas", home="")).sign_in()
     headers = {"authorization": f"Bearer {person.access}"}
     open_ones = [
         asyncio.create_task(work(headers))
@@ -124,7 +126,7 @@ async def test_a_revocation_ends_streams_at_both_replicas_in_five_seconds(
 
 async def test_a_stream_ends_when_its_token_expires(replicas: list[Replica]) -> None:
     installation = InstallationHarness(replicas[0].harness)
-    person = await (await installation.enrolled(role="bapas")).sign_in()
+    person = await (await installation.enrolled(role="bapas", home="")).sign_in()
     flowing = asyncio.create_task(
         replicas[0].stream_of({"authorization": f"Bearer {person.access}"})
     )

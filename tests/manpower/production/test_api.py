@@ -31,12 +31,16 @@ async def publish_split(
         "product_class": product_class,
         "amounts_idr": AMOUNTS_IDR,
     }
+    published_at = at
+    if kind == "proceeds-split-reversed":
+        body |= {"reversal_id": new_id(), "reversed_on": f"{at:%Y-%m-%d}"}
+        published_at = at + timedelta(days=31)  # the day of the reversal counts
     return await region.publish(
         f"marketplace.{kind}.v1",
         body["order_id"],
         body,
         facility=region.facility,
-        at=at,
+        at=published_at,
         event_id=event_id,
     )
 

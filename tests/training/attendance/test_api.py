@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -141,7 +140,7 @@ async def test_paper_of_a_session_before_a_release_is_typed_in_after_it(
     class_id = await factories.open_class(facility)
     enrolment_id = await factories.enrol(facility, class_id, person)
     released = {"Ket. Keluar": "BM", "Tanggal Keluar": f"{factories.local_today():%d/%m/%Y}"}
-    facility.taken_at += timedelta(days=8)
+    facility.move_to_today()
     await facility.list_again(**{person: released})
     ended = await factories.read_enrolment(facility, enrolment_id)
     assert (ended["state"], ended["ended_on"]) == ("ENDED", str(factories.local_today()))

@@ -73,7 +73,7 @@ async def test_five_into_three_seats_are_none_and_three_are_three(crowd: Facilit
     three = await crowd.officer.post(
         f"/v1/classes/{class_id}/enrolments", json={"participant_refs": refs[:3]}
     )
-    assert set(read_outcomes(three).values()) == {("applied", [])}
+    assert list(read_outcomes(three).values()) == [("applied", [])] * 3
     assert await factories.count_taken(crowd, class_id) == (3, 3)
     twice = await crowd.officer.post(
         f"/v1/classes/{class_id}/enrolments", json={"participant_refs": [refs[4], refs[4]]}

@@ -44,6 +44,7 @@ async def test_a_release_ends_everything_of_that_person_and_nothing_else(
     await factories.mark(facility, early, **{in_a: "ATTENDED", other_in_a: "ATTENDED"})
     await factories.mark(facility, held_too, **{in_a: "SICK"})
     audit_before = await factories.database(service).count("audit", {})
+    facility.move_to_today()
     snapshot = await facility.list_again(**{person: RELEASED})
 
     assert snapshot["released_by_kind"] == {"free": 1}
@@ -97,6 +98,7 @@ async def test_a_release_ends_everything_of_that_person_and_nothing_else(
         (await factories.read_enrolment(facility, enrolment_id))["version"]
         for enrolment_id in (in_a, in_b)
     ]
+    facility.move_to_today()
     await facility.list_again(**{other: {"Kamar": "C3"}})
     assert [
         (await factories.read_enrolment(facility, enrolment_id))["version"]

@@ -23,6 +23,7 @@ async def test_an_enrolment_racing_a_release_leaves_nobody_in_a_seat(
     facility = await factories.create_harness(service, refs)
     class_id = await factories.open_class(facility, seats=6)
     released = {"Ket. Keluar": "BM", "Tanggal Keluar": f"{factories.local_today():%d/%m/%Y}"}
+    facility.move_to_today()
     await asyncio.gather(
         facility.list_again(**dict.fromkeys(refs, released)),
         *(factories.try_enrol(facility, class_id, ref) for ref in refs),

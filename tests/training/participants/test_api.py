@@ -29,7 +29,7 @@ async def test_lists_are_paged_by_cursor_without_gaps(
 async def test_a_forged_cursor_and_a_limit_over_500_are_refused(service: AsgiClient) -> None:
     officer = factories.officer(service, factories.new_facility_id())
     forged = await officer.get("/v1/participants", params={"cursor": "abc"})
-    assert (forged.status_code, forged.json()["field"]) == (400, "cursor")
+    assert (forged.status_code, forged.json()["field"]) == (422, "cursor")
     too_many = await officer.get("/v1/participants", params={"limit": 501})
     assert too_many.json()["field"] == "limit"
 

@@ -180,7 +180,7 @@ async def test_paths_roles_and_moments_are_explained_too(office: OfficeHarness) 
     ] == "Alamat ini tidak ada di pintu ini (404); periksa tulisan alamat dan pintunya (host)."
     assert (await explained(office, "DELETE", "/v1/classes", role="head", claims=claims))[
         2
-    ] == "Alamat ini hanya menerima GET, POST (405)."
+    ] == "Alamat ini hanya menerima GET, HEAD, POST (405)."
     assert (await explained(office, "GET", "/v1/products", host=Group.SHOP, role="head"))[:2] == (
         True,
         ["route", "public"],
