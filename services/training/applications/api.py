@@ -10,10 +10,11 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
+from chassis.http.roster_bodies import RosterReportBody
+from chassis.rosters import MAX_LINES
 from services.training.applications import usecases
 from services.training.applications.rules import Application, ApplicationState, Submission
-from services.training.roster_reports.api import RosterReportBody
-from services.training.roster_reports.rules import MAX_LINES
+from services.training.roster_reports.api import body_of_report
 from services.training.tpp.api import DecisionBody, NewDecision
 from services.training.transaction import Run
 
@@ -129,7 +130,7 @@ async def submit_for_class(
     """Apply for one class for up to 500 people; the report has a line for each."""
     report = await run(partial(usecases.submit_for_class, class_id, body.participant_refs))
     dependencies.set_etag(response, report)
-    return RosterReportBody.of(report)
+    return body_of_report(report)
 
 
 @router.get("/v1/class-applications", summary="Daftar pendaftaran kelas")

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chassis import rosters
 from chassis.ids import new_id
 from chassis.persistence.store import Page
+from chassis.rosters import RosterLine
 from services.training.applications import rules
 from services.training.applications.rules import Application, ApplicationState, Submission
 from services.training.classes import rules as class_rules
 from services.training.classes.rules import TrainingClass
 from services.training.participants.rules import Participant
-from services.training.roster_reports import rules as roster_rules
-from services.training.roster_reports.rules import RosterLine, RosterReport
+from services.training.roster_reports.rules import RosterReport
 from services.training.roster_reports.usecases import act_on_lines
 from services.training.tasks import rules as task_rules
 from services.training.tasks import usecases as tasks
@@ -66,8 +67,8 @@ async def submit_for_class(
         person = await tx.participants.get(await tx.resolve(ref))
         for application in await tx.applications.list_live_by_participant(person.id):
             if application.class_id == class_id:
-                return roster_rules.repeated(ref, application)
-        return roster_rules.applied(ref, await _add_application(person, training_class, tx))
+                return rosters.repeated(ref, application)
+        return rosters.applied(ref, await _add_application(person, training_class, tx))
 
     return await act_on_lines(
         "applications", training_class.facility_id, class_id, participant_refs, submit, tx

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
+from chassis.http.roster_bodies import RosterReportBody
 from services.training.attendance import usecases
 from services.training.attendance.rules import (
     Attendance,
@@ -17,7 +18,7 @@ from services.training.attendance.rules import (
     AttendanceReason,
     MarkState,
 )
-from services.training.roster_reports.api import RosterReportBody
+from services.training.roster_reports.api import body_of_report
 from services.training.sessions.api import Cancellation, NewSession, SessionBody
 from services.training.transaction import Run
 
@@ -141,7 +142,7 @@ async def mark_session(
     marks = [(mark.enrolment_id, mark.to_mark(mark.client_id)) for mark in body.marks]
     report = await run(partial(usecases.mark_session, session_id, marks))
     dependencies.set_etag(response, report)
-    return RosterReportBody.of(report)
+    return body_of_report(report)
 
 
 @router.get("/v1/sessions/{session_id}/attendance", summary="Presensi satu sesi")

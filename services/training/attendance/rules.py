@@ -14,8 +14,8 @@ from typing import TypeVar
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import named_id
 from chassis.messaging.events import Event
+from chassis.rosters import LineOutcome, LineReason, RosterLine
 from services.training.events import AttendanceRecorded
-from services.training.roster_reports.rules import LineOutcome, LineReason, RosterLine
 from services.training.sessions.rules import Session
 
 E = TypeVar("E")

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from chassis import rosters
 from chassis.persistence.store import Page
+from chassis.rosters import RosterLine
 from services.training.attendance import rules
 from services.training.attendance.rules import Attendance, AttendanceMark
-from services.training.roster_reports import rules as roster_rules
-from services.training.roster_reports.rules import RosterLine, RosterReport
+from services.training.roster_reports.rules import RosterReport
 from services.training.roster_reports.usecases import act_on_lines
 from services.training.sessions import rules as session_rules
 from services.training.sessions.rules import Session
@@ -212,10 +213,10 @@ async def _record_mark(
         await _open_conflict_task(before, session, mark, tx)
         return rules.report_contradiction(before)
     if after == before:
-        return roster_rules.repeated(enrolment_id, before)
+        return rosters.repeated(enrolment_id, before)
     if record is None:
-        return roster_rules.applied(enrolment_id, tx.attendance.add(after, events))
-    return roster_rules.applied(enrolment_id, tx.attendance.save(before, after, events))
+        return rosters.applied(enrolment_id, tx.attendance.add(after, events))
+    return rosters.applied(enrolment_id, tx.attendance.save(before, after, events))
 
 
 async def _open_conflict_task(

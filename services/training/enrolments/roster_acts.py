@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chassis import rosters
+from chassis.rosters import RosterLine
 from services.training.classes import rules as class_rules
 from services.training.classes.rules import ClassFull
 from services.training.enrolments import rules, usecases
 from services.training.enrolments.rules import Enrolment
-from services.training.roster_reports import rules as roster_rules
-from services.training.roster_reports.rules import RosterLine, RosterReport
+from services.training.roster_reports.rules import RosterReport
 from services.training.roster_reports.usecases import act_on_lines
 from services.training.transaction import Transaction
 
@@ -40,8 +41,8 @@ async def enrol_many(
         ref = participant_refs[index]
         for enrolment in await tx.enrolments.list_live_by_participant(await tx.resolve(ref)):
             if enrolment.class_id == class_id:
-                return roster_rules.repeated(ref, enrolment)
-        return roster_rules.applied(ref, await usecases.enrol(class_id, ref, override, tx))
+                return rosters.repeated(ref, enrolment)
+        return rosters.applied(ref, await usecases.enrol(class_id, ref, override, tx))
 
     return await act_on_lines(
         "enrolments",
@@ -72,7 +73,7 @@ async def record_results(
             tx,
             passed=line.passed,
         )
-        return roster_rules.applied(line.enrolment_id, enrolment)
+        return rosters.applied(line.enrolment_id, enrolment)
 
     keys = [line.enrolment_id for line in results]
     return await act_on_lines("results", training_class.facility_id, class_id, keys, record, tx)
@@ -88,9 +89,9 @@ async def confirm_completions(
         enrolment_id, version = versions[index]
         enrolment = await _read_of_class(enrolment_id, class_id, tx)
         if enrolment.completed_on is not None:
-            return roster_rules.repeated(enrolment_id, enrolment)
+            return rosters.repeated(enrolment_id, enrolment)
         completed = await usecases.confirm_completion(enrolment_id, instructor_ref, version, tx)
-        return roster_rules.applied(enrolment_id, completed)
+        return rosters.applied(enrolment_id, completed)
 
     keys = [enrolment_id for enrolment_id, _ in versions]
     return await act_on_lines(

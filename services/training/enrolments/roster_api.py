@@ -9,12 +9,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies
+from chassis.http.roster_bodies import RosterReportBody
+from chassis.rosters import MAX_LINES
 from services.training.classes.rules import seats_lock
 from services.training.enrolments import roster_acts
 from services.training.enrolments.api import Ref, ResultBody, Text
 from services.training.enrolments.roster_acts import ResultLine
-from services.training.roster_reports.api import RosterReportBody
-from services.training.roster_reports.rules import MAX_LINES
+from services.training.roster_reports.api import body_of_report
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Kepesertaan"])
@@ -70,7 +71,7 @@ async def enrol_many(
     command = partial(roster_acts.enrol_many, class_id, body.participant_refs, body.override)
     report = await run(command, contended=[seats_lock(class_id)])
     dependencies.set_etag(response, report)
-    return RosterReportBody.of(report)
+    return body_of_report(report)
 
 
 @router.post(
@@ -83,7 +84,7 @@ async def record_results(
     results = [ResultLine(**line.model_dump()) for line in body.lines]
     report = await run(partial(roster_acts.record_results, class_id, results))
     dependencies.set_etag(response, report)
-    return RosterReportBody.of(report)
+    return body_of_report(report)
 
 
 @router.post(
@@ -97,4 +98,4 @@ async def confirm_completions(
     command = partial(roster_acts.confirm_completions, class_id, versions, body.instructor_ref)
     report = await run(command, contended=[seats_lock(class_id)])
     dependencies.set_etag(response, report)
-    return RosterReportBody.of(report)
+    return body_of_report(report)
