@@ -14,6 +14,7 @@ from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
 from services.certification import events
 from services.certification.applications.api import router as applications
+from services.certification.applications.roster_api import router as application_rosters
 from services.certification.assessors.api import router as assessors
 from services.certification.certificates.api import router as certificates
 from services.certification.certificates.jobs import sign_reserved
@@ -70,6 +71,7 @@ def create_app(settings: CertificationSettings, signer: Signer | None = None) ->
                 assessors,
                 venues,
                 applications,
+                application_rosters,
                 panels,
                 certificates,
                 issuers,

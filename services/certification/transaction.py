@@ -21,6 +21,7 @@ from services.certification.certificates.store import Certificates, Papers
 from services.certification.lsps.store import Emblems, Lsps
 from services.certification.origins.store import Origins
 from services.certification.panels.store import PanelDecisions
+from services.certification.roster_reports.store import RosterReports
 from services.certification.schedules.store import BookingDays
 from services.certification.schemes.store import Schemes
 from services.certification.statuslists.store import Epochs, Publications, RaisedBits
@@ -44,6 +45,7 @@ class Transaction(unit_of_work.Transaction):
     booking_days = StoreOf(BookingDays)
     origins = StoreOf(Origins)
     applications = StoreOf(Applications)
+    roster_reports = StoreOf(RosterReports)
     panel_decisions = StoreOf(PanelDecisions)
     certificates = StoreOf(Certificates)
     papers = StoreOf(Papers)

@@ -14,8 +14,10 @@ CAUSE: Json = {"cause": "data_error"}
 UNSCOPED = {
     ("POST", "/v1/lsps"),
     ("POST", "/v1/verifications"),
-    # each line of its answer is judged alone
+    # each line of these answers is judged alone
     ("POST", "/v1/assessment-applications/names"),
+    ("POST", "/v1/assessment-applications/forms"),
+    ("POST", "/v1/assessment-applications/unit-results"),
 }
 LISTS = {
     "GET /v1/lsps",

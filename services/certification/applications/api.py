@@ -28,8 +28,6 @@ from services.certification.transaction import Run
 
 router = APIRouter(tags=["Permohonan"])
 Code = Annotated[str, Field(min_length=1, max_length=40)]
-
-
 NameState = Literal["missing", "fetched", "confirmed"]
 
 
@@ -48,6 +46,13 @@ class FormBody(BaseModel):
     evidence: Annotated[list[EvidenceBody], Field(min_length=1, max_length=50)]
     signed_on: Day
 
+    def to_form(self) -> ApplicationForm:
+        """Return the form that this body describes."""
+        evidence = tuple(
+            Evidence(kind=piece.kind, description=piece.description) for piece in self.evidence
+        )
+        return ApplicationForm(evidence=evidence, signed_on=self.signed_on)
+
 
 class SelfAssessmentBody(BaseModel):
     """FR.APL.02: by unit code, whether the candidate claims to be competent."""
@@ -55,6 +60,10 @@ class SelfAssessmentBody(BaseModel):
     model_config = dependencies.STRICT
     units: Annotated[dict[Code, bool], Field(min_length=1, max_length=100)]
     signed_on: Day
+
+    def to_self_assessment(self) -> SelfAssessment:
+        """Return the self-assessment that this body describes."""
+        return SelfAssessment(units=self.units, signed_on=self.signed_on)
 
 
 class AssignmentBody(BaseModel):
@@ -267,11 +276,8 @@ async def submit_form(
     application_id: str, body: FormBody, version: RequiredIfMatch, run: Run, response: Response
 ) -> ApplicationBody:
     """Submit the application form with its evidence."""
-    evidence = tuple(
-        Evidence(kind=piece.kind, description=piece.description) for piece in body.evidence
-    )
-    form = ApplicationForm(evidence=evidence, signed_on=body.signed_on)
-    application = await run(partial(usecases.submit_form, application_id, form, version))
+    command = partial(usecases.submit_form, application_id, body.to_form(), version)
+    application = await run(command)
     return _changed(application, response)
 
 
@@ -284,7 +290,7 @@ async def submit_self_assessment(
     response: Response,
 ) -> ApplicationBody:
     """Submit the candidate's own assessment, unit by unit."""
-    assessment = SelfAssessment(units=body.units, signed_on=body.signed_on)
+    assessment = body.to_self_assessment()
     command = partial(usecases.submit_self_assessment, application_id, assessment, version)
     return _changed(await run(command), response)
 

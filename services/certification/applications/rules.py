@@ -1,21 +1,21 @@
 """Rules of applications, from the completed course to the panel's decision.
 
-Source: certification section 8. Not here: what the panel may decide (panels).
+Source: certification section 8. Not here: FR.APL.01 and FR.APL.02 (forms), results of units
+(results), what the panel may decide (panels).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.caller import Actor
-from chassis.errors import Conflict, Forbidden, NotFound, Refused
+from chassis.errors import Conflict, DomainError, Forbidden, NotFound, Refused
 from services.certification.assessors.rules import Assessor
 from services.certification.events import ApplicationOpened, CompetencyAssessed, UnitResult
 from services.certification.origins.rules import Origin
-from services.certification.reasons import Reason, RulesBroken, require_no_reasons
+from services.certification.reasons import Reason, raise_first, require_no_reasons
 from services.certification.schemes.rules import Scheme
 from services.certification.venues.rules import Venue
 
@@ -36,10 +36,6 @@ class UnitsDiffer(Refused):
 class ResultsMissing(Refused):
     title = "Masih ada unit yang belum dinilai"
     field = "units"
-
-
-class NotYetHeld(Refused):
-    title = "Hari asesmen belum tiba"
 
 
 class NameOwnConfirmation(Forbidden):
@@ -185,22 +181,6 @@ def open_application(
     return application, [event]
 
 
-def submit_form(application: Application, form: ApplicationForm) -> Application:
-    """Store FR.APL.01; it may change until the assignment."""
-    _require_state(application, ApplicationState.OPEN)
-    return replace(application, form=form)
-
-
-def submit_self_assessment(
-    application: Application, assessment: SelfAssessment, newest: Scheme
-) -> Application:
-    """Store FR.APL.02, which names units of the newest edition only."""
-    _require_state(application, ApplicationState.OPEN)
-    if not assessment.units.keys() <= newest.unit_codes:
-        raise UnitsDiffer
-    return replace(application, self_assessment=assessment)
-
-
 def reasons_against_assignment(application: Application, scheme: Scheme) -> list[Reason]:
     """Return APPLICATION_INCOMPLETE unless both forms are complete.
 
@@ -266,24 +246,6 @@ def declare_conflict(application: Application, *, has_conflict: bool) -> Applica
         conflicted=application.conflicted | {assignment.assessor_id},
         results={},
     )
-
-
-def record_results(
-    application: Application, scheme: Scheme, results: Mapping[str, CompetencyResult], today: date
-) -> Application:
-    """Record results of units; equal ones change nothing.
-
-    Raises RulesBroken before the assessor's declaration, NotYetHeld, UnitsDiffer.
-    """
-    _require_state(application, ApplicationState.ASSIGNED)
-    assignment = _require_assignment(application)
-    if not assignment.conflict_free:
-        raise RulesBroken([Reason.ASSESSOR_CONFLICT])
-    if today < assignment.held_on:
-        raise NotYetHeld
-    if not results.keys() <= scheme.unit_codes:
-        raise UnitsDiffer
-    return replace(application, results=application.results | dict(results))
 
 
 def recommend(
@@ -389,9 +351,15 @@ def _require_undecided(application: Application) -> None:
     )
 
 
+def errors_of_state(application: Application, *states: ApplicationState) -> list[DomainError]:
+    """Return ApplicationStateDiffers unless the application is in one of these states."""
+    if application.state in states:
+        return []
+    return [ApplicationStateDiffers(state=application.state.value)]
+
+
 def _require_state(application: Application, *states: ApplicationState) -> None:
-    if application.state not in states:
-        raise ApplicationStateDiffers(state=application.state.value)
+    raise_first(errors_of_state(application, *states))
 
 
 def _require_assignment(application: Application) -> Assignment:

@@ -11,7 +11,8 @@ from datetime import date
 
 from chassis.ids import new_id
 from chassis.persistence.store import Page
-from services.certification.applications import candidate_names, rules
+from services.certification.applications import candidate_names, forms, rules
+from services.certification.applications import results as results_rules
 from services.certification.applications.candidate_names import CandidateName
 from services.certification.applications.rules import (
     Application,
@@ -50,7 +51,7 @@ async def open_application(origin: Origin, scheme: Scheme, tx: Transaction) -> N
     if await tx.origins.find_by_enrolment(origin.enrolment_id) is not None:
         return
     tx.origins.add(origin)
-    application, events = rules.open_application(new_id(), origin, scheme, _today(tx))
+    application, events = rules.open_application(new_id(), origin, scheme, today(tx))
     tx.applications.add(application, events)
 
 
@@ -61,7 +62,7 @@ async def view_application(application_id: str, tx: Transaction) -> ApplicationD
     return ApplicationDetails(
         application=application,
         origin=await tx.origins.seek(application.origin_ref),
-        scheme=await _read_edition(application, tx),
+        scheme=await read_edition(application, tx),
     )
 
 
@@ -88,7 +89,8 @@ async def submit_form(
 ) -> Application:
     """Store FR.APL.01."""
     before = await tx.applications.get(application_id, if_match=version)
-    return tx.applications.save(before, rules.submit_form(before, form))
+    edition = await read_edition(before, tx)
+    return tx.applications.save(before, forms.submit_forms(before, edition, form=form))
 
 
 async def submit_self_assessment(
@@ -96,8 +98,8 @@ async def submit_self_assessment(
 ) -> Application:
     """Store FR.APL.02."""
     before = await tx.applications.get(application_id, if_match=version)
-    edition = await _read_edition(before, tx)
-    after = rules.submit_self_assessment(before, assessment, edition)
+    edition = await read_edition(before, tx)
+    after = forms.submit_forms(before, edition, self_assessment=assessment)
     return tx.applications.save(before, after)
 
 
@@ -176,8 +178,8 @@ async def record_results(
     Raises VersionDiffers when an upload with another version would change something.
     """
     before = await tx.applications.get(application_id)
-    edition = await _read_edition(before, tx)
-    after = rules.record_results(before, edition, results, _today(tx))
+    edition = await read_edition(before, tx)
+    after = results_rules.record_results(before, edition, results, today(tx))
     if after == before:
         return before
     before = await tx.applications.get(application_id, if_match=version)
@@ -195,7 +197,7 @@ async def recommend(
     origin = await tx.origins.get(before.origin_ref, scoped=False)
     after, events = rules.recommend(
         before,
-        await _read_edition(before, tx),
+        await read_edition(before, tx),
         origin,
         competent=competent,
         by=tx.caller.actor,
@@ -217,7 +219,7 @@ async def select_candidates_to_name(
     lines: list[CandidateName] = []
     for application_id in dict.fromkeys(application_ids):
         application = known.get(application_id)
-        reasons = candidate_names.reasons_against_showing_name(application, _today(tx))
+        reasons = candidate_names.reasons_against_showing_name(application, today(tx))
         line = CandidateName(application_id=application_id, reasons=tuple(reasons))
         if application is not None and not reasons:
             ref = origins[application.origin_ref].participant_ref
@@ -296,11 +298,12 @@ def contended_documents(assessor_id: str, venue_id: str, held_on: date) -> list[
     return [f"assessor/{assessor_id}", f"venue/{venue_id}/{held_on}"]
 
 
-def _today(tx: Transaction) -> date:
+def today(tx: Transaction) -> date:
+    """Return the day of this transaction where assessments are dated."""
     return tx.now.astimezone(WESTERN_INDONESIA).date()
 
 
-async def _read_edition(application: Application, tx: Transaction) -> Scheme:
+async def read_edition(application: Application, tx: Transaction) -> Scheme:
     """Return the frozen edition, or the newest while none is frozen.
 
     Unscoped, because a caller who sees the application may see its units.

@@ -1,0 +1,20 @@
+"""The stored report of a roster act. Not here: its lines (chassis.rosters)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chassis import rosters
+from chassis.errors import NotFound
+
+
+class ReportUnknown(NotFound):
+    title = "Laporan tidak ditemukan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RosterReport(rosters.RosterReport):
+    """The report of a roster act, with the LSPs and the assessors of what its lines name."""
+
+    lsp_ids: tuple[str, ...]
+    assessor_ids: tuple[str, ...]
