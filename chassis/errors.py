@@ -11,6 +11,7 @@ DomainError
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 PROBLEM = "application/problem+json"
@@ -129,6 +130,12 @@ class Busy(DomainError):
     def __init__(self, detail: str = "", *, retry_after: int = 1, **facts: Any) -> None:
         super().__init__(detail, **facts)
         self.retry_after = retry_after
+
+
+def raise_first(errors: Sequence[DomainError]) -> None:
+    """Raise the first of the errors, which is the one that a single change answers."""
+    if errors:
+        raise errors[0]
 
 
 def problem(error: DomainError, request_id: str) -> dict[str, Any]:

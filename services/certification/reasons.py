@@ -5,10 +5,10 @@ Not here: the rules, which return all their reasons at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 
-from chassis.errors import DomainError, Refused
+from chassis.errors import Refused
 
 
 class Reason(StrEnum):
@@ -64,9 +64,3 @@ def require_no_reasons(reasons: Iterable[Reason]) -> None:
     broken = list(reasons)
     if broken:
         raise RulesBroken(broken)
-
-
-def raise_first(errors: Sequence[DomainError]) -> None:
-    """Raise the first of the errors, which is the one that a single change answers."""
-    if errors:
-        raise errors[0]

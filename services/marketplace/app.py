@@ -15,6 +15,7 @@ from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
 from services.marketplace import inbound
 from services.marketplace.batches import api as batches
+from services.marketplace.batches import work_day_api as work_days
 from services.marketplace.carts import api as carts
 from services.marketplace.events import ProceedsSplit, ProceedsSplitReversed, WorkLogged
 from services.marketplace.ledger import api as ledger
@@ -42,6 +43,7 @@ NOUNS = (
     workshops,
     workers,
     batches,
+    work_days,
     products,
     stock,
     carts,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from chassis.app.migrations import add_fields, upgrade_documents
 from chassis.persistence.mongo import Document
+from services.marketplace.batches.store import WorkLogs
 from services.marketplace.orders.store import Orders
 from services.marketplace.payment_simulator.store import SimulatedCharges
 from services.marketplace.payments.store import PaymentEvents
@@ -34,6 +35,8 @@ MIGRATIONS = (
     upgrade_documents(Policies, {2: add_fields(drafted_for="", proposed_for="")}),
     # schema 2 has several attempts to pay one order, and refunds by key
     upgrade_documents(Orders, {2: _name_paying_transaction}),
+    # schema 2 names the cell of a day grid as the officer's device does
+    upgrade_documents(WorkLogs, {2: add_fields(client_ref="")}),
     upgrade_documents(PaymentEvents, {2: add_fields(refunded_idr=None)}),
     upgrade_documents(SimulatedCharges, {2: add_fields(method="qris", refunds=[])}),
 )

@@ -21,8 +21,9 @@ NOT_CHANGES_OF_AN_AGGREGATE = {
     "POST /v1/checkout",
     "POST /v1/payments/notifications/{provider}",
     "POST /v1/payments/sandbox/{order_ref}/{command}",
+    "PUT /v1/workshops/{workshop_id}/work-days/{date}",
 }
-"""Creations and appended facts: they need no If-Match."""
+"""Creations and appended facts, and lists whose lines have versions: they need no If-Match."""
 
 
 def all_addresses(service: AsgiClient) -> list[tuple[str, str]]:

@@ -6,11 +6,12 @@ import pytest
 
 from chassis.ids import new_id
 from tests.fakes import AsgiClient, routes
-from tests.marketplace.harness import LapasHarness
+from tests.marketplace.harness import Json, LapasHarness, jakarta_today
 
 READS_ABOUT_PERSONS = {
     "/v1/work-assignments": "work_assignments.listed",
     "/v1/work-logs": "work_logs.listed",
+    "/v1/workshops/{workshop_id}/work-days/{date}": "work_days.read",
     "/v1/batches": "batches.listed",
     "/v1/batches/{batch_id}": "batches.read",
     "/v1/ledger/journals": "journals.listed",
@@ -40,6 +41,16 @@ READS_ABOUT_NO_PERSON = {
 """Goods, money by order, and the public's own cart and order."""
 
 
+def name_path(lapas: LapasHarness, template: str, order: Json, batch: Json) -> str:
+    """Return the path of a template with the ids of these aggregates, and today."""
+    return template.format(
+        order_id=order["id"],
+        batch_id=batch["id"],
+        workshop_id=lapas.workshop["id"],
+        date=jakarta_today(),
+    )
+
+
 def test_every_read_is_listed_as_about_a_person_or_not(service: AsgiClient) -> None:
     reads = {
         route.path
@@ -57,7 +68,7 @@ async def test_every_read_about_a_person_leaves_a_row_with_reader_and_person(
 ) -> None:
     batch = await lapas.produce(2, 40_000, 1, 2)
     order = await lapas.paid_order(1)
-    path = template.replace("{order_id}", order["id"]).replace("{batch_id}", batch["id"])
+    path = name_path(lapas, template, order, batch)
     persons = {order["id"]} if "orders" in template else set(lapas.people)
     query = f"?batch_id={batch['id']}" if "work-logs" in template else ""
     reader = f"reader-{lapas.facility}"
@@ -79,8 +90,7 @@ async def test_a_refused_read_about_a_person_leaves_no_row_with_a_person(
     batch = await lapas.produce(2, 40_000, 1, 2)
     order = await lapas.order(1)
     query = f"?batch_id={batch['id']}" if "work-logs" in template else ""
-    named = template.replace("{order_id}", order["id"]).replace("{batch_id}", batch["id"])
-    path = named + query
+    path = name_path(lapas, template, order, batch) + query
     stranger = f"stranger-{lapas.facility}"
     elsewhere = lapas.client.as_("auditor", subject=stranger, facility=f"LP-{new_id()[-12:]}")
     answer = await elsewhere.get(path)

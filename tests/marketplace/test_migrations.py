@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from services.marketplace.batches.store import WorkLogs
 from services.marketplace.migrations import MIGRATIONS
 from services.marketplace.orders.rules import PaymentMethod
 from services.marketplace.orders.store import Orders
@@ -45,3 +46,9 @@ async def test_simulated_charges_of_schema_1_were_qris_without_refunds(mongo_url
         (PaymentMethod.QRIS, ())
     ] * 2
     assert paid.unrefunded_idr == paid.amount_idr
+
+
+async def test_work_logs_of_schema_1_are_of_no_cell(mongo_url: str) -> None:
+    path = DUMPS / "work_logs-1.json"
+    [log] = await old_documents.check_upgrade(mongo_url, WorkLogs, MIGRATIONS, path)
+    assert (log.client_ref, log.work_units, log.edits[0].was_units) == ("", 2, 3)

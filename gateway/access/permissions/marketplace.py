@@ -8,6 +8,7 @@ _WORKSHOP_READS = frozenset(
         "GET /v1/batches",
         "GET /v1/batches/{batch_id}",
         "GET /v1/work-logs",
+        "GET /v1/workshops/{workshop_id}/work-days/{date}",
     }
 )
 _STORE_READS = frozenset(
@@ -41,6 +42,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "POST /v1/batches/{batch_id}/rejection",
         "POST /v1/work-logs",
         "PATCH /v1/work-logs/{log_id}",
+        "PUT /v1/workshops/{workshop_id}/work-days/{date}",
         "GET /v1/products/{product_id}/record",
         "GET /v1/stock",
     },

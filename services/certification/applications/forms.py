@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chassis.errors import DomainError, Refused
+from chassis.errors import DomainError, Refused, raise_first
 from services.certification.applications.rules import (
     Application,
     ApplicationForm,
@@ -16,7 +16,6 @@ from services.certification.applications.rules import (
     UnitsDiffer,
     errors_of_state,
 )
-from services.certification.reasons import raise_first
 from services.certification.schemes.rules import Scheme
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
-from chassis.errors import DomainError, Refused
+from chassis.errors import DomainError, Refused, raise_first
 from services.certification.applications.rules import (
     Application,
     ApplicationState,
@@ -17,7 +17,7 @@ from services.certification.applications.rules import (
     UnitsDiffer,
     errors_of_state,
 )
-from services.certification.reasons import Reason, RulesBroken, raise_first
+from services.certification.reasons import Reason, RulesBroken
 from services.certification.schemes.rules import Scheme
 
 

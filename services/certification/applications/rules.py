@@ -11,11 +11,11 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.caller import Actor
-from chassis.errors import Conflict, DomainError, Forbidden, NotFound, Refused
+from chassis.errors import Conflict, DomainError, Forbidden, NotFound, Refused, raise_first
 from services.certification.assessors.rules import Assessor
 from services.certification.events import ApplicationOpened, CompetencyAssessed, UnitResult
 from services.certification.origins.rules import Origin
-from services.certification.reasons import Reason, raise_first, require_no_reasons
+from services.certification.reasons import Reason, require_no_reasons
 from services.certification.schemes.rules import Scheme
 from services.certification.venues.rules import Venue
 

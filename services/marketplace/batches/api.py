@@ -150,6 +150,7 @@ class WorkLogBody(BaseModel):
     worked_on: date
     recorded_by: str
     recorded_at: datetime
+    client_ref: str | None
     edits: list[EditBody]
 
     @classmethod
@@ -165,6 +166,7 @@ class WorkLogBody(BaseModel):
             worked_on=log.worked_on,
             recorded_by=log.recorded_by,
             recorded_at=log.recorded_at,
+            client_ref=log.client_ref or None,
             edits=[
                 EditBody(
                     was_units=edit.was_units,

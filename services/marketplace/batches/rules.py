@@ -12,14 +12,14 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
-from chassis.errors import Conflict, NotFound, Refused
+from chassis.errors import Conflict, DomainError, NotFound, Refused, raise_first
 from services.marketplace.money import Rupiah
 from services.marketplace.stock.rules import Portion
 from services.marketplace.workers.rules import (
     Assignment,
     Worker,
     WorkerUnknown,
-    require_decision_in_effect,
+    errors_of_decision,
 )
 from services.marketplace.workshops.rules import Workshop
 from services.marketplace.zones import local_day
@@ -145,7 +145,10 @@ class WorkLogCorrection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkLog:
-    """Integer work units of one participant on one day for one batch."""
+    """Integer work units of one participant on one day for one batch.
+
+    `client_ref` is the number that an officer's device gave the cell of a day grid.
+    """
 
     id: WorkLogId
     batch_id: str
@@ -156,6 +159,7 @@ class WorkLog:
     worked_on: date
     recorded_by: str
     recorded_at: datetime
+    client_ref: str = ""
     edits: tuple[WorkLogCorrection, ...] = ()
     version: int = 0
 
@@ -279,21 +283,39 @@ def log_work(
 
     Raises BatchStateDiffers, WorkDateInvalid, NotAssigned or WorkNotAllowed.
     """
-    _require_state(batch, OPEN_STATES)
+    raise_first(
+        [
+            *errors_of_batch(log, batch, workshop, now),
+            *errors_of_worker(log, workshop, worker, assignments),
+        ]
+    )
+    return log
+
+
+def errors_of_batch(
+    log: WorkLog, batch: Batch, workshop: Workshop, now: datetime
+) -> list[DomainError]:
+    """Return why the batch admits no work on that day: BatchStateDiffers, WorkDateInvalid."""
+    errors = _errors_of_state(batch, OPEN_STATES)
     first_day = log.worked_on
     if batch.started_at is not None:
         first_day = local_day(batch.started_at, workshop.zone)
     today = local_day(now, workshop.zone)
     if log.worked_on < first_day or log.worked_on > today:
-        raise WorkDateInvalid
+        errors.append(WorkDateInvalid())
+    return errors
+
+
+def errors_of_worker(
+    log: WorkLog, workshop: Workshop, worker: Worker, assignments: Sequence[Assignment]
+) -> list[DomainError]:
+    """Return why the worker may not have worked on that day: NotAssigned, WorkNotAllowed."""
     is_assigned = any(
         assignment.workshop_id == workshop.id and assignment.covers(log.worked_on)
         for assignment in assignments
     )
-    if not is_assigned:
-        raise NotAssigned
-    require_decision_in_effect(worker, log.worked_on)
-    return log
+    errors: list[DomainError] = [] if is_assigned else [NotAssigned()]
+    return errors + errors_of_decision(worker, log.worked_on)
 
 
 def correct(
@@ -303,27 +325,40 @@ def correct(
 
     The old value and the reason are kept.
     """
-    if batch.state not in OPEN_STATES or now - log.recorded_at > CORRECTION_WINDOW:
-        raise WorkLogLocked
+    raise_first(errors_against_correction(log, batch, now))
     correction = WorkLogCorrection(
         was_units=log.work_units, reason=reason, edited_by=by, edited_at=now
     )
     return replace(log, work_units=units, edits=(*log.edits, correction))
 
 
+def errors_against_correction(log: WorkLog, batch: Batch, now: datetime) -> list[DomainError]:
+    """Return WorkLogLocked if the batch is closed or the window of seven days has passed."""
+    is_locked = batch.state not in OPEN_STATES or now - log.recorded_at > CORRECTION_WINDOW
+    return [WorkLogLocked()] if is_locked else []
+
+
+def find_known_here(
+    worker: Worker | None, assignments: Sequence[Assignment], facility_id: str
+) -> Worker | None:
+    """Return a worker who is at this facility, or was assigned here before they left."""
+    if worker is None:
+        return None
+    was_assigned_here = any(assignment.facility_id == facility_id for assignment in assignments)
+    return worker if worker.facility_id == facility_id or was_assigned_here else None
+
+
 def require_known_here(
     worker: Worker | None, assignments: Sequence[Assignment], facility_id: str
 ) -> Worker:
-    """Return a worker who is at this facility, or was assigned here before they left.
+    """Return the worker who is known here.
 
     Raises WorkerUnknown for anybody else: no answer shows who is at another facility.
     """
-    if worker is None:
+    known = find_known_here(worker, assignments, facility_id)
+    if known is None:
         raise WorkerUnknown
-    was_assigned_here = any(assignment.facility_id == facility_id for assignment in assignments)
-    if worker.facility_id != facility_id and not was_assigned_here:
-        raise WorkerUnknown
-    return worker
+    return known
 
 
 def rekey_work_log(log: WorkLog, participant_ref: str) -> WorkLog:
@@ -348,5 +383,8 @@ def sum_weights_by_survivor(
 
 
 def _require_state(batch: Batch, states: Iterable[BatchState]) -> None:
-    if batch.state not in states:
-        raise BatchStateDiffers(state=batch.state)
+    raise_first(_errors_of_state(batch, states))
+
+
+def _errors_of_state(batch: Batch, states: Iterable[BatchState]) -> list[DomainError]:
+    return [] if batch.state in states else [BatchStateDiffers(state=batch.state)]

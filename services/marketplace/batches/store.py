@@ -5,6 +5,8 @@ Not here: rules.
 
 from __future__ import annotations
 
+from datetime import date
+
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
 from services.marketplace.batches.rules import (
@@ -61,11 +63,17 @@ class WorkLogs(Store[WorkLog]):
     person = "participant_ref"
     unknown = WorkLogUnknown
     scope = {"facility": "facility_id"}
-    indexes = (Index("batch_id"), Index("participant_ref"))
+    indexes = (Index("batch_id"), Index("participant_ref"), Index("workshop_id", "worked_on"))
+    schema = 2
 
     async def list_by_batch(self, batch_id: str) -> list[WorkLog]:
         """Return all work logs of a batch."""
         return await self.find({"batch_id": batch_id})
+
+    async def list_by_day(self, workshop_id: str, worked_on: date) -> list[WorkLog]:
+        """Return all work logs of a workshop on one day, in the order of their recording."""
+        where = {"workshop_id": workshop_id, "worked_on": worked_on.isoformat()}
+        return await self.find(where, sort=[("recorded_at", 1)])
 
     async def list_by_participant(self, participant_ref: str) -> list[WorkLog]:
         """Return all work logs of a participant."""

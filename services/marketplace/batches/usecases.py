@@ -5,6 +5,7 @@ Not here: rules.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from chassis.persistence.store import Page
@@ -25,6 +26,7 @@ from services.marketplace.products.rules import require_made_in
 from services.marketplace.stock.rules import contention_key, home_location, stock_id
 from services.marketplace.stock.usecases import receive
 from services.marketplace.transaction import Transaction
+from services.marketplace.workers.rules import Assignment, Worker
 from services.marketplace.workers.usecases import merge_workers
 from services.marketplace.workshops.rules import Workshop, WorkshopId, require_open
 
@@ -171,12 +173,25 @@ async def log_work(
         recorded_by=tx.caller.subject,
         recorded_at=tx.now,
     )
+    logged = add_log(log, batch, workshop, worker, assignments, tx)
+    await add_to_month(logged, workshop, work_units, tx)
+    return logged
+
+
+def add_log(
+    log: WorkLog,
+    batch: Batch,
+    workshop: Workshop,
+    worker: Worker,
+    assignments: Sequence[Assignment],
+    tx: Transaction,
+) -> WorkLog:
+    """Add a log, which conflicts with a concurrent change of what its rule depends on."""
     logged = rules.log_work(log, batch, workshop, worker, assignments, tx.now)
     tx.batches.hold(batch)  # completion sums the logs of the batch
     tx.workers.hold(worker)
     for assignment in assignments:
         tx.assignments.hold(assignment)
-    await _add_to_month(logged, workshop, work_units, tx)
     return tx.work_logs.add(logged)
 
 
@@ -197,11 +212,19 @@ async def correct_log(
     before = await tx.work_logs.get(log_id, if_match=version)
     batch = await tx.batches.get(before.batch_id)
     workshop = await tx.workshops.get(before.workshop_id)
+    after = save_correction(before, batch, work_units, reason, tx)
+    await add_to_month(after, workshop, after.work_units - before.work_units, tx)
+    return after
+
+
+def save_correction(
+    before: WorkLog, batch: Batch, work_units: int, reason: str, tx: Transaction
+) -> WorkLog:
+    """Save the corrected units of a log, unless its batch is closed at the same time."""
     after = rules.correct(
         before, batch, units=work_units, reason=reason, by=tx.caller.subject, now=tx.now
     )
     tx.batches.hold(batch)
-    await _add_to_month(after, workshop, after.work_units - before.work_units, tx)
     return tx.work_logs.save(before, after)
 
 
@@ -240,7 +263,8 @@ async def _assign_number(workshop: Workshop, tx: Transaction) -> str:
     return number
 
 
-async def _add_to_month(log: WorkLog, workshop: Workshop, units: int, tx: Transaction) -> None:
+async def add_to_month(log: WorkLog, workshop: Workshop, units: int, tx: Transaction) -> None:
+    """Add units to the month of a log, and publish the sum of that month."""
     await _add_units(work_months.create_month(log, workshop), units, tx)
 
 

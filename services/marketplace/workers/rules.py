@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 from typing import NewType
 
-from chassis.errors import Conflict, NotFound, Refused
+from chassis.errors import Conflict, DomainError, NotFound, Refused, raise_first
 from services.marketplace.workshops.rules import Workshop, require_open
 
 AssignmentId = NewType("AssignmentId", str)
@@ -152,8 +152,13 @@ def require_work_allowed(worker: Worker, facility_id: str, day: date) -> None:
 
 def require_decision_in_effect(worker: Worker, day: date) -> None:
     """Require that the decision has not lapsed before this day. Raises WorkNotAllowed."""
-    if worker.valid_until is not None and day > worker.valid_until:
-        raise WorkNotAllowed
+    raise_first(errors_of_decision(worker, day))
+
+
+def errors_of_decision(worker: Worker, day: date) -> list[DomainError]:
+    """Return WorkNotAllowed if the decision has lapsed before this day."""
+    is_lapsed = worker.valid_until is not None and day > worker.valid_until
+    return [WorkNotAllowed()] if is_lapsed else []
 
 
 def assign(

@@ -5,6 +5,8 @@ Not here: rules.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
 from services.marketplace.workers.rules import Assignment, AssignmentUnknown, Worker, WorkerUnknown
@@ -35,6 +37,14 @@ class Assignments(Store[Assignment]):
         Unscoped: the rule needs the assignments at every facility.
         """
         return await self.find({"participant_ref": participant_ref}, scoped=False)
+
+    async def list_by_participants(self, refs: Collection[str]) -> dict[str, list[Assignment]]:
+        """Return all assignments of each of these participants, as list_by_participant does."""
+        by_participant: dict[str, list[Assignment]] = {ref: [] for ref in refs}
+        where = {"participant_ref": {"$in": sorted(refs)}}
+        for assignment in await self.find(where, scoped=False):
+            by_participant[assignment.participant_ref].append(assignment)
+        return by_participant
 
     async def list_page(
         self, workshop_id: str | None, cursor: str | None, limit: int
