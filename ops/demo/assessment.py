@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ops.demo.context import LSP, OK, SCHEME, UNITS, ZONE, DemoContext, Facts
+from ops.demo.context import LSP, OK, SCHEME, UNITS, ZONE, DemoContext, Facts, act_on_line
 from ops.local.gateway_client import Answer, GatewayCaller, UnexpectedAnswer, eventually
 
 SHOWN_OF_CERTIFICATE = (
@@ -23,7 +23,7 @@ SHOWN_OF_CERTIFICATE = (
     "check_url",
 )
 
-
+APPLICATIONS = "/v1/assessment-applications"
 EMBLEM = Path(__file__).parent / "sample" / "emblem.png"
 SIGNATORY = {
     "name": "Dr. Ir. Ratna Kusumawati, M.T.",
@@ -54,28 +54,29 @@ async def open_application(context: DemoContext) -> Facts:
     person = context.ids["person"]
 
     async def opened() -> Facts | None:
-        applications = await officer.list_all(
-            f"/v1/assessment-applications?participant_ref={person}"
-        )
+        applications = await officer.list_all(f"{APPLICATIONS}?participant_ref={person}")
         return applications[0] if applications else None
 
     application = await eventually("application opened by the completed course", opened)
-    path = f"/v1/assessment-applications/{application['application_id']}"
+    path = f"{APPLICATIONS}/{application['application_id']}"
     context.ids |= {"application": application["application_id"], "application_path": path}
     today = context.today.isoformat()
     evidence = {
         "kind": "Surat keterangan pelatihan",
         "description": "8 JP pelatihan dasar las SMAW",
     }
-    form = {"evidence": [evidence], "signed_on": today}
-    self_assessment = {"units": {unit["code"]: True for unit in UNITS}, "signed_on": today}
+    forms = {
+        "application_id": application["application_id"],
+        "version": application["version"],
+        "apl_01": {"evidence": [evidence], "signed_on": today},
+        "apl_02": {"units": {unit["code"]: True for unit in UNITS}, "signed_on": today},
+    }
     assignment = {
         "assessor_id": context.ids["assessor"],
         "venue_id": context.ids["venue"],
         "held_on": today,
     }
-    await _change_application(officer, context, "apl-01", form)
-    await _change_application(officer, context, "apl-02", self_assessment)
+    await act_on_line(officer, f"{APPLICATIONS}/forms", {"lines": [forms]})
     await _change_application(officer, context, "name")
     await _change_application(officer, context, "assignment", assignment)
     return {"application_id": application["application_id"], "scheme": application["scheme_ref"]}
@@ -85,8 +86,10 @@ async def assess(context: DemoContext) -> Facts:
     """Declare no conflict, record every unit as competent and recommend."""
     assessor = context.caller("assessor", assignment=context.ids["assessor"])
     results = {unit["code"]: "K" for unit in UNITS}
-    await _change_application(assessor, context, "declaration", {"conflict": False})
-    await _change_application(assessor, context, "unit-results", {"units": results})
+    declared = await _change_application(assessor, context, "declaration", {"conflict": False})
+    line = {"application_id": declared["application_id"], "version": declared["version"]}
+    lines = [line | {"units": results}]
+    await act_on_line(assessor, f"{APPLICATIONS}/unit-results", {"lines": lines})
     recommended = await _change_application(
         assessor, context, "recommendation", {"competent": True}
     )

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ops.language import Bilingual
-from ops.local.gateway_client import GatewayCaller, GatewayClient
+from ops.local.gateway_client import GatewayCaller, GatewayClient, UnexpectedAnswer
 
 ZONE = ZoneInfo("Asia/Jakarta")
 FACILITY = "LP-TJP"
@@ -83,3 +83,12 @@ async def create_if_missing(caller: GatewayCaller, path: str, body: Facts, own_p
         return False
     await caller.post(path, body)
     return True
+
+
+async def act_on_line(officer: GatewayCaller, path: str, body: Facts, method: str = "POST") -> Any:
+    """Send a roster act of one line; return the line, which must be applied."""
+    answer = await officer.request_expecting(method, path, body)
+    [line] = answer["lines"]
+    if line["outcome"] != "applied":
+        raise UnexpectedAnswer(f"roster act {path}", OK, line)
+    return line

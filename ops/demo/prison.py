@@ -22,6 +22,7 @@ from ops.demo.context import (
     ZONE,
     DemoContext,
     Facts,
+    act_on_line,
     create_if_missing,
 )
 from ops.local.gateway_client import GatewayCaller, UnexpectedAnswer, eventually
@@ -130,7 +131,7 @@ async def apply_for_class(context: DemoContext) -> Facts:
     person = await _find_applicant(context, officer)
     context.ids["person"] = person["participant_ref"]
     path = f"/v1/classes/{context.ids['class']}/applications"
-    line = await _act_on_line(officer, path, {"participant_refs": [person["participant_ref"]]})
+    line = await act_on_line(officer, path, {"participant_refs": [person["participant_ref"]]})
     return {
         "participant_ref": person["participant_ref"],
         "application_id": line["result_id"],
@@ -189,7 +190,7 @@ async def enrol_participant(context: DemoContext) -> Facts:
     warnings = [reason["message"] for reason in reasons if reason["severity"] == "WARN"]
     if warnings:
         body["override"] = "Disetujui Kasi Binadik"
-    line = await _act_on_line(officer, f"{class_path}/enrolments", body)
+    line = await act_on_line(officer, f"{class_path}/enrolments", body)
     context.ids["enrolment"] = line["result_id"]
     await _change(officer, f"{class_path}/start")
     enrolment = await officer.get(f"/v1/enrolments/{line['result_id']}")
@@ -241,22 +242,14 @@ async def complete_course(context: DemoContext) -> Facts:
         "score": 86,
         "assessor_ref": context.ids["instructor"],
     }
-    recorded = await _act_on_line(officer, f"{class_path}/results", {"lines": [result]})
+    recorded = await act_on_line(officer, f"{class_path}/results", {"lines": [result]})
     confirmation = {
         "instructor_ref": context.ids["instructor"],
         "lines": [line | {"version": recorded["version"]}],
     }
-    await _act_on_line(officer, f"{class_path}/completions", confirmation)
+    await act_on_line(officer, f"{class_path}/completions", confirmation)
     completed = await officer.get(f"/v1/enrolments/{context.ids['enrolment']}")
     return {"enrolment_id": completed["enrolment_id"], "state": completed["state"]}
-
-
-async def _act_on_line(officer: GatewayCaller, path: str, body: Facts) -> Any:
-    """POST a roster act on one person; return its line, which must be applied."""
-    [line] = (await officer.post(path, body))["lines"]
-    if line["outcome"] != "applied":
-        raise UnexpectedAnswer(f"roster act {path}", OK, line)
-    return line
 
 
 async def refuse_others(context: DemoContext) -> Facts:

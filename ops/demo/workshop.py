@@ -18,6 +18,7 @@ from ops.demo.context import (
     ZONE,
     DemoContext,
     Facts,
+    act_on_line,
 )
 from ops.local.gateway_client import GatewayCaller, UnexpectedAnswer, eventually
 
@@ -203,13 +204,13 @@ async def _complete_batch(context: DemoContext, workshop: Facts) -> Facts:
     batch = await officer.post("/v1/batches", plan)
     path = f"/v1/batches/{batch['id']}"
     batch = await _change(officer, batch, f"{path}/start")
-    work_log = {
+    work = {
         "batch_id": batch["id"],
         "participant_ref": context.ids["person"],
         "work_units": 37,
-        "worked_on": context.today.isoformat(),
     }
-    await officer.post("/v1/work-logs", work_log)
+    day = f"/v1/workshops/{workshop['id']}/work-days/{context.today.isoformat()}"
+    await act_on_line(officer, day, {"lines": [work]}, "PUT")
     batch = await _change(officer, batch, f"{path}/quality-check")
     return await _change(officer, batch, f"{path}/completion", {"qty_good": GOODS_COUNT})
 
