@@ -15,6 +15,7 @@ DRIVERS = {
     "aiokafka": ("chassis/messaging/kafka.py", "chassis/messaging/kafka_topics.py"),
     "bson": ("chassis/persistence/mongo_codec.py",),
     "confluent_kafka": ("ops/local/kafka_admin.py",),
+    "gridfs": ("chassis/persistence/mongo.py",),
     "motor": ("chassis/persistence/mongo.py",),
     "pymongo": (
         "chassis/persistence/mongo.py",

@@ -13,7 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
-from motor.motor_asyncio import AsyncIOMotorClient
+from gridfs import AsyncGridFSBucket
+from gridfs.errors import GridFSError
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
 from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -57,6 +59,7 @@ __all__ = [
     "Driver",
     "DuplicateKey",
     "Filter",
+    "GridFSError",
     "Index",
     "IndexDiffers",
     "Mongo",
@@ -297,6 +300,13 @@ class Mongo(Collections):
         """Delete all documents that match; return how many."""
         removing = self.db[collection].delete_many(where, session=session)
         return (await self._run(collection, removing, session)).deleted_count
+
+    def bucket(self, name: str, chunk_bytes: int) -> Any:
+        """Return the driver's GridFS bucket of this name. GridFS takes part in no transaction."""
+        new_bucket: Callable[..., Any] = (
+            AsyncGridFSBucket if self.driver == "pymongo" else AsyncIOMotorGridFSBucket
+        )
+        return new_bucket(self.db, bucket_name=name, chunk_size_bytes=chunk_bytes)
 
     # Transactions
 

@@ -24,10 +24,18 @@ if TYPE_CHECKING:
 PUBLIC_DOCUMENTS = ("/V/", "/i/", "/l/")
 EXPOSED_HEADERS = (
     "etag",
+    "link",
     "location",
     "ratelimit",
     "ratelimit-policy",
     "retry-after",
+    "tus-extension",
+    "tus-resumable",
+    "tus-version",
+    "upload-expires",
+    "upload-length",
+    "upload-metadata",
+    "upload-offset",
     "x-request-id",
 )
 ALLOWED_HEADERS = (
@@ -41,6 +49,10 @@ ALLOWED_HEADERS = (
     "if-none-match",
     "order-token",
     "range",
+    "tus-resumable",
+    "upload-length",
+    "upload-metadata",
+    "upload-offset",
     "x-request-id",
 )
 PREFLIGHT_MAX_AGE_SECONDS = 600

@@ -58,6 +58,13 @@ RESPONSE_HEADERS = frozenset(
         b"location",
         b"retry-after",
         b"sunset",
+        b"tus-extension",
+        b"tus-resumable",
+        b"tus-version",
+        b"upload-expires",
+        b"upload-length",
+        b"upload-metadata",
+        b"upload-offset",
         b"vary",
         b"www-authenticate",
     }

@@ -12,6 +12,9 @@ from chassis import telemetry
 from chassis.admin import auditor_api, operator_api
 from chassis.admin.projections import Projection
 from chassis.app import factory, service
+from chassis.files import uploads
+from chassis.files.encryption import FileKeys
+from chassis.files.virus_scanner import VirusScanner
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
 from services.training import events, inbound
@@ -35,6 +38,7 @@ from services.training.programmes import api as programmes
 from services.training.sessions import api as sessions
 from services.training.settings import TrainingSettings
 from services.training.snapshots import api as snapshots
+from services.training.snapshots import upload_api
 from services.training.snapshots.chunks import APPLY_JOB
 from services.training.snapshots.jobs import apply_next
 from services.training.snapshots.upload_process import create_sandbox
@@ -51,6 +55,7 @@ ROUTERS = (
     facilities.router,
     mappings.router,
     snapshots.router,
+    upload_api.router,
     participants.router,
     merges.router,
     identities.router,
@@ -110,6 +115,7 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             handlers=HANDLERS,
             jobs=(
                 Job(APPLY_JOB, apply_next, every=5.0),
+                Job(uploads.SWEEP_JOB, uploads.sweep_uploads, every=uploads.SWEEP_EVERY_SECONDS),
                 Job("report-broken-mappings", report_broken, every=600.0),
                 Job("merge-same-numbers", merge_same_niks, every=600.0),
                 Job("publish-suspensions", publish_suspensions, every=300.0),
@@ -120,6 +126,10 @@ def create_app(settings: TrainingSettings) -> FastAPI:
                 "cipher": _create_cipher(settings),
                 "file_mappings": file_mappings,
                 "sandbox": create_sandbox(),
+                "scanner": VirusScanner(settings.clamd),
+                "file_keys": FileKeys(
+                    _decode_keys(settings.master_key, settings.former_master_key)
+                ),
                 "names_per_day": settings.names_per_day,
             },
         )

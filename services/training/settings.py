@@ -28,10 +28,11 @@ HexKey = Annotated[SecretStr, AfterValidator(_validate_key)]
 
 
 class TrainingSettings(Settings, prefix="TRAINING_"):
-    """Keys of identities, the mapping file and the daily limit of names.
+    """Keys of identities, the mapping file, the daily limit of names and the virus scanner.
 
-    `master_key` wraps the data keys of identities; `lookup_key` makes the lookup values of NIKs.
-    The former keys are still accepted while keys are changed.
+    `master_key` wraps the data keys of identities and of uploaded files; `lookup_key` makes the
+    lookup values of NIKs. The former keys are still accepted while keys are changed. `clamd` is the
+    `host:port` of the scanner of uploaded files; it is off while this is empty.
     """
 
     master_key: HexKey
@@ -40,3 +41,4 @@ class TrainingSettings(Settings, prefix="TRAINING_"):
     former_lookup_key: HexKey | None = None
     mappings: Path = Path(__file__).parent / "mappings" / "mappings.toml"
     names_per_day: Annotated[int, Field(ge=1)] = 2_000
+    clamd: Annotated[str, Field(pattern=r"^([^\s:]+:[0-9]{1,5})?$")] = ""

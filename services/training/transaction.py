@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from chassis.files.upload_store import UploadTransaction
 from chassis.http import dependencies
 from chassis.http.idempotency import RequestRunner
-from chassis.persistence import unit_of_work
 from chassis.persistence.unit_of_work import StoreOf
 from services.training.applications.store import Applications, Submissions
 from services.training.attendance.store import Attendances
@@ -31,7 +31,7 @@ from services.training.tpp.store import Decisions, TppStandings
 from services.training.vault import FieldCipher
 
 
-class Transaction(unit_of_work.Transaction):
+class Transaction(UploadTransaction):
     """The stores of training, and its ports.
 
     Ports: the cipher of identities, the mappings of the mapping file, and the number of

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import schemathesis
 import schemathesis.openapi
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
+from chassis.files import tus
 from chassis.persistence.mongo import Mongo
 from ops.local import topology
 from tests.fakes import AsgiClient, Keys, running
@@ -27,6 +29,7 @@ SERVICES = {service.name: service for service in topology.SERVICES}
 LEAST = 10
 EACH = 5
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+schemathesis.serializer.alias(tus.CONTENT_TYPE, "application/octet-stream")
 AWAY = {503, 504}  # the other services that these would query do not run here
 
 pytestmark = pytest.mark.timeout(300)

@@ -13,6 +13,7 @@ OF_NOBODY = {  # answers without any person
     "/v1/facilities/{facility_id}/snapshots",
     "/v1/snapshots/{snapshot_id}",
     "/v1/snapshots/{snapshot_id}/row-errors",
+    "/v1/snapshot-uploads/{upload_id}",
     "/v1/programmes",
     "/v1/programmes/{programme_id}",
     "/v1/classes",

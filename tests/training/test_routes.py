@@ -19,12 +19,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from chassis import telemetry
 from chassis.errors import PROBLEM
+from chassis.files import tus
 from chassis.ids import new_id
 from tests.fakes import AsgiClient, routes
 from tests.training import factories
 from tests.training.factories import FacilityHarness
 from tests.training.snapshot_files import mapping_tables
+from tests.training.snapshots import tus_client
 
+schemathesis.serializer.alias(tus.CONTENT_TYPE, "application/octet-stream")
 BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/facilities/{facility_id}/mappings": mapping_tables("LP-TJP"),
     "PATCH /v1/facilities/{facility_id}": {"name": "x"},
@@ -75,14 +78,18 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /v1/classes/{class_id}/completions": {"lines": [{"enrolment_id": "x", "version": 1}]},
 }
+TAKEN_AT = "2026-11-16T14:00:00+07:00"
 OF_EVERYBODY = ("programme_id",)  # every caller can see what can be taught
-# routes that change no existing aggregate: creations, appended facts, roster acts and uploads
+# routes that change no existing aggregate: creations, appended facts, roster acts and uploads;
+# a part of an upload names its offset instead
 WITHOUT_IF_MATCH = frozenset(
     {
         "POST /v1/facilities",
         "POST /v1/facilities/{facility_id}/mappings",
         "POST /v1/facilities/{facility_id}/mapped-values",
         "POST /v1/facilities/{facility_id}/snapshots",
+        "POST /v1/facilities/{facility_id}/snapshot-uploads",
+        "PATCH /v1/snapshot-uploads/{upload_id}",
         "POST /v1/programmes",
         "POST /v1/programmes/{programme_id}/copies",
         "POST /v1/classes",
@@ -130,9 +137,12 @@ async def known(service: AsgiClient) -> tuple[FacilityHarness, dict[str, str]]:
     snapshots = await factories.list_all(
         facility.officer, f"/v1/facilities/{facility.facility_id}/snapshots"
     )
+    registry = factories.officer(service, facility.facility_id, "registry_operator")
+    upload = await tus_client.begun(registry, facility.facility_id, 9, TAKEN_AT)
     return facility, {
         "facility_id": facility.facility_id,
         "snapshot_id": snapshots[0]["snapshot_id"],
+        "upload_id": upload.rpartition("/")[2],
         "participant_ref": facility.refs[person],
         "class_id": class_id,
         "session_id": session_id,
@@ -169,7 +179,7 @@ def of_one_facility(client: AsgiClient) -> list[tuple[str, str]]:
 
 
 async def ask(client: AsgiClient, method: str, path: str, ids: dict[str, str], **more: Any) -> Any:
-    params = {"taken_at": "2026-11-16T14:00:00+07:00", "purpose": "class-list"}
+    params = {"taken_at": TAKEN_AT, "purpose": "class-list"}
     return await client.request(
         method,
         path.format(**ids),

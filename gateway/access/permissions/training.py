@@ -79,6 +79,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     | _INBOX
     | {
         "POST /v1/facilities/{facility_id}/snapshots",
+        "POST /v1/facilities/{facility_id}/snapshot-uploads",
+        "GET /v1/snapshot-uploads/{upload_id}",
+        "PATCH /v1/snapshot-uploads/{upload_id}",
         "POST /v1/facilities/{facility_id}/mapped-values",
         "POST /v1/snapshots/{snapshot_id}/release",
         "POST /v1/snapshots/{snapshot_id}/taken-at-correction",

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from chassis.files.sandbox import Sandbox
+from chassis.files.virus_scanner import VirusScanner
 from chassis.http import dependencies, paging
 from chassis.moments import Moment
 from services.training.mappings.parsed_file import SkippedSheet
@@ -19,10 +20,10 @@ from services.training.snapshot_rows.rules import ReportedError, RowErrorEffect,
 from services.training.snapshots import corrections, upload_process, usecases
 from services.training.snapshots.rules import Guard, Snapshot, SnapshotState
 from services.training.snapshots.taken_at import TakenAtCorrection
+from services.training.snapshots.upload_usecases import MAX_FILE_BYTES
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Impor SDP"])
-MAX_FILE_BYTES = 20 * 1024 * 1024
 
 
 async def _count_file(request: Request) -> AsyncGenerator[Sandbox]:
@@ -195,9 +196,13 @@ async def upload_snapshot(
     run: Run,
     response: Response,
 ) -> SnapshotBody:
-    """Upload a snapshot; the body is the raw bytes. The same bytes again change nothing (200)."""
+    """Upload a small snapshot at once; the body is the raw bytes. Known bytes give 200.
+
+    A resumable upload begins with `POST /v1/facilities/{facility_id}/snapshot-uploads`.
+    """
     data = await dependencies.whole_body(request, limit=MAX_FILE_BYTES)
-    received = await upload_process.upload(facility_id, taken_at, data, sandbox, run)
+    scanner: VirusScanner = request.app.state.scanner
+    received = await upload_process.upload(facility_id, taken_at, data, sandbox, scanner, run)
     response.status_code = 200 if received.is_duplicate else 201
     dependencies.set_etag(response, received.snapshot)
     return SnapshotBody.of(received.snapshot, duplicate=received.is_duplicate)

@@ -1,20 +1,24 @@
 """The upload of a snapshot file: plan it, read the file in the sandbox, then receive it.
 
-The sandbox runs between two transactions, because a transaction makes no remote call.
+The file comes in one request, or complete from a resumable upload. Scanner and sandbox run between
+two transactions, because a transaction makes no remote call.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 
 from chassis.files.sandbox import FileTooLarge, FileUnreadable, Sandbox, SandboxLimits
+from chassis.files.uploads import CompleteFile
+from chassis.files.virus_scanner import VirusScanner
 from services.training.mappings.parsed_file import Layout, ParsedFile
-from services.training.snapshots import usecases
-from services.training.snapshots.rules import Guard
+from services.training.snapshots import upload_usecases, usecases
+from services.training.snapshots.rules import Guard, Snapshot
 from services.training.snapshots.usecases import ReceivedSnapshot, Upload
-from services.training.transaction import Run
+from services.training.transaction import Run, Transaction
 
 READER = "services.training.mappings.reader"
 # 372 MiB were measured with the rows of a list of 49,000 people; its transaction and the bytes of
@@ -31,20 +35,49 @@ def create_sandbox() -> Sandbox:
     return Sandbox(limits, modules=(READER,))
 
 
+Receive = Callable[[Upload, ParsedFile | Guard | None, Transaction], Awaitable[Snapshot]]
+
+
 async def upload(
-    facility_id: str, taken_at: datetime, data: bytes, sandbox: Sandbox, run: Run
+    facility_id: str,
+    taken_at: datetime,
+    data: bytes,
+    sandbox: Sandbox,
+    scanner: VirusScanner,
+    run: Run,
 ) -> ReceivedSnapshot:
-    """Receive the bytes of a file; those of the last accepted list are not read again."""
+    """Receive the bytes of a file. Raises FileInfected, ScannerUnavailable."""
+    await scanner.scan_bytes(data)
     checksum = hashlib.sha256(data).hexdigest()
     file = Upload(facility_id=facility_id, taken_at=taken_at, checksum=checksum)
+    return await _receive(file, data, sandbox, run, usecases.receive_snapshot)
+
+
+async def take(taken_at: datetime, sandbox: Sandbox, run: Run, complete: CompleteFile) -> None:
+    """Receive the file of a resumable upload, which was scanned. Raises Busy."""
+    with sandbox.file():
+        data = b"".join([part async for part in complete.read()])
+        file = Upload(
+            facility_id=complete.upload.facility_id,
+            taken_at=taken_at,
+            checksum=complete.facts.sha256,
+        )
+        receive = partial(upload_usecases.receive_uploaded, complete)
+        await _receive(file, data, sandbox, run, receive)
+
+
+async def _receive(
+    file: Upload, data: bytes, sandbox: Sandbox, run: Run, receive: Receive
+) -> ReceivedSnapshot:
+    """Read the file and receive it; the bytes of the last accepted list are not read again."""
     plan = await run(partial(usecases.plan_upload, file))
     if plan.is_known:
-        command = partial(usecases.receive_snapshot, file, None)
+        command = partial(receive, file, None)
         return await run(command, view=usecases.view_received_snapshot)
     # the rows of a big list need as much memory as reading it, so both are one turn
     async with sandbox.turn():
         parsed = await _parse(data, plan.mapping.layout, sandbox)
-        command = partial(usecases.receive_snapshot, file, parsed)
+        command = partial(receive, file, parsed)
         return await run(command, view=usecases.view_received_snapshot)
 
 
