@@ -40,6 +40,7 @@ async def test_an_upload_in_pieces_becomes_the_snapshot_of_its_bytes(service: As
     registry, facility_id = await new_facility(service)
     data = list_of(facility_id)
     path = await tus_client.begun(registry, facility_id, len(data), TAKEN_AT)
+    answer: Any = None
     for start in range(0, len(data), 1000):
         answer = await tus_client.send(registry, path, start, data[start : start + 1000])
         assert answer.status_code == 204, answer.text
