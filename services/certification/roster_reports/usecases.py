@@ -29,5 +29,5 @@ async def act_on_lines(
         made_at=tx.now,
         made_by=tx.caller.subject,
     )
-    # a list of unknown applications only has a report too, which is in nobody's scope
+    # a list of unknown applications has a report too, which lies in no scope
     return tx.roster_reports.add(report, scoped=False)

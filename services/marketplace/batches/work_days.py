@@ -1,4 +1,4 @@
-"""Rules of a workshop's day: a cell per participant and batch, and what stands in it.
+"""Rules of a workshop's day: a cell per participant and batch, and what it already holds.
 
 A cell that a request leaves out stays as it is. Source: marketplace section 2.
 Not here: rules of one work log (rules).
