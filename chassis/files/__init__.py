@@ -1,1 +1,4 @@
-"""The sandbox that parses uploaded files. Not here: any parser, and what a file means."""
+"""Files of people: sandbox, encrypted store, resumable uploads, virus scanner.
+
+Not here: any parser, and what a file means.
+"""

@@ -7,7 +7,8 @@ killed before leaves the upload at the last byte that it acknowledged. Not here:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -36,6 +37,7 @@ from chassis.persistence.transactions import Runner
 SWEEP_JOB = "sweep-uploads"
 SWEEP_EVERY_SECONDS = 60.0
 MAX_SWEPT = 20
+RETRY_AFTER_SECONDS = 5
 REFUSALS = (FileInfected, FileTypeDiffers, FileTypeRefused)
 
 
@@ -110,11 +112,30 @@ async def complete(file: CompleteFile, result_id: str, tx: UploadTransaction) ->
     return tx.uploads.save(before, after)
 
 
+class UploadSlots:
+    """How many requests receive bytes at once; each has up to five parts in memory."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+
+    @contextmanager
+    def one(self) -> Generator[None]:
+        """Hold a slot. Raises Busy when there is none."""
+        if self._free == 0:
+            raise Busy(retry_after=RETRY_AFTER_SECONDS)
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
+
 @dataclass(slots=True, kw_only=True)
 class Receiver:
     """Receives the body of one request, which continues an upload, and takes the complete file."""
 
     upload: Upload
+    slots: UploadSlots
     stored: Parts
     scanner: VirusScanner
     policy: FilePolicy
@@ -125,10 +146,14 @@ class Receiver:
         """Store the bytes of the body after those of the upload; return the upload.
 
         Bytes that came before the client left are kept. `take` gets the complete file and commits
-        it. Raises BeyondLength, OffsetDiffers, and what `take` raises.
+        it. Raises BeyondLength, Busy, OffsetDiffers, and what `take` raises.
         """
         upload_rules.require_offset(self.upload, stated.offset_bytes)
         upload_rules.require_within(self.upload, stated.announced_bytes)
+        with self.slots.one():
+            return await self._receive(body, take)
+
+    async def _receive(self, body: AsyncIterable[bytes], take: Take) -> Upload:
         waiting = bytearray()
         try:
             async for data in body:

@@ -41,7 +41,7 @@ from services.training.snapshots import api as snapshots
 from services.training.snapshots import upload_api
 from services.training.snapshots.chunks import APPLY_JOB
 from services.training.snapshots.jobs import apply_next
-from services.training.snapshots.upload_process import create_sandbox
+from services.training.snapshots.upload_process import UPLOADS, create_sandbox
 from services.training.suitability import api as suitability
 from services.training.tasks import api as tasks
 from services.training.timeline import api as timeline
@@ -127,6 +127,7 @@ def create_app(settings: TrainingSettings) -> FastAPI:
                 "file_mappings": file_mappings,
                 "sandbox": create_sandbox(),
                 "scanner": VirusScanner(settings.clamd),
+                "upload_slots": uploads.UploadSlots(UPLOADS),
                 "file_keys": FileKeys(
                     _decode_keys(settings.master_key, settings.former_master_key)
                 ),

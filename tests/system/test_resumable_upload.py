@@ -1,4 +1,4 @@
-"""A resumable upload through the gateway goes on after training is killed in the middle of it."""
+"""A resumable upload through the gateway goes on after training is killed in a request."""
 
 from __future__ import annotations
 

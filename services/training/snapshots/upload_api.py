@@ -147,6 +147,7 @@ async def continue_snapshot_upload(
     state = request.app.state
     receiver = Receiver(
         upload=upload,
+        slots=state.upload_slots,
         stored=Parts(run.engine.db, state.file_keys),
         scanner=state.scanner,
         policy=upload_usecases.POLICY,

@@ -13,6 +13,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from chassis.app import database_setup
+from chassis.errors import Busy
 from chassis.files import uploads
 from chassis.files.encryption import FileKeys, PartUnreadable
 from chassis.files.media_types import FileTypeDiffers
@@ -27,6 +28,7 @@ from chassis.files.upload_rules import (
     UploadUnknown,
 )
 from chassis.files.upload_store import UploadTransaction
+from chassis.files.uploads import UploadSlots
 from chassis.persistence import mongo
 from chassis.persistence.mongo import Mongo
 from tests.chassis.files.upload_shop import KEYS, Shop
@@ -34,7 +36,6 @@ from tests.database_pool import databases_of
 from tests.fakes import Keys
 
 databases, database = databases_of(UploadTransaction)
-LETTERS = bytes(range(65, 91))
 
 
 @pytest.fixture(params=["motor", "pymongo"])
@@ -125,6 +126,20 @@ async def test_the_loser_of_two_requests_leaves_no_part(shop: Shop) -> None:
         await shop.send_stream(upload, 0, overtaken())
     assert differs.value.facts == {"offset": 10}
     assert len(await shop.parts_of(upload)) == 1
+
+
+async def test_requests_beyond_the_slots_are_busy(shop: Shop) -> None:
+    shop.slots = UploadSlots(1)
+    upload = await shop.begin(100)
+    other = await shop.begin(100)
+
+    async def slow() -> AsyncGenerator[bytes]:
+        with pytest.raises(Busy):
+            await shop.send(other, 0, b"b" * 10)
+        yield b"a" * 10
+
+    await shop.send_stream(upload, 0, slow())
+    assert (await shop.send(other, 0, b"b" * 10)).offset_bytes == 10
 
 
 async def test_bytes_beyond_the_length_are_refused(shop: Shop) -> None:

@@ -15,7 +15,7 @@ from chassis.files.parts import Parts
 from chassis.files.tus import Continuation, Creation
 from chassis.files.upload_rules import Upload
 from chassis.files.upload_store import UploadTransaction
-from chassis.files.uploads import CompleteFile, FilePolicy, Receiver
+from chassis.files.uploads import CompleteFile, FilePolicy, Receiver, UploadSlots
 from chassis.files.virus_scanner import VirusScanner
 from chassis.ids import new_id
 from chassis.persistence.mongo import Document, Mongo
@@ -34,10 +34,11 @@ OFFICER = Caller(
 class Shop:
     """Uploads in one database, and the files that were taken."""
 
-    def __init__(self, db: Mongo, *, clamd: str = "") -> None:
+    def __init__(self, db: Mongo) -> None:
         self.db = db
         self.engine = TransactionManager(db, UploadTransaction)
-        self.scanner = VirusScanner(clamd, seconds=5)
+        self.scanner = VirusScanner("")
+        self.slots = UploadSlots(2)
         self.taken: dict[str, bytes] = {}
 
     @property
@@ -64,6 +65,7 @@ class Shop:
     ) -> Upload:
         receiver = Receiver(
             upload=await self.find(upload),
+            slots=self.slots,
             stored=Parts(self.db, KEYS),
             scanner=self.scanner,
             policy=POLICY,
