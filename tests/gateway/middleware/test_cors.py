@@ -36,6 +36,21 @@ async def test_a_page_of_a_named_origin_may_read_responses(tmp_path: Path) -> No
             assert response.headers["vary"] == "Origin"
 
 
+async def test_a_page_of_a_named_origin_may_continue_an_upload(tmp_path: Path) -> None:
+    preflight = {
+        "access-control-request-method": "PATCH",
+        "access-control-request-headers": "content-type,tus-resumable,upload-offset",
+    }
+    async with running_gateway(
+        tmp_path, cors_origins={"staff": [NAMED_ORIGIN["origin"]]}
+    ) as harness:
+        response = await harness.ask("OPTIONS", "/v1/classes", headers=NAMED_ORIGIN | preflight)
+        assert response.status == 200
+        response = await harness.ask("GET", "/v1/classes", headers=NAMED_ORIGIN | harness.bearer())
+        exposed = response.headers["access-control-expose-headers"].split(", ")
+        assert {"location", "upload-offset", "upload-length", "tus-resumable"} <= set(exposed)
+
+
 @pytest.mark.parametrize("origin", [OTHER_ORIGIN["origin"], "null"])
 async def test_a_page_of_another_origin_may_read_no_response(tmp_path: Path, origin: str) -> None:
     async with running_gateway(
