@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.main import get_command
 
 import chassis.jobs.invariants
-from ops import cli
 from ops.docs import metrics
 from ops.local.state_dir import ROOT
 from tests.deploy.alerts import (
@@ -130,21 +128,6 @@ def test_an_alert_has_a_plain_name_and_a_complete_runbook(
 
 def test_each_page_has_its_alert() -> None:
     assert {page.stem for page in RUNBOOKS.glob("*.md")} == rules().keys()
-
-
-@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
-def test_the_commands_of_a_page_are_commands_of_ours(page: Path) -> None:
-    commands = re.findall(r"\./bina ([^`\n#|]+)", page.read_text())
-    for command in commands:
-        words = command.split()
-        here: Any = get_command(cli.app)
-        while words and words[0] in getattr(here, "commands", {}):
-            here = here.commands[words.pop(0)]
-        assert not hasattr(here, "commands"), f"{page.name}: ./bina {command}"
-        options = {option for parameter in here.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("-")} <= options, (
-            f"{page.name}: ./bina {command}"
-        )
 
 
 @pytest.mark.parametrize("rule", everything(), ids=lambda rule: rule.get("alert") or rule["record"])
