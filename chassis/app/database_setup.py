@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, cast
 
 from chassis.app.migrations import Migration, migrate
-from chassis.jobs import audit_sealer
+from chassis.jobs import audit_sealer, backup_age
 from chassis.messaging import inbox, outbox_relay
 from chassis.persistence import transactions
 from chassis.persistence.mongo import Document, Index, IndexDiffers, Mongo
@@ -54,7 +54,7 @@ OWN: dict[str, tuple[Index, ...]] = {
     **dict.fromkeys(transactions.OWN_COLLECTIONS, ()),
     "outbox": outbox_relay.INDEXES,
     "idempotency": (Index("at", expire_seconds=IDEMPOTENCY_SECONDS),),
-    "audit": audit_sealer.INDEXES,
+    "audit": (*audit_sealer.INDEXES, backup_age.INDEX),
     **inbox.INDEXES,
 }
 

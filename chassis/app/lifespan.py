@@ -18,6 +18,7 @@ from chassis.app import database_setup
 from chassis.app.database_setup import START_REFUSALS
 from chassis.app.migrations import migrate
 from chassis.app.service import Service
+from chassis.jobs import backup_age, scheduled_gauges
 from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs.runner import Job, JobLoop
@@ -106,6 +107,7 @@ class ServiceRuntime:
         jobs = [
             Job("audit-sealer", sealer, every=AUDIT_SEALER_SECONDS),
             Job("invariants", Invariants(), every=EVERY_SECONDS),
+            Job(backup_age.JOB, backup_age.measure, every=scheduled_gauges.EVERY_SECONDS),
         ]
         if self.service.handlers:
             sweeper = EarlyEventSweeper(self.engine, self.inbox)

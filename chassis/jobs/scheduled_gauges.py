@@ -46,6 +46,10 @@ class ScheduledGauge(Collector):
         """Set the value of a gauge without label."""
         self.set_by_label({"": value})
 
+    def set_if_known(self, value: float | None) -> None:
+        """Set the value of a gauge without label; None hides it."""
+        self.set_by_label({} if value is None else {"": value})
+
     def set_by_label(self, values: Mapping[str, float]) -> None:
         """Set the values by label; a label that is not named is no longer shown."""
         self._values = dict(heapq.nlargest(MAX_SERIES, values.items(), key=lambda item: item[1]))

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from chassis.ids import utc_now
+from chassis.jobs import backup_age
 from chassis.persistence.mongo import Mongo, MongoError
 from ops.audit import server_actions
 from ops.backup import encryption, key_custody
@@ -239,7 +240,7 @@ async def _make_backup(
         }
         Manifest(content).write(draft, keys[SIGNING_KEY])
         for database in databases.values():
-            await server_actions.record_action(database, "backup.made", id_)
+            await server_actions.record_action(database, backup_age.ACTION, id_)
     except BaseException as error:
         shutil.rmtree(draft)
         key_custody.remove_custody(custody_directory, id_)

@@ -17,7 +17,15 @@ from fastapi import FastAPI
 
 from chassis.app.service import Service
 from chassis.settings import Settings
-from ops.docs import alerts, dashboards, deployment, drawing, help_texts, metrics, slos
+from ops.docs import (
+    alerts,
+    dashboards,
+    deployment,
+    drawing,
+    help_texts,
+    metrics,
+    slos,
+)
 from ops.docs.event_catalog import ServiceEvents, find_unread, render_asyncapi, render_table
 from ops.local import secrets, topology
 from ops.local.state_dir import ROOT
@@ -71,6 +79,7 @@ def render_documents() -> dict[Path, str]:
         metrics=metrics.render_table(),
         objectives=slos.render_table(),
         alerts=alerts.render_table(slo_rules),
+        exporters=metrics.render_exporters(),
     )
     return {
         EVENTS: render_table(catalogue),

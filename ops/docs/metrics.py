@@ -1,12 +1,14 @@
-"""The table of all metrics of our processes for docs/monitoring.md.
+"""The tables of metrics for docs/monitoring.md: of our processes, and of exporters of others.
 
-Not here: alerts on metrics (deploy/monitoring/rules).
+Not here: alerts on metrics (deploy/monitoring/rules), where an exporter runs.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ from ops.local import topology
 from ops.local.state_dir import ROOT
 
 DOCUMENT = ROOT / "docs/monitoring.md"
+EXPORTERS = ROOT / "deploy/monitoring/exporters.toml"
 _BEGIN_MARK = "<!-- written by ./bina docs: {} -->\n"
 _END_MARK = "\n<!-- end -->"
 # The processes that expose a metric, by the first word of its name.
@@ -88,6 +91,47 @@ def render_table() -> str:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         lines.append(
             f"| `{name}` | {metric.kind} | {labels} | {metric.description} | {metric.source} |"
+        )
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """An exporter; `job` is its job in Prometheus, `metrics` has the labels by metric."""
+
+    job: str
+    image: str
+    version: str
+    says: str
+    metrics: Mapping[str, tuple[str, ...]]
+
+
+def read_exporters() -> list[Exporter]:
+    """Return every exporter, in the order of the file."""
+    content: dict[str, dict[str, Any]] = tomllib.loads(EXPORTERS.read_text(encoding="utf-8"))
+    return [
+        Exporter(
+            job=job,
+            image=entry["image"],
+            version=entry["version"],
+            says=entry["says"],
+            metrics={name: tuple(labels) for name, labels in entry["metrics"].items()},
+        )
+        for job, entry in content.items()
+    ]
+
+
+def render_exporters() -> str:
+    """Return the table of exporters for docs/monitoring.md."""
+    lines = [
+        "| Job | Exporter | Version | Says | Metrics that rules use |",
+        "|---|---|---|---|---|",
+    ]
+    for exporter in read_exporters():
+        names = ", ".join(f"`{name}`" for name in exporter.metrics)
+        lines.append(
+            f"| `{exporter.job}` | `{exporter.image}` | {exporter.version} | {exporter.says}"
+            f" | {names} |"
         )
     return "\n".join(lines)
 

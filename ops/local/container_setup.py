@@ -23,6 +23,7 @@ OWNERS = {
     kafka_permissions.OPERATOR: 1000,
 }
 BACKUP_USER = "keeper"  # the person who makes backups
+EXPORTER = kafka_permissions.EXPORTER  # the exporters of MongoDB and Kafka
 KAFKA_PORT = 9092
 KAFKA_CONTROLLER_PORT = 9093
 KAFKA_ADMINISTRATION_PORT = 9094
@@ -50,6 +51,7 @@ def make_secrets() -> None:
     for person in kafka_permissions.PEOPLE:
         client = kafka_admin.client(person, _kafka_person_password(person))
         secret_files.write_private(SECRETS_DIRECTORY / person / "client.properties", client)
+    _kafka_person_password(EXPORTER)
     for path in SECRETS_DIRECTORY.rglob("*"):
         folder = path.relative_to(SECRETS_DIRECTORY).parts[0]
         owner = OWNERS.get(folder, SERVICE_UID)
@@ -59,7 +61,8 @@ def make_secrets() -> None:
 async def make_mongo_users(address: str, member: str) -> None:
     """Make the mongod at `address` primary under the name `member`, and create the users.
 
-    There is a user for each service and one for backups. The job shares the network of that mongod.
+    There is a user for each service, one for backups and one for the exporter. The job shares the
+    network of that mongod.
     """
     password = local_secrets.administrator_password(SECRETS_DIRECTORY / "mongo")
     await mongo_users.make_primary(address, password, member)
@@ -75,7 +78,15 @@ async def make_mongo_users(address: str, member: str) -> None:
         [service.name for service in topology.PROCESSES],
         local_secrets.administrator_password(SECRETS_DIRECTORY / BACKUP_USER, "mongo-password"),
     )
-    for person, url in ((BACKUP_USER, keeper), (kafka_permissions.RESTORER, administrator)):
+    exporter = await mongo_users.make_exporter_user(
+        administrator,
+        local_secrets.administrator_password(SECRETS_DIRECTORY / EXPORTER, "mongo-password"),
+    )
+    for person, url in (
+        (BACKUP_USER, keeper),
+        (kafka_permissions.RESTORER, administrator),
+        (EXPORTER, exporter),
+    ):
         path = SECRETS_DIRECTORY / person / "mongo_url"
         secret_files.write_private(path, url)
         os.chown(path, SERVICE_UID, SERVICE_UID)
@@ -94,6 +105,7 @@ async def make_kafka_users() -> None:
     await kafka_admin.make_users(administrator, passwords)
     people = {person: _kafka_person_password(person) for person in kafka_permissions.PEOPLE}
     await kafka_admin.make_people(administrator, people)
+    await kafka_admin.make_exporter(administrator, _kafka_person_password(EXPORTER))
 
 
 def require_finished_restore() -> None:

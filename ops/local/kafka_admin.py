@@ -29,7 +29,13 @@ from confluent_kafka.admin import (
 from chassis.messaging.kafka_ports import BrokerAccess
 from chassis.messaging.kafka_topics import PARTITIONS, RETENTION_DAYS, KafkaUnavailable
 from ops.local import topology
-from ops.local.kafka_permissions import Permission, permissions, permissions_of_people
+from ops.local.kafka_permissions import (
+    EXPORTER,
+    Permission,
+    permissions,
+    permissions_of_exporter,
+    permissions_of_people,
+)
 
 # The broker's settings name the administrator, who therefore exists before any SCRAM user.
 ADMINISTRATOR = "administrator"
@@ -135,6 +141,11 @@ async def make_users(
 async def make_people(where: BrokerAccess, passwords: Mapping[str, str]) -> None:
     """Make the operator and the restorer with these passwords. Raises KafkaUnavailable."""
     await _admit(where, passwords, permissions_of_people())
+
+
+async def make_exporter(where: BrokerAccess, password: str) -> None:
+    """Make the user of the exporter with this password. Raises KafkaUnavailable."""
+    await _admit(where, {EXPORTER: password}, permissions_of_exporter())
 
 
 async def ensure_topics(

@@ -10,6 +10,7 @@ from ops.local import topology
 OPERATOR = "operator"  # a person who reads topics
 RESTORER = "restorer"  # a person who restores a backup
 PEOPLE = (OPERATOR, RESTORER)
+EXPORTER = "exporter"  # the exporter of compose; Strimzi runs its own
 OPERATOR_GROUP_PREFIX = "bina-look-"  # as ops/events/topic_reader.py names its groups
 
 
@@ -20,7 +21,7 @@ class Permission(NamedTuple):
     """
 
     user: str
-    operation: Literal["read", "write", "create", "delete"]
+    operation: Literal["read", "write", "create", "delete", "describe"]
     resource: Literal["topic", "group"]
     name: str
     pattern: Literal["literal", "prefixed"] = "literal"
@@ -48,3 +49,10 @@ def permissions_of_people() -> list[Permission]:
         allowed.append(Permission(RESTORER, "create", "topic", topic))
         allowed.append(Permission(RESTORER, "delete", "topic", topic))
     return allowed
+
+
+def permissions_of_exporter() -> list[Permission]:
+    """Return what the exporter may do: see partitions and their copies, and read no record."""
+    return [
+        Permission(EXPORTER, "describe", "topic", service.topic) for service in topology.PROCESSES
+    ]

@@ -14,6 +14,7 @@ from chassis.persistence.mongo import Mongo, MongoError
 REPLICA_SET = "bina"
 ADMINISTRATOR = "bina-administrator"
 BACKUP_USER = "bina-keeper"
+EXPORTER_USER = "bina-exporter"
 _POLL_SECONDS = 0.05
 _ALREADY_INITIALIZED = 23
 _NOT_YET_LOADED = 94
@@ -92,6 +93,20 @@ async def make_backup_user(administrator: str, databases: Iterable[str], passwor
         )
         await _make_or_renew(admin, "User", BACKUP_USER, pwd=password, roles=[BACKUP_USER])
     return _user_url(administrator, BACKUP_USER, password, "admin")
+
+
+async def make_exporter_user(administrator: str, password: str) -> str:
+    """Make or renew the user of the exporter, and return its URL.
+
+    This user may read the state of the replica set and no database. Raises MongoError.
+    """
+    actions = ["replSetGetStatus", "replSetGetConfig", "getCmdLineOpts"]
+    privileges = [{"resource": {"cluster": True}, "actions": actions}]
+    async with open_admin_database(administrator) as mongo:
+        admin = mongo.client["admin"]
+        await _make_or_renew(admin, "Role", EXPORTER_USER, privileges=privileges, roles=[])
+        await _make_or_renew(admin, "User", EXPORTER_USER, pwd=password, roles=[EXPORTER_USER])
+    return _user_url(administrator, EXPORTER_USER, password, "admin")
 
 
 async def _make_or_renew(

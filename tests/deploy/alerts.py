@@ -19,6 +19,8 @@ MONITORING = ROOT / "deploy/monitoring"
 RULE_FILES = sorted((MONITORING / "rules").glob("*.yml"))
 TEST_FILES = sorted((MONITORING / "tests").glob("*.yml"))
 RECORDED = re.compile(r"\b[a-z]+(?::\w+){2}\b")
+FOREIGN = {name: labels for it in metrics.read_exporters() for name, labels in it.metrics.items()}
+_FOREIGN_NAME = re.compile(r"\b(?:mongodb|kafka|node|probe|kubelet)_[a-z]\w*\b")
 SCRAPED = {"job", "instance", "service", "region"}
 _PROMETHEUS_OWN = {"up": SCRAPED, "ALERTS": SCRAPED | {"alertname", "alertstate", "severity"}}
 _SELECTOR = re.compile(r"\b([A-Za-z_][\w:]*)\{([^{}]*)\}")
@@ -47,9 +49,14 @@ def declared() -> set[str]:
 def unknown_in(expression: str) -> set[str]:
     """Return the metrics of an expression that nobody exposes and no rule records."""
     recorded = {rule["record"] for rule in everything() if "record" in rule}
-    plain = RECORDED.sub("", expression)
     unknown_records = set(RECORDED.findall(expression)) - recorded
-    return unknown_records | (set(metrics.METRIC_NAME.findall(plain)) - declared())
+    return unknown_records | (set(metric_names(expression)) - declared() - FOREIGN.keys())
+
+
+def metric_names(expression: str) -> list[str]:
+    """Return the metrics of an expression, ours and those of exporters."""
+    plain = RECORDED.sub("", expression)
+    return metrics.METRIC_NAME.findall(plain) + _FOREIGN_NAME.findall(plain)
 
 
 def labels_in_prometheus(metric: metrics.MetricDescription) -> set[str]:
@@ -70,6 +77,8 @@ def labels_of(name: str) -> frozenset[str]:
         if name in (metric.name, *metric.samples):
             bucket = {"le"} if name.endswith("_bucket") else set[str]()
             return frozenset(labels_in_prometheus(metric) | bucket)
+    if name in FOREIGN:
+        return frozenset(SCRAPED.union(FOREIGN[name]))
     if name.startswith("process_"):
         return frozenset(SCRAPED)
     return frozenset(_PROMETHEUS_OWN.get(name, set[str]()))
@@ -98,7 +107,7 @@ def wrong_labels(expression: str, legend: str = "") -> set[str]:
         wrong |= {f"{name}.{label}" for label in set(_MATCHER.findall(matchers)) - labels}
     names = {
         *RECORDED.findall(expression),
-        *metrics.METRIC_NAME.findall(RECORDED.sub("", expression)),
+        *metric_names(expression),
         *re.findall(r"\bprocess_\w+|\bup\b", expression),
     }
     for name in names:

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.docs import metrics
 from ops.local import topology
 from tests.deploy.alerts import RULE_FILES, TEST_FILES, everything, rules
 
 OF_ALL = {"Watchdog"}  # about the monitoring itself
 AGGREGATION = re.compile(r"\b(?:sum|min|max|avg|count|group)\s*(by \([^)]*\)|(?=\())")
 MATCHING = re.compile(r"\bon \(([^)]*)\)")
+JOB = re.compile(f'job="({"|".join(["bina", *(it.job for it in metrics.read_exporters())])})"')
 HERE = "sunyi"
 THERE = "ramai"
 Case = dict[str, Any]
@@ -36,7 +38,7 @@ def of_one_region() -> list[Case]:
         case
         for case in firing
         if all(
-            'job="bina"' in one["series"] and "region=" not in one["series"]
+            JOB.search(one["series"]) and "region=" not in one["series"]
             for one in case["input_series"]
         )
     ]

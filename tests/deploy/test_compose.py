@@ -21,12 +21,16 @@ JOBS = ("secrets", "mongo-users", "kafka-users", "whole")
 BY_HAND = ("backup", "restore")
 LASTING = (*SERVERS, *(service.name for service in topology.PROCESSES))
 WATCHERS = ("prometheus", "alertmanager", "oncall", "grafana")
-CONFINED = (*LASTING, *JOBS, *WATCHERS, kafka_permissions.OPERATOR, *BY_HAND)
+EXPORTERS = ("mongodb-exporter", "kafka-exporter", "node-exporter", "tls-exporter")
+CONFINED = (*LASTING, *JOBS, *WATCHERS, *EXPORTERS, kafka_permissions.OPERATOR, *BY_HAND)
 PORTS = {
     "port": container_setup.KAFKA_PORT,
     "administration": container_setup.KAFKA_ADMINISTRATION_PORT,
     "controller": container_setup.KAFKA_CONTROLLER_PORT,
 }
+
+
+HOST = "/"  # the disks of the host, for its exporter
 
 
 def networks(name: str) -> set[str]:
@@ -61,7 +65,7 @@ def test_a_lasting_container_restarts_unprivileged_with_a_health_check(name: str
     assert int(here["stop_grace_period"].removesuffix("s")) >= 30
 
 
-@pytest.mark.parametrize("name", WATCHERS)
+@pytest.mark.parametrize("name", [*WATCHERS, *EXPORTERS])
 def test_a_watching_container_restarts_and_has_a_health_check(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
@@ -317,7 +321,7 @@ def test_mounted_files_exist_and_are_read_only(name: str) -> None:
         assert (
             (ROOT / source).exists() and rest.endswith(":ro")
             if source.startswith("./")
-            else source in COMPOSE["volumes"]
+            else source in {*COMPOSE["volumes"], HOST}
         )
 
 

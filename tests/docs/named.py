@@ -22,7 +22,7 @@ from ops.local.state_dir import ROOT
 from tests.deploy.k8s import OURS, variables
 
 _LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
-_COMPOSE_OPTIONS_WITH_VALUES = {"--entrypoint", "--tail", "--volume", "--user"}
+_COMPOSE_OPTIONS_WITH_VALUES = {"--entrypoint", "--profile", "--tail", "--volume", "--user"}
 _COMPOSE_VERBS = {"up", "down", "ps", "logs", "stop", "restart", "run", "exec", "build"}
 _VARIABLE = re.compile(rf"\b((?:BINA|{'|'.join(name.upper() for name in OURS)})_[A-Z_]*[A-Z])\b")
 _ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/v1/[\w/{}-]+)")
@@ -64,8 +64,7 @@ def unknown_containers(text: str) -> list[str]:
     known = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].keys()
     unknown: list[str] = []
     for line in re.findall(r"docker compose ([^`\n#|]+)", text):
-        verb, *words = _shell_words(line)
-        names = _containers(words)
+        verb, *names = _containers(_shell_words(line))
         if verb in {"run", "exec"}:
             names = names[:1]
         if verb not in _COMPOSE_VERBS:

@@ -42,6 +42,10 @@ class Lsps(Store[Lsp]):
         """Return the LSPs of which a key was compromised."""
         return await self.find({"keys.compromised_at": {"$type": "date"}}, scoped=False)
 
+    async def list_licensed(self) -> list[Lsp]:
+        """Return every LSP with a licence, also one that has ended; unscoped, for the metrics."""
+        return await self.find({"licences.0": {"$exists": True}}, scoped=False)
+
     async def list_public_page(self, most: int) -> list[Lsp]:
         """Return up to `most` LSPs with a licence by name, unscoped: the trust list is public."""
         return await self.find(

@@ -23,6 +23,12 @@ STATUS_LIST_AGE = ScheduledGauge(
     "certification_status_list_age_seconds",
     "Since the tick of the status list that was published longest ago",
 )
+LICENCE_LEFT = ScheduledGauge(
+    "certification_licence_left_seconds", "Until the first LSP loses its last licence"
+)
+SIGNING_KEY_AGE = ScheduledGauge(
+    "certification_signing_key_age_seconds", "Age of the oldest key with which an LSP signs"
+)
 
 
 async def measure(run: Runner[Transaction]) -> bool:
@@ -31,4 +37,6 @@ async def measure(run: Runner[Transaction]) -> bool:
     QUEUE.set_by_label(measured.certificates_by_queue_state)
     IN_FORCE.set(measured.certificates_in_force)
     STATUS_LIST_AGE.set(measured.status_list_age_seconds)
+    LICENCE_LEFT.set_if_known(measured.licence_left_seconds)
+    SIGNING_KEY_AGE.set_if_known(measured.signing_key_age_seconds)
     return False

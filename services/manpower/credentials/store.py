@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from chassis.persistence.store import Index, Page
 from services.manpower.credentials import rules
@@ -20,6 +21,7 @@ class Credentials(OwnedRows[Credential]):
         Index("consumer_id", "user_id", unique=True, where={"live": True}),
         Index("consumer_id", "_id"),
         Index("user_id"),
+        Index("valid_until"),
     )
 
     async def list_page(self, consumer_id: str, cursor: str | None, limit: int) -> Page[Credential]:
@@ -46,3 +48,12 @@ class Credentials(OwnedRows[Credential]):
             "state": {"$in": sorted(rules.ATTACHED_STATES)},
         }
         return await self.find(where, sort=[("_id", 1)], scoped=False)
+
+    async def first_end(self, now: datetime) -> datetime | None:
+        """Return when the first attached credential ends, for any caller; None without one."""
+        where = {
+            "state": {"$in": sorted(rules.ATTACHED_STATES)},
+            "valid_until": {"$gt": now},
+        }
+        first = await self.first(where, sort=[("valid_until", 1)], scoped=False)
+        return None if first is None else first.valid_until

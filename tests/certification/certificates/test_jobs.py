@@ -196,6 +196,8 @@ async def test_a_certificate_that_cannot_be_signed_waits_alone(
     in_force = REGISTRY.get_sample_value("certification_in_force_certificates")
     assert stuck == 1
     assert in_force == len(await harness.stored("certificates", state="issued"))
+    assert (REGISTRY.get_sample_value("certification_licence_left_seconds") or 0) > 0
+    assert REGISTRY.get_sample_value("certification_signing_key_age_seconds") is not None
 
     await db.bulk("certificates", [updating(stuck_id, {"$set": {"sealed_name": sealed}})])
     await done(change(lsp.officer, "POST", f"{path}/signing"))

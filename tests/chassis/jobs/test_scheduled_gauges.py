@@ -30,6 +30,15 @@ def test_a_figure_is_shown_for_three_rounds_and_then_no_more(
     assert registry.get_sample_value("shop_list_age_seconds", {"facility": "LP-UJI"}) is None
 
 
+def test_a_value_that_is_not_known_is_not_shown() -> None:
+    registry = CollectorRegistry()
+    left = ScheduledGauge("shop_licence_left_seconds", "Until a licence ends", registry=registry)
+    left.set_if_known(0.0)
+    assert registry.get_sample_value("shop_licence_left_seconds") == 0.0
+    left.set_if_known(None)
+    assert registry.get_sample_value("shop_licence_left_seconds") is None
+
+
 def test_what_is_no_longer_measured_is_no_longer_shown() -> None:
     registry = CollectorRegistry()
     age = ScheduledGauge("shop_list_age_seconds", "Age of a list", "facility", registry=registry)
