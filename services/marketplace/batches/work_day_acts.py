@@ -12,6 +12,7 @@ from chassis.rosters import RosterLine
 from services.marketplace.batches import usecases, work_days
 from services.marketplace.batches.rules import WorkLog, WorkLogId
 from services.marketplace.batches.work_days import WorkCell, WorkDay
+from services.marketplace.batches.work_months import create_month
 from services.marketplace.transaction import Transaction
 from services.marketplace.workers.rules import Assignment
 from services.marketplace.workshops.rules import Workshop, WorkshopId
@@ -61,9 +62,7 @@ async def record_day(
         return await _fill_cell(cell, person, day, tx)
 
     lines = await rosters.act_on_lines([cell.key for cell in cells], record, tx)
-    for log, units in day.added.values():
-        if units:
-            await usecases.add_to_month(log, workshop, units, tx)
+    await _add_to_months(day, tx)
     logs = [log for of_cell in day.logs.values() for log in of_cell]
     return _note(
         WorkDay(
@@ -102,6 +101,14 @@ async def _read_day(
         logs=logs,
         assignments=await tx.assignments.list_by_participants(people),
     )
+
+
+async def _add_to_months(day: _Day, tx: Transaction) -> None:
+    """Add to the month of each participant once; the months are read at once."""
+    added = [(log, units) for log, units in day.added.values() if units]
+    await tx.work_months.many(create_month(log, day.workshop).id for log, _ in added)
+    for log, units in added:
+        await usecases.add_to_month(log, day.workshop, units, tx)
 
 
 async def _fill_cell(cell: WorkCell, person: str, day: _Day, tx: Transaction) -> RosterLine:
