@@ -59,7 +59,7 @@ class BatchUnitResults(BaseModel):
     status_code=201,
     summary="Isi FR.APL.01 dan FR.APL.02 satu angkatan uji",
 )
-async def submit_forms(body: BatchForms, run: Run, response: Response) -> RosterReportBody:
+async def submit_batch_forms(body: BatchForms, run: Run, response: Response) -> RosterReportBody:
     """Submit the forms of an assessment batch; the report has a line for each application."""
     lines = [
         FormsLine(
@@ -80,7 +80,9 @@ async def submit_forms(body: BatchForms, run: Run, response: Response) -> Roster
     status_code=201,
     summary="Catat hasil per unit satu angkatan uji",
 )
-async def record_results(body: BatchUnitResults, run: Run, response: Response) -> RosterReportBody:
+async def record_batch_results(
+    body: BatchUnitResults, run: Run, response: Response
+) -> RosterReportBody:
     """Record the assessor's results of an assessment batch; equal ones change nothing.
 
     The report has a line for each application.
