@@ -16,6 +16,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from chassis.app.service import Service
+from chassis.jobs.audit_sealer import anchor_type
 from chassis.settings import Settings
 from ops.docs import (
     alerts,
@@ -58,15 +59,19 @@ def _create_app(service: topology.Service, directory: Path) -> FastAPI:
 
 
 def read_catalogue() -> list[ServiceEvents]:
-    """Return the published and consumed events of each service."""
+    """Return the published and consumed events of each process, with the anchors of its audit.
+
+    The gateway publishes anchors alone and consumes nothing.
+    """
     catalogue: list[ServiceEvents] = []
     for name, app in create_apps().items():
         service: Service[Any] = app.state.service
         consumed = {topic: tuple(kinds) for topic, kinds in service.handlers.items()}
-        catalogue.append(
-            ServiceEvents(service=name, published=tuple(service.published), consumed=consumed)
-        )
-    return catalogue
+        published = (*service.published, anchor_type(name))
+        catalogue.append(ServiceEvents(service=name, published=published, consumed=consumed))
+    gateway = topology.GATEWAY.name
+    anchors = (anchor_type(gateway),)
+    return [*catalogue, ServiceEvents(service=gateway, published=anchors, consumed={})]
 
 
 def render_documents() -> dict[Path, str]:

@@ -18,8 +18,9 @@ from pydantic import ValidationError
 from chassis.ids import utc_now
 from chassis.messaging.events import Aliased, Envelope, Inbound
 from ops.docs.event_catalog import find_unread
-from ops.docs.generate import read_catalogue, render_documents
+from ops.docs.generate import ASYNCAPI, EVENTS, read_catalogue, render_documents
 from ops.docs.schema_changes import explain_breaking_changes
+from ops.local import topology
 from ops.local.state_dir import ROOT
 from tests.contracts.golden import GOLDEN, published, sample, variants
 
@@ -42,6 +43,16 @@ def golden(type_name: str) -> dict[str, Any]:
 
 def test_every_event_has_a_reader_and_every_reader_an_event() -> None:
     assert find_unread(PARTS) == []
+
+
+def test_the_catalogue_has_every_topic_and_the_anchors_of_its_audit() -> None:
+    assert {part.topic for part in PARTS} == {process.topic for process in topology.PROCESSES}
+    anchors = {f"{process.name}.audit-sealed.v1" for process in topology.PROCESSES}
+    assert {name for name in PUBLISHED if "audit-sealed" in name} == anchors
+    channels = json.loads(RENDERED[ASYNCAPI])["channels"]
+    assert channels["gateway.events"]["messages"].keys() == {"gateway.audit-sealed.v1"}
+    section = RENDERED[EVENTS].partition("## gateway.audit-sealed.v1\n")[2].partition("\n## ")[0]
+    assert "Key: `chain`. Read by: `audit verify`." in section
 
 
 def test_the_main_job_has_at_least_twenty_types() -> None:
