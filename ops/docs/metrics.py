@@ -1,4 +1,4 @@
-"""The tables of metrics for docs/monitoring.md: of our processes, and of exporters of others.
+"""The tables of metrics for docs/monitoring.md: of our processes, and of exporters.
 
 Not here: alerts on metrics (deploy/monitoring/rules), where an exporter runs.
 """

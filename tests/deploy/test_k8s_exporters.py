@@ -57,7 +57,8 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> list[Object]:
 def validate(item: Object) -> None:
     for schema in (CRDS / f"{item['kind']}.json", CRDS / f"components/{item['kind']}.json"):
         if schema.exists():
-            jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(item)
+            checker: Any = jsonschema.Draft202012Validator(json.loads(schema.read_text()))
+            checker.validate(item)
             return
     kubernetes_validate.validate(item, "1.37", strict=True)
 
