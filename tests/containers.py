@@ -11,7 +11,7 @@ from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from tests.installation import eventually
 
-MONGO = "mongo:8.0"
+MONGO = "mongo:8.0.21"
 KAFKA = "apache/kafka:4.3.1"
 
 

@@ -1,5 +1,5 @@
 # The commands `backup` and `restore`, run by hand.
-FROM python:3.11-slim-bookworm
+FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 10001 bina && useradd --uid 10001 --gid bina --no-create-home --shell /usr/sbin/nologin bina
 WORKDIR /app
 COPY requirements-runtime.lock .

@@ -25,6 +25,7 @@ DOCKERFILES = {
     for service in topology.PROCESSES
 }
 SERVERS = ("mongo", "kafka")
+FULL_VERSION = re.compile(r":v?\d+\.\d+\.\d+(?:-[a-z-]+)?(?:@sha256:[0-9a-f]{64})?$")
 JOBS = ("secrets", "mongo-users", "kafka-users", "whole")
 BY_HAND = ("backup", "restore")
 LASTING = (*SERVERS, *(service.name for service in topology.PROCESSES))
@@ -112,9 +113,22 @@ def test_an_image_holds_its_folder_and_the_chassis_and_is_unprivileged(
         *(["COPY services/__init__.py services/"] if "/" in own else []),
         f"COPY {own} {own}",
     ]
-    assert "FROM python:3.11-slim-bookworm" in lines
+    assert "FROM python:3.11.14-slim-bookworm" in lines
     assert "USER 10001" in lines
     assert f'CMD ["python", "-m", "{service.module}"]' in lines
+
+
+def test_every_foreign_image_has_a_full_version_tag() -> None:
+    """A tag such as `8.0` or `v3` names another image after each release."""
+    images = {service["image"] for service in SERVICES.values() if "image" in service}
+    for path in [*ROOT.glob("deploy/**/*Dockerfile"), *DOCKERFILES.values()]:
+        images |= set(re.findall(r"^FROM (\S+)", path.read_text(), re.MULTILINE))
+    for path in (ROOT / "deploy/k8s").rglob("*.yaml"):
+        images |= set(re.findall(r"^\s*(?:- )?image: (\S+)$", path.read_text(), re.MULTILINE))
+    foreign = {image for image in images if not image.startswith("bina/")}
+    floating = {image for image in foreign if not FULL_VERSION.search(image)}
+    assert len(foreign) > len(SERVERS)
+    assert floating == set()
 
 
 def test_all_images_share_their_layers_up_to_the_packages() -> None:
