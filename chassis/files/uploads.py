@@ -197,7 +197,7 @@ class Receiver:
         try:
             file = await self._check(tail)
         except REFUSALS as refusal:
-            await self.run(partial(_remove, self.upload.id, refusal.code))
+            await self.run(partial(_remove, self.upload, refusal.code))
             raise
         except DomainError:
             await self.stored.remove(tail)
@@ -246,8 +246,9 @@ async def _append(before: Upload, parts: tuple[Part, ...], tx: UploadTransaction
     return tx.uploads.save(upload, appended)
 
 
-async def _remove(upload_id: str, reason: str, tx: UploadTransaction) -> Upload:
-    upload = await find_upload(upload_id, tx)
+async def _remove(before: Upload, reason: str, tx: UploadTransaction) -> Upload:
+    upload = await find_upload(before.id, tx)
+    upload_rules.require_offset(upload, before.offset_bytes)
     tx.note("uploads.refused", upload.id, facility=upload.facility_id, reason=reason)
     tx.wake(SWEEP_JOB)
     return tx.uploads.save(upload, upload_rules.remove(upload, tx.now))

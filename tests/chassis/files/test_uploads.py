@@ -189,6 +189,18 @@ async def test_a_file_of_another_type_than_stated_is_removed(shop: Shop) -> None
     assert await shop.parts_of(upload) == []
 
 
+async def test_a_refused_loser_does_not_remove_the_complete_file(shop: Shop) -> None:
+    upload = await shop.begin(10)
+
+    async def overtaken() -> AsyncGenerator[bytes]:
+        await shop.send(upload, 0, b"a,b,c\n1,2,")
+        yield b"%PDF-1.7 x"
+
+    with pytest.raises(OffsetDiffers):
+        await shop.send_stream(upload, 0, overtaken())
+    assert (await shop.find(upload)).state is UploadState.COMPLETE
+
+
 async def test_the_parts_of_a_complete_file_are_swept_and_its_row_later(shop: Shop) -> None:
     upload = await shop.send(await shop.begin(10), 0, b"a,b,c\n1,2,")
     assert await shop.parts_of(upload)
