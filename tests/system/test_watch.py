@@ -101,7 +101,8 @@ class MonitoringHarness:
         report["alerting"]["alertmanagers"] = [
             {"static_configs": [{"targets": [self.alertmanager]}]}
         ]
-        [scrape] = report["scrape_configs"]
+        [scrape] = [job for job in report["scrape_configs"] if job["job_name"] == "bina"]
+        report["scrape_configs"] = [scrape]  # the exporters run beside containers only
         del scrape["relabel_configs"]
         scrape["static_configs"] = [
             {
