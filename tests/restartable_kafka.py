@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 
 from ops.local import kafka_broker, platform_checks
+from tests.fakes import eventually
 
 
 class RestartableKafka:
@@ -34,13 +35,22 @@ class RestartableKafka:
             )
 
     async def go(self, how: signal.Signals) -> None:
-        """Send this signal and wait for the end, except for SIGSTOP."""
+        """Send this signal and wait for the end, or until all threads are stopped (SIGSTOP)."""
         assert self.server
-        self.server.process.send_signal(how)
-        if how != signal.SIGSTOP:
-            await asyncio.to_thread(self.server.process.wait)
+        process = self.server.process
+        process.send_signal(how)
+        if how == signal.SIGSTOP:
+            await eventually(lambda: _is_stopped(process.pid))
+        else:
+            await asyncio.to_thread(process.wait)
 
     async def end(self) -> None:
         """Kill the broker if it runs."""
         if self.server and self.server.process.poll() is None:
             await self.go(signal.SIGKILL)
+
+
+def _is_stopped(pid: int) -> bool:
+    """Return whether the kernel shows every thread of a process as stopped."""
+    states = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
