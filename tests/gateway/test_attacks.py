@@ -126,7 +126,7 @@ HEADS: dict[str, tuple[str, set[str]]] = {
         "GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-signature: a\nx-role: head\r\n",
         {"400"},
     ),
-    "a nought within a header": (
+    "a zero byte within a header": (
         "GET /v1/products HTTP/1.1\r\nhost: shop.localhost\r\nx-signature: a\0b\r\n",
         {"400"},
     ),

@@ -54,24 +54,7 @@ async def propose_to_holders(old: Participant, into: Participant, tx: Transactio
     key = task_rules.dedupe_key(TaskKind.MERGE_PROPOSAL, "", "", pair)
     if await tx.tasks.was_opened(key):
         return
-    identities = await tx.identities.many([old.id, into.id], scoped=False)
-    holder = await tx.facilities.get(into.facility_id, scoped=False)
-    task = task_rules.open_task(
-        TaskKind.MERGE_PROPOSAL,
-        holder.id,
-        tx.now,
-        holder.local_date(tx.now),
-        participant_ref=old.id,
-        subject=pair,
-        facts={
-            "source_ref": old.source_ref,
-            "other_source_ref": into.source_ref,
-            "other_ref": into.id,
-            "differs": ",".join(_differing(identities[old.id], identities[into.id])),
-        },
-        other_facilities=frozenset({old.facility_id}),
-    )
-    await tasks.open_task(task, tx)
+    await _open_task(pair, old, into, into.facility_id, old.facility_id, tx)
 
 
 async def _propose_merge(
@@ -87,10 +70,23 @@ async def _propose_merge(
     if has_same_birth_date and (own.open_stay is None or other.open_stay is None):
         await _add_candidate(pair, own, other, at, tx)
         return
-    facility = await tx.facilities.get(at.facility_id, scoped=False)
+    await _open_task(pair, own, other, at.facility_id, other.facility_id, tx)
+
+
+async def _open_task(
+    pair: str,
+    own: Participant,
+    other: Participant,
+    facility_id: str,
+    other_facility_id: str,
+    tx: Transaction,
+) -> None:
+    """Open the task about two people at one facility, which the other facility sees, too."""
+    identities = await tx.identities.many([own.id, other.id], scoped=False)
+    facility = await tx.facilities.get(facility_id, scoped=False)
     task = task_rules.open_task(
         TaskKind.MERGE_PROPOSAL,
-        at.facility_id,
+        facility.id,
         tx.now,
         facility.local_date(tx.now),
         participant_ref=own.id,
@@ -101,7 +97,7 @@ async def _propose_merge(
             "other_ref": other.id,
             "differs": ",".join(_differing(identities[own.id], identities[other.id])),
         },
-        other_facilities=frozenset({other.facility_id}),
+        other_facilities=frozenset({other_facility_id}),
     )
     await tasks.open_task(task, tx)
 
