@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from ops.docs import assets
 from ops.errors import OperatorError
 
 
-@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not on this machine")
+@pytest.mark.needs("npm")
 @pytest.mark.timeout(600)
 def test_the_assets_are_built_again_to_the_same_bytes(tmp_path: Path) -> None:
     built = assets.build_assets(tmp_path)
