@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import syntax_trees
+
 ROOT = Path(__file__).parents[1]
 SERVICES = ("certification", "manpower", "marketplace", "training")
 NOUN_FILES = {"api", "jobs", "rules", "store", "usecases"}
@@ -43,7 +45,7 @@ def modules(*folders: str) -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(syntax_trees.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -69,7 +71,7 @@ def packages() -> list[Path]:
 
 def description(package: Path) -> str:
     """Return a package's docstring with its README."""
-    said = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    said = ast.get_docstring(syntax_trees.parse((package / "__init__.py").read_text())) or ""
     readme = package / "README.md"
     return said + (readme.read_text() if readme.exists() else "")
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import syntax_trees
+
 ROOT = Path(__file__).parents[1]
 MAX_TEST_NAME = 70
 MAX_SUMMARY = 90
@@ -57,7 +59,7 @@ def forbidden_in(text: str) -> list[str]:
 def prose_of(name: str) -> Iterator[tuple[int, str]]:
     """Yield docstrings, comments and names of tests, with their lines."""
     text = (ROOT / name).read_text()
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(syntax_trees.parse(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = ast.get_docstring(node)
             if docstring is not None:
@@ -125,7 +127,7 @@ def code_findings(name: str) -> list[str]:
         for line, text in prose_of(name)
         for word in forbidden_in(text)
     ]
-    for node in ast.walk(ast.parse((ROOT / name).read_text())):
+    for node in ast.walk(syntax_trees.parse((ROOT / name).read_text())):
         line = getattr(node, "lineno", 1)
         findings += [f"{name}:{line}: {problem}" for problem in density_of(node)]
         findings += [f"{name}:{line}: {problem}" for problem in shape_of(node)]

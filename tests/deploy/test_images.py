@@ -15,7 +15,7 @@ import yaml
 
 from ops.local import kafka_permissions, topology
 from ops.local.state_dir import ROOT
-from tests import container_jobs
+from tests import container_jobs, syntax_trees
 from tests.deploy.test_locks import entries
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -75,7 +75,7 @@ def test_the_image_of_backup_and_restore_holds_all_that_they_import(
 
 def imported_ops_modules(module: str) -> set[str]:
     """Return the modules of `ops` that this one imports at its top, as dotted names."""
-    tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text())
+    tree = syntax_trees.parse((ROOT / (module.replace(".", "/") + ".py")).read_text())
     names: set[str] = set()
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ops"):

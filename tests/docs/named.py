@@ -19,6 +19,7 @@ from typer.main import get_command
 from ops import cli
 from ops.local import kafka_login, mongo_login
 from ops.local.state_dir import ROOT
+from tests import syntax_trees
 from tests.deploy.k8s import OURS, variables
 
 _LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
@@ -103,7 +104,7 @@ def log_events() -> frozenset[str]:
 
 
 def _events_of(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(syntax_trees.parse(source)):
         if isinstance(node, ast.Call) and node.args and _writes_log(node.func):
             yield from _texts_of(node.args[0])
             yield from (f"{keyword.arg}=" for keyword in node.keywords)

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from ops.local.state_dir import ROOT
+from tests import syntax_trees
 
 # The changelog names what former releases had.
 FORMER = {"CHANGELOG.md"}
@@ -24,7 +25,7 @@ def listed(pattern: str) -> list[str]:
 
 def names_in(module: str) -> set[str]:
     """Return the names of all functions of a module."""
-    tree = ast.parse((ROOT / module).read_text())
+    tree = syntax_trees.parse((ROOT / module).read_text())
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     return {node.name for node in ast.walk(tree) if isinstance(node, functions)}
 
