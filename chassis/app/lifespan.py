@@ -191,7 +191,8 @@ class ServiceRuntime:
     async def lifespan(self, _app: object) -> AsyncGenerator[None]:
         """Start in the background, so that probes answer at once.
 
-        At shutdown every worker has 8 s to finish its current work; then it is cancelled.
+        At shutdown every worker has 8 s to finish its current work; then it is cancelled. After
+        that, transactions that outlast their deadline have 8 s to end.
         """
         booting = asyncio.create_task(self._boot(), name="boot")
         try:
@@ -270,6 +271,7 @@ class ServiceRuntime:
             for task in unfinished:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.engine.finish(STOP_SECONDS)
         for port in self.service.ports.values():
             close = getattr(port, "close", None)
             if close is not None:

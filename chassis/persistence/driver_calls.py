@@ -32,5 +32,15 @@ async def uncancelled(operation: Awaitable[R]) -> R:
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.wait({running})
+        await ended(running)
         raise
+
+
+async def ended(running: asyncio.Future[Any]) -> None:
+    """Wait until an operation has ended whose result nobody needs any more.
+
+    An error that nobody looks at is logged with its traceback by the garbage collector.
+    """
+    await asyncio.wait({running})
+    if not running.cancelled():
+        running.exception()

@@ -17,6 +17,7 @@ from chassis import telemetry
 from chassis.errors import Busy, Duplicate
 from chassis.ids import utc_now
 from chassis.persistence import mongo
+from chassis.persistence.driver_calls import ended
 from chassis.persistence.mongo import (
     DocumentRefused,
     DuplicateKey,
@@ -113,6 +114,11 @@ class TransactionManager(Generic[Tx]):
     after_commit: list[Callable[[Tx], None]] = field(default_factory=list)
     _unfinished: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]], init=False)
 
+    async def finish(self, seconds: float) -> None:
+        """Wait at most so long for attempts whose callers were answered at their deadline."""
+        if self._unfinished:
+            await asyncio.wait(self._unfinished, timeout=seconds)
+
     async def attempt(
         self,
         body: Callable[[Tx], Awaitable[R]],
@@ -162,7 +168,7 @@ class TransactionManager(Generic[Tx]):
             await asyncio.wait({running}, timeout=seconds_left)
         except asyncio.CancelledError:
             running.cancel()
-            await asyncio.wait({running})
+            await ended(running)
             raise
         if not running.done():
             running.add_done_callback(_log_late_end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -226,6 +227,35 @@ async def test_a_cancelled_call_of_a_driver_is_awaited_to_its_end() -> None:
     may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def cancel_before_failure() -> None:
+    """Cancel a call of a driver which then fails."""
+    began = asyncio.Event()
+    may_fail = asyncio.Event()
+
+    async def operation() -> None:
+        began.set()
+        await may_fail.wait()
+        raise LookupError
+
+    running = asyncio.create_task(uncancelled(operation()))
+    await began.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    may_fail.set()
+    await asyncio.wait({running})
+    assert running.cancelled()
+
+
+async def test_an_error_of_a_cancelled_call_is_not_logged_by_the_collector() -> None:
+    loop = asyncio.get_running_loop()
+    unseen: list[str] = []
+    loop.set_exception_handler(lambda _, problem: unseen.append(problem["message"]))
+    await cancel_before_failure()
+    gc.collect()
+    loop.set_exception_handler(None)
+    assert unseen == []
 
 
 async def test_motor_ends_a_write_before_a_cancelled_transaction_ends(
