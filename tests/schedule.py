@@ -1,7 +1,7 @@
 """The order of tests and their distribution over xdist workers.
 
-Long tests come first, tests of one running system go to one worker, and tests that measure run
-alone at the end. Not here: the selection of tests.
+Long tests come first, tests of one running system or service go to one worker, and tests that
+measure run alone at the end. Not here: the selection of tests.
 """
 
 from __future__ import annotations
@@ -42,30 +42,35 @@ TOGETHER = tuple(
     f"system/test_{name}.py"
     for name in ("auditing", "integration_guide", "main_job", "operating", "watch")
 )  # they share one running system
+# Files of a service share one running service. Its groups take about a minute each: fewer would
+# leave the last worker alone, more would start the service more often.
+GROUPS = {"training": 8, "certification": 5, "marketplace": 4, "manpower": 6}
 MEASURING = (
     "chassis/persistence/test_contention.py",
 )  # their limits hold only if the machine does nothing else
 _room = pytest.StashKey[Any]()
 
 
-def turn(path: Path) -> tuple[int, int]:
-    """Return the sort key of a file: long tests first, measuring ones last.
+def turn(path: Path) -> tuple[int, str, str]:
+    """Return the sort key of a file: long tests first, then services, measuring ones last.
 
-    Short files are shuffled by their hash: files of one directory are alike, and would all wait or
-    all use the CPU at the same time.
+    Units are shuffled by their hash: files of one directory are alike, and would all wait or all
+    use the CPU at the same time.
     """
+    file = str(path.relative_to(HERE))
+    for number, place in enumerate(LONG):
+        if _among(path, (place,)):
+            return number, "", ""
     if _among(path, MEASURING):
-        return len(LONG) + 1, 0
-    number = next(
-        (number for number, place in enumerate(LONG) if _among(path, (place,))), len(LONG)
-    )
-    return number, zlib.crc32(str(path.relative_to(HERE)).encode()) if number == len(LONG) else 0
+        return len(LONG) + 2, "", ""
+    group = _group(path)
+    return len(LONG) + (not group), _hashed(group or file), file
 
 
 def unit(nodeid: str) -> str:
     """Return the name of the unit that a worker takes as a whole.
 
-    A unit is a file, whose tests share a running service, except where APART, TOGETHER or
+    A unit is a group of files of one service, or one file, except where APART, TOGETHER or
     MEASURING say otherwise.
     """
     file = nodeid.partition("::")[0]
@@ -74,7 +79,21 @@ def unit(nodeid: str) -> str:
         return nodeid
     if _among(path, TOGETHER):
         return "system"
-    return "measuring" if _among(path, MEASURING) else file
+    return "measuring" if _among(path, MEASURING) else _group(path) or file
+
+
+def _group(path: Path) -> str:
+    """Return the name of the group of a file of a service, or nothing."""
+    service = path.relative_to(HERE).parts[0]
+    if service not in GROUPS or _among(path, LONG):
+        return ""
+    return (
+        f"{service} {zlib.crc32(path.name.encode() + path.parent.name.encode()) % GROUPS[service]}"
+    )
+
+
+def _hashed(name: str) -> str:
+    return f"{zlib.crc32(name.encode()):08x}"
 
 
 class Units(LoadFileScheduling):

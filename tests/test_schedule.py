@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -47,14 +48,33 @@ def test_long_tests_begin_first_and_those_that_measure_last() -> None:
         "ops/test_cli.py",
         "crash/test_kills.py",
         "gateway/test_walk.py",
+        "training/tpp/test_api.py",
         "system/test_watch.py",
     ]
     ordered = sorted(files, key=lambda file: schedule.turn(schedule.HERE / file))
-    assert [*ordered[:3], *ordered[5:]] == [
+    assert [*ordered[:4], *ordered[6:]] == [
         "crash/test_kills.py",
         "system/test_watch.py",
         "ops/test_cli.py",
+        "training/tpp/test_api.py",
         "chassis/persistence/test_contention.py",
+    ]
+
+
+def test_files_of_a_service_are_together_in_groups_that_it_is_started_for() -> None:
+    files = [str(path.relative_to(schedule.HERE.parent)) for path in _files_of("training")]
+    units = {schedule.unit(f"{file}::test_a") for file in files}
+    assert units == {f"training {number}" for number in range(schedule.GROUPS["training"])}
+    ordered = sorted(files, key=lambda file: schedule.turn(schedule.HERE.parent / file))
+    changes = [schedule.unit(file) for file in ordered]
+    assert sum(one != other for one, other in itertools.pairwise(changes)) == len(units) - 1
+
+
+def _files_of(service: str) -> list[Path]:
+    return [
+        path
+        for path in (schedule.HERE / service).rglob("test_*.py")
+        if f"{service}/{path.name}" not in schedule.LONG
     ]
 
 
@@ -74,11 +94,12 @@ def test_a_worker_takes_a_file_or_one_test_or_all_of_one_system() -> None:
 
 
 def test_a_measuring_test_begins_when_the_other_workers_have_ended(tmp_path: Path) -> None:
-    measuring = tmp_path / schedule.MEASURING[0]
+    home = tmp_path / "tests"
+    measuring = home / schedule.MEASURING[0]
     measuring.parent.mkdir(parents=True)
     for file, text in (
-        (tmp_path / "conftest.py", CONFTEST),
-        (tmp_path / "test_another.py", ANOTHER),
+        (home / "conftest.py", CONFTEST),
+        (home / "test_another.py", ANOTHER),
         (measuring, MEASURING),
     ):
         file.write_text(text)
@@ -98,7 +119,8 @@ def test_a_measuring_test_begins_when_the_other_workers_have_ended(tmp_path: Pat
         "2",
         "--dist",
         "loadfile",
-        str(tmp_path),
+        f"--rootdir={tmp_path}",
+        "tests",
     ]
     done = subprocess.run(
         command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False

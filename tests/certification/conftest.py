@@ -1,4 +1,6 @@
-"""One running certification per module of wire tests, on real MongoDB and Kafka.
+"""A running certification for wire tests, on real MongoDB and Kafka.
+
+All modules that a worker runs in a row share it.
 
 Only training, which is asked for names, is a fake.
 """
@@ -13,7 +15,7 @@ from tests.certification.factories import LspHarness
 from tests.certification.harness import Harness
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 async def harness(
     tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
 ) -> AsyncIterator[Harness]:

@@ -6,8 +6,10 @@ Not here: tests.
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -29,15 +31,86 @@ _MATCHER = re.compile(r'(\w+)(?:=~|!~|!=|=)"[^"]*"')
 
 
 @cache
+def groups() -> list[dict[str, Any]]:
+    """Return the groups of all files of rules."""
+    return [group for file in RULE_FILES for group in yaml.safe_load(file.read_text())["groups"]]
+
+
 def everything() -> list[dict[str, Any]]:
     """Return every rule, recording or alert."""
-    groups = [group for file in RULE_FILES for group in yaml.safe_load(file.read_text())["groups"]]
-    return [rule for group in groups for rule in group["rules"]]
+    return [rule for group in groups() for rule in group["rules"]]
 
 
 def rules() -> dict[str, dict[str, Any]]:
     """Return the alerts by name."""
     return {rule["alert"]: rule for rule in everything() if "alert" in rule}
+
+
+@cache
+def cases() -> dict[str, list[dict[str, Any]]]:
+    """Return the cases of all files of tests, by alert."""
+    by_alert: dict[str, list[dict[str, Any]]] = {}
+    for file in _test_files():
+        for case in file["tests"]:
+            by_alert.setdefault(alert_of(case), []).append(case)
+    return by_alert
+
+
+def alert_of(case: dict[str, Any]) -> str:
+    """Return the alert that a case is about."""
+    [name] = {one["alertname"] for one in case["alert_rule_test"]}
+    return name
+
+
+def _test_files() -> list[dict[str, Any]]:
+    return [yaml.safe_load(file.read_text()) for file in TEST_FILES]
+
+
+def run_cases(tried: list[dict[str, Any]], directory: Path) -> str:
+    """Let promtool try cases of one alert; return what it prints when one fails.
+
+    It gets only the alert's rule and what that reads. With all rules a case over days takes a
+    minute.
+    """
+    alert = alert_of(tried[0])
+    [interval] = {
+        file["evaluation_interval"]
+        for file in _test_files()
+        if alert in map(alert_of, file["tests"])
+    }
+    (directory / "rules.yml").write_text(yaml.safe_dump({"groups": groups_for(alert)}))
+    (directory / "cases.yml").write_text(
+        yaml.safe_dump(
+            {"rule_files": ["rules.yml"], "evaluation_interval": interval, "tests": tried}
+        )
+    )
+    answer = subprocess.run(
+        ["promtool", "test", "rules", str(directory / "cases.yml")],  # noqa: S607 - found in PATH
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout + answer.stderr if answer.returncode else ""
+
+
+def groups_for(alert: str) -> list[dict[str, Any]]:
+    """Return the groups of rules, reduced to an alert and the recorded series that it reads."""
+    needed: set[str] = set()
+    following = {alert}
+    while following:
+        needed |= following
+        read = [rule["expr"] for rule in everything() if name_of(rule) in following]
+        following = {name for expr in read for name in RECORDED.findall(expr)} - needed
+    reduced = [
+        group | {"rules": [rule for rule in group["rules"] if name_of(rule) in needed]}
+        for group in groups()
+    ]
+    return [group for group in reduced if group["rules"]]
+
+
+def name_of(rule: dict[str, Any]) -> str:
+    """Return the name of an alert or of a recorded series."""
+    return rule.get("alert") or rule["record"]
 
 
 @cache

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ops.docs import metrics
 from ops.local import topology
-from tests.deploy.alerts import RULE_FILES, TEST_FILES, everything, rules
+from tests.deploy import alerts
+from tests.deploy.alerts import everything, rules
 
 OF_ALL = {"Watchdog"}  # about the monitoring itself
 AGGREGATION = re.compile(r"\b(?:sum|min|max|avg|count|group)\s*(by \([^)]*\)|(?=\())")
@@ -23,30 +22,24 @@ THERE = "ramai"
 Case = dict[str, Any]
 
 
-def cases() -> list[Case]:
-    return [case for file in TEST_FILES for case in yaml.safe_load(file.read_text())["tests"]]
-
-
 def fires(case: Case) -> bool:
     return any(one.get("exp_alerts") for one in case["alert_rule_test"])
 
 
 def of_one_region() -> list[Case]:
     """Return the cases that fire and name no region themselves."""
-    firing = [case for case in cases() if fires(case) and alert(case) not in OF_ALL]
+    tried = [
+        case for alert, cases in alerts.cases().items() if alert not in OF_ALL for case in cases
+    ]
     return [
         case
-        for case in firing
-        if all(
+        for case in tried
+        if fires(case)
+        and all(
             JOB.search(one["series"]) and "region=" not in one["series"]
             for one in case["input_series"]
         )
     ]
-
-
-def alert(case: Case) -> str:
-    [name] = {one["alertname"] for one in case["alert_rule_test"]}
-    return name
 
 
 def of_region(case: Case, region: str) -> list[dict[str, str]]:
@@ -90,7 +83,7 @@ def test_what_counts_over_regions_is_found() -> None:
 def test_an_alert_fires_for_its_region_only(case: Case, tmp_path: Path) -> None:
     """All is well in the other region."""
     well = min(
-        (one for one in cases() if alert(one) == alert(case) and not fires(one)),
+        (one for one in alerts.cases()[alerts.alert_of(case)] if not fires(one)),
         key=lambda one: one["interval"] != case["interval"],
     )
     asked: list[Case] = []
@@ -101,33 +94,12 @@ def test_an_alert_fires_for_its_region_only(case: Case, tmp_path: Path) -> None:
         ]
         asked.append(one | {"exp_alerts": expected})
     series = of_region(case, HERE) + of_region(well, THERE)
-    combined: Case = {
-        "name": case["name"],
-        "interval": case["interval"],
-        "input_series": series,
-        "alert_rule_test": asked,
-    }
-    file = tmp_path / "cases.yml"
-    file.write_text(
-        yaml.safe_dump(
-            {
-                "rule_files": [str(rule_file) for rule_file in RULE_FILES],
-                "evaluation_interval": "1m",
-                "tests": [combined],
-            }
-        )
-    )
-    proved = subprocess.run(
-        ["promtool", "test", "rules", str(file)],  # noqa: S607 - found in PATH
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert proved.returncode == 0, proved.stdout + proved.stderr
+    combined = case | {"input_series": series, "alert_rule_test": asked}
+    assert alerts.run_cases([combined], tmp_path) == ""
 
 
 def test_each_alert_is_tried_in_two_regions() -> None:
-    assert {alert(case) for case in of_one_region()} == rules().keys() - OF_ALL
+    assert {alerts.alert_of(case) for case in of_one_region()} == rules().keys() - OF_ALL
 
 
 def test_rules_that_name_services_name_the_right_ones() -> None:

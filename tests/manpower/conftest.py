@@ -1,4 +1,7 @@
-"""Fixtures: one running manpower for each test module, on real MongoDB and Kafka."""
+"""A running manpower for wire tests, on real MongoDB and Kafka.
+
+All modules that a worker runs in a row share it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from tests.manpower.fakes import FakeGateway, FakeTraining, Service
 from tests.manpower.harness import RegionHarness
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 async def service(
     tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
 ) -> AsyncIterator[Service]:

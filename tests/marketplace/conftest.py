@@ -1,4 +1,7 @@
-"""One running marketplace for each module of tests that need one, on real MongoDB and Kafka."""
+"""A running marketplace for wire tests, on real MongoDB and Kafka.
+
+All modules that a worker runs in a row share it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tests.fakes import AsgiClient, Keys, running
 from tests.marketplace.harness import KEY, LapasHarness
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 async def service(
     tmp_path_factory: pytest.TempPathFactory, mongo_url: str, kafka: str
 ) -> AsyncIterator[AsgiClient]:

@@ -27,7 +27,7 @@ from tests.fakes import AsgiClient, Keys, running
 CLAIMS = ("facility", "regency", "agency", "lsp", "employer", "koperasi", "assignment", "own")
 SERVICES = {service.name: service for service in topology.SERVICES}
 LEAST = 10
-EACH = 5
+EACH = 2
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 schemathesis.serializer.alias(tus.CONTENT_TYPE, "application/octet-stream")
 AWAY = {503, 504}  # the other services that these would query do not run here

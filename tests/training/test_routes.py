@@ -1,25 +1,17 @@
-"""All routes of training: tokens, permissions, facilities, If-Match, odd requests, traces."""
+"""All routes of training: tokens, permissions, facilities, If-Match, traces."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import itertools
 import json
 from typing import Any
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import given as for_all
-from hypothesis.errors import Unsatisfiable
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis import telemetry
 from chassis.errors import PROBLEM
-from chassis.files import tus
 from chassis.ids import new_id
 from tests.fakes import AsgiClient, routes
 from tests.training import factories
@@ -27,7 +19,6 @@ from tests.training.factories import FacilityHarness
 from tests.training.snapshot_files import mapping_tables
 from tests.training.snapshots import tus_client
 
-schemathesis.serializer.alias(tus.CONTENT_TYPE, "application/octet-stream")
 BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/facilities/{facility_id}/mappings": mapping_tables("LP-TJP"),
     "PATCH /v1/facilities/{facility_id}": {"name": "x"},
@@ -252,75 +243,6 @@ async def test_every_change_of_an_existing_aggregate_requires_if_match(
             method, path.format(**ids, programme_id="x"), json=body
         )
         assert answer.status_code == 428, (name, answer.text)
-
-
-EXAMPLES = 3
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.filterwarnings(
-    "ignore:Do not use the `random` module inside strategies"
-)  # the service's own jitter, in the other thread
-async def test_no_request_however_odd_ends_in_a_500(
-    service: AsgiClient, known: tuple[FacilityHarness, dict[str, str]]
-) -> None:
-    facility, ids = known
-    cases = await asyncio.to_thread(_drawn, schemathesis.openapi.from_dict(service.app.openapi()))
-    assert len(cases) > 150
-    for case in cases:
-        body: Any = case.body
-        path = (
-            str(case.path).format(**(dict(case.path_parameters or {}) | ids))
-            if set(case.path_parameters or {}) <= ids.keys()
-            else str(case.formatted_path)
-        )
-        content = {"content": json.dumps(body)} if isinstance(body, dict | list) else {}
-        headers = {
-            name: str(value)
-            for name, value in dict(case.headers or {}).items()
-            if str(value).isascii() and str(value).isprintable()
-        }
-        answer = await facility.officer.request(
-            str(case.method),
-            path,
-            params=dict(case.query or {}),
-            headers=headers | {"content-type": "application/json"},
-            **content,
-        )
-        assert answer.status_code < 500, (case.method, case.path, answer.text)
-        assert answer.status_code < 400 or answer.headers["content-type"] == PROBLEM
-
-
-def _drawn(schema: Any) -> list[Any]:
-    """Return requests for every operation that fit its schema, and others that break it."""
-    cases: list[Any] = []
-    for operation, mode in itertools.product(
-        [found.ok() for found in schema.get_all_operations()], schemathesis.GenerationMode
-    ):
-        strategy: Any = operation.as_strategy(generation_mode=mode)
-
-        @settings(
-            max_examples=EXAMPLES,
-            database=None,
-            derandomize=True,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=[
-                HealthCheck.too_slow,
-                HealthCheck.filter_too_much,
-                HealthCheck.large_base_example,
-                HealthCheck.data_too_large,
-            ],
-        )
-        @for_all(case=strategy)
-        def draw(case: Any) -> None:
-            cases.append(case)
-
-        with contextlib.suppress(
-            Unsatisfiable
-        ):  # a route without parameters cannot be asked wrongly
-            draw()
-    return cases
 
 
 @pytest.mark.scenario("T27/traces")

@@ -28,7 +28,8 @@ class ImportedSamples:
 
 
 @pytest.fixture(scope="module")
-async def imported(service: AsgiClient) -> ImportedSamples:
+async def imported(fresh_service: AsgiClient) -> ImportedSamples:
+    service = fresh_service
     await factories.create_sample_facilities(service)
     answers = [
         await factories.upload(

@@ -42,8 +42,9 @@ async def test_snapshot_age_counts_from_the_last_contact(
 
 
 async def test_waiting_applications_and_overdue_tasks_are_counted(
-    service: AsgiClient,
+    fresh_service: AsgiClient,
 ) -> None:
+    service = fresh_service
     refs = [new_id(), new_id()]
     facility = await factories.create_harness(service, refs)
     await measure(factories.runner(service))
