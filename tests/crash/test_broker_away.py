@@ -41,12 +41,12 @@ RATE = 60
 DEADLINE_SECONDS = 10.0
 # Commands in flight: on a slow machine the load slows down instead of exceeding the deadlines
 CLIENTS = 20
-ROWS = 5_000
-SECONDS = 90
+ROWS = 2_500
+SECONDS = 45
 SOAK_SECONDS = 600
 # Limits of memory growth. It must not depend on the number of unsent rows; draining needs whole
 # pages, fetches and batches of 500.
-AWAY_MIB = 48
+AWAY_MIB = 36
 DRAIN_MIB = 128
 SHARED = {
     "kafka": "BINA_KAFKA",

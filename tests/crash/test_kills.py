@@ -46,7 +46,7 @@ NTH = {
 REPLICAS = 2
 OWNERS = 24
 NEW_OWNERS = 4
-KILLS = 5
+KILLS = 3
 SECONDS_PER_KILL = 30
 TRANSACTION_SECONDS = (
     3  # after which MongoDB ends the transaction of a killed process; 15 in installations
