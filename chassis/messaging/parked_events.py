@@ -27,6 +27,7 @@ from chassis.persistence.unit_of_work import OUTBOX, RetryWithoutEvent
 
 Redaction = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]  # (event type, body) -> body
 MAX_RETRIES = 200  # events of one request
+MIN_REASON_LETTERS = 10
 REDACTED = "…"
 # UUIDs, dates and moments, booleans, and numbers too small to identify a person.
 _NOT_PERSONAL = re.compile(
@@ -47,7 +48,7 @@ class ParkedUnknown(NotFound):
 class ReasonMissing(Refused):
     """Discarding loses an event, so it needs a reason."""
 
-    title = "Sebutkan alasan mengapa peristiwa ini dibuang"
+    title = "Sebutkan alasan mengapa peristiwa ini dibuang, paling sedikit 10 huruf"
     field = "reason"
 
 
@@ -140,7 +141,7 @@ class ParkedSequences(Generic[Tx]):
 
         Raises ReasonMissing, ParkedUnknown.
         """
-        if not reason.strip():
+        if len(reason.strip()) < MIN_REASON_LETTERS:
             raise ReasonMissing
         head = await self._head(tx, id_)
         where = {"_id": event_id, "state": "parked", "marker": id_}

@@ -236,7 +236,7 @@ class Model(RuleBasedStateMachine):
         letter = letters[place % len(letters)]
         await process.run(
             lambda tx: ParkedSequences(process.inbox).discard(
-                tx, letter["marker"], letter["_id"], "modelled"
+                tx, letter["marker"], letter["_id"], "modelled away"
             )
         )
         row = await self.harness.db.find_one("outbox", {"_id": letter["_id"]})

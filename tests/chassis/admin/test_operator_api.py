@@ -84,7 +84,10 @@ async def test_after_a_discard_the_rest_takes_effect_once_in_order(
     version = await shop.version(sequence)
     assert (
         await shop.post(
-            f"{path}/discard", {"event_id": bad["id"], "reason": " "}, if_match=version, expect=422
+            f"{path}/discard",
+            {"event_id": bad["id"], "reason": " salah     "},
+            if_match=version,
+            expect=422,
         )
     )["field"] == "reason"
     given_up = await shop.post(
@@ -116,7 +119,7 @@ async def test_a_dry_run_shows_the_result_and_changes_nothing(shop: OperatorHarn
     path = f"/parked/{sequence}"
     before = await shop.get(path)
     [bad, *_] = before["letters"]
-    command = {"event_id": bad["id"], "reason": "coba"}
+    command = {"event_id": bad["id"], "reason": "percobaan saja"}
     assert (
         await shop.post(f"{path}/discard?dry_run=true", command, if_match=f'"{before["version"]}"')
     )["count"] == 2
@@ -142,7 +145,7 @@ async def test_a_long_sequence_is_retried_in_parts_that_say_if_more_follows(
     seen = await shop.get(path)
     after = await shop.post(
         f"{path}/discard",
-        {"event_id": seen["letters"][0]["id"], "reason": "coba"},
+        {"event_id": seen["letters"][0]["id"], "reason": "percobaan saja"},
         if_match=f'"{seen["version"]}"',
     )
     monkeypatch.setattr(parked_events, "MAX_RETRIES", 1)
@@ -170,7 +173,7 @@ async def test_a_record_without_an_id_is_named_by_its_place_and_can_be_discarded
     assert letter["id"].startswith(shop.life.inbox.topics[0])
     gone = await shop.post(
         f"/parked/{sequence}/discard",
-        {"event_id": letter["id"], "reason": "rusak"},
+        {"event_id": letter["id"], "reason": "isinya rusak"},
         if_match=f'"{shown["version"]}"',
     )
     assert gone["count"] == 0
@@ -187,7 +190,10 @@ async def test_an_unknown_sequence_is_404_to_show_retry_and_discard(
         "title"
     ] == "Tidak ada peristiwa yang tertahan dengan kunci ini"
     await shop.post(
-        f"/parked/{sequence}/discard", {"event_id": "x", "reason": "y"}, if_match='"1"', expect=404
+        f"/parked/{sequence}/discard",
+        {"event_id": "x", "reason": "isinya rusak"},
+        if_match='"1"',
+        expect=404,
     )
 
 

@@ -34,7 +34,7 @@ async def test_only_a_parked_event_can_be_discarded_also_behind_the_first(
         assert (
             await shop.post(
                 f"{path}/discard",
-                {"event_id": unknown, "reason": "r"},
+                {"event_id": unknown, "reason": "isinya rusak"},
                 if_match=f'"{shown["version"]}"',
                 expect=404,
             )
@@ -49,7 +49,7 @@ async def test_only_a_parked_event_can_be_discarded_also_behind_the_first(
     )["field"] == "reason"
     after = await shop.post(
         f"{path}/discard",
-        {"event_id": shown["letters"][1]["id"], "reason": "ganda"},
+        {"event_id": shown["letters"][1]["id"], "reason": "isinya ganda"},
         if_match=f'"{shown["version"]}"',
     )
     assert (after["count"], after["reason"]) == (2, "jar_full")
@@ -60,7 +60,7 @@ async def test_only_a_parked_event_can_be_discarded_also_behind_the_first(
     )  # the first still fails, and later events of the sequence do not overtake it
     after = await shop.post(
         f"{path}/discard",
-        {"event_id": shown["letters"][0]["id"], "reason": "rusak"},
+        {"event_id": shown["letters"][0]["id"], "reason": "isinya rusak"},
         if_match=f'"{after["version"]}"',
     )
     assert (await shop.post(f"{path}/retry", if_match=f'"{after["version"]}"'))["count"] == 0

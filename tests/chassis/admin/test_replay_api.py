@@ -178,7 +178,7 @@ async def test_a_blocked_key_is_shown_as_parked_and_a_retry_sends_it(
     version = f'"{shown["version"]}"'
     await shop.post(
         f"/parked/{sequence}/discard",
-        {"event_id": letter["id"], "reason": "x"},
+        {"event_id": letter["id"], "reason": "isinya rusak"},
         if_match=version,
         expect=404,
     )

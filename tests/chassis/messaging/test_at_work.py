@@ -226,7 +226,7 @@ async def test_the_gauges_show_parked_and_early_events_until_they_are_settled(
     assert shown(telemetry.EARLY_AGE) > 0
     [marker] = await harness.db.find("parked", {})
     parked = ParkedSequences(harness.life.inbox)
-    await harness.run()(lambda tx: parked.discard(tx, marker["_id"], bad, "tested"))
+    await harness.run()(lambda tx: parked.discard(tx, marker["_id"], bad, "tested here"))
     await parked.retry(harness.run(), marker["_id"])
     await harness.tell("owner-admitted", subject, owner_ref=subject)
     await harness.becomes(lambda: harness.texts(subject), ["early"])

@@ -145,7 +145,7 @@ async def test_a_letter_that_a_unique_index_refuses_leaves_those_before_it_done(
     await harness.jar(label="taken")
     [marker] = await harness.db.find("parked", {"key": key})
     parked = ParkedSequences(harness.life.inbox)
-    await harness.run()(lambda tx: parked.discard(tx, marker["_id"], letters[0], "tested"))
+    await harness.run()(lambda tx: parked.discard(tx, marker["_id"], letters[0], "tested here"))
     with suppress(DomainError):
         await parked.retry(harness.run(), marker["_id"])
     assert [await harness.state(letter) for letter in letters[1:]] == ["done", "parked"]

@@ -212,7 +212,7 @@ async def test_after_a_failed_retry_a_discard_lets_the_rest_take_effect(
     [sequence] = await outside.run(outside.parked.sequences)
     assert await outside.parked.retry(outside.run, sequence["_id"]) == 0
     assert await outside.texts(owner) == []
-    await outside.run(lambda tx: outside.parked.discard(tx, sequence["_id"], bad, "tested"))
+    await outside.run(lambda tx: outside.parked.discard(tx, sequence["_id"], bad, "tested here"))
     assert await outside.texts(owner) == []
     await outside.note(owner, "c")
     await eventually(lambda: outside.db.find_one("parked", {"_id": sequence["_id"], "count": 3}))

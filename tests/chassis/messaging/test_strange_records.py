@@ -287,7 +287,9 @@ async def test_an_event_with_a_too_long_id_or_key_is_named_by_its_offset(
         bad, *_ = await letters(harness, marker["_id"])
         assert bad.id.startswith(harness.topic)
         await outside.run(
-            lambda tx, marker=marker, bad=bad: parked.discard(tx, marker["_id"], bad.id, "unusable")
+            lambda tx, marker=marker, bad=bad: parked.discard(
+                tx, marker["_id"], bad.id, "unusable here"
+            )
         )
     [left] = await harness.db.find("parked", {})
     await parked.retry(outside.run, left["_id"])
