@@ -83,11 +83,22 @@ def redact(_type: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 # What a retry raises if only an abort of the transaction can undo the event.
-FAILED = (RetryWithoutEvent, Duplicate, DocumentRefused)
+FAILED = (
+    RetryWithoutEvent,
+    Duplicate,
+    DocumentRefused,
+    mongo.TransactionTooLarge,
+    mongo.MongoError,
+)
 
 
 def retry_failure_reason(error: BaseException) -> str:
-    """Return why a retried event failed, in the form that a parked row stores."""
+    """Return why a retried event failed, in the form that a parked row stores.
+
+    Raises the error itself if MongoDB is away: it says nothing about the event.
+    """
+    if isinstance(error, mongo.MongoError) and mongo.is_away(error):
+        raise error
     problem = error.problem if isinstance(error, RetryWithoutEvent) else failure_reason(error)
     return problem if isinstance(problem, str) else UNKNOWN_SUBJECT
 

@@ -124,3 +124,19 @@ async def test_a_retry_does_not_overtake_the_next_early_event_of_a_failed_one(
     while await work(harness.run()):
         pass
     assert await harness.texts(owner) == ["two", "three"]
+
+
+async def test_a_retry_that_the_server_refuses_leaves_the_event_parked(harness: Harness) -> None:
+    owner = new_id()
+    bad = await harness.tell("asked", owner, owner_ref=owner, what="bad query")
+    await harness.becomes(lambda: harness.state(bad), "parked", seconds=20)
+    sequence = f"{topic_of(harness)}/{owner}"
+    parked = ParkedSequences(harness.life.inbox)
+    assert await parked.retry(harness.run(), sequence) == 0
+    row = await harness.db.find_one("inbox", {"_id": bad})
+    assert row is not None
+    assert (row["state"], row["reason"], "retried_at" in row) == (
+        "parked",
+        "OperationFailure",
+        True,
+    )
