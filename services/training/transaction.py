@@ -21,6 +21,7 @@ from services.training.mappings.store import MappedValues, StoredMappings
 from services.training.merges.store import MergeCandidates, MergeDecisions
 from services.training.participants.store import Movements, Participants
 from services.training.programmes.store import Programmes
+from services.training.raw_cells.store import RawCellsStore
 from services.training.roster_reports.store import RosterReports
 from services.training.sessions.store import Sessions
 from services.training.snapshot_rows.store import RowErrors
@@ -50,6 +51,7 @@ class Transaction(UploadTransaction):
     chunks = StoreOf(Chunks)
     rosters = StoreOf(Rosters)
     row_errors = StoreOf(RowErrors)
+    raw_cells = StoreOf(RawCellsStore)
     participants = StoreOf(Participants)
     movements = StoreOf(Movements)
     merge_candidates = StoreOf(MergeCandidates)

@@ -13,6 +13,7 @@ from services.training.enrolments.store import Enrolments
 from services.training.migrations import MIGRATIONS
 from services.training.programmes.api import ProgrammeBody
 from services.training.programmes.store import Programmes
+from services.training.snapshot_rows.store import RowErrors
 from services.training.snapshots.store import Rosters, Snapshots
 from services.training.tasks.store import Tasks
 from services.training.tpp.store import Decisions
@@ -66,6 +67,25 @@ async def test_suspensions_of_schema_1_are_published_on_their_days(mongo_url: st
     enrolments = await old_documents.check_upgrade(mongo_url, Enrolments, MIGRATIONS, path)
     assert [each.changes_on for each in enrolments] == [date(2026, 12, 1), None, None]
     assert [each.is_suspension_published for each in enrolments] == [False, True, False]
+
+
+async def test_row_errors_of_schema_1_lose_their_raw_cell(mongo_url: str) -> None:
+    path = DUMPS / "row_errors-1.json"
+    [reported] = await old_documents.check_upgrade(
+        mongo_url, RowErrors, MIGRATIONS, path, changed=frozenset({"error"})
+    )
+    assert (reported.error.raw, reported.error.row, reported.error.field) == ("", 7, "absence")
+
+
+async def test_tasks_of_schema_1_lose_what_the_stopped_row_says(mongo_url: str) -> None:
+    path = DUMPS / "tasks-1.json"
+    changed = frozenset({"facts", "subject", "dedupe_key"})
+    missing, stopped = await old_documents.check_upgrade(
+        mongo_url, Tasks, MIGRATIONS, path, changed=changed
+    )
+    assert (missing.facts, missing.subject) == ({"blok": "A"}, "")
+    assert stopped.facts.keys() == {"field", "reason", "column", "row", "sheet"}
+    assert stopped.dedupe_key == "ROW_STOPPED/LP-TJP/0193-task-s"
 
 
 async def test_inbox_items_become_tasks(mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

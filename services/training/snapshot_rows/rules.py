@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
+from chassis.ids import named_id
 from services.training.identities import rules as identities
 from services.training.identities.rules import EncryptedNik, Identity, IdentityFacts
 from services.training.mappings.rules import FileMapping
@@ -62,8 +63,8 @@ class RowReason(StrEnum):
 class RowError:
     """One error in one row.
 
-    `raw` is set only where an officer needs it to correct the mapping or the list. `known_ref` is
-    the reference of the known person whom a wrong one means.
+    `raw` is set only where an officer needs it to correct the mapping or the list; it is stored
+    among the raw cells. `known_ref` is the reference of the known person whom a wrong one means.
     """
 
     sheet: str
@@ -143,13 +144,19 @@ def raw_without_numbers(text: str) -> str:
 
 
 def build_reported_error(snapshot_id: str, facility_id: str, error: RowError) -> ReportedError:
-    """Return an error of a snapshot as it is stored; the same error has the same id."""
+    """Return an error of a snapshot without its raw cell; the same error has the same id."""
     return ReportedError(
         id=f"{snapshot_id}/{error.sheet}/{error.row:06d}/{error.field}/{error.reason}",
         snapshot_id=snapshot_id,
         facility_id=facility_id,
-        error=error,
+        error=replace(error, raw=""),
     )
+
+
+def identify_matter(row: ListedRow, error: RowError, facility_id: str) -> str:
+    """Return the text of the matter of an error that stopped the row: person, field, raw cell."""
+    person = row.source_ref or named_id(facility_id, row.name, row.register_no)
+    return f"{person}/{error.field}/{error.raw}"
 
 
 def compute_change(

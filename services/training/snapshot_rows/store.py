@@ -12,6 +12,7 @@ class RowErrors(Store[ReportedError]):
     collection = "row_errors"
     scope = {"facility": "facility_id"}
     indexes = (Index("snapshot_id"),)
+    schema = 2
     audited = False
 
     async def list_page(

@@ -1,4 +1,4 @@
-"""Use cases of listed rows: apply them, record missing people, report stopped rows.
+"""Use cases of listed rows: apply them, record missing people.
 
 Each step can run again: a movement that exists is not made twice. Not here: which rows are applied
 when (snapshots).
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from chassis.ids import named_id, new_id
+from chassis.ids import new_id
 from services.training import events
 from services.training.enrolments import consequences as enrolments
 from services.training.identities import rules as identities
@@ -29,7 +29,7 @@ from services.training.participants.rules import (
     SnapshotContext,
     build_movement_events,
 )
-from services.training.snapshot_rows import merge_proposals, rules
+from services.training.snapshot_rows import merge_proposals, row_errors, rules
 from services.training.snapshot_rows.merge_proposals import NewNik
 from services.training.snapshot_rows.rules import (
     ListedRow,
@@ -127,39 +127,6 @@ async def record_missing_people(
     return counts
 
 
-async def open_stopped_row_tasks(
-    row: ListedRow, errors: Iterable[RowError], facility_id: str, tx: Transaction
-) -> None:
-    """Open a task for each error that stopped the row.
-
-    The same error of the same person opens one task, however many days it is listed.
-    """
-    facility = await tx.facilities.get(facility_id, scoped=False)
-    person = row.source_ref or named_id(facility_id, row.name, row.register_no)
-    for error in errors:
-        if error.effect is not RowErrorEffect.ROW:
-            continue
-        facts = {
-            "field": error.field,
-            "reason": error.reason.value,
-            "column": error.column,
-            "row": str(error.row),
-            "sheet": error.sheet,
-            "source_ref": row.source_ref,
-            "raw": error.raw,
-            "known_ref": error.known_ref,
-        }
-        task = task_rules.open_task(
-            TaskKind.ROW_STOPPED,
-            facility_id,
-            tx.now,
-            facility.local_date(tx.now),
-            subject=f"{person}/{error.field}/{error.raw}",
-            facts={name: value for name, value in facts.items() if value},
-        )
-        await tasks.open_task(task, tx)
-
-
 async def _load_people(rows: Sequence[ListedRow], batch: RowBatch) -> None:
     """Read everybody whom the rows name, the survivors of merged records, and the identities."""
     tx = batch.tx
@@ -180,7 +147,7 @@ async def _apply_row(row: ListedRow, batch: RowBatch) -> None:
     ref = person.id if person else new_id()
     nik = _encrypt_new_nik(row, identity, ref, batch)
     change = rules.compute_change(row, person, identity, nik, ref, batch.snapshot, batch.mapping)
-    _report_errors(change.errors, batch)
+    await row_errors.report(row, change.errors, batch.snapshot, batch.tx)
     outcome = RowOutcome(
         after=change.participant,
         movements=change.movements,
@@ -311,15 +278,7 @@ async def _report_unknown_target(row: ListedRow, batch: RowBatch) -> None:
         effect=RowErrorEffect.ROW,
         raw=row.merged_into,
     )
-    _report_errors([error], batch)
-    await open_stopped_row_tasks(row, [error], batch.snapshot.facility_id, batch.tx)
-
-
-def _report_errors(errors: Iterable[RowError], batch: RowBatch) -> None:
-    snapshot = batch.snapshot
-    for error in errors:
-        reported = rules.build_reported_error(snapshot.snapshot_id, snapshot.facility_id, error)
-        batch.tx.row_errors.add(reported)
+    await row_errors.report(row, [error], batch.snapshot, batch.tx)
 
 
 async def _open_transfer_task(movement: Movement, person: Participant, tx: Transaction) -> None:

@@ -16,6 +16,7 @@ from chassis.http import dependencies, paging
 from chassis.moments import Moment
 from services.training.mappings.parsed_file import SkippedSheet
 from services.training.settings import TEXTS
+from services.training.snapshot_rows import row_errors
 from services.training.snapshot_rows.rules import ReportedError, RowErrorEffect, RowReason
 from services.training.snapshots import corrections, upload_process, usecases
 from services.training.snapshots.rules import Guard, Snapshot, SnapshotState
@@ -236,7 +237,7 @@ async def list_row_errors(
     snapshot_id: str, run: Run, cursor: str | None = None, limit: dependencies.Limit = 50
 ) -> paging.PageBody[RowErrorBody]:
     """List the errors of a snapshot's rows, by sheet and row."""
-    page = await run(partial(usecases.list_row_errors, snapshot_id, cursor, limit))
+    page = await run(partial(row_errors.list_page, snapshot_id, cursor, limit))
     items = [RowErrorBody.of(error) for error in page.items]
     return paging.PageBody(items=items, next_cursor=page.next_cursor)
 

@@ -18,7 +18,8 @@ from chassis.ids import new_id
 from services.training.facilities.rules import Facility, RosterMode
 from services.training.mappings import usecases as mappings
 from services.training.participants.rules import SnapshotContext
-from services.training.snapshot_rows import rules as row_rules
+from services.training.raw_cells import usecases as raw_cells
+from services.training.snapshot_rows import row_errors
 from services.training.snapshot_rows import usecases as rows
 from services.training.snapshot_rows.rules import ListedRow, RowError, RowErrorEffect, RowReason
 from services.training.snapshots import rules
@@ -51,8 +52,9 @@ def store_rows(snapshot: Snapshot, listed: Sequence[ListedRow], tx: Transaction)
 
 
 def store_held(snapshot: Snapshot, raw: Sequence[Any], tx: Transaction) -> None:
-    """Store the raw rows of a quarantined snapshot, in chunks."""
-    _store_in_parts(snapshot, ChunkKind.HELD, 0, raw, RAW_ROWS_PER_CHUNK, tx)
+    """Store the raw rows of a quarantined snapshot, in chunks, one also for an empty list."""
+    for start in range(0, max(len(raw), 1), RAW_ROWS_PER_CHUNK):
+        _store(snapshot, ChunkKind.HELD, start, raw[start : start + RAW_ROWS_PER_CHUNK], tx)
 
 
 def store_roster(snapshot: Snapshot, source_refs: Sequence[str], tx: Transaction) -> None:
@@ -92,6 +94,8 @@ async def apply_next_chunk(tx: Transaction) -> bool:
     else:
         after = rules.finish(snapshot, tx.now)
         tx.chunks.remove(roster)
+        newest = await tx.rosters.get(facility.id)
+        await raw_cells.remove_earlier(facility.id, newest.snapshot_id, tx)
         if snapshot.mode is RosterMode.FULL:
             await tasks.resolve_unlisted(facility.id, listed_refs, tx)
     tx.snapshots.save(snapshot, after)
@@ -148,8 +152,8 @@ async def _report_failed_row(row: ListedRow, snapshot: Snapshot, tx: Transaction
         reason=RowReason.ROW_FAILED,
         effect=RowErrorEffect.ROW,
     )
-    tx.row_errors.add(row_rules.build_reported_error(snapshot.id, snapshot.facility_id, error))
-    await rows.open_stopped_row_tasks(row, [error], snapshot.facility_id, tx)
+    facility = await tx.facilities.get(snapshot.facility_id)
+    await row_errors.report(row, [error], build_snapshot_context(snapshot, facility), tx)
 
 
 def _store_in_parts(

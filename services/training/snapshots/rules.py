@@ -44,6 +44,14 @@ class SnapshotOutdated(Conflict):
     title = "Sudah ada daftar yang lebih baru dari UPT ini; daftar itu yang menentukan"
 
 
+class HeldRowsGone(Conflict):
+    """The rows of a quarantined file are removed when the facility's next list is accepted."""
+
+    title = (
+        "Baris berkas ini sudah dihapus setelah daftar berikutnya diterima; kirim lagi berkasnya"
+    )
+
+
 class GuardsRefuse(Refused):
     """Another guard fails at the release; `reason` is that guard."""
 
@@ -265,6 +273,13 @@ def is_last_list(accepted: Snapshot | None, checksum: str, mapping_version: int)
     if accepted is None:
         return False
     return (accepted.checksum, accepted.mapping_version) == (checksum, mapping_version)
+
+
+def require_held(held: list[Chunk]) -> list[Chunk]:
+    """Return the held rows of a quarantined file. Raises HeldRowsGone when there are none."""
+    if not held:
+        raise HeldRowsGone
+    return held
 
 
 def require_no_guard(guard: Guard | None) -> None:

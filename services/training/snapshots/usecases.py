@@ -17,12 +17,12 @@ from services.training.mappings import usecases as mappings
 from services.training.mappings.parsed_file import ParsedFile, RawRow, SkippedSheet
 from services.training.mappings.rules import FileMapping
 from services.training.participants.rules import SnapshotContext
-from services.training.snapshot_rows import known_people, references
-from services.training.snapshot_rows import rules as row_rules
+from services.training.raw_cells import usecases as raw_cells
+from services.training.raw_cells.rules import RawCell
+from services.training.snapshot_rows import known_people, references, row_errors
 from services.training.snapshot_rows import usecases as rows
 from services.training.snapshot_rows.references import ReadRow
 from services.training.snapshot_rows.row_reader import read_row
-from services.training.snapshot_rows.rules import ReportedError
 from services.training.snapshots import chunks, rules, taken_at
 from services.training.snapshots.rules import (
     ChunkKind,
@@ -112,6 +112,7 @@ async def receive_snapshot(
     judged = await _judge(upload, rules.require_read(file), lists, tx)
     if same is not None and not rules.is_judged_otherwise(same, judged.guard):
         _save_roster(roster, replace(roster, repeated_at=tx.now), tx)
+        await _hold_again(same, judged, tx)
         return same
     snapshot = Snapshot(
         id=same.id if same else new_id(),
@@ -221,14 +222,6 @@ async def list_snapshots(
     return await tx.snapshots.list_page(facility_id, cursor, limit)
 
 
-async def list_row_errors(
-    snapshot_id: str, cursor: str | None, limit: int, tx: Transaction
-) -> Page[ReportedError]:
-    """Return a page of the errors of a snapshot's rows."""
-    await tx.snapshots.get(snapshot_id)
-    return await tx.row_errors.list_page(snapshot_id, cursor, limit)
-
-
 async def _read_lists(facility_id: str, tx: Transaction) -> FacilityLists:
     """Read what an upload is judged by. Raises FacilityUnknown, MappingUnknown."""
     facility = await tx.facilities.get(facility_id)
@@ -307,12 +300,11 @@ async def _accept(
     )
     _save_roster(roster, newest, tx)
     await _remove_outdated_chunks(snapshot, tx)
+    at = chunks.build_snapshot_context(snapshot, await tx.facilities.get(snapshot.facility_id))
+    cells: list[RawCell] = []
     for row, errors in read:
-        for error in errors:
-            reported = row_rules.build_reported_error(snapshot.id, snapshot.facility_id, error)
-            tx.row_errors.add(reported)
-        if row.stopped:
-            await rows.open_stopped_row_tasks(row, errors, snapshot.facility_id, tx)
+        cells += await row_errors.add(row, errors, at, tx)
+    raw_cells.store(cells, snapshot.id, snapshot.facility_id, tx)
     applicable = [row for row, _ in read if not row.stopped]
     stopped = [original for original, (row, _) in zip(raw, read, strict=True) if row.stopped]
     chunks.store_rows(snapshot, sorted(applicable, key=lambda row: bool(row.merged_into)), tx)
@@ -322,31 +314,37 @@ async def _accept(
 
 
 async def _remove_outdated_chunks(snapshot: Snapshot, tx: Transaction) -> None:
-    """Remove earlier stopped rows, and held rows of quarantined lists older than this one."""
-    stopped = await tx.chunks.list_by_facility(snapshot.facility_id, ChunkKind.STOPPED)
-    held = await tx.chunks.list_by_facility(snapshot.facility_id, ChunkKind.HELD)
-    quarantined = await tx.snapshots.many(chunk.snapshot_id for chunk in held)
-    outdated = [
-        chunk for chunk in held if quarantined[chunk.snapshot_id].taken_at <= snapshot.taken_at
-    ]
-    for chunk in (*stopped, *outdated):
-        tx.chunks.remove(chunk)
+    """Remove what is left of earlier lists: stopped rows, held rows and raw cells."""
+    for kind in (ChunkKind.STOPPED, ChunkKind.HELD):
+        for chunk in await tx.chunks.list_by_facility(snapshot.facility_id, kind):
+            tx.chunks.remove(chunk)
+    await raw_cells.remove_earlier(snapshot.facility_id, snapshot.id, tx)
 
 
 async def _take_held_rows(snapshot: Snapshot, tx: Transaction) -> list[RawRow]:
-    """Remove the held rows of a quarantined snapshot and return them."""
+    """Remove the held rows of a quarantined snapshot and return them. Raises HeldRowsGone."""
+    held = rules.require_held(await tx.chunks.list_by_snapshot(snapshot.id, ChunkKind.HELD))
     raw: list[RawRow] = []
-    for chunk in await tx.chunks.list_by_snapshot(snapshot.id, ChunkKind.HELD):
+    for chunk in held:
         raw += chunks.decrypt(chunk, tx)
         tx.chunks.remove(chunk)
     return raw
+
+
+async def _hold_again(snapshot: Snapshot, judged: Judged, tx: Transaction) -> None:
+    """Keep the rows of a quarantined file that came again after its rows were removed."""
+    if judged.guard not in rules.WAIVABLE_GUARDS:
+        return
+    if not await tx.chunks.list_by_snapshot(snapshot.id, ChunkKind.HELD):
+        chunks.store_held(snapshot, judged.raw, tx)
 
 
 async def _quarantine(
     snapshot: Snapshot, guard: Guard, raw: Sequence[RawRow], facility: Facility, tx: Transaction
 ) -> None:
     """Open a task about the snapshot; keep its rows only if it can be released."""
-    await _take_held_rows(snapshot, tx)
+    for chunk in await tx.chunks.list_by_snapshot(snapshot.id, ChunkKind.HELD):
+        tx.chunks.remove(chunk)
     if guard in rules.WAIVABLE_GUARDS:
         chunks.store_held(snapshot, raw, tx)
     task = task_rules.open_task(

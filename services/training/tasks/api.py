@@ -90,7 +90,8 @@ async def acknowledge_item(
     item_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
 ) -> TaskBody:
     """Mark a task as seen; the same matter then opens a new task."""
-    task = await run(partial(usecases.acknowledge_task, item_id, version))
+    command = partial(usecases.acknowledge_task, item_id, version)
+    task = await run(command, view=usecases.view_task)
     dependencies.set_etag(response, task)
     return TaskBody.of(task)
 
@@ -105,6 +106,6 @@ async def resolve_item(
 ) -> TaskBody:
     """Resolve a task; the same resolution again succeeds, another one is a conflict."""
     command = partial(usecases.resolve_task, item_id, body.resolution, body.reason, version)
-    task = await run(command)
+    task = await run(command, view=usecases.view_task)
     dependencies.set_etag(response, task)
     return TaskBody.of(task)

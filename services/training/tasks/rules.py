@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import new_id
+from services.training.raw_cells import rules as raw_cells
+from services.training.raw_cells.rules import RawCell
 
 DUE_DAYS = 10
 KEPT_APART = "kept_apart"
@@ -162,6 +164,13 @@ def resolve(task: Task, resolution: str, reason: str, by: str) -> Task:
     if task.resolution != resolution:
         raise ResolvedOtherwise
     return task
+
+
+def add_raw_cell(task: Task, cell: RawCell | None) -> Task:
+    """Return the task with what the row's cell says, while it is kept."""
+    if cell is None or task.kind is not TaskKind.ROW_STOPPED:
+        return task
+    return replace(task, facts=task.facts | raw_cells.facts_of(cell))
 
 
 def replace_participant_ref(task: Task, participant_ref: str) -> Task:

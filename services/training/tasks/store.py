@@ -18,6 +18,7 @@ class Tasks(Store[Task]):
     unknown = TaskUnknown
     scope = {"facility": "facilities"}
     secret = frozenset({"facts"})
+    schema = 2
     indexes = (
         Index("dedupe_key", unique=True, where={"state": TaskState.OPEN.value}),
         Index("dedupe_key", "opened_at"),

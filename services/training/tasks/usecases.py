@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from chassis.ids import named_id
 from chassis.persistence.store import Page
+from services.training.raw_cells import usecases as raw_cells
 from services.training.tasks import rules
 from services.training.tasks.rules import Task, TaskKind, TaskState
 from services.training.transaction import Transaction
@@ -57,10 +60,14 @@ async def resolve_open_task(dedupe_key: str, resolution: str, tx: Transaction) -
         _resolve_by_fact(task, resolution, tx)
 
 
-async def resolve_stopped_rows(facility_id: str, source_refs: set[str], tx: Transaction) -> None:
+async def resolve_stopped_rows(
+    facility_id: str, source_refs: Collection[str], tx: Transaction
+) -> None:
     """Resolve the tasks about stopped rows of these people, because the rows were applied."""
+    cells = await raw_cells.read_by_facility(facility_id, tx)
+    matters = {cell.matter for cell in cells if cell.source_ref in source_refs}
     for task in await tx.tasks.list_unresolved_by_facility(facility_id, TaskKind.ROW_STOPPED):
-        if task.facts.get("source_ref") in source_refs:
+        if task.subject in matters:
             _resolve_by_fact(task, "row_taken", tx)
 
 
@@ -123,7 +130,13 @@ async def read_task(task_id: str, tx: Transaction) -> Task:
     """Return one task in the caller's scope, noted as read."""
     task = await tx.tasks.get(task_id)
     tx.note("inbox_items.read", task.id, person=task.participant_ref)
-    return task
+    return await view_task(task, tx)
+
+
+async def view_task(task: Task, tx: Transaction) -> Task:
+    """Return the task with the raw cell that it is about, for a caller who may see names."""
+    [viewed] = await _view_tasks([task], tx)
+    return viewed
 
 
 async def list_tasks(
@@ -133,7 +146,13 @@ async def list_tasks(
     page = await tx.tasks.list_page(state, kind, cursor, limit)
     people = {task.participant_ref for task in page.items} - {""}
     tx.note("inbox_items.listed", "", refs=sorted(people))
-    return page
+    return Page(await _view_tasks(page.items, tx), page.next_cursor)
+
+
+async def _view_tasks(items: Sequence[Task], tx: Transaction) -> list[Task]:
+    stopped = {task.facility_id for task in items if task.kind is TaskKind.ROW_STOPPED}
+    cells = await raw_cells.show_by_matter(sorted(stopped), tx)
+    return [rules.add_raw_cell(task, cells.get(task.subject)) for task in items]
 
 
 def _resolve_by_fact(task: Task, resolution: str, tx: Transaction) -> None:
