@@ -8,6 +8,7 @@ from __future__ import annotations
 from chassis.app.migrations import add_fields, move_documents, upgrade_documents
 from chassis.caller import EVERYTHING
 from chassis.persistence.mongo import Document
+from services.training.classes.store import Classes
 from services.training.enrolments.store import Enrolments
 from services.training.programmes.store import Programmes
 from services.training.snapshot_rows.store import RowErrors
@@ -64,6 +65,7 @@ MIGRATIONS = (
     move_documents("inbox_items", Tasks),
     upgrade_documents(Tasks, {2: _remove_raw_facts}),
     upgrade_documents(RowErrors, {2: _remove_raw_cell}),
+    upgrade_documents(Classes, {2: add_fields(closed_because="")}),
     upgrade_documents(Programmes, {2: _add_owner}),
     upgrade_documents(Enrolments, {2: _add_suspension_steps}),
 )

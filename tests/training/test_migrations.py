@@ -9,6 +9,7 @@ import pytest
 
 from chassis.app import migrations as chassis_migrations
 from chassis.app.migrations import migrate
+from services.training.classes.store import Classes
 from services.training.enrolments.store import Enrolments
 from services.training.migrations import MIGRATIONS
 from services.training.programmes.api import ProgrammeBody
@@ -60,6 +61,12 @@ async def test_programmes_of_schema_1_belong_to_all_facilities(mongo_url: str) -
     body = ProgrammeBody.of(programme)
     hours = [edition.completion.min_lesson_hours for edition in body.editions]
     assert hours == [None, 100]
+
+
+async def test_classes_of_schema_1_were_closed_without_a_reason(mongo_url: str) -> None:
+    path = DUMPS / "classes-1.json"
+    [closed] = await old_documents.check_upgrade(mongo_url, Classes, MIGRATIONS, path)
+    assert (closed.state, closed.closed_because) == ("CLOSED", "")
 
 
 async def test_suspensions_of_schema_1_are_published_on_their_days(mongo_url: str) -> None:

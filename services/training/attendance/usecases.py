@@ -48,7 +48,16 @@ async def plan_session(
 
 async def cancel_session(session_id: str, reason: str, if_match: int, tx: Transaction) -> Session:
     """Cancel a session and remove its unmarked records."""
-    before = await tx.sessions.get(session_id, if_match=if_match)
+    return await _cancel(await tx.sessions.get(session_id, if_match=if_match), reason, tx)
+
+
+async def cancel_upcoming(upcoming: Sequence[Session], reason: str, tx: Transaction) -> None:
+    """Cancel the sessions of a class that have not begun, because the class is closed."""
+    for session in upcoming:
+        await _cancel(session, reason, tx)
+
+
+async def _cancel(before: Session, reason: str, tx: Transaction) -> Session:
     for record in await tx.attendance.list_waiting_by_session(before.id):
         tx.attendance.remove(record)
     return tx.sessions.save(before, session_rules.cancel(before, reason))

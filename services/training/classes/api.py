@@ -81,6 +81,14 @@ class Cancellation(BaseModel):
     reason: Annotated[str, Field(min_length=3, max_length=500)]
 
 
+class Closing(BaseModel):
+    """Why the class is closed before its end; the confirming instructor, where one is demanded."""
+
+    model_config = dependencies.STRICT
+    reason: Annotated[str, Field(min_length=3, max_length=500)] | None = None
+    instructor_ref: Annotated[str, Field(max_length=64)] = ""
+
+
 class ClassBody(BaseModel):
     """One class of a programme in a facility."""
 
@@ -97,6 +105,7 @@ class ClassBody(BaseModel):
     instructor_refs: list[str]
     state: ClassState
     cancelled_because: str | None
+    closed_because: str | None
 
     @classmethod
     def of(cls, training_class: TrainingClass) -> ClassBody:
@@ -115,6 +124,7 @@ class ClassBody(BaseModel):
             instructor_refs=list(training_class.instructor_refs),
             state=training_class.state,
             cancelled_because=training_class.cancelled_because or None,
+            closed_because=training_class.closed_because or None,
         )
 
 

@@ -37,6 +37,13 @@ class ClassStateRefuses(Conflict):
     title = "Keadaan kelas tidak mengizinkan tindakan ini"
 
 
+class ClosingReasonNeeded(Refused):
+    """`ends_on` is the planned last day, `sessions_left` the sessions that have not begun."""
+
+    title = "Kelas belum selesai menurut jadwal; sebutkan alasan menutupnya sekarang"
+    field = "reason"
+
+
 class SeatsBelowTaken(Refused):
     title = "Kuota tidak boleh lebih kecil daripada jumlah peserta saat ini"
     field = "seats_total"
@@ -84,6 +91,7 @@ class TrainingClass:
     offer_id: str = ""
     state: ClassState = ClassState.DRAFT
     cancelled_because: str = ""
+    closed_because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +153,22 @@ def open_class(
         offer_id=after.offer_id or None,
     )
     return after, [event]
+
+
+def close(
+    training_class: TrainingClass, because: str, today: date, sessions_left: int
+) -> TrainingClass:
+    """Return the class closed. Raises ClassStateRefuses, ClosingReasonNeeded.
+
+    A reason is needed before the last day, and while sessions have not begun.
+    """
+    after = advance(training_class, ClassState.CLOSED)
+    is_early = today < training_class.ends_on or sessions_left > 0
+    if is_early and not because:
+        raise ClosingReasonNeeded(
+            ends_on=training_class.ends_on.isoformat(), sessions_left=sessions_left
+        )
+    return replace(after, closed_because=because)
 
 
 def cancel(training_class: TrainingClass, because: str) -> TrainingClass:

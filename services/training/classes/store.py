@@ -13,6 +13,7 @@ class Classes(Store[TrainingClass]):
     unknown = ClassUnknown
     scope = {"facility": "facility_id"}
     indexes = (Index("facility_id", ("starts_on", -1)), Index("programme_id"))
+    schema = 2
 
     async def list_page(
         self, facility_id: str | None, state: ClassState | None, cursor: str | None, limit: int

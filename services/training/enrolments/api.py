@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
 from chassis.moments import Day
-from services.training.classes.api import Cancellation, ClassBody
+from services.training.classes.api import Cancellation, ClassBody, Closing
 from services.training.classes.rules import seats_lock
 from services.training.completion.rules import Progress
 from services.training.enrolments import consequences, rules, usecases
@@ -180,10 +180,20 @@ class CompletionBody(BaseModel):
 
 @class_router.post("/v1/classes/{class_id}/closing", summary="Tutup kelas")
 async def close_class(
-    class_id: str, version: dependencies.RequiredIfMatch, run: Run, response: Response
+    class_id: str,
+    version: dependencies.RequiredIfMatch,
+    run: Run,
+    response: Response,
+    body: Closing | None = None,
 ) -> ClassBody:
-    """Close a class: the enrolments that are still live end as not completed."""
-    command = partial(consequences.close_class, class_id, version)
+    """Close a class: completion is judged by the sessions held, sessions to come are cancelled.
+
+    A class that is closed early needs a reason.
+    """
+    closing = body or Closing()
+    command = partial(
+        consequences.close_class, class_id, closing.reason or "", closing.instructor_ref, version
+    )
     closed = await run(command, contended=[seats_lock(class_id)])
     dependencies.set_etag(response, closed)
     return ClassBody.of(closed)

@@ -14,7 +14,7 @@ from chassis.messaging.events import Event
 from services.training.applications import usecases as applications
 from services.training.attendance import usecases as attendance
 from services.training.classes import rules as class_rules
-from services.training.classes.rules import ClassState, TrainingClass
+from services.training.classes.rules import TrainingClass
 from services.training.enrolments import rules, suspensions, usecases
 from services.training.enrolments.rules import EndReason, Enrolment, SuspensionCause
 from services.training.facilities.rules import Facility, TransferPolicy
@@ -71,11 +71,23 @@ async def report_new_blocks(person: Participant, tx: Transaction) -> None:
                 await _open_block_task(enrolment, reason, facility, tx)
 
 
-async def close_class(class_id: str, if_match: int, tx: Transaction) -> TrainingClass:
-    """Close a class: its live enrolments end as not completed, open applications are removed."""
+async def close_class(
+    class_id: str, because: str, instructor_ref: str, if_match: int, tx: Transaction
+) -> TrainingClass:
+    """Close a class and cancel its sessions to come; open applications are removed.
+
+    Its live enrolments are completed by the sessions held, or end as not completed. Raises
+    ClosingReasonNeeded for a class that is closed early without a reason, InstructorUnknown.
+    """
     before = await tx.classes.get(class_id, if_match=if_match)
-    after = class_rules.advance(before, ClassState.CLOSED)
-    await _end_all_of_class(before, EndReason.NOT_COMPLETED, tx)
+    facility = await tx.facilities.get(before.facility_id, scoped=False)
+    rules.require_instructor(before, instructor_ref)
+    upcoming = await tx.sessions.list_upcoming(before.id, tx.now)
+    after = class_rules.close(before, because, facility.local_date(tx.now), len(upcoming))
+    await attendance.cancel_upcoming(upcoming, because, tx)
+    sessions = await tx.sessions.list_by_class(before.id)
+    for enrolment in await tx.enrolments.list_live_by_class(before.id):
+        await usecases.conclude(enrolment, before, sessions, instructor_ref, tx)
     await applications.remove_for_class(class_id, "CLASS_CLOSED", tx)
     return tx.classes.save(before, after)
 
@@ -86,7 +98,10 @@ async def cancel_class(
     """Cancel a class: end its enrolments, free its seats, remove its live applications."""
     before = await tx.classes.get(class_id, if_match=if_match)
     after = class_rules.cancel(before, because)
-    await _end_all_of_class(before, EndReason.CLASS_CANCELLED, tx)
+    facility = await tx.facilities.get(before.facility_id, scoped=False)
+    today = facility.local_date(tx.now)
+    for enrolment in await tx.enrolments.list_live_by_class(before.id):
+        await usecases.end(enrolment, EndReason.CLASS_CANCELLED, today, tx)
     await applications.remove_for_class(class_id, "CLASS_CANCELLED", tx)
     return tx.classes.save(before, after)
 
@@ -133,14 +148,6 @@ async def _end_all_of_person(movement: Movement, person: Participant, tx: Transa
     for enrolment in await tx.enrolments.list_live_by_participant(person.id):
         await usecases.end(enrolment, reason, movement.effective_on, tx)
     await applications.remove_for_person(person.id, None, reason, tx)
-
-
-async def _end_all_of_class(
-    training_class: TrainingClass, reason: EndReason, tx: Transaction
-) -> None:
-    facility = await tx.facilities.get(training_class.facility_id, scoped=False)
-    for enrolment in await tx.enrolments.list_live_by_class(training_class.id):
-        await usecases.end(enrolment, reason, facility.local_date(tx.now), tx)
 
 
 async def _apply_transfer(movement: Movement, person: Participant, tx: Transaction) -> None:

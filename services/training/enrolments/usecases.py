@@ -155,6 +155,35 @@ async def confirm_completion(
     progress = await _measure_progress(before, sessions, edition, tx, confirmed=is_confirmed)
     completion_rules.require_complete(progress)
     tx.classes.hold(training_class)
+    return await _complete(before, training_class, edition, progress, instructor_ref, tx)
+
+
+async def conclude(
+    before: Enrolment,
+    training_class: TrainingClass,
+    sessions: Sequence[Session],
+    instructor_ref: str,
+    tx: Transaction,
+) -> Enrolment:
+    """Complete a live enrolment of a class that is closed, or end it as not completed."""
+    edition = await _read_edition(before, tx)
+    is_confirmed = bool(instructor_ref)
+    progress = await _measure_progress(before, sessions, edition, tx, confirmed=is_confirmed)
+    if not progress.missing:
+        return await _complete(before, training_class, edition, progress, instructor_ref, tx)
+    facility = await tx.facilities.get(before.facility_id, scoped=False)
+    return await end(before, EndReason.NOT_COMPLETED, facility.local_date(tx.now), tx)
+
+
+async def _complete(
+    before: Enrolment,
+    training_class: TrainingClass,
+    edition: Edition,
+    progress: Progress,
+    instructor_ref: str,
+    tx: Transaction,
+) -> Enrolment:
+    facility = await tx.facilities.get(before.facility_id, scoped=False)
     tx.participants.hold(await tx.participants.get(before.participant_ref, scoped=False))
     after, events = rules.complete(
         before,

@@ -183,9 +183,9 @@ async def test_closing_a_class_removes_its_open_applications(crowd: FacilityHarn
     person = list(crowd.people)[18]
     class_id, _ = await open_class(crowd)
     application = await apply(crowd, person, class_id)
-    for step in ("start", "closing"):
+    for step, body in (("start", None), ("closing", {"reason": "instruktur pindah"})):
         assert (
-            await factories.change(crowd.officer, f"/v1/classes/{class_id}/{step}")
+            await factories.change(crowd.officer, f"/v1/classes/{class_id}/{step}", body)
         ).status_code == 200
     shown = await factories.read_application(crowd, str(application["application_id"]))
     assert (shown["state"], shown["reason"]) == ("REMOVED", "CLASS_CLOSED")

@@ -1,4 +1,4 @@
-"""Classes over HTTP: refusals, versions, seats, closing and cancelling."""
+"""Classes over HTTP: refusals, versions, seats and cancelling."""
 
 from __future__ import annotations
 
@@ -11,25 +11,6 @@ from chassis.ids import new_id
 from tests.fakes import AsgiClient
 from tests.training import factories
 from tests.training.factories import FacilityHarness
-
-
-async def test_closing_a_class_frees_its_seats_and_ends_its_enrolments(
-    crowd: FacilityHarness,
-) -> None:
-    class_id = await factories.open_class(crowd)
-    enrolment_id = await factories.enrol(crowd, class_id, list(crowd.people)[14])
-    assert (await factories.change(crowd.officer, f"/v1/classes/{class_id}/closing")).json()[
-        "code"
-    ] == "class_state_refuses"
-    assert (await factories.change(crowd.officer, f"/v1/classes/{class_id}/start")).json()[
-        "state"
-    ] == "RUNNING"
-    assert (await factories.change(crowd.officer, f"/v1/classes/{class_id}/closing")).json()[
-        "state"
-    ] == "CLOSED"
-    shown = (await crowd.officer.get(f"/v1/enrolments/{enrolment_id}")).json()
-    seats = (await crowd.officer.get(f"/v1/classes/{class_id}")).json()["seats"]["seats_taken"]
-    assert (shown["state"], seats) == ("NOT_COMPLETED", 0)
 
 
 async def test_cancelling_a_class_removes_its_applications_and_seats(
