@@ -173,7 +173,11 @@ async def _prepare_licence_and_keys(
             "valid_until": f"{context.today.year + 3}-12-31",
             "scheme_refs": [SCHEME],
         }
-        await _change(officer, "POST", path, "licences", licence)
+        proposed = await _change(officer, "POST", path, "licences", licence)
+        [proposal] = proposed["licence_proposals"]
+        approval = f"licence-proposals/{proposal['proposal_id']}/approval"
+        administrator = context.caller("administrator", lsp="*")
+        await _change(administrator, "POST", path, approval)
     if not lsp["keys"]:
         await _change(officer, "POST", path, "keys")
     if not lsp["signatory"]:

@@ -51,8 +51,8 @@ def _find_licence(certificate: dict[str, Any], lsp: dict[str, Any]) -> dict[str,
 
 
 MIGRATIONS = (
-    # schema 2 names who signs the papers of an LSP
-    upgrade_documents(Lsps, {2: add_fields(signatory=None)}),
+    # schema 2 names who signs the papers of an LSP, schema 3 the licences that are proposed
+    upgrade_documents(Lsps, {2: add_fields(signatory=None), 3: add_fields(licence_proposals=[])}),
     # schema 2 holds licence, signatory and numbers of a certificate, and what replaces it
     upgrade_documents(
         Certificates,

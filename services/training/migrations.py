@@ -40,7 +40,7 @@ def _remove_raw_cell(document: Document) -> Document:
 def _remove_raw_facts(document: Document) -> Document:
     """Remove what a task about a stopped row kept of its cells as plain text.
 
-    The facility's next list opens the task anew if the row still stops.
+    The facility's next list opens a new task if the row still stops.
     """
     if document["kind"] != TaskKind.ROW_STOPPED:
         return document

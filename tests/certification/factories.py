@@ -109,9 +109,16 @@ class LspHarness:
         return licence | changed
 
     async def add_licence(self, **changed: Any) -> None:
-        """Add a licence, or replace the one of the same number."""
+        """Add a licence, or replace the one of the same number, by two persons."""
+        proposal = await self.propose_licence(**changed)
+        path = f"{self.path}/licence-proposals/{proposal['proposal_id']}/approval"
+        await done(change(self.officer.by(f"second-{self.id}"), "POST", path))
+
+    async def propose_licence(self, **changed: Any) -> Json:
+        """Propose a licence, and return the proposal."""
         body = self.licence(**changed)
-        await done(change(self.officer, "POST", f"{self.path}/licences", json=body), 201)
+        proposed = await done(change(self.officer, "POST", f"{self.path}/licences", json=body), 201)
+        return proposed["licence_proposals"][-1]
 
     async def upload_emblem(self, content: bytes) -> httpx2.Response:
         """Upload an emblem with the current version, and return the answer."""

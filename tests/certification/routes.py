@@ -49,8 +49,10 @@ async def ids_of(lsp: LspHarness, certificate: Json) -> dict[str, str]:
     """Return the ids of an LSP's aggregates, by path parameter."""
     path = application_path(certificate["application_id"])
     application = await done(lsp.officer.get(path))
+    proposal = await lsp.propose_licence(number="BNSP-LSP-0002-ID")
     return {
         "lsp_id": lsp.id,
+        "proposal_id": proposal["proposal_id"],
         "key_name": f"key-{today().year}",
         "edition_id": certificate["edition_id"],
         "assessor_id": lsp.assessor["assessor_id"],

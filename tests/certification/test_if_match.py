@@ -23,7 +23,7 @@ async def test_a_change_without_if_match_is_428_on_every_route(
         request = lsp.officer.request(method, template.format(**ids), json=request_bodies.get(name))
         assert await refused(request, 428) == {"version_required"}, name
         walked += 1
-    assert walked == 20
+    assert walked == 22
 
 
 async def test_a_change_with_an_outdated_version_is_412(lsp: LspHarness) -> None:

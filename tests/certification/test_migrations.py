@@ -60,7 +60,7 @@ async def test_a_certificate_of_schema_1_gets_the_licence_of_its_first_day(
         await db.drop()
         await db.close()
     licence = migrated["licence"]
-    assert (migrated["schema"], migrated["paper_version"], body["schema"]) == (2, 1, 2)
+    assert (migrated["schema"], migrated["paper_version"], body["schema"]) == (2, 1, 3)
     if number is None:
         assert licence is None
         return
@@ -76,6 +76,13 @@ async def test_lsps_of_schema_1_have_no_signatory(mongo_url: str) -> None:
         ("key-2026", None, None),
         ("status-2026", None, None),
     ]
+
+
+async def test_lsps_of_schema_2_have_no_licence_proposed(mongo_url: str) -> None:
+    path = DUMPS / "lsps-2.json"
+    with_keys, new = await old_documents.check_upgrade(mongo_url, Lsps, MIGRATIONS, path)
+    assert (with_keys.licence_proposals, new.licence_proposals) == ((), ())
+    assert with_keys.signatory.office == "Ketua LSP"
 
 
 async def test_certificates_of_schema_1_are_first_papers_without_numbers(mongo_url: str) -> None:

@@ -16,7 +16,6 @@ from chassis.ids import new_id
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OperationContext
 from services.certification.applications import usecases as applications
-from services.certification.lsps import rules as lsps
 from services.certification.lsps.rules import Licence
 from services.certification.panels import usecases as panels
 from services.certification.panels.rules import Member, Sitting, Verdict
@@ -67,7 +66,7 @@ async def end_licence(lsp: LspHarness, tx: Transaction) -> None:
         valid_until=YESTERDAY,
         scheme_refs=frozenset({lsp.scheme_ref}),
     )
-    tx.lsps.save(before, lsps.add_licence(before, ended))
+    tx.lsps.save(before, replace(before, licences=(ended,)))
 
 
 async def end_met(lsp: LspHarness, tx: Transaction) -> None:

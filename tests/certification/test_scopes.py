@@ -32,7 +32,7 @@ async def test_another_lsps_data_is_404_on_every_route_and_in_no_list(
         else:
             assert answer.status_code == 404, (name, answer.text)
         walked += 1
-    assert walked == 43
+    assert walked == 45
     path = f"/v1/certificates/{certificate['certificate_id']}"
     assert await done(lsp.officer.get(path)) == certificate
 

@@ -30,6 +30,8 @@ _READING = frozenset(
 _KEYS_AND_LICENCES = frozenset(
     {
         "POST /v1/lsps/{lsp_id}/licences",
+        "POST /v1/lsps/{lsp_id}/licence-proposals/{proposal_id}/approval",
+        "POST /v1/lsps/{lsp_id}/licence-proposals/{proposal_id}/withdrawal",
         "POST /v1/lsps/{lsp_id}/keys",
         "POST /v1/lsps/{lsp_id}/keys/{key_name}/compromise",
     }

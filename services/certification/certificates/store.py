@@ -36,6 +36,7 @@ class Certificates(Store[Certificate]):
         Index("lsp_id", "state"),
         Index("application_id"),
         Index("lsp_id", "key_name", "state"),
+        Index("lsp_id", "licence.number"),
         # BNSP gives a number once; a certificate that was issued again keeps it.
         *(
             Index(
@@ -50,6 +51,10 @@ class Certificates(Store[Certificate]):
     former_indexes = ("panel_decision_id_origin_ref_scheme_id_unique",)
     schema = 2
     secret = frozenset({"sealed_name", "sealed_credential", "token"})
+
+    async def count_under_licence(self, lsp_id: str, number: str) -> int:
+        """Return how many certificates of an LSP were issued under the licence of this number."""
+        return await self.count({"lsp_id": lsp_id, "licence.number": number})
 
     async def list_awaiting_signature(self, most: int) -> list[Certificate]:
         """Return up to `most` reserved certificates without a failure, ordered by id."""

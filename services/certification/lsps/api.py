@@ -15,7 +15,14 @@ from chassis.http.dependencies import RequiredIfMatch, set_etag
 from chassis.moments import Day
 from services.certification.credentials.public_headers import UNINDEXED_HEADERS
 from services.certification.lsps import emblem_process, key_process, rules, usecases
-from services.certification.lsps.rules import IssuerKey, Licence, Lsp, LspKind, Signatory
+from services.certification.lsps.rules import (
+    IssuerKey,
+    Licence,
+    LicenceProposal,
+    Lsp,
+    LspKind,
+    Signatory,
+)
 from services.certification.lsps.signer import Signer
 from services.certification.transaction import Run
 
@@ -67,6 +74,27 @@ class LicenceBody(BaseModel):
         )
 
 
+class LicenceProposalBody(BaseModel):
+    """A licence that waits for another person, and how many certificates were issued under it."""
+
+    proposal_id: str
+    licence: LicenceBody
+    proposed_by: str
+    proposed_at: datetime
+    certificates: int
+
+    @classmethod
+    def of(cls, proposal: LicenceProposal) -> LicenceProposalBody:
+        """Return the body of a proposal."""
+        return cls(
+            proposal_id=proposal.id,
+            licence=LicenceBody.of(proposal.licence),
+            proposed_by=proposal.proposed_by,
+            proposed_at=proposal.proposed_at,
+            certificates=proposal.certificates,
+        )
+
+
 class KeyBody(BaseModel):
     """A public key of an issuer: it signed from `added_at` until `retired_at`.
 
@@ -113,6 +141,7 @@ class LspBody(BaseModel):
     kind: LspKind
     did: str
     licences: list[LicenceBody]
+    licence_proposals: list[LicenceProposalBody]
     keys: list[KeyBody]
     signatory: SignatoryBody | None
 
@@ -127,6 +156,7 @@ class LspBody(BaseModel):
             kind=lsp.kind,
             did=lsp.did,
             licences=[LicenceBody.of(licence) for licence in lsp.licences],
+            licence_proposals=[LicenceProposalBody.of(each) for each in lsp.licence_proposals],
             keys=[KeyBody.of(key) for key in lsp.keys],
             signatory=_signatory_body(lsp.signatory),
         )
@@ -172,18 +202,50 @@ async def show_lsp(lsp_id: str, run: Run, response: Response) -> LspBody:
     return LspBody.of(lsp)
 
 
-@router.post("/v1/lsps/{lsp_id}/licences", status_code=201, summary="Catat lisensi LSP")
-async def license_lsp(
+@router.post("/v1/lsps/{lsp_id}/licences", status_code=201, summary="Usulkan lisensi LSP")
+async def propose_licence(
     lsp_id: str, body: LicenceBody, version: RequiredIfMatch, run: Run, response: Response
 ) -> LspBody:
-    """Add a licence, or correct the one of the same number."""
+    """Propose a licence, or the correction of the one of the same number.
+
+    It covers nothing until another person approves it.
+    """
     licence = Licence(
         number=body.number,
         valid_from=body.valid_from,
         valid_until=body.valid_until,
         scheme_refs=body.scheme_refs,
     )
-    lsp = await run(partial(usecases.license_lsp, lsp_id, licence, version))
+    command = partial(usecases.propose_licence, lsp_id, licence, version)
+    lsp = await run(command, view=usecases.view_proposals)
+    set_etag(response, lsp)
+    return LspBody.of(lsp)
+
+
+@router.post(
+    "/v1/lsps/{lsp_id}/licence-proposals/{proposal_id}/approval",
+    summary="Setujui usulan lisensi LSP",
+)
+async def approve_licence(
+    lsp_id: str, proposal_id: str, version: RequiredIfMatch, run: Run, response: Response
+) -> LspBody:
+    """Put a proposed licence in force, as another person than its proposer."""
+    command = partial(usecases.approve_licence, lsp_id, proposal_id, version)
+    lsp = await run(command, view=usecases.view_proposals)
+    set_etag(response, lsp)
+    return LspBody.of(lsp)
+
+
+@router.post(
+    "/v1/lsps/{lsp_id}/licence-proposals/{proposal_id}/withdrawal",
+    summary="Tarik usulan lisensi LSP",
+)
+async def withdraw_licence_proposal(
+    lsp_id: str, proposal_id: str, version: RequiredIfMatch, run: Run, response: Response
+) -> LspBody:
+    """Remove a proposed licence that is wrong."""
+    command = partial(usecases.withdraw_licence_proposal, lsp_id, proposal_id, version)
+    lsp = await run(command, view=usecases.view_proposals)
     set_etag(response, lsp)
     return LspBody.of(lsp)
 

@@ -109,6 +109,21 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LicenceProposal:
+    """A licence that waits for a second person; it covers nothing before.
+
+    `certificates` is how many were issued under the licence of this number, counted when shown.
+    """
+
+    id: str
+    licence: Licence
+    proposed_at: datetime
+    proposed_by: str
+    proposed_for: str = ""
+    certificates: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerKey:
     """A public key; it signs from `added_at` until `retired_at`.
 
@@ -161,6 +176,7 @@ class Lsp:
     origin: str
     did: str
     licences: tuple[Licence, ...] = ()
+    licence_proposals: tuple[LicenceProposal, ...] = ()
     keys: tuple[IssuerKey, ...] = ()
     signatory: Signatory | None = None
 
@@ -200,16 +216,11 @@ def require_free_slug(holder: Lsp | None) -> None:
         raise SlugTaken
 
 
-def add_licence(lsp: Lsp, licence: Licence) -> Lsp:
-    """Add a licence, or replace the one of the same number. Raises LicencePeriodInvalid.
-
-    Certificates are not affected: each one holds the licence under which it was issued.
-    """
+def check_licence(licence: Licence) -> None:
+    """Raise LicencePeriodInvalid, or WordDenied or TextNotPrintable for a licence unfit to use."""
     if licence.valid_until < licence.valid_from:
         raise LicencePeriodInvalid
     require_paper_text(licence.number, "number")
-    others = [known for known in lsp.licences if known.number != licence.number]
-    return replace(lsp, licences=(*others, licence))
 
 
 def reasons_against_certification(lsp: Lsp, scheme_ref: str, on: date) -> list[Reason]:

@@ -13,7 +13,7 @@ class Lsps(Store[Lsp]):
     collection = "lsps"
     unknown = LspUnknown
     scope = {"lsp": "_id"}
-    schema = 2
+    schema = 3
     indexes = (Index("slug", unique=True), Index("did", unique=True))
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Lsp]:

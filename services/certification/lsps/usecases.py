@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.ids import new_id
 from chassis.persistence.store import Page
-from services.certification.lsps import rules
+from services.certification.lsps import licence_proposals, rules
 from services.certification.lsps.rules import Emblem, Licence, Lsp, LspKind, Signatory
 from services.certification.transaction import Transaction
 
@@ -19,10 +19,40 @@ async def register_lsp(slug: str, name: str, kind: LspKind, tx: Transaction) -> 
     return tx.lsps.add(lsp)
 
 
-async def license_lsp(lsp_id: str, licence: Licence, version: int, tx: Transaction) -> Lsp:
-    """Add a licence, or correct the one of the same number."""
+async def propose_licence(lsp_id: str, licence: Licence, version: int, tx: Transaction) -> Lsp:
+    """Propose a licence, or the correction of the one of the same number."""
     before = await tx.lsps.get(lsp_id, if_match=version)
-    return tx.lsps.save(before, rules.add_licence(before, licence))
+    after = licence_proposals.propose(before, new_id(), licence, tx.caller.actor, tx.now)
+    return tx.lsps.save(before, after)
+
+
+async def approve_licence(lsp_id: str, proposal_id: str, version: int, tx: Transaction) -> Lsp:
+    """Put a proposed licence in force, as another person.
+
+    Raises LicenceProposalUnknown, SamePersonApproves.
+    """
+    before = await tx.lsps.get(lsp_id, if_match=version)
+    after = licence_proposals.approve(before, proposal_id, tx.caller.actor)
+    return tx.lsps.save(before, after)
+
+
+async def withdraw_licence_proposal(
+    lsp_id: str, proposal_id: str, version: int, tx: Transaction
+) -> Lsp:
+    """Remove a proposed licence that is wrong. Raises LicenceProposalUnknown."""
+    before = await tx.lsps.get(lsp_id, if_match=version)
+    return tx.lsps.save(before, licence_proposals.withdraw(before, proposal_id))
+
+
+async def view_proposals(lsp: Lsp, tx: Transaction) -> Lsp:
+    """Return the LSP with how many certificates each proposed licence concerns."""
+    concerned = {
+        proposal.licence.number: await tx.certificates.count_under_licence(
+            lsp.id, proposal.licence.number
+        )
+        for proposal in lsp.licence_proposals
+    }
+    return licence_proposals.show_concerned(lsp, concerned)
 
 
 async def require_lsp(lsp_id: str, tx: Transaction) -> None:
@@ -87,7 +117,7 @@ async def list_public_issuers(tx: Transaction) -> list[Lsp]:
 
 async def view_lsp(lsp_id: str, tx: Transaction) -> Lsp:
     """Return one of the caller's LSPs."""
-    return await tx.lsps.get(lsp_id)
+    return await view_proposals(await tx.lsps.get(lsp_id), tx)
 
 
 async def list_lsps(cursor: str | None, limit: int, tx: Transaction) -> Page[Lsp]:

@@ -69,6 +69,41 @@ async def test_a_corrected_licence_changes_no_verdict_on_what_was_issued(
     }
 
 
+async def test_a_licence_counts_only_after_another_person_approved_it(lsp: LspHarness) -> None:
+    issued = await lsp.issue_certificate()
+    assert issued["state"] == "issued"
+    waiting = await lsp.recommend()
+    await lsp.add_licence(valid_until="2020-12-31", valid_from="2020-01-01")
+    proposal = await lsp.propose_licence()
+    assert proposal["certificates"] == 1
+    shown = await done(lsp.officer.get(lsp.path))
+    assert shown["licence_proposals"] == [proposal]
+    assert shown["licences"][0]["valid_until"] == "2020-12-31"
+    assert await lsp.refused_sitting(lsp.sitting(waiting)) & {"LICENCE_EXPIRED"}
+    path = f"{lsp.path}/licence-proposals/{proposal['proposal_id']}/approval"
+    assert await refused(change(lsp.officer, "POST", path)) == {"same_person_approves"}
+    audit = await lsp.harness.stored("audit")
+    second = lsp.officer.by("second", "absent")
+    approved = await done(change(second, "POST", path))
+    assert approved["licence_proposals"] == []
+    assert [each["valid_until"] for each in approved["licences"]] == [lsp.licence()["valid_until"]]
+    rows = [row for row in await lsp.harness.stored("audit") if row not in audit]
+    changes = [row for row in rows if row["action"] == "lsps.changed"]
+    assert [(row["actor"], row["subject"]) for row in changes] == [("second", lsp.id)]
+    assert await refused(change(second, "POST", path), 404) == {"licence_proposal_unknown"}
+    await lsp.decide(lsp.sitting(waiting))
+
+
+async def test_a_withdrawn_licence_proposal_cannot_be_approved(lsp: LspHarness) -> None:
+    proposal = await lsp.propose_licence(number="BNSP-LSP-0009-ID")
+    path = f"{lsp.path}/licence-proposals/{proposal['proposal_id']}"
+    withdrawn = await done(change(lsp.officer, "POST", f"{path}/withdrawal"))
+    assert withdrawn["licence_proposals"] == []
+    second = lsp.officer.by("second")
+    request = change(second, "POST", f"{path}/approval")
+    assert await refused(request, 404) == {"licence_proposal_unknown"}
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from services.certification.lsps import rules as lsps
@@ -16,17 +17,16 @@ ORIGIN = "https://sertifikat.example"
 def lsp(*last_days: date) -> Lsp:
     """Return an LSP with a licence until each of these days."""
     made = lsps.register("lsp-1", slug="contoh", name="LSP Contoh", kind=LspKind.P1, origin=ORIGIN)
-    for last_day in last_days:
-        made = lsps.add_licence(
-            made,
-            Licence(
-                number=f"BNSP {last_day}",
-                valid_from=date(2024, 1, 1),
-                valid_until=last_day,
-                scheme_refs=frozenset({"skema-1"}),
-            ),
+    licences = [
+        Licence(
+            number=f"BNSP {last_day}",
+            valid_from=date(2024, 1, 1),
+            valid_until=last_day,
+            scheme_refs=frozenset({"skema-1"}),
         )
-    return made
+        for last_day in last_days
+    ]
+    return replace(made, licences=tuple(licences))
 
 
 def with_keys(made: Lsp, **added_at: datetime) -> Lsp:

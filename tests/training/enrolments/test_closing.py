@@ -1,4 +1,4 @@
-"""A class that is closed: its sessions to come, its participants, seats, events and audit rows."""
+"""A class that is closed: sessions to come, participants, seats, events and audit rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ REASON = {"reason": "instruktur pindah tugas"}
 
 @pytest.mark.scenario("T28")
 async def test_a_class_closed_early_is_judged_by_the_sessions_held(service: AsgiClient) -> None:
-    diligent, absent = new_id(), new_id()
+    diligent = new_id()
+    absent = new_id()
     facility = await factories.create_harness(service, [diligent, absent])
     class_id = await factories.open_class(facility, seats=2)
     enrolled = [await factories.enrol(facility, class_id, ref) for ref in (diligent, absent)]
