@@ -7,11 +7,45 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AliasChoices, DirectoryPath, Field, FilePath, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    DirectoryPath,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+KEY_BYTES = 32
+
+
+def _validate_key(secret: SecretStr) -> SecretStr:
+    if not _is_key(secret.get_secret_value()):
+        raise ValueError("32 bytes as hexadecimal digits are needed")
+    return secret
+
+
+def _validate_keys(secret: SecretStr) -> SecretStr:
+    if not all(_is_key(text) for text in secret.get_secret_value().split()):
+        raise ValueError("each line must hold one key: 32 bytes as hexadecimal digits")
+    return secret
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(bytes.fromhex(text)) == KEY_BYTES
+    except ValueError:
+        return False
+
+
+HexKey = Annotated[SecretStr, AfterValidator(_validate_key)]
+# Any number of keys, one a line.
+HexKeys = Annotated[SecretStr, AfterValidator(_validate_keys)]
 
 
 class SettingsInvalid(SystemExit):

@@ -95,7 +95,8 @@ def test_no_package_has_more_than_15_modules() -> None:
     sizes = {
         str(package.relative_to(ROOT)): len(list(package.glob("*.py"))) for package in packages()
     }
-    allowed = {"gateway/middleware": 31, "ops/local": 31}  # __init__ included
+    # __init__ included
+    allowed = {"gateway/middleware": 31, "ops/local": 31, "chassis/persistence": 17}
     assert {name: size for name, size in sizes.items() if size > allowed.get(name, 16)} == {}
 
 

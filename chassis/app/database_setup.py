@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from chassis.app.migrations import Migration, migrate
 from chassis.jobs import audit_sealer, backup_age
+from chassis.jobs.key_rotation import KeysMissing
 from chassis.messaging import inbox, outbox_relay
 from chassis.persistence import transactions
 from chassis.persistence.mongo import Document, Index, IndexDiffers, Mongo
@@ -64,7 +65,7 @@ class DocumentsUnreadable(Exception):
 
 
 # A start cannot repair these; the message says what to do.
-START_REFUSALS = (DocumentsUnreadable, IndexDiffers)
+START_REFUSALS = (DocumentsUnreadable, IndexDiffers, KeysMissing)
 
 
 def validator(store: type[Store[Any]]) -> Document:

@@ -18,7 +18,7 @@ from chassis.app import database_setup
 from chassis.app.database_setup import START_REFUSALS
 from chassis.app.migrations import migrate
 from chassis.app.service import Service
-from chassis.jobs import backup_age, scheduled_gauges
+from chassis.jobs import backup_age, key_rotation, scheduled_gauges
 from chassis.jobs.audit_sealer import AuditSealer
 from chassis.jobs.invariants import EVERY_SECONDS, Invariants
 from chassis.jobs.runner import Job, JobLoop
@@ -109,6 +109,9 @@ class ServiceRuntime:
             Job("invariants", Invariants(), every=EVERY_SECONDS),
             Job(backup_age.JOB, backup_age.measure, every=scheduled_gauges.EVERY_SECONDS),
         ]
+        if self.service.keyed_stores:
+            rotation = key_rotation.KeyRotation(self.service.keyed_stores)
+            jobs.append(Job(key_rotation.JOB, rotation, every=key_rotation.EVERY_SECONDS))
         if self.service.handlers:
             sweeper = EarlyEventSweeper(self.engine, self.inbox)
             jobs.append(Job(EARLY_JOB, sweeper, every=EARLY_EVENTS_SECONDS))
@@ -151,7 +154,9 @@ class ServiceRuntime:
         return KafkaConsumer(self.broker(), group, f"{group}-{settings.replica}", self.inbox.topics)
 
     async def prepare(self) -> None:
-        """Prepare collections and indexes and migrate documents. Raises START_REFUSALS.
+        """Prepare collections and indexes, migrate documents, check the keys.
+
+        Raises START_REFUSALS.
 
         Commands can run afterwards, even without Kafka: their events wait in the outbox.
         """
@@ -160,6 +165,7 @@ class ServiceRuntime:
         await database_setup.check_schemas(self.db, service.transaction, service.migrations)
         await database_setup.prepare(self.db, service.transaction)
         await migrate(self.db, service.migrations, service.settings.replica)
+        await key_rotation.check_keys(self.db, service.name, service.keyed_stores)
 
     async def make_topics(self) -> None:
         """Create the topics that the service writes and reads, and check their partitions.
@@ -343,6 +349,7 @@ class ServiceRuntime:
             "parked": {"events": pending["parked"], "keys": pending["parked_keys"]},
             "early": {"waiting": pending["early"], "oldest_seconds": pending["early_seconds"]},
             "invariants_broken": broken,
+            "key_rotation": await key_rotation.status(self.db, self.service.keyed_stores),
         }
 
 

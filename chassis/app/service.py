@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from fastapi import APIRouter
 
 from chassis.app.migrations import Migration
+from chassis.jobs.key_rotation import KeyedStore
 from chassis.jobs.runner import Job
 from chassis.messaging.events import Event
 from chassis.messaging.received_events import Handlers
@@ -27,7 +28,7 @@ class Service(Generic[Tx]):
 
     Each port becomes an attribute of the service's transactions, where that class declares it,
     and of `app.state`. `notices` say what this process leaves out; /statusz and `./bina status`
-    show them.
+    show them. `keyed_stores` are the stores whose documents name keys of its rings.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Service(Generic[Tx]):
     handlers: Handlers = field(default_factory=dict[str, Any])
     jobs: Sequence[Job] = ()
     migrations: Sequence[Migration] = ()
+    keyed_stores: Sequence[KeyedStore] = ()
     ports: Mapping[str, Any] = field(default_factory=dict[str, Any])
     title: str = ""
     notices: Sequence[str] = ()

@@ -11,9 +11,10 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import suppress
 from typing import Any
 
-from chassis.files.encryption import OVERHEAD_BYTES, FileKeys
+from chassis.files.encryption import FileKeys
 from chassis.files.upload_rules import PART_BYTES, OffsetDiffers, Part, Upload
 from chassis.ids import new_id
+from chassis.persistence.field_encryption import OVERHEAD_BYTES
 from chassis.persistence.mongo import GridFSError, Mongo
 
 BUCKET = "files"

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused, TooLarge
-from chassis.files.encryption import WrappedKey
+from chassis.persistence.field_encryption import WrappedKey
 
 PART_BYTES = 512 * 1024
 LIFETIME = timedelta(hours=24)

@@ -50,6 +50,7 @@ OWN_COLLECTIONS = frozenset(
         "idempotency",
         "audit",
         "seals",
+        "key_rotation",
     }
 )
 DEFAULT_SECONDS = 10.0

@@ -261,8 +261,34 @@ def _remark(part: dict[str, Any]) -> str:
     missing = ", ".join(part["status"].get("missing", ()))
     waiting = choose(f"menunggu {missing}", f"waits for {missing}") if missing else ""
     notices = part["status"].get("notices", ())
-    sentences = (advice or waiting, describe_restarts(part), *notices)
+    rotation = describe_key_rotation(part["name"], part["status"].get("key_rotation", {}))
+    sentences = (advice or waiting, describe_restarts(part), *notices, rotation)
     return "; ".join(sentence for sentence in sentences if sentence)
+
+
+def describe_key_rotation(service: str, rotation: dict[str, Any]) -> str:
+    """Return how far the renewal under new keys is; empty without former keys."""
+    if not rotation:
+        return ""
+    files = ", ".join(f"{service}_former_{name}" for name in rotation["former"])
+    left = rotation["left"]
+    if left is None:
+        return choose(f"menghitung nilai yang memakai {files}", f"counts what needs {files}")
+    if rotation["finished_at"] is None:
+        return choose(
+            f"{left} nilai masih memakai {files} dan sedang diperbarui",
+            f"{left} values still need {files} and are being renewed",
+        )
+    if left == 0:
+        return choose(
+            f"tidak ada nilai yang memakai {files}: berkas itu boleh dihapus",
+            f"no value needs {files}: the file may be removed",
+        )
+    unreadable = rotation["unreadable"]
+    return choose(
+        f"{left} nilai masih memakai {files} ({unreadable} tidak terbaca), lihat docs/keys.md",
+        f"{left} values still need {files} ({unreadable} are unreadable), see docs/keys.md",
+    )
 
 
 def _render_table(parts: Iterable[dict[str, Any]]) -> Table:

@@ -12,6 +12,7 @@ from chassis.http.internal_tokens import InternalTokenSigner
 from chassis.http.service_client import ServiceClient
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
+from chassis.persistence.field_encryption import FieldCipher, KeyRing
 from services.certification import events
 from services.certification.applications.api import router as applications
 from services.certification.applications.roster_api import router as application_rosters
@@ -26,6 +27,7 @@ from services.certification.inbound import (
     on_course_completed,
     on_participant_merged,
 )
+from services.certification.keyed_values import keyed_stores
 from services.certification.lsps.api import public as issuers
 from services.certification.lsps.api import router as lsps
 from services.certification.lsps.signer import FileSigner, Signer
@@ -40,7 +42,6 @@ from services.certification.statuslists.jobs import publish_lists
 from services.certification.statuslists.pool import SlotPool
 from services.certification.statuslists.usecases import PUBLISH_JOB
 from services.certification.transaction import Transaction
-from services.certification.vault import FieldCipher
 from services.certification.venues.api import router as venues
 from services.certification.verifications.api import public as verifications
 
@@ -55,7 +56,7 @@ def create_app(settings: CertificationSettings, signer: Signer | None = None) ->
 
     `signer` is the port to the issuers' private keys, by default their files.
     """
-    cipher = FieldCipher(bytes.fromhex(settings.name_key.get_secret_value()))
+    cipher = FieldCipher(KeyRing.of("name_key", settings.name_key, settings.former_name_key))
     issuer_signer = signer or FileSigner(settings.keys_dir)
     token_signer = InternalTokenSigner("certification", settings.signing_key.get_secret_value())
     training = ServiceClient("training", settings.training_url, token_signer)
@@ -96,6 +97,7 @@ def create_app(settings: CertificationSettings, signer: Signer | None = None) ->
                 }
             },
             migrations=MIGRATIONS,
+            keyed_stores=keyed_stores(cipher),
             jobs=(
                 Job(SIGN_JOB, partial(sign_reserved, issuer_signer, cipher), every=SIGN_SECONDS),
                 Job(REISSUE_JOB, partial(reissue, slot_pool), every=REISSUE_SECONDS),

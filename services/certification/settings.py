@@ -5,18 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
-from chassis.settings import Settings
-
-NAME_KEY_BYTES = 32
+from chassis.settings import HexKey, HexKeys, Settings
 
 
 class CertificationSettings(Settings, prefix="CERTIFICATION_"):
     """Keys, the tick of the status lists, and the address of training."""
 
-    name_key: SecretStr = Field(
+    name_key: HexKey = Field(
         description="32 bytes as hex text: encrypts names, signed credentials and keys of lists"
+    )
+    former_name_key: HexKeys = Field(
+        SecretStr(""),
+        description="former keys, one a line: they still read until a job has renewed what needs "
+        "them",
     )
     keys_dir: Path = Field(
         description="the directory of the issuers' private keys; keep it apart from every backup "
@@ -26,14 +29,6 @@ class CertificationSettings(Settings, prefix="CERTIFICATION_"):
     tick_seconds: int = Field(
         300, ge=1, le=3_600, description="status lists are published on this tick, changed or not"
     )
-
-    @field_validator("name_key")
-    @classmethod
-    def _check_key(cls, key: SecretStr) -> SecretStr:
-        if len(bytes.fromhex(key.get_secret_value())) != NAME_KEY_BYTES:
-            message = "32 bytes as hex text are needed"
-            raise ValueError(message)
-        return key
 
     @property
     def tick(self) -> timedelta:

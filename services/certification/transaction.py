@@ -13,6 +13,7 @@ from fastapi import Depends
 from chassis.http import dependencies
 from chassis.http.idempotency import RequestRunner
 from chassis.persistence import unit_of_work
+from chassis.persistence.field_encryption import FieldCipher
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import StoreOf
 from services.certification.applications.store import Applications
@@ -25,7 +26,6 @@ from services.certification.roster_reports.store import RosterReports
 from services.certification.schedules.store import BookingDays
 from services.certification.schemes.store import Schemes
 from services.certification.statuslists.store import Epochs, Publications, RaisedBits
-from services.certification.vault import FieldCipher
 from services.certification.venues.store import Venues
 
 

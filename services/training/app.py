@@ -6,7 +6,6 @@ Not here: any rule, use case or query.
 from __future__ import annotations
 
 from fastapi import FastAPI
-from pydantic import SecretStr
 
 from chassis import telemetry
 from chassis.admin import auditor_api, operator_api
@@ -17,6 +16,7 @@ from chassis.files.encryption import FileKeys
 from chassis.files.virus_scanner import VirusScanner
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.runner import Job
+from chassis.persistence.field_encryption import FieldCipher, KeyRing, LookupKeys
 from services.training import events, inbound
 from services.training.applications import api as applications
 from services.training.attendance import api as attendance
@@ -26,6 +26,7 @@ from services.training.enrolments import roster_api
 from services.training.enrolments.jobs import publish_suspensions
 from services.training.facilities import api as facilities
 from services.training.identities import api as identities
+from services.training.keyed_values import keyed_stores
 from services.training.mappings import api as mappings
 from services.training.mappings.jobs import report_broken
 from services.training.mappings.rules import load_mappings
@@ -48,7 +49,6 @@ from services.training.timeline import api as timeline
 from services.training.timeline.store import Timeline
 from services.training.tpp import api as tpp
 from services.training.transaction import Transaction
-from services.training.vault import FieldCipher
 
 log = telemetry.log(__name__)
 ROUTERS = (
@@ -96,6 +96,11 @@ TIMELINE = Projection(
 
 def create_app(settings: TrainingSettings) -> FastAPI:
     """Return the training service with these settings."""
+    master_keys = KeyRing.of("master_key", settings.master_key, settings.former_master_key)
+    cipher = FieldCipher(master_keys)
+    lookup_keys = LookupKeys(
+        KeyRing.of("lookup_key", settings.lookup_key, settings.former_lookup_key)
+    )
     file_mappings = load_mappings(settings.mappings)
     for broken in file_mappings.broken.values():
         log.error("mapping_broken", facility=broken.code, setting=broken.setting, word=broken.word)
@@ -106,6 +111,7 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             settings=settings,
             transaction=Transaction,
             migrations=MIGRATIONS,
+            keyed_stores=keyed_stores(cipher, lookup_keys),
             routers=(
                 *ROUTERS,
                 operator_api.router("training", [TIMELINE]),
@@ -123,26 +129,14 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             ),
             notices=[str(broken) for broken in file_mappings.broken.values()],
             ports={
-                "cipher": _create_cipher(settings),
+                "cipher": cipher,
+                "lookup_keys": lookup_keys,
                 "file_mappings": file_mappings,
                 "sandbox": create_sandbox(),
                 "scanner": VirusScanner(settings.clamd),
                 "upload_slots": uploads.UploadSlots(UPLOADS),
-                "file_keys": FileKeys(
-                    _decode_keys(settings.master_key, settings.former_master_key)
-                ),
+                "file_keys": FileKeys(master_keys),
                 "names_per_day": settings.names_per_day,
             },
         )
     )
-
-
-def _create_cipher(settings: TrainingSettings) -> FieldCipher:
-    """Return the cipher of identities; the current keys come first, the former ones after them."""
-    master_keys = _decode_keys(settings.master_key, settings.former_master_key)
-    lookup_keys = _decode_keys(settings.lookup_key, settings.former_lookup_key)
-    return FieldCipher(master_keys, lookup_keys)
-
-
-def _decode_keys(*secrets: SecretStr | None) -> list[bytes]:
-    return [bytes.fromhex(secret.get_secret_value()) for secret in secrets if secret is not None]

@@ -9,6 +9,7 @@ from fastapi import Depends
 from chassis.files.upload_store import UploadTransaction
 from chassis.http import dependencies
 from chassis.http.idempotency import RequestRunner
+from chassis.persistence.field_encryption import FieldCipher, LookupKeys
 from chassis.persistence.unit_of_work import StoreOf
 from services.training.applications.store import Applications, Submissions
 from services.training.attendance.store import Attendances
@@ -29,17 +30,17 @@ from services.training.snapshots.store import Chunks, Rosters, Snapshots
 from services.training.tasks.store import Tasks
 from services.training.timeline.store import Timeline
 from services.training.tpp.store import Decisions, TppStandings
-from services.training.vault import FieldCipher
 
 
 class Transaction(UploadTransaction):
     """The stores of training, and its ports.
 
-    Ports: the cipher of identities, the mappings of the mapping file, and the number of
-    names that one purpose may read a day.
+    Ports: the cipher of identities and the keys of their lookup values, the mappings of the
+    mapping file, and the number of names that one purpose may read a day.
     """
 
     cipher: FieldCipher
+    lookup_keys: LookupKeys
     file_mappings: MappingFile
     names_per_day: int
     service = "training"

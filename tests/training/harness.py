@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from chassis.persistence.field_encryption import FieldCipher, LookupKeys
 from services.training.identities import rules as identities
 from services.training.identities.rules import EncryptedNik, Identity
 from services.training.mappings import reader
@@ -37,7 +38,6 @@ from services.training.snapshot_rows.rules import (
     custody_facts,
 )
 from services.training.snapshots import rules
-from services.training.vault import FieldCipher
 
 ZONE = ZoneInfo("Asia/Jakarta")
 
@@ -82,6 +82,7 @@ class ImportHarness:
 
     mappings: dict[str, FileMapping]
     cipher: FieldCipher
+    lookup_keys: LookupKeys
     people: dict[str, Participant] = field(default_factory=dict)
     identities: dict[str, Identity] = field(default_factory=dict)
     by_source: dict[str, str] = field(default_factory=dict)
@@ -218,12 +219,12 @@ class ImportHarness:
     def _encrypt_nik(self, row: ListedRow, identity: Identity | None) -> EncryptedNik | None:
         if not row.nik:
             return None
-        if identity and identities.is_stored_nik(identity, self.cipher.lookups(row.nik)):
+        if identity and identities.is_stored_nik(identity, self.lookup_keys.values(row.nik)):
             return None
         return EncryptedNik(
             sealed=self.cipher.encrypt(row.nik, row.source_ref),
-            lookup=self.cipher.lookup(row.nik),
-            lookup_key=self.cipher.lookup_key,
+            lookup=self.lookup_keys.value(row.nik),
+            lookup_key=self.lookup_keys.key_id,
             last4=row.nik[-4:],
         )
 

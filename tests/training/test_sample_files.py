@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from chassis.persistence.field_encryption import FieldCipher, KeyRing, LookupKeys
 from services.training.mappings.rules import load_mappings
 from services.training.participants.rules import DETAIL_FIELDS
 from services.training.text import normalise
-from services.training.vault import FieldCipher
 from tests.training.harness import ImportHarness, ImportReport
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -35,7 +35,8 @@ class Replay:
     def __init__(self) -> None:
         self.imports = ImportHarness(
             mappings=dict(load_mappings(SNAPSHOTS / "mappings.toml").usable),
-            cipher=FieldCipher([b"m" * 32], [b"l" * 32]),
+            cipher=FieldCipher(KeyRing("master_key", b"m" * 32)),
+            lookup_keys=LookupKeys(KeyRing("lookup_key", b"l" * 32)),
         )
         self.reports: list[ImportReport] = []
         self.custody: dict[int, dict[str, Counter[str]]] = {}

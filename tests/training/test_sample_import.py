@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from chassis.persistence.field_encryption import EncryptedField, FieldCipher
 from services.training.text import normalise
-from services.training.vault import EncryptedField, FieldCipher
 from tests.fakes import AsgiClient
 from tests.training import factories
 from tests.training.test_sample_files import EXPECTED, FILES, SNAPSHOTS, TITLES, checked

@@ -263,7 +263,7 @@ async def propose_name(
     Raises NameUnfit when the name cannot be signed.
     """
     before = await tx.applications.get(application_id, if_match=version)
-    sealed = tx.cipher.encrypt(clean_name(name), name_context(before.id))
+    sealed = tx.cipher.encrypt_to_text(clean_name(name), name_context(before.id))
     after = rules.propose_name(before, sealed, tx.caller.actor, tx.now)
     return tx.applications.save(before, after)
 
@@ -273,7 +273,7 @@ async def read_name(application_id: str, tx: Transaction) -> tuple[Application, 
     application = await tx.applications.get(application_id)
     name = rules.require_fetched_name(application)
     tx.note("name.read", application.origin_ref, purpose="confirm-name", application=application.id)
-    return application, tx.cipher.decrypt(name.sealed, name_context(application.id))
+    return application, tx.cipher.decrypt_text(name.sealed, name_context(application.id))
 
 
 async def confirm_name(
@@ -283,7 +283,7 @@ async def confirm_name(
     before = await tx.applications.get(application_id, if_match=version)
     after = rules.confirm_name(before, tx.caller.actor, tx.now)
     sealed = rules.require_fetched_name(before).sealed
-    stored = tx.cipher.decrypt(sealed, name_context(before.id))
+    stored = tx.cipher.decrypt_text(sealed, name_context(before.id))
     rules.require_same_name(stored, clean_name(name))
     return tx.applications.save(before, after)
 

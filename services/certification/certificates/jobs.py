@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 
+from chassis.persistence.field_encryption import FieldCipher, FieldUnreadable
 from chassis.persistence.transactions import Runner
 from services.certification.applications.usecases import name_context
 from services.certification.certificates import rules, usecases
@@ -20,7 +21,6 @@ from services.certification.credentials import document, proof
 from services.certification.lsps.signer import KeyMissing, Signer
 from services.certification.names.rules import NameUnfit, clean_name
 from services.certification.transaction import Transaction
-from services.certification.vault import FieldCipher, VaultUnreadable
 
 BATCH_SIZE = 100
 log = structlog.get_logger(__name__)
@@ -42,7 +42,9 @@ async def _sign(signer: Signer, cipher: FieldCipher, request: SigningRequest) ->
     certificate = request.certificate
     try:
         sealed_name = certificate.sealed_name
-        name = clean_name(cipher.decrypt(sealed_name, name_context(certificate.application_id)))
+        name = clean_name(
+            cipher.decrypt_text(sealed_name, name_context(certificate.application_id))
+        )
         unsigned = document.build_certificate(
             rules.build_content(certificate, request.scheme, name)
         )
@@ -53,7 +55,9 @@ async def _sign(signer: Signer, cipher: FieldCipher, request: SigningRequest) ->
         )
         message = proof.build_signing_input(unsigned, configuration)
         signature = await signer.sign(certificate.lsp_id, certificate.key_name, message)
-    except (KeyMissing, VaultUnreadable, NameUnfit) as error:
+    except FieldUnreadable:
+        return _report_failure(certificate.id, "VaultUnreadable")
+    except (KeyMissing, NameUnfit) as error:
         return _report_failure(certificate.id, type(error).__name__)
     signed = proof.attach_proof(unsigned, configuration, signature)
     public_key = request.public_key
@@ -63,7 +67,7 @@ async def _sign(signer: Signer, cipher: FieldCipher, request: SigningRequest) ->
     return SigningResult(
         certificate_id=certificate.id,
         digest=proof.digest(signed),
-        sealed_credential=cipher.encrypt(text, usecases.credential_context(certificate.id)),
+        sealed_credential=cipher.encrypt_to_text(text, usecases.credential_context(certificate.id)),
     )
 
 

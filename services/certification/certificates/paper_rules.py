@@ -28,6 +28,11 @@ def paper_id(certificate_id: str, paper_version: int) -> str:
     return certificate_id if paper_version == 1 else f"{certificate_id}:{paper_version}"
 
 
+def certificate_id_of(paper: ArchivedPaper) -> str:
+    """Return the id of the certificate that a paper shows."""
+    return paper.id.partition(":")[0]
+
+
 def record_numbers(certificate: Certificate, numbers: Numbers) -> Certificate:
     """Record the numbers as received; the same again change nothing.
 

@@ -331,20 +331,20 @@ async def archive_paper(printed: Certificate, layout: int, pdf: bytes, tx: Trans
             lsp_id=certificate.lsp_id,
             layout=layout,
             digest=hashlib.sha256(pdf).hexdigest(),
-            sealed=tx.cipher.encrypt(text, paper_context(certificate.id)),
+            sealed=tx.cipher.encrypt_to_text(text, paper_context(certificate.id)),
         )
     )
     return pdf
 
 
 def _open_paper(certificate_id: str, paper: ArchivedPaper, tx: Transaction) -> bytes:
-    return base64.b64decode(tx.cipher.decrypt(paper.sealed, paper_context(certificate_id)))
+    return base64.b64decode(tx.cipher.decrypt_text(paper.sealed, paper_context(certificate_id)))
 
 
 def decrypt_credential(certificate: Certificate, tx: Transaction) -> dict[str, Any]:
     """Return the signed document of a certificate. Raises CertificateStateDiffers without one."""
     sealed = rules.require_sealed_credential(certificate)
-    return json.loads(tx.cipher.decrypt(sealed, credential_context(certificate.id)))
+    return json.loads(tx.cipher.decrypt_text(sealed, credential_context(certificate.id)))
 
 
 def _public_key(lsp: Lsp, key_name: str) -> str | None:

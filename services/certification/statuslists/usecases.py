@@ -125,11 +125,11 @@ def _open_epoch(lsp_id: str, number: int, tx: Transaction) -> Epoch:
 def _new_list_key(tx: Transaction) -> ListKey:
     list_id = secrets.token_hex(_ID_BYTES)
     key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-    return ListKey(list_id=list_id, sealed_key=tx.cipher.encrypt(key, _key_context(list_id)))
+    return ListKey(list_id=list_id, sealed_key=tx.cipher.encrypt_to_text(key, key_context(list_id)))
 
 
 def _decrypt_key(list_key: ListKey, tx: Transaction) -> bytes:
-    key = tx.cipher.decrypt(list_key.sealed_key, _key_context(list_key.list_id))
+    key = tx.cipher.decrypt_text(list_key.sealed_key, key_context(list_key.list_id))
     return base64.b64decode(key)
 
 
@@ -137,5 +137,6 @@ def _slot(list_id: str, value: int, key: bytes) -> StatusSlot:
     return StatusSlot(list_id=list_id, index=permute(value, bits.ENTRIES, key))
 
 
-def _key_context(list_id: str) -> str:
+def key_context(list_id: str) -> str:
+    """Return the context to which the encrypted key of a list is bound."""
     return f"list/{list_id}/key"

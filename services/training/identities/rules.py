@@ -13,8 +13,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict
+from chassis.persistence.field_encryption import EncryptedField
 from services.training.text import fold
-from services.training.vault import EncryptedField
 
 _DIGITS = re.compile(r"[0-9]{16}")
 _WOMENS_DAY_OFFSET = 40

@@ -43,7 +43,7 @@ async def match_person(
 
     None when nobody matches, or more than one person.
     """
-    same_nik = await tx.identities.list_by_lookups(tx.cipher.lookups(nik))
+    same_nik = await tx.identities.list_by_lookups(tx.lookup_keys.values(nik))
     matching = [identity.id for identity in same_nik if identity.birth_date == birth_date]
     people = await tx.participants.many(matching)
     refs = [person.id for person in people.values() if person.state is not CustodyState.MERGED]

@@ -9,10 +9,10 @@ from enum import StrEnum
 from chassis.caller import Actor
 from chassis.errors import Conflict, Refused
 from chassis.ids import named_id
+from chassis.persistence.field_encryption import EncryptedField
 from services.training.identities.rules import Identity, NikStatus
 from services.training.participants.rules import CustodyState, Movement, MovementKind, Participant
 from services.training.tasks.rules import Task, TaskKind, TaskState, TaskUnknown
-from services.training.vault import EncryptedField
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chassis.caller import Caller
-from services.training.vault import EncryptedField
+from chassis.persistence.field_encryption import EncryptedField
 
 NAMES_PERMISSION = "GET /v1/participants/{participant_ref}/identity"
 

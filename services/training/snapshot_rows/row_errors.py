@@ -42,7 +42,8 @@ async def add(
         reported = rules.build_reported_error(at.snapshot_id, at.facility_id, error)
         tx.row_errors.add(reported)
         if error.effect is RowErrorEffect.ROW:
-            matter = tx.cipher.lookup(rules.identify_matter(row, error, at.facility_id))
+            text = rules.identify_matter(row, error, at.facility_id)
+            matter = await _look_up_matter(text, at.facility_id, tx)
             await _open_task(error, matter, at.facility_id, tx)
             cells.append(
                 RawCell(
@@ -68,6 +69,16 @@ async def list_page(
         replace(item, error=replace(item.error, raw=texts.get(item.id, ""))) for item in page.items
     ]
     return Page(items, page.next_cursor)
+
+
+async def _look_up_matter(text: str, facility_id: str, tx: Transaction) -> str:
+    """Return the look-up value of a matter; the former one while its task is open."""
+    current, *former = tx.lookup_keys.values(text)
+    for known in former:
+        key = task_rules.dedupe_key(TaskKind.ROW_STOPPED, facility_id, "", known)
+        if await tx.tasks.find_open(key) is not None:
+            return known
+    return current
 
 
 async def _open_task(error: RowError, matter: str, facility_id: str, tx: Transaction) -> None:

@@ -157,7 +157,7 @@ async def _apply_row(row: ListedRow, batch: RowBatch) -> None:
     after = batch.remember(await _save_participant(person, outcome, batch.counts, batch.tx))
     _save_identity(change, identity, batch)
     if nik is not None and change.identity.nik_lookup == nik.lookup:
-        lookups = batch.tx.cipher.lookups(row.nik)
+        lookups = batch.tx.lookup_keys.values(row.nik)
         batch.new_niks.append(NewNik(participant_ref=after.id, lookups=lookups))
     for doubt in change.doubts:
         await _open_doubt_task(doubt, after, batch.snapshot, batch.tx)
@@ -184,15 +184,15 @@ def _encrypt_new_nik(
 
     None when the row has no NIK, or when it is the stored one.
     """
-    cipher = batch.tx.cipher
+    lookup_keys = batch.tx.lookup_keys
     if not row.nik:
         return None
-    if identity is not None and identities.is_stored_nik(identity, cipher.lookups(row.nik)):
+    if identity is not None and identities.is_stored_nik(identity, lookup_keys.values(row.nik)):
         return None
     return EncryptedNik(
-        sealed=cipher.encrypt(row.nik, ref),
-        lookup=cipher.lookup(row.nik),
-        lookup_key=cipher.lookup_key,
+        sealed=batch.tx.cipher.encrypt(row.nik, ref),
+        lookup=lookup_keys.value(row.nik),
+        lookup_key=lookup_keys.key_id,
         last4=row.nik[-4:],
     )
 

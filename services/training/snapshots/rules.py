@@ -13,13 +13,13 @@ from enum import StrEnum
 
 from chassis.caller import Actor
 from chassis.errors import Conflict, NotFound, Refused
+from chassis.persistence.field_encryption import EncryptedField
 from services.training.facilities.rules import RosterMode
 from services.training.mappings.parsed_file import ParsedFile, SkippedSheet
 from services.training.participants.rules import Participant
 from services.training.snapshot_rows.dates import are_mixed
 from services.training.snapshot_rows.rules import ListedRow
 from services.training.snapshots.taken_at import TakenAtCorrection
-from services.training.vault import EncryptedField
 
 
 class SnapshotUnknown(NotFound):

@@ -30,6 +30,7 @@ from chassis.files.upload_rules import (
 from chassis.files.upload_store import UploadTransaction
 from chassis.files.uploads import UploadSlots
 from chassis.persistence import mongo
+from chassis.persistence.field_encryption import KeyRing
 from chassis.persistence.mongo import Mongo
 from tests.chassis.files.upload_shop import KEYS, Shop
 from tests.database_pool import databases_of
@@ -160,7 +161,7 @@ async def test_a_part_is_bound_to_its_place_and_its_key(shop: Shop) -> None:
     with pytest.raises(PartUnreadable):
         await stored.read(upload, 1, part)
     with pytest.raises(PartUnreadable):
-        await Parts(shop.db, FileKeys([b"2" * 32])).read(upload, 0, part)
+        await Parts(shop.db, FileKeys(KeyRing("master_key", b"2" * 32))).read(upload, 0, part)
 
 
 async def test_a_changed_part_is_not_read(shop: Shop) -> None:
@@ -175,7 +176,7 @@ async def test_a_changed_part_is_not_read(shop: Shop) -> None:
 
 async def test_former_master_keys_still_read(shop: Shop) -> None:
     upload = await shop.send(await shop.begin(100), 0, b"a" * 10)
-    rotated = FileKeys([os.urandom(32), bytes([1]) * 32])
+    rotated = FileKeys(KeyRing("master_key", os.urandom(32), [bytes([1]) * 32]))
     assert await Parts(shop.db, rotated).read(upload, 0, upload.parts[0]) == b"a" * 10
 
 

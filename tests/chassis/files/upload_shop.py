@@ -18,6 +18,7 @@ from chassis.files.upload_store import UploadTransaction
 from chassis.files.uploads import CompleteFile, FilePolicy, Receiver, UploadSlots
 from chassis.files.virus_scanner import VirusScanner
 from chassis.ids import new_id
+from chassis.persistence.field_encryption import KeyRing
 from chassis.persistence.mongo import Document, Mongo
 from chassis.persistence.transactions import Runner, TransactionManager
 from chassis.persistence.unit_of_work import OperationContext
@@ -25,7 +26,7 @@ from chassis.persistence.unit_of_work import OperationContext
 FACILITY = "LP-TJP"
 MAX_BYTES = 8 * 1024 * 1024
 POLICY = FilePolicy(max_bytes=MAX_BYTES, accepted=SHEETS)
-KEYS = FileKeys([bytes([1]) * 32])
+KEYS = FileKeys(KeyRing("master_key", bytes([1]) * 32))
 OFFICER = Caller(
     subject="user-registrar", role="officer", claims={"facility": frozenset({FACILITY})}
 )

@@ -7,14 +7,17 @@ import os
 from typing import Any
 
 import pytest
-from cryptography.exceptions import InvalidTag
-from pydantic import SecretStr
 
 from chassis.ids import new_id, utc_now
-from services.training.app import create_app
-from services.training.settings import TrainingSettings
-from services.training.vault import EncryptedField, FieldCipher, KeyUnknown
-from tests.fakes import AsgiClient, Keys, running
+from chassis.persistence.field_encryption import (
+    EncryptedField,
+    FieldCipher,
+    FieldUnreadable,
+    KeyRing,
+    KeyUnknown,
+    LookupKeys,
+)
+from tests.fakes import AsgiClient
 from tests.training import factories
 from tests.training.conftest import LOOKUP, MASTER
 
@@ -39,14 +42,15 @@ async def test_a_nik_is_encrypted_for_its_owner_and_found_by_lookup(
     facility = await factories.create_harness(service, {person: {"NIK": nik, "JK": "P"}})
     identity = await read_identity(service, facility.refs[person])
     assert nik not in json.dumps(identity, default=str)
-    cipher = FieldCipher([bytes.fromhex(MASTER)], [bytes.fromhex(LOOKUP)])
+    cipher = FieldCipher(KeyRing("master_key", bytes.fromhex(MASTER)))
     sealed = EncryptedField(**identity["nik"])
     assert cipher.decrypt(sealed, facility.refs[person]) == nik
-    with pytest.raises(InvalidTag):
+    with pytest.raises(FieldUnreadable):
         cipher.decrypt(sealed, "somebody else")
     with pytest.raises(KeyUnknown):
-        FieldCipher([b"x" * 32], [b"y" * 32]).decrypt(sealed, facility.refs[person])
-    assert identity["nik_lookup"] == cipher.lookup(nik)
+        FieldCipher(KeyRing("master_key", b"x" * 32)).decrypt(sealed, facility.refs[person])
+    lookup_keys = LookupKeys(KeyRing("lookup_key", bytes.fromhex(LOOKUP)))
+    assert identity["nik_lookup"] == lookup_keys.value(nik)
     question = {"nik": nik, "birth_date": "1990-03-05"}
     match = await service.asked_by(
         "certification", "POST", "/internal/person-matches", purpose="match-holder", json=question
@@ -60,61 +64,6 @@ async def test_a_nik_is_encrypted_for_its_owner_and_found_by_lookup(
         json=question | {"birth_date": "1990-03-06"},
     )
     assert other_day.json() == {"participant_ref": None}
-
-
-@pytest.mark.scenario("T27/lookup")
-async def test_people_are_found_under_both_keys_during_a_key_change(
-    settings: TrainingSettings, keys: Keys
-) -> None:
-    old = new_id()
-    new = new_id()
-    twin = new_id()
-    nik = new_nik()
-    other = new_nik()
-    own = settings.model_copy(
-        update={
-            "mongo_url": SecretStr(
-                settings.mongo_url.get_secret_value().replace(
-                    "test_training_", "test_training_keys_"
-                )
-            ),
-            "namespace": f"keys.{settings.namespace}",
-        }
-    )
-    async with running(create_app(own), keys, "training") as client:
-        facility = await factories.create_harness(
-            client, {old: {"NIK": nik, "JK": "P"}, new_id(): {}, new_id(): {}}
-        )
-    former = {"former_master_key": own.master_key, "former_lookup_key": own.lookup_key}
-    changed = own.model_copy(
-        update=former | {"master_key": SecretStr("0c" * 32), "lookup_key": SecretStr("0d" * 32)}
-    )
-    app = create_app(changed)
-    async with running(app, keys, "training") as client:
-        facility.client, facility.officer = client, factories.officer(client, facility.facility_id)
-        done = await facility.list_again(
-            **{old: {"NIK": nik, "Kamar": "Z9"}, new: {"NIK": other, "JK": "P"}}
-        )
-        assert done["counts"] == {"admitted": 1, "details_changed": 1, "release_planned": 1}
-        assert (await read_identity(client, facility.refs[old]))["nik_lookup_key"] != (
-            await read_identity(client, facility.refs[new])
-        )["nik_lookup_key"]
-        for ref, digits in ((old, nik), (new, other)):
-            question = {"nik": digits, "birth_date": "1990-03-05"}
-            match = await client.asked_by(
-                "manpower",
-                "POST",
-                "/internal/person-matches",
-                purpose="match-candidate",
-                json=question,
-            )
-            assert match.json() == {"participant_ref": facility.refs[ref]}
-        await facility.list_again(**{twin: {"NIK": nik, "JK": "P", "Tgl Lahir": "06/03/1990"}})
-        (proposal,) = await factories.list_all(
-            facility.officer, "/v1/training-tasks", kind="MERGE_PROPOSAL"
-        )
-        assert proposal["facts"]["other_ref"] == facility.refs[old]
-    await factories.drop_database(app)
 
 
 async def test_a_name_is_read_for_a_stated_purpose_and_audited(
