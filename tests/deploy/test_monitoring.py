@@ -22,7 +22,7 @@ DOCUMENT = (ROOT / "docs/monitoring.md").read_text()
 BOARDS = sorted(dashboards.DASHBOARDS.glob("*.json"))
 COUNTED = (
     "events|rows|keys|units|rupiah|days|connections|operations|requests|tasks|applications"
-    "|certificates|placements|changes"
+    "|certificates|placements|changes|values"
 )
 UNITS = f"seconds|{COUNTED}|total|leader|broken|generation|failed|open"
 TAKEN = {"job", "instance", "region"}  # by the scrape
