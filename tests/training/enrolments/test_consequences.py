@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from chassis.ids import new_id
 from tests.fakes import AsgiClient
 from tests.training import factories
+from tests.training.evidence import Evidence, set_clock
+from tests.training.snapshot_files import snapshot_file
 
 RELEASED = {"Ket. Keluar": "BM", "Tanggal Keluar": f"{factories.local_today():%d/%m/%Y}"}
 
@@ -16,14 +20,26 @@ RELEASED = {"Ket. Keluar": "BM", "Tanggal Keluar": f"{factories.local_today():%d
 WITH_APPLICATION = {"tpp_required": False, "application_required": True}
 
 
+@pytest.fixture
+async def at_yesterday(service: AsgiClient) -> AsyncIterator[AsgiClient]:
+    """Stop the clock yesterday at nine."""
+    clock = service.app.state.engine.clock
+    set_clock(service, -1, "09:00")
+    yield service
+    service.app.state.engine.clock = clock
+
+
 @pytest.mark.scenario("T1")
+@pytest.mark.timeout(300)
 async def test_a_release_ends_everything_of_that_person_and_nothing_else(
-    service: AsgiClient,
+    at_yesterday: AsgiClient,
 ) -> None:
+    service = at_yesterday
     person = new_id()
     other = new_id()
     facility = await factories.create_harness(service, [person, other])
-    class_a = await factories.open_class(facility)
+    ref = facility.refs[person]
+    class_a = await factories.open_class(facility, starts_in=-1)
     class_b = await factories.open_class(facility, starts_in=14)
     class_c = await factories.open_class(
         facility,
@@ -33,77 +49,69 @@ async def test_a_release_ends_everything_of_that_person_and_nothing_else(
     in_a = await factories.enrol(facility, class_a, person)
     in_b = await factories.enrol(facility, class_b, person)
     other_in_a = await factories.enrol(facility, class_a, other)
-    applied = await facility.officer.post(
-        "/v1/class-applications",
-        json={"participant_ref": facility.refs[person], "class_ids": [class_c]},
-    )
-    application_id = applied.json()["applications"][0]["application_id"]
-    early = await factories.plan_session(facility, class_a)
-    late = await factories.plan_session(facility, class_a, in_days=2, starts_at="08:00")
-    held_too = await factories.plan_session(facility, class_a, starts_at="00:01")
-    await factories.mark(facility, early, **{in_a: "ATTENDED", other_in_a: "ATTENDED"})
-    await factories.mark(facility, held_too, **{in_a: "SICK"})
-    audit_before = await factories.database(service).count("audit", {})
-    facility.move_to_today()
+    form = (await factories.apply(facility, person, class_c)).json()
+    application_id = form["applications"][0]["application_id"]
+    sessions = [
+        await factories.plan_session(facility, class_a, in_days=day, starts_at=clock)
+        for day, clock in ((-1, "08:00"), (0, "08:00"), (0, "13:00"), (2, "08:00"))
+    ]
+    await factories.mark(facility, sessions[0], **{in_a: "ATTENDED", other_in_a: "ATTENDED"})
+    set_clock(service, 0, "10:00")
+    await factories.mark(facility, sessions[1], **{in_a: "SICK"})
+    evidence = Evidence(service)
+    await evidence.skip()
+    facility.taken_at = service.app.state.engine.clock() - timedelta(days=1)
     snapshot = await facility.list_again(**{person: RELEASED})
 
+    assert snapshot["counts"] == {"released": 1}
     assert snapshot["released_by_kind"] == {"free": 1}
-    assert [
-        (
-            (await factories.read_enrolment(facility, enrolment_id))["state"],
-            (await factories.read_enrolment(facility, enrolment_id))["end_reason"],
-        )
-        for enrolment_id in (in_a, in_b)
-    ] == [("ENDED", "RELEASED")] * 2
-    assert (
-        await factories.read_seats_taken(facility, class_a),
-        await factories.read_seats_taken(facility, class_b),
-    ) == (1, 0)
-    assert await factories.read_attendance(facility, early, held_too, late) == {
+    assert await evidence.read_events() == [
+        f"participant-released {ref}",
+        f"participant-withdrawn {ref}",
+        f"participant-withdrawn {ref}",
+    ]
+    changes = await evidence.read_changes()
+    assert set(changes.values()) == {1}
+    removed = {each for each in changes if each.startswith("attendance.removed")}
+    assert len(removed) == 2
+    assert {each for each in changes if not each.startswith(("attendance", "movements"))} == {
+        f"participants.changed {ref}",
+        f"enrolments.changed {in_a}",
+        f"enrolments.changed {in_b}",
+        f"class_seats.changed {class_a}",
+        f"class_seats.changed {class_b}",
+        f"class_applications.changed {application_id}",
+    }
+    ended = [await factories.read_enrolment(facility, each) for each in (in_a, in_b)]
+    assert [(each["state"], each["end_reason"]) for each in ended] == [("ENDED", "RELEASED")] * 2
+    assert await factories.count_taken(facility, class_a) == (1, 1)
+    assert await factories.count_taken(facility, class_b) == (0, 0)
+    assert await factories.read_attendance(facility, *sessions) == {
         f"{in_a}/1": ("MARKED", "ATTENDED"),
         f"{other_in_a}/1": ("MARKED", "ATTENDED"),
         f"{in_a}/2": ("MARKED", "SICK"),
+        f"{other_in_a}/2": ("WAITING", None),
         f"{other_in_a}/3": ("WAITING", None),
+        f"{other_in_a}/4": ("WAITING", None),
     }
-    application = (await facility.officer.get(f"/v1/class-applications/{application_id}")).json()
+    application = await factories.read_application(facility, application_id)
     assert (application["state"], application["reason"]) == ("REMOVED", "RELEASED")
     assert (await factories.read_enrolment(facility, other_in_a))["state"] == "ACTIVE"
+    withdrawn = [
+        row["body"]
+        for row in await factories.list_events(service, ref)
+        if "withdrawn" in row["type"]
+    ]
+    assert sorted('"attended_minutes":240' in body for body in withdrawn) == [False, True]
 
-    published = [
-        row
-        for row in await factories.list_events(service, facility.refs[person])
-        if row["type"].split(".")[1].startswith(("participant-released", "participant-withdrawn"))
-    ]
-    assert [row["type"] for row in published] == [
-        "training.participant-released.v1",
-        "training.participant-withdrawn.v1",
-        "training.participant-withdrawn.v1",
-    ]
-    assert '"attended_minutes":240' in published[1]["body"]
-    assert "participant-withdrawn" not in await factories.list_event_types(
-        service, facility.refs[other]
-    )
-    subjects = {facility.refs[person], in_a, in_b, application_id}
-    rows = await factories.database(service).find(
-        "audit",
-        {
-            "subject": {"$in": list(subjects)},
-            "action": {"$regex": "changed$"},
-            "what": "job:apply-snapshots",
-        },
-    )
-    assert sorted(row["subject"] for row in rows) == sorted(subjects)
-    assert await factories.database(service).count("audit", {}) > audit_before
-    versions = [
-        (await factories.read_enrolment(facility, enrolment_id))["version"]
-        for enrolment_id in (in_a, in_b)
-    ]
-    facility.move_to_today()
-    await facility.list_again(**{other: {"Kamar": "C3"}})
-    assert [
-        (await factories.read_enrolment(facility, enrolment_id))["version"]
-        for enrolment_id in (in_a, in_b)
-    ] == versions
+    await evidence.skip()
+    later = (facility.taken_at + timedelta(minutes=5)).isoformat()
+    for number, outcome in ((str(facility.taken_at.date()), True), ("again", False)):
+        data = snapshot_file(facility.facility_id, facility.people, number)
+        again = await factories.upload(service, facility.facility_id, data, later)
+        assert (again["duplicate"], again["state"]) == (outcome, "APPLIED")
+        assert (await evidence.read_events(), await evidence.read_changes()) == ([], Counter())
+    assert again["counts"] == {}
 
 
 @pytest.mark.scenario("T4/policies")
