@@ -9,6 +9,8 @@ import pytest
 from tests.marketplace.factories import CONTACT
 from tests.marketplace.harness import LapasHarness, ok, together
 
+UNSHIPPED = frozenset({"paid", "packed"})
+
 
 @pytest.mark.scenario("M1/sale")
 async def test_a_sale_is_split_to_the_rupiah_and_the_books_balance(lapas: LapasHarness) -> None:
@@ -112,7 +114,8 @@ async def test_the_same_sku_on_two_lines_is_summed_before_it_is_reserved(
 async def test_movements_and_reservations_sum_to_the_stored_balances(lapas: LapasHarness) -> None:
     await lapas.produce(9, 360_000, 1)
     await lapas.order(2)
-    await lapas.paid_order(3)
+    await lapas.paid_order(2)
+    await lapas.advance(await lapas.paid_order(1), "pack")
     await lapas.advance(await lapas.paid_order(1), "pack", "ship")
     path = f"/v1/stock/movements?stock_id={lapas.stock_id}"
     movements = (await ok(lapas.as_("auditor").get(path)))["items"]
@@ -125,6 +128,13 @@ async def test_movements_and_reservations_sum_to_the_stored_balances(lapas: Lapa
     goods = [held for reservation in active for held in reservation["goods"]]
     portions = [portion for held in goods for portion in held["portions"]]
     assert sum(portion["qty"] for portion in portions) == reserved
+    orders = await lapas.stored("orders", facility_id=lapas.facility)
+    unshipped = [order for order in orders if order["state"] in UNSHIPPED]
+    assert {order["state"] for order in unshipped} == UNSHIPPED
+    lines = [line for order in unshipped for line in order["lines"]]
+    assert sum(line["qty"] for line in lines) == allocated
+    in_lines = [portion for line in lines for portion in line["portions"]]
+    assert sum(portion["qty"] for portion in in_lines) == allocated
 
 
 async def test_checkouts_with_one_idempotency_key_place_one_order(lapas: LapasHarness) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
 from chassis.ids import new_id
+from services.marketplace.batches import usecases
+from services.marketplace.batches.rules import BatchId, WorkLogId
+from services.marketplace.transaction import Transaction
 from tests.marketplace.harness import (
     Json,
     LapasHarness,
@@ -77,6 +81,48 @@ async def test_each_log_and_correction_publishes_the_sum_of_the_month(lapas: Lap
         "units_total": 4,
     }
     assert {row["facility_id"] for row in rows} == {lapas.facility}
+
+
+async def read_left(lapas: LapasHarness, person: str) -> dict[str, set[str]]:
+    """Return the ids of what a work log of this person leaves: log, month, event, audit row."""
+    where = {
+        "work_logs": {"participant_ref": person},
+        "work_months": {"participant_ref": person},
+        "outbox": {"key": person},
+        "audit": {"person": person, "action": "work_logs.added"},
+    }
+    return {
+        name: {str(row["_id"]) for row in await lapas.stored(name, **query)}
+        for name, query in where.items()
+    }
+
+
+@pytest.mark.scenario("INV-14/outbox")
+async def test_a_log_that_is_rolled_back_leaves_neither_row_nor_event(lapas: LapasHarness) -> None:
+    """The transaction fails once its writes are in the database, before the commit."""
+    [person] = await lapas.employ(1)
+    batch = await lapas.start_batch(1, 0)
+    log = partial(
+        usecases.log_work,
+        WorkLogId(new_id()),
+        BatchId(batch["id"]),
+        person,
+        4,
+        jakarta_today(),
+    )
+
+    async def fail_before_commit(tx: Transaction) -> None:
+        await log(tx)
+        await tx.finish()
+        raise ZeroDivisionError
+
+    before = await read_left(lapas, person)
+    with pytest.raises(ZeroDivisionError):
+        await lapas.as_service(fail_before_commit)
+    assert await read_left(lapas, person) == before
+    await lapas.as_service(log)
+    left = {name: ids - before[name] for name, ids in (await read_left(lapas, person)).items()}
+    assert {name: len(ids) for name, ids in left.items()} == dict.fromkeys(before, 1)
 
 
 async def cost_balance(lapas: LapasHarness) -> int:
