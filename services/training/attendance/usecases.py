@@ -178,7 +178,8 @@ async def count_attended_minutes(enrolment_id: str, tx: Transaction) -> int:
 async def replace_participant_ref(enrolment_id: str, participant_ref: str, tx: Transaction) -> None:
     """Store another participant reference in the records of an enrolment."""
     for record in await tx.attendance.list_by_enrolment(enrolment_id):
-        tx.attendance.save(record, replace(record, participant_ref=participant_ref))
+        if record.participant_ref != participant_ref:
+            tx.attendance.save(record, replace(record, participant_ref=participant_ref))
 
 
 async def merge_records(
@@ -194,7 +195,8 @@ async def merge_records(
         tx.attendance.remove(record)
         own = kept_by_session.get(record.session_id)
         if own is not None:
-            tx.attendance.save(own, rules.merge_records(own, record, now))
+            merged = rules.merge_records(own, record, now)
+            tx.attendance.save(own, replace(merged, participant_ref=kept_participant_ref))
             continue
         moved = replace(
             record,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
 from tests.training import factories
+from tests.training.evidence import Evidence
 from tests.training.factories import FacilityHarness
 
 WITH_DECISION = {"tpp_required": True, "application_required": True}
@@ -20,15 +22,33 @@ async def test_only_an_approved_application_becomes_a_seat(crowd: FacilityHarnes
     programme_id = await factories.publish_programme(crowd.client, eligibility=WITH_DECISION)
     class_id = await factories.open_class(crowd, programme_id=programme_id)
     person = next(iter(crowd.people))
+    ref = crowd.refs[person]
+    evidence = Evidence(crowd.client)
+    await evidence.skip()
     made = (await factories.apply(crowd, person, class_id)).json()
     application_id = made["applications"][0]["application_id"]
-    seat = {"class_id": class_id, "participant_ref": crowd.refs[person]}
+    assert await evidence.read_events() == [f"application-submitted {ref}"]
+    assert (await evidence.read_changes())[f"class_applications.added {application_id}"] == 1
+    seat = {"class_id": class_id, "participant_ref": ref}
     assert (await crowd.officer.post("/v1/enrolments", json=seat)).json()["reasons"] == [
         "TPP_MISSING"
     ]
+    assert (await evidence.read_events(), await evidence.read_changes()) == ([], Counter())
     decided = await factories.record_decision(crowd, programme_id, {person: "RECOMMENDED"})
     assert (await factories.read_application(crowd, application_id))["state"] == "APPROVED"
+    assert await evidence.read_events() == [f"application-approved {ref}"]
+    changes = await evidence.read_changes()
+    assert set(changes.values()) == {1}
+    assert changes[f"class_applications.changed {application_id}"] == 1
     enrolment = (await crowd.officer.post("/v1/enrolments", json=seat)).json()
+    assert await evidence.read_events() == [f"participant-enrolled {ref}"]
+    assert await evidence.read_changes() == Counter(
+        {
+            f"class_applications.changed {application_id}": 1,
+            f"class_seats.changed {class_id}": 1,
+            f"enrolments.added {enrolment['enrolment_id']}": 1,
+        }
+    )
     done = await factories.read_application(crowd, application_id)
     assert (done["state"], done["enrolment_id"], enrolment["application_id"]) == (
         "ALLOCATED",
@@ -39,6 +59,7 @@ async def test_only_an_approved_application_becomes_a_seat(crowd: FacilityHarnes
     assert (await crowd.officer.post("/v1/enrolments", json=seat)).json()["reasons"] == [
         "ALREADY_ENROLLED"
     ]
+    assert (await evidence.read_events(), await evidence.read_changes()) == ([], Counter())
 
 
 @pytest.mark.scenario("T7")
@@ -114,6 +135,8 @@ async def test_a_withdrawn_application_returns_only_without_a_newer_one(
 ) -> None:
     class_id = await factories.open_class(crowd)
     person = list(crowd.people)[2]
+    evidence = Evidence(crowd.client)
+    await evidence.skip()
     first = (await factories.apply(crowd, person, class_id)).json()["applications"][0][
         "application_id"
     ]
@@ -128,12 +151,7 @@ async def test_a_withdrawn_application_returns_only_without_a_newer_one(
     assert (await factories.apply(crowd, person, class_id)).status_code == 201
     locked = await factories.change(crowd.officer, back)
     assert (locked.status_code, locked.json()["code"]) == (409, "newer_exists")
-    submitted = [
-        kind
-        for kind in await factories.list_event_types(crowd.client, crowd.refs[person])
-        if kind == "application-submitted"
-    ]
-    assert len(submitted) == 3
+    assert await evidence.read_events() == [f"application-submitted {crowd.refs[person]}"] * 3
 
 
 async def test_two_forms_at_once_for_one_class_give_one_application(crowd: FacilityHarness) -> None:

@@ -10,6 +10,7 @@ import pytest
 from chassis.ids import new_id
 from tests.fakes import AsgiClient
 from tests.training import factories
+from tests.training.evidence import Evidence
 from tests.training.factories import FacilityHarness
 
 WITH_DECISION = {"tpp_required": True, "application_required": True}
@@ -183,9 +184,16 @@ async def test_closing_a_class_removes_its_open_applications(crowd: FacilityHarn
     person = list(crowd.people)[18]
     class_id, _ = await open_class(crowd)
     application = await apply(crowd, person, class_id)
+    evidence = Evidence(crowd.client)
+    await evidence.skip()
     for step, body in (("start", None), ("closing", {"reason": "instruktur pindah"})):
         assert (
             await factories.change(crowd.officer, f"/v1/classes/{class_id}/{step}", body)
         ).status_code == 200
     shown = await factories.read_application(crowd, str(application["application_id"]))
     assert (shown["state"], shown["reason"]) == ("REMOVED", "CLASS_CLOSED")
+    assert await evidence.read_events() == []
+    assert await evidence.read_changes() == {
+        f"classes.changed {class_id}": 2,
+        f"class_applications.changed {application['application_id']}": 1,
+    }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from chassis.ids import new_id
 from tests.fakes import AsgiClient
 from tests.training import factories
+from tests.training.evidence import Evidence
 
 WITH_APPLICATION = {"tpp_required": False, "application_required": True}
 
@@ -17,7 +20,9 @@ async def test_a_merge_leaves_one_enrolment_seat_mark_and_an_alias(
 ) -> None:
     old = new_id()
     kept = new_id()
-    facility = await factories.create_harness(service, [kept, old], live_from=None)
+    facility = await factories.create_harness(
+        service, [kept, old, *(new_id() for _ in range(10))], live_from=None
+    )
     class_a = await factories.open_class(facility)
     wanted = await factories.open_class(
         facility,
@@ -38,15 +43,34 @@ async def test_a_merge_leaves_one_enrolment_seat_mark_and_an_alias(
         json={"participant_ref": facility.refs[old], "class_ids": [wanted]},
     )
     application_id = applied.json()["applications"][0]["application_id"]
+    today = f"{factories.local_today():%d/%m/%Y}"
+    await facility.list_again(**{old: {"Ekspirasi": today, "2/3": ""}})
+    opened = await factories.list_all(facility.officer, "/v1/training-tasks", kind="NEW_BLOCK")
+    assert {task["participant_ref"] for task in opened} == {facility.refs[old]}
+    evidence = Evidence(service)
+    await evidence.skip()
     merged_list = await facility.list_again(**{old: {"Digabung ke": kept}})
 
     assert merged_list["counts"] == {"merged": 1}
+    ref = facility.refs[kept]
+    events = await evidence.read_events()
+    assert sorted(events) == sorted(
+        [
+            f"participant-merged {facility.refs[old]}",
+            f"participant-merged {ref}",
+            f"participant-withdrawn {ref}",
+        ]
+    )
+    changes = await evidence.read_changes()
+    assert set(changes.values()) == {1}, changes
+    tasks = await factories.list_all(facility.officer, "/v1/training-tasks", kind="NEW_BLOCK")
+    assert [task["item_id"] for task in tasks] == [task["item_id"] for task in opened]
+    assert {task["participant_ref"] for task in tasks} == {ref}
     assert (
         await factories.read_seats_taken(facility, class_a),
         (await factories.read_enrolment(facility, kept_in_a))["state"],
         (await factories.read_enrolment(facility, old_in_a))["end_reason"],
     ) == (1, "ACTIVE", "MERGED")
-    ref = facility.refs[kept]
     assert {
         (await factories.read_enrolment(facility, enrolment_id))["participant_ref"]
         for enrolment_id in (kept_in_a, old_in_a, old_in_other)
@@ -63,21 +87,9 @@ async def test_a_merge_leaves_one_enrolment_seat_mark_and_an_alias(
     assert (await facility.officer.get(f"/v1/participants/{facility.refs[old]}")).json()[
         "participant_ref"
     ] == ref
-    merged = [
-        row
-        for row in await factories.database(service).find(
-            "outbox", {"type": "training.participant-merged.v1"}
-        )
-        if f'"from_ref":"{facility.refs[old]}"' in row["body"]
-    ]
-    assert sorted(row["key"] for row in merged) == sorted((facility.refs[old], ref))
-
     await facility.list_again(**{old: {"Digabung ke": kept, "Kamar": "Z9"}})
     await facility.list_again(**{old: None})
-    merge_events = await factories.database(service).count(
-        "outbox", {"type": "training.participant-merged.v1", "key": ref}
-    )
-    assert merge_events == 1
+    assert (await evidence.read_events(), await evidence.read_changes()) == ([], Counter())
     record = await factories.database(service).find_one("participants", {"_id": facility.refs[old]})
     assert record
     again = await facility.officer.post(
