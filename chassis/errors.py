@@ -14,19 +14,21 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from chassis.texts import TEXTS, Text, localise
+
 PROBLEM = "application/problem+json"
 
 
 class DomainError(Exception):
     """Base class of the errors that a caller sees; raising one aborts the command.
 
-    `title` and `detail` are Indonesian, because officers read them. `facts` become members of the
-    problem body. `code` is the class name in snake case unless the class sets it.
+    `title` is a text; so is `detail`, unless no language is in it. `facts` become members of the
+    problem body, with the texts inside them. `code` is the class name in snake case unless set.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "domain_error"
-    title: ClassVar[str] = "Permintaan tidak dapat dijalankan"
+    title: ClassVar[Text] = TEXTS["errors.domain_error"]
     field: str | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -34,8 +36,9 @@ class DomainError(Exception):
         if "code" not in cls.__dict__:
             cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
-    def __init__(self, detail: str = "", *, field: str | None = None, **facts: Any) -> None:
-        super().__init__(detail or self.title)
+    def __init__(self, detail: Text | str = "", *, field: str | None = None, **facts: Any) -> None:
+        text = detail or self.title
+        super().__init__(text.id if isinstance(text, Text) else text)
         self.detail = detail
         self.facts = facts
         if field is not None:
@@ -46,76 +49,76 @@ class Malformed(DomainError):
     """The request cannot be read."""
 
     status = 400
-    title = "Permintaan tidak dapat dibaca"
+    title = TEXTS["errors.malformed"]
 
 
 class Unauthenticated(DomainError):
     """No valid token identifies the caller."""
 
     status = 401
-    title = "Silakan masuk terlebih dahulu"
+    title = TEXTS["errors.unauthenticated"]
 
 
 class Forbidden(DomainError):
     """The caller's role or claims do not permit this request."""
 
     status = 403
-    title = "Anda tidak berwenang melakukan ini"
+    title = TEXTS["errors.forbidden"]
 
 
 class NotFound(DomainError):
     """Unknown or outside the caller's scope; callers cannot distinguish the two."""
 
     status = 404
-    title = "Data tidak ditemukan"
+    title = TEXTS["errors.not_found"]
 
 
 class Conflict(DomainError):
     """The state of the data does not allow it now."""
 
     status = 409
-    title = "Bertentangan dengan keadaan saat ini"
+    title = TEXTS["errors.conflict"]
 
 
 class Duplicate(Conflict):
     """A unique index refused a second document with the same values."""
 
-    title = "Data yang sama sudah ada"
+    title = TEXTS["errors.duplicate"]
 
 
 class KeyReused(Conflict):
     """One Idempotency-Key was used for two different bodies."""
 
     code = "idempotency_key_reused"
-    title = "Kunci Idempotency-Key sudah dipakai untuk permintaan lain"
+    title = TEXTS["errors.idempotency_key_reused"]
 
 
 class VersionDiffers(DomainError):
     """If-Match names another version than the one stored."""
 
     status = 412
-    title = "Data sudah diubah orang lain; muat ulang lalu coba lagi"
+    title = TEXTS["errors.version_differs"]
 
 
 class TooLarge(DomainError):
     """The body has more bytes than the route accepts."""
 
     status = 413
-    title = "Berkas atau permintaan terlalu besar"
+    title = TEXTS["errors.too_large"]
 
 
 class Refused(DomainError):
     """A rule refuses the command."""
 
     status = 422
-    title = "Tidak memenuhi ketentuan"
+    title = TEXTS["errors.refused"]
 
 
 class VersionRequired(DomainError):
     """The request changes a document but has no If-Match header."""
 
     status = 428
-    title = "Sertakan If-Match berisi versi data yang Anda ubah"
+    title = TEXTS["errors.version_required"]
 
 
 class Busy(DomainError):
@@ -125,9 +128,9 @@ class Busy(DomainError):
     """
 
     status = 503
-    title = "Sistem sedang sibuk; coba lagi sebentar lagi"
+    title = TEXTS["errors.busy"]
 
-    def __init__(self, detail: str = "", *, retry_after: int = 1, **facts: Any) -> None:
+    def __init__(self, detail: Text | str = "", *, retry_after: int = 1, **facts: Any) -> None:
         super().__init__(detail, **facts)
         self.retry_after = retry_after
 
@@ -139,15 +142,15 @@ def raise_first(errors: Sequence[DomainError]) -> None:
 
 
 def problem(error: DomainError, request_id: str) -> dict[str, Any]:
-    """Return the RFC 9457 body of an error."""
+    """Return the RFC 9457 body of an error, in the language of the reader."""
     body: dict[str, Any] = {
         "type": f"urn:bina:problem:{error.code}",
-        "title": error.title,
+        "title": error.title.localised,
         "status": error.status,
         "code": error.code,
     }
     if error.detail:
-        body["detail"] = error.detail
+        body["detail"] = localise(error.detail)
     if error.field:
         body["field"] = error.field
-    return body | error.facts | {"request_id": request_id}
+    return body | localise(error.facts) | {"request_id": request_id}

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Protocol, cast
 
 from chassis.errors import DomainError, Refused, VersionDiffers
+from chassis.texts import TEXTS, Text
 
 MAX_LINES = 500
 
@@ -20,7 +21,7 @@ MAX_LINES = 500
 class LineRepeated(Refused):
     """`key` is the one that two lines have."""
 
-    title = "Baris yang sama hanya boleh tercantum sekali dalam satu daftar"
+    title = TEXTS["errors.line_repeated"]
     field = "lines"
 
 
@@ -34,7 +35,10 @@ class LineOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineReason:
-    """One reason against a line: its code, the title of its error, and the field, if any."""
+    """One reason against a line: its code, the Indonesian title of its error, and the field.
+
+    An answer shows the text of the code; the title serves codes that have no text any more.
+    """
 
     code: str
     title: str = ""
@@ -170,12 +174,13 @@ def _reasons_of(error: DomainError) -> list[LineReason]:
     """Return the reasons in the facts of an error, each a code or {code, message}, else itself."""
     named = cast("Sequence[Any]", error.facts.get("reasons", ()))
     if not named:
-        return [LineReason(code=error.code, title=error.title, field=error.field or "")]
+        return [LineReason(code=error.code, title=error.title.id, field=error.field or "")]
     return [_reason_of(reason) for reason in named]
 
 
 def _reason_of(reason: object) -> LineReason:
     if isinstance(reason, Mapping):
-        texts = cast("Mapping[str, str]", reason)
-        return LineReason(code=texts["code"], title=texts["message"])
+        members = cast("Mapping[str, Any]", reason)
+        message: Text = members["message"]
+        return LineReason(code=members["code"], title=message.id)
     return LineReason(code=str(reason))

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.admin import auditor_api
 from chassis.app import factory, service
+from chassis.errors import PROBLEM
 from chassis.http.internal_tokens import InternalTokenSigner
+from chassis.http.languages import Languages
 from gateway.access.accounts import api as accounts
 from gateway.access.accounts.passkeys import RelyingParty
 from gateway.access.builtin_issuer import TOKEN_PATH
@@ -196,6 +198,7 @@ def _edge(parts: _Parts) -> list[Callable[[ASGIApp], ASGIApp]]:
     settings = parts.settings
     group_by_name = {name: group for group in Group for name in settings.hosts_for(group)}
     return [
+        partial(Languages, media_types={PROBLEM}),
         partial(
             host_groups.HostGroups,
             names=group_by_name,

@@ -25,6 +25,7 @@ from gateway.access.hashing import hash_code, new_code
 from gateway.access.transaction import Transaction
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
+from gateway.texts import TEXTS
 
 if TYPE_CHECKING:
     from gateway.lifespan import GatewayRuntime
@@ -37,7 +38,7 @@ ARGUMENT_COUNT = 3  # the module, login, home
 class AdministratorElsewhere(Conflict):
     """Another login is already an administrator of all places and can reset this account."""
 
-    title = "Sudah ada administrator lain; mintalah kode darinya"
+    title = TEXTS["errors.administrator_elsewhere"]
 
 
 async def open_first_account(login: str, home: str, code: str, tx: Transaction) -> None:

@@ -20,6 +20,7 @@ from chassis.errors import (
 )
 from chassis.texts import is_neutral
 from gateway.host_group import Group
+from gateway.texts import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,33 +35,33 @@ class HostUnknown(DomainError):
     """No host group has this name."""
 
     status = 421
-    title = "Alamat ini tidak dilayani di sini"
+    title = TEXTS["errors.host_unknown"]
 
 
 class VersionUnknown(DomainError):
     """The HTTP version is neither 1.1 nor 1.0."""
 
     status = 505
-    title = "Versi HTTP ini tidak tersedia"
+    title = TEXTS["errors.version_unknown"]
 
 
 class PathMalformed(Malformed):
     """The path or query is ambiguous: two readers could read it differently."""
 
-    title = "Alamat tidak dapat dibaca"
+    title = TEXTS["errors.path_malformed"]
 
 
 class PathUnknown(NotFound):
     """The host group has no such path."""
 
-    title = "Alamat tidak ditemukan"
+    title = TEXTS["errors.path_unknown"]
 
 
 class MethodUnknown(DomainError):
     """The path exists, but not with this method; `allowed` are its methods."""
 
     status = 405
-    title = "Cara ini tidak tersedia untuk alamat tersebut"
+    title = TEXTS["errors.method_unknown"]
 
     def __init__(self, allowed: Iterable[str]) -> None:
         super().__init__()
@@ -78,7 +79,7 @@ class UploadTooSlow(DomainError):
     """The body was incomplete at the deadline."""
 
     status = 408
-    title = "Permintaan terlalu lama sampai; coba lagi"
+    title = TEXTS["errors.upload_too_slow"]
 
 
 class TokenRefused(Unauthenticated):
@@ -88,13 +89,13 @@ class TokenRefused(Unauthenticated):
 class ActExcluded(Forbidden):
     """The role may do it, but the letter of the acting grant excludes it."""
 
-    title = "Tindakan ini dikecualikan dari surat penugasan Anda"
+    title = TEXTS["errors.act_excluded"]
 
 
 class ReasonNeeded(Forbidden):
     """An auditor needs a reason to see names, in the header `access-reason`; it is recorded."""
 
-    title = "Sebutkan alasan melihat nama (paling sedikit 10 huruf); alasan ini dicatat"
+    title = TEXTS["errors.reason_needed"]
     field = "access-reason"
 
 
@@ -102,7 +103,7 @@ class RateExceeded(DomainError):
     """More requests than the route accepts from one subject."""
 
     status = 429
-    title = "Terlalu banyak permintaan; coba lagi nanti"
+    title = TEXTS["errors.rate_exceeded"]
 
     def __init__(self, retry_after: int) -> None:
         super().__init__()
@@ -112,18 +113,13 @@ class RateExceeded(DomainError):
 class QuotaUsedUp(RateExceeded):
     """The system has used its calls of this day."""
 
-    title = (
-        "Jatah panggilan harian sistem ini habis; dibuka lagi tengah malam WIB. "
-        "Mintalah jatah lebih besar kepada administrator bila perlu"
-    )
+    title = TEXTS["errors.quota_used_up"]
 
 
 class TooManyAtOnce(RateExceeded):
     """One caller has too many requests in flight towards a service."""
 
-    title = (
-        "Terlalu banyak permintaan sekaligus dari satu pemanggil; tunggu sampai ada yang selesai"
-    )
+    title = TEXTS["errors.too_many_at_once"]
 
     def __init__(self) -> None:
         super().__init__(retry_after=1)
@@ -137,7 +133,7 @@ class UpstreamUnavailable(Busy):
     """No connection to the service, or its circuit breaker is open."""
 
     code = "service_away"
-    title = "Bagian ini sedang tidak tersedia; coba lagi sebentar lagi"
+    title = TEXTS["errors.service_away"]
 
 
 class UpstreamFailed(DomainError):
@@ -145,21 +141,21 @@ class UpstreamFailed(DomainError):
 
     code = "service_broke"
     status = 502
-    title = "Jawaban terputus; coba lagi"
+    title = TEXTS["errors.service_broke"]
 
 
 class DeadlinePassed(DomainError):
     """The service took longer than the route allows."""
 
     status = 504
-    title = "Jawaban terlalu lama; coba lagi"
+    title = TEXTS["errors.deadline_passed"]
 
 
 class IssuerUnavailable(Busy):
     """The caller cannot be established: the issuer's keys or our database are unavailable."""
 
     code = "identity_away"
-    title = "Pemeriksaan identitas sedang tidak tersedia; coba lagi sebentar lagi"
+    title = TEXTS["errors.identity_away"]
 
 
 class ClientDisconnected(Exception):
@@ -175,7 +171,7 @@ class Unexpected(DomainError):
 
     status = 500
     code = "internal_error"
-    title = "Terjadi kesalahan pada sistem"
+    title = TEXTS["errors.internal_error"]
 
 
 def render_problem(error: DomainError, group: Group | None, request_id: str) -> bytes:
@@ -209,7 +205,7 @@ def neutralise(content: dict[str, Any]) -> dict[str, Any]:
         return neutral
     return {
         "type": "about:blank",
-        "title": "Permintaan tidak dapat dijalankan",
+        "title": DomainError.title.localised,
         "status": content.get("status", 500),
         "request_id": content.get("request_id", ""),
     }

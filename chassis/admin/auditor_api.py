@@ -22,6 +22,7 @@ from chassis.http.idempotency import RequestRunner
 from chassis.ids import utc_now
 from chassis.keys import load_private_key
 from chassis.persistence.unit_of_work import Transaction
+from chassis.texts import TEXTS
 
 MIN_REASON_LENGTH = 10
 MAX_REASON_LENGTH = 500
@@ -33,24 +34,21 @@ class ReasonUnfit(Refused):
     The reason is written to the audit and to an export. Without the header, texts are hidden.
     """
 
-    title = (
-        "Sebutkan untuk apa jejak audit ini dibuka (10 sampai 500 huruf); alasan ini dicatat. "
-        "Tanpa alasan, isi teks disembunyikan"
-    )
+    title = TEXTS["errors.reason_unfit"]
     field = "access-reason"
 
 
 class PeriodEmpty(Refused):
     """The end of the period is not after its beginning."""
 
-    title = "Akhir rentang waktu harus sesudah awalnya"
+    title = TEXTS["errors.period_empty"]
     field = "to"
 
 
 class NothingToExport(NotFound):
     """The caller sees no row of this person, or no row at all."""
 
-    title = "Tidak ada jejak audit yang dapat diekspor"
+    title = TEXTS["errors.nothing_to_export"]
 
 
 class AuditExportQuery(AuditQuery):

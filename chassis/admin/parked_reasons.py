@@ -8,55 +8,59 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from chassis import texts
 from chassis.errors import DomainError
-
-
-class Words(NamedTuple):
-    """What failed and what to do in Indonesian, then both in English."""
-
-    what: str
-    todo: str
-    english: str
-
+from chassis.texts import TEXTS, Text
 
 BEHIND = "waits behind"
 REFUSED = "refused by the broker"
 READY = "nothing in the way any more"
-_NO_WORDS = Words("", "", "")
-_TEXTS = texts.read("parked")
-_WORDS = {
-    prefix: Words(text["what"], text["todo"], text["english"])
-    for text in _TEXTS
-    for prefix in text["reasons"]
+# The text of `parked` by the beginning of the technical reason.
+_CODES = {
+    BEHIND: "behind",
+    READY: "ready",
+    "version not known": "version",
+    "fields that do not fit": "fields",
+    "the body": "body",
+    "the record has no": "record",
+    "an id or a key is too long": "too_long",
+    "not known yet": "not_known",
+    "DuplicateKey: ": "duplicate",
+    "duplicate: ": "duplicate",
+    "DocumentRefused: ": "document_refused",
+    REFUSED: "broker",
+    "header missing": "headers",
+    "ce_": "headers",
+    "a header has": "headers",
+    "key or headers": "headers",
 }
+_NO_TEXT = Text(id="", en="")
+
+
+class Words(NamedTuple):
+    """What failed and what to do."""
+
+    what: Text
+    todo: Text
 
 
 def explain(reason: str) -> dict[str, str]:
     """Return the reason, what failed and what to do; all empty without a reason."""
-    words = _words(reason) if reason else _NO_WORDS
-    return {"reason": reason, **words._asdict()}
+    words = _words(reason) if reason else Words(_NO_TEXT, _NO_TEXT)
+    return {
+        "reason": reason,
+        "what": words.what.localised,
+        "todo": words.todo.localised,
+    }
 
 
 def _words(reason: str) -> Words:
     titles = {error.code: error.title for error in _subclasses(DomainError)}
     if title := titles.get(reason):
-        return Words(
-            f"Ditolak oleh aturan layanan: {title}.",
-            "Perbaiki data yang menghalanginya, lalu ulangi; buang hanya bila peristiwa ini memang "
-            "tidak berlaku.",
-            f"A rule of the service refuses it ({reason}). Correct the data that is in its way, "
-            "then retry; discard it only if it must never take effect.",
-        )
-    for prefix, words in _WORDS.items():
-        if reason.startswith(prefix):
-            return words
-    return Words(
-        f"Layanan gagal memprosesnya ({reason}).",
-        "Laporkan kepada pengembang; ulangi setelah layanan diperbaiki.",
-        f"The service failed to handle it ({reason}). Report it to the developers; retry when the "
-        "service is repaired.",
-    )
+        return Words(TEXTS["parked.rule.what"].format(title=title), TEXTS["parked.rule.todo"])
+    codes = (code for beginning, code in _CODES.items() if reason.startswith(beginning))
+    code = next(codes, "other")
+    what = TEXTS[f"parked.{code}.what"].format(reason=reason)
+    return Words(what, TEXTS[f"parked.{code}.todo"])
 
 
 def _subclasses(kind: type[DomainError]) -> Iterator[type[DomainError]]:

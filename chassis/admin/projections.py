@@ -32,6 +32,7 @@ from chassis.persistence.mongo import Document, Filter
 from chassis.persistence.store import Store
 from chassis.persistence.transactions import Runner, TransactionManager
 from chassis.persistence.unit_of_work import StoreOf, Transaction
+from chassis.texts import TEXTS
 
 PAGE = 500
 SWAP_ATTEMPTS = 5
@@ -43,25 +44,25 @@ COMMIT_MARGIN = timedelta(minutes=1)
 class ProjectionUnknown(NotFound):
     """The service has no projection of this name."""
 
-    title = "Layanan ini tidak memiliki proyeksi dengan nama ini"
+    title = TEXTS["errors.projection_unknown"]
 
 
 class RebuildSuperseded(Conflict):
     """Another rebuild of this projection began after this one."""
 
-    title = "Pembangunan ulang lain untuk proyeksi ini dimulai setelah yang ini"
+    title = TEXTS["errors.rebuild_superseded"]
 
 
 class MergedMeanwhile(Conflict):
     """References were merged during the rebuild, so the live projection stays as it is."""
 
-    title = "Ada rujukan yang digabung selama pembangunan ulang; mulai lagi dari awal"
+    title = TEXTS["errors.merged_meanwhile"]
 
 
 class EventNotApplied(Conflict):
     """A handler refused an archived event, so the live projection stays as it is."""
 
-    title = "Satu peristiwa dari arsip tidak dapat diterapkan; proyeksi yang ada tidak diubah"
+    title = TEXTS["errors.event_not_applied"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

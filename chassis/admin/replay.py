@@ -20,6 +20,7 @@ from chassis.messaging.outbox_relay import record
 from chassis.moments import Moment
 from chassis.persistence.mongo import Document, Mongo
 from chassis.persistence.unit_of_work import OUTBOX
+from chassis.texts import TEXTS
 
 PAGE = 500
 # A range of at most this many rows is read by time and sorted, for each page. All pages of a larger
@@ -33,7 +34,7 @@ REACH = timedelta(days=INBOX_DAYS - 1)
 class TooLongAgo(Refused):
     """Inbox rows expire after 45 days; consumers would apply older events a second time."""
 
-    title = "Pengulangan hanya dapat menjangkau 45 hari ke belakang"
+    title = TEXTS["errors.too_long_ago"]
     field = "from"
 
 
@@ -51,16 +52,11 @@ class ReplayRange(BaseModel):
         """Return the filter of these outbox rows. Raises TooLongAgo, Malformed."""
         earliest = now - REACH
         if self.since < earliest:
-            raise TooLongAgo(
-                f"Paling awal {earliest:%Y-%m-%d %H:%M} UTC: masa ingat {INBOX_DAYS} hari "
-                "dikurangi sehari untuk antrean di Kafka"
-            )
+            text = TEXTS["details.replay_earliest"]
+            raise TooLongAgo(text.format(earliest=f"{earliest:%Y-%m-%d %H:%M}", days=INBOX_DAYS))
         until = min(self.until, now)
         if until <= self.since:
-            raise Malformed(
-                "Waktunya kosong: akhirnya harus sesudah awalnya, dan awalnya tidak di masa depan",
-                field="to",
-            )
+            raise Malformed(TEXTS["details.replay_empty"], field="to")
         where: Document = {"sent": True, "at": {"$gte": self.since, "$lt": until}}
         if self.key is not None:
             where["key"] = self.key

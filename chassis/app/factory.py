@@ -19,6 +19,7 @@ from chassis.app.service import Service
 from chassis.errors import DomainError
 from chassis.http.dependencies import refuse_repeated_members, require_permission
 from chassis.http.internal_tokens import InternalTokenVerifier
+from chassis.http.languages import Languages
 from chassis.http.problems import (
     on_conflict,
     on_database_error,
@@ -59,6 +60,7 @@ def create_app(
     _add_error_handlers(app)
     app.add_middleware(cast("Any", InternalAuthMiddleware), verifier=app.state.verifier, life=life)
     app.add_middleware(cast("Any", RequestContextMiddleware))
+    app.add_middleware(cast("Any", Languages))
     return app
 
 

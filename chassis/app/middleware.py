@@ -31,6 +31,7 @@ from chassis.http.dependencies import bearer_token
 from chassis.http.internal_tokens import InternalTokenVerifier
 from chassis.http.problems import problem_response
 from chassis.ids import new_id
+from chassis.texts import TEXTS
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 # With a letter: figures alone may be a person's number, and the id goes into logs and events.
@@ -154,4 +155,4 @@ def _route(scope: Scope) -> str:
 class Unexpected(DomainError):
     """An unexpected error; the log has its details under the request id."""
 
-    title = "Terjadi kesalahan pada sistem; sampaikan nomor permintaan ini kepada petugas sistem"
+    title = TEXTS["errors.unexpected"]

@@ -16,6 +16,7 @@ from typing import Any
 import typst
 
 from chassis.errors import Refused
+from chassis.texts import TEXTS
 
 FONTS = Path(__file__).parent / "fonts"
 STANDARDS: list[typst.PDFStandard] = ["a-2a", "ua-1"]
@@ -28,7 +29,7 @@ _FAULTS_OF_DATA = ("could not be displayed", "image")
 class DocumentNotPrintable(Refused):
     """A text has a letter that no font of ours has, or an image cannot be read."""
 
-    title = "Dokumen ini tidak dapat dicetak"
+    title = TEXTS["errors.document_not_printable"]
 
 
 class TemplateBroken(Exception):
@@ -58,9 +59,7 @@ def render_pdf(
     except typst.TypstError as error:
         # The message quotes the text, which may be a name.
         if any(part in error.message for part in _FAULTS_OF_DATA):
-            raise DocumentNotPrintable(
-                "Ada huruf yang tidak dikenal, atau gambar tidak dapat dibaca."
-            ) from None
+            raise DocumentNotPrintable(TEXTS["details.odd_letter_or_picture"]) from None
         raise TemplateBroken(template.name) from None
 
 

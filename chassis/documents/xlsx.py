@@ -16,6 +16,7 @@ import xlsxwriter
 
 from chassis.documents.cells import Cell
 from chassis.errors import Refused
+from chassis.texts import TEXTS
 
 MAX_CELL_LENGTH = 32_767
 MAX_ROWS = 1_048_576
@@ -34,7 +35,7 @@ _OPTIONS = {
 class SheetTooLarge(Refused):
     """A sheet has more rows, or a cell more letters, than a workbook can hold."""
 
-    title = "Lembar terlalu besar untuk satu berkas"
+    title = TEXTS["errors.sheet_too_large"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

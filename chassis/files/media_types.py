@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from chassis.errors import Refused
+from chassis.texts import TEXTS
 
 SNIFFED_BYTES = 8192
 
@@ -53,14 +54,14 @@ _ALSO_STATED = {
 class FileTypeDiffers(Refused):
     """The content is of another type than its sender states."""
 
-    title = "Isi berkas bukan dari jenis yang disebutkan; periksa berkas yang dipilih"
+    title = TEXTS["errors.file_type_differs"]
     field = "filetype"
 
 
 class FileTypeRefused(Refused):
     """Files of this type are not taken here."""
 
-    title = "Jenis berkas ini tidak diterima di sini"
+    title = TEXTS["errors.file_type_refused"]
 
 
 def sniff(head: bytes) -> MediaType:

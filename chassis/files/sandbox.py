@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from chassis import telemetry
 from chassis.errors import Busy, Refused
 from chassis.files.sandbox_child import ACCEPTANCE, LIMIT_EXIT_CODE
+from chassis.texts import TEXTS
 
 log = telemetry.log(__name__)
 
@@ -42,14 +43,14 @@ class FileUnreadable(Refused):
     """The file is damaged, or not of the stated kind."""
 
     code = "unreadable"
-    title = "Berkas tidak dapat dibaca"
+    title = TEXTS["errors.unreadable"]
 
 
 class FileTooLarge(FileUnreadable):
     """Reading the file takes more memory, time or rows than the limits allow."""
 
     code = "file_too_large"
-    title = "Berkas terlalu besar untuk dibaca"
+    title = TEXTS["errors.file_too_large"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from fastapi.routing import APIRoute
 from chassis.errors import DomainError, KeyReused, Malformed
 from chassis.files.upload_rules import Upload, UploadState
 from chassis.http.problems import on_invalid_request, problem_response
+from chassis.texts import TEXTS
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,expiration"
@@ -35,7 +36,7 @@ class TusVersionDiffers(DomainError):
     """`Tus-Resumable` is missing, or names another version than 1.0.0."""
 
     status = 412
-    title = "Sertakan Tus-Resumable: 1.0.0; versi lain tidak didukung"
+    title = TEXTS["errors.tus_version_differs"]
     field = "Tus-Resumable"
 
 
@@ -43,7 +44,7 @@ class NotOffsetStream(DomainError):
     """A PATCH has another content type than the protocol's."""
 
     status = 415
-    title = f"Isi PATCH harus berjenis {CONTENT_TYPE}"
+    title = TEXTS["errors.not_offset_stream"].format(content_type=CONTENT_TYPE)
     field = "content-type"
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused, TooLarge
 from chassis.persistence.field_encryption import WrappedKey
+from chassis.texts import TEXTS
 
 PART_BYTES = 512 * 1024
 LIFETIME = timedelta(hours=24)
@@ -22,11 +23,11 @@ MAX_OPEN = 20
 
 
 class UploadUnknown(NotFound):
-    title = "Unggahan tidak ditemukan, sudah kedaluwarsa, atau berkasnya ditolak"
+    title = TEXTS["errors.upload_unknown"]
 
 
 class UploadEmpty(Refused):
-    title = "Berkas kosong tidak dapat diunggah"
+    title = TEXTS["errors.upload_empty"]
     field = "Upload-Length"
 
 
@@ -37,17 +38,17 @@ class UploadTooLarge(TooLarge):
 class BeyondLength(TooLarge):
     """More bytes come than the upload was created for."""
 
-    title = "Isi yang dikirim melebihi panjang berkas yang disebutkan saat unggahan dibuat"
+    title = TEXTS["errors.beyond_length"]
 
 
 class TooManyUploads(Conflict):
-    title = "Terlalu banyak unggahan yang belum selesai; lanjutkan salah satunya lebih dahulu"
+    title = TEXTS["errors.too_many_uploads"]
 
 
 class OffsetDiffers(Conflict):
     """The bytes that come do not follow those that are stored; `offset` is where they end."""
 
-    title = "Unggahan ini sudah sampai pada posisi lain; tanyakan posisinya, lalu lanjutkan"
+    title = TEXTS["errors.offset_differs"]
     field = "Upload-Offset"
 
 

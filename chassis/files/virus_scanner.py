@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from chassis import telemetry
 from chassis.errors import Busy, Refused
+from chassis.texts import TEXTS
 
 SECONDS = 30.0
 RETRY_AFTER_SECONDS = 30
@@ -27,13 +28,13 @@ log = telemetry.log(__name__)
 class FileInfected(Refused):
     """The scanner recognises a virus in the file, which is not kept."""
 
-    title = "Berkas mengandung virus dan tidak disimpan; hubungi petugas TI sebelum mencoba lagi"
+    title = TEXTS["errors.file_infected"]
 
 
 class ScannerUnavailable(Busy):
     """The scanner is on and gives no verdict; no file is taken without one."""
 
-    title = "Pemindai virus sedang tidak menjawab; kirim lagi berkas ini beberapa saat lagi"
+    title = TEXTS["errors.scanner_unavailable"]
 
 
 class VirusScanner:

@@ -24,6 +24,7 @@ from chassis.http.idempotency import IdempotencyKey, RequestRunner
 from chassis.persistence.store import Aggregate
 from chassis.persistence.transactions import DEFAULT_SECONDS, TransactionManager
 from chassis.persistence.unit_of_work import OperationContext
+from chassis.texts import TEXTS
 
 ANONYMOUS = "public"  # the subject that the gateway gives to requests without a token
 MIN_SECONDS = 0.05
@@ -173,7 +174,7 @@ def _without_repeats(members: list[tuple[str, Any]]) -> None:
     counts = Counter(name for name, _ in members)
     for name, count in counts.items():
         if count > 1:
-            raise Malformed("Isian yang sama disebut dua kali", field=name[:MAX_FIELD_NAME])
+            raise Malformed(TEXTS["details.member_twice"], field=name[:MAX_FIELD_NAME])
 
 
 def _seconds_left(request: Request) -> float:

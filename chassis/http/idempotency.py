@@ -17,6 +17,7 @@ from chassis.persistence.mongo import Document
 from chassis.persistence.store import Store
 from chassis.persistence.transactions import Runner, Tx, name_of
 from chassis.persistence.unit_of_work import Transaction
+from chassis.texts import TEXTS
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -27,7 +28,7 @@ class StoredResultGone(Conflict):
     """The request took effect before, and the aggregate that it made no longer exists."""
 
     code = "nothing_to_repeat"
-    title = "Permintaan ini sudah dijalankan sebelumnya"
+    title = TEXTS["errors.nothing_to_repeat"]
 
 
 @dataclass(frozen=True, slots=True)

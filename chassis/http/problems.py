@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from chassis import telemetry, texts
+from chassis import telemetry
 from chassis.errors import (
     PROBLEM,
     Busy,
@@ -27,6 +27,7 @@ from chassis.errors import (
     problem,
 )
 from chassis.persistence import mongo
+from chassis.texts import TEXTS, Text
 
 log = telemetry.log(__name__)
 
@@ -51,35 +52,35 @@ async def on_domain_error(request: Request, error: DomainError) -> Response:
 class BodyInvalid(Refused):
     """Fields of a request are invalid; each is named under `errors`."""
 
-    title = "Isian tidak sesuai"
+    title = TEXTS["errors.body_invalid"]
 
 
 class NotJson(DomainError):
     """The body is read as JSON, but its content type is another one, or missing."""
 
     status = 415
-    title = "Isi permintaan harus JSON: kirim kepala content-type: application/json"
+    title = TEXTS["errors.not_json"]
     field = "content-type"
 
 
-def _texts_by_code() -> dict[str, str]:
-    by_text: dict[str, list[str]] = texts.read("fields")
-    return {code: text for text, codes in by_text.items() for code in codes}
-
-
-_FIELD_TEXTS = _texts_by_code()
 _LOCATIONS = frozenset({"body", "query", "path", "header"})
 
 
-def field_text(code: str) -> str:
-    """Return what an officer reads about a field with this error of pydantic."""
-    return _FIELD_TEXTS.get(code, "tidak sesuai")
+def field_text(problem: Mapping[str, Any]) -> Text:
+    """Return what an officer reads about a field with this error of pydantic.
+
+    A validator of our own may raise a ValueError of a text.
+    """
+    raised = problem.get("ctx", {}).get("error")
+    if isinstance(raised, ValueError) and raised.args and isinstance(raised.args[0], Text):
+        return raised.args[0]
+    return TEXTS.get(f"fields.{problem['type']}", TEXTS["fields.other"])
 
 
-def _field_problem(problem: Mapping[str, Any]) -> dict[str, str]:
+def _field_problem(problem: Mapping[str, Any]) -> dict[str, Any]:
     path = [str(name) for name in problem["loc"] if name not in _LOCATIONS]
     code = problem["type"]
-    return {"field": ".".join(path), "message": field_text(code), "code": code}
+    return {"field": ".".join(path), "message": field_text(problem), "code": code}
 
 
 async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
@@ -88,9 +89,9 @@ async def on_invalid_request(request: Request, error: RequestValidationError) ->
         return problem_response(request, NotJson())
     problems = [_field_problem(problem) for problem in error.errors()]
     if any(problem["code"] == "json_invalid" for problem in problems):
-        return problem_response(request, Malformed("Isi permintaan bukan JSON yang benar"))
+        return problem_response(request, Malformed(TEXTS["details.json_invalid"]))
     first = problems[0]
-    detail = f"{first['field']} {first['message']}".strip()
+    detail = f"{first['field']} {first['message'].localised}".strip()
     invalid = BodyInvalid(detail, field=first["field"] or None, errors=problems)
     return problem_response(request, invalid)
 
@@ -112,7 +113,7 @@ async def on_http_error(request: Request, error: HTTPException) -> Response:
             return problem_response(request, kind())
     body = {
         "type": "about:blank",
-        "title": DomainError.title,
+        "title": DomainError.title.localised,
         "status": error.status_code,
         "code": f"http_{error.status_code}",
         "request_id": _request_id(request),
@@ -136,7 +137,7 @@ async def on_conflict(request: Request, _error: mongo.TransactionConflict) -> Re
 class ValueUnfit(Refused):
     """A value of the request cannot be stored."""
 
-    title = "Ada isian yang tidak dapat disimpan: periksa huruf yang rusak dan angka yang besar"
+    title = TEXTS["errors.value_unfit"]
 
 
 async def on_refused_value(request: Request, _error: mongo.ValueRefused) -> Response:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel
 
 from chassis.rosters import LineOutcome, LineReason, RosterLine, RosterReport
+from chassis.texts import Text
 
-TextOf = Callable[[LineReason], str]
 
+class ReasonTexts:
+    """The texts of the reasons of a service: of its errors, and of its own tables of reasons."""
 
-def text_of_reason(reason: LineReason) -> str:
-    """Return the title of a reason, else its code."""
-    return reason.title or reason.code
+    def __init__(self, texts: Mapping[str, Text], *tables: str) -> None:
+        self._texts = texts
+        self._tables: Sequence[str] = (*tables, "errors")
+
+    def __getitem__(self, reason: LineReason) -> str:
+        """Return the text of the code, else the stored title, else the code."""
+        for table in self._tables:
+            text = self._texts.get(f"{table}.{reason.code}")
+            if text is not None:
+                return text.localised
+        return reason.title or reason.code
 
 
 class LineReasonBody(BaseModel):
@@ -25,9 +35,9 @@ class LineReasonBody(BaseModel):
     field: str | None
 
     @classmethod
-    def of(cls, reason: LineReason, text_of: TextOf = text_of_reason) -> LineReasonBody:
+    def of(cls, reason: LineReason, texts: ReasonTexts) -> LineReasonBody:
         """Return the body of a reason, with its text."""
-        return cls(code=reason.code, text=text_of(reason), field=reason.field or None)
+        return cls(code=reason.code, text=texts[reason], field=reason.field or None)
 
 
 class RosterLineBody(BaseModel):
@@ -40,14 +50,14 @@ class RosterLineBody(BaseModel):
     reasons: list[LineReasonBody]
 
     @classmethod
-    def of(cls, line: RosterLine, text_of: TextOf = text_of_reason) -> RosterLineBody:
+    def of(cls, line: RosterLine, texts: ReasonTexts) -> RosterLineBody:
         """Return the body of a line."""
         return cls(
             key=line.key,
             outcome=line.outcome,
             result_id=line.result_id or None,
             version=line.version or None,
-            reasons=[LineReasonBody.of(reason, text_of) for reason in line.reasons],
+            reasons=[LineReasonBody.of(reason, texts) for reason in line.reasons],
         )
 
 
@@ -61,12 +71,12 @@ class RosterReportBody(BaseModel):
     lines: list[RosterLineBody]
 
     @classmethod
-    def of(cls, report: RosterReport, text_of: TextOf = text_of_reason) -> RosterReportBody:
+    def of(cls, report: RosterReport, texts: ReasonTexts) -> RosterReportBody:
         """Return the body of a report."""
         return cls(
             report_id=report.id,
             act=report.act,
             made_at=report.made_at,
             counts={LineOutcome(name): number for name, number in report.counts.items()},
-            lines=[RosterLineBody.of(line, text_of) for line in report.lines],
+            lines=[RosterLineBody.of(line, texts) for line in report.lines],
         )

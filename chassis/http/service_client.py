@@ -15,6 +15,7 @@ import stamina
 from chassis import telemetry
 from chassis.errors import Busy, Refused
 from chassis.http.internal_tokens import InternalTokenSigner
+from chassis.texts import TEXTS
 
 ATTEMPTS = 3
 
@@ -23,14 +24,14 @@ class ServiceUnavailable(Busy):
     """Another service does not answer now."""
 
     code = "peer_away"
-    title = "Bagian lain dari sistem sedang tidak menjawab; coba lagi sebentar lagi"
+    title = TEXTS["errors.peer_away"]
 
 
 class ServiceRefused(Refused):
     """Another service refuses the query; its status and problem code are facts of the error."""
 
     code = "peer_refused"
-    title = "Bagian lain dari sistem menolak permintaan ini"
+    title = TEXTS["errors.peer_refused"]
 
 
 class ServiceClient:

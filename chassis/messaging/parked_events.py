@@ -24,6 +24,7 @@ from chassis.persistence import mongo
 from chassis.persistence.mongo import Document, DocumentRefused
 from chassis.persistence.transactions import Runner
 from chassis.persistence.unit_of_work import OUTBOX, RetryWithoutEvent
+from chassis.texts import TEXTS
 
 Redaction = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]  # (event type, body) -> body
 MAX_RETRIES = 200  # events of one request
@@ -42,13 +43,13 @@ _FIELD_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,60}")
 class ParkedUnknown(NotFound):
     """No parked sequence has this id."""
 
-    title = "Tidak ada peristiwa yang tertahan dengan kunci ini"
+    title = TEXTS["errors.parked_unknown"]
 
 
 class ReasonMissing(Refused):
     """Discarding loses an event, so it needs a reason."""
 
-    title = "Sebutkan alasan mengapa peristiwa ini dibuang, paling sedikit 10 huruf"
+    title = TEXTS["errors.reason_missing"]
     field = "reason"
 
 

@@ -15,6 +15,7 @@ from datetime import date, datetime
 from typing import Any, cast
 
 from chassis.errors import Refused
+from chassis.texts import TEXTS
 
 CursorValue = str | int | datetime | None
 _LABEL = b"bina/cursors/1"
@@ -24,7 +25,7 @@ _SIGNATURE_BYTES = 16
 class CursorInvalid(Refused):
     """A cursor that this service did not sign for this list with these filters."""
 
-    title = "Penanda halaman (cursor) tidak dikenali; mulailah lagi dari halaman pertama"
+    title = TEXTS["errors.cursor_invalid"]
     field = "cursor"
 
 

@@ -14,13 +14,14 @@ from gateway.access.accounts.passkeys import RelyingParty
 from gateway.access.builtin_issuer import BuiltInIssuer
 from gateway.access.hashing import Passwords
 from gateway.access.transaction import Transaction
+from gateway.texts import TEXTS
 
 
 class NoBuiltInIssuer(NotFound):
     """The installation has no built-in issuer; users sign in at another one."""
 
     code = "no_own_issuer"
-    title = "Masuk tidak dilakukan di sini"
+    title = TEXTS["errors.no_own_issuer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

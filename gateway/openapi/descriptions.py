@@ -79,5 +79,5 @@ def describe_roles(route: Route) -> str:
     """Return a paragraph that names the roles, in both languages."""
     if route.is_public:
         return "Terbuka bagi siapa saja, tanpa token. / *Open to anybody, without a token.*"
-    roles = ", ".join(f"{ROLE_TITLES[role]} (`{role}`)" for role in list_roles(route))
+    roles = ", ".join(f"{ROLE_TITLES[role].id} (`{role}`)" for role in list_roles(route))
     return f"Peran / *Roles*: {roles}."

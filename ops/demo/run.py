@@ -115,8 +115,7 @@ def _print_summary(console: Console, report: dict[str, Any], refusals: list[Refu
         )
     )
     for refusal in refusals:
-        # The titles of problems are Indonesian.
-        title = choose(str(refusal.facts.get("title", "")), "")
+        title = str(refusal.facts.get("title", ""))
         print_text(f"  - {refusal.attempt}: {refusal.answer} {title}".rstrip())
     [shares] = format_facts({"split": report["split"]})
     print_text(f"{choose('Satu pesanan', 'One order')}, {shares}")

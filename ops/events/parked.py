@@ -37,7 +37,6 @@ _EMPTY_SEQUENCE = {
     "reason": "",
     "what": "",
     "todo": "",
-    "english": "",
 }
 
 
@@ -272,7 +271,7 @@ def _print_title(console: Console, item: dict[str, Any]) -> None:
 def _print_reason(console: Console, item: dict[str, Any]) -> None:
     if not item["what"]:
         return
-    for sentence in choose(f"{item['what']}\n{item['todo']}", item["english"]).splitlines():
+    for sentence in (item["what"], item["todo"]):
         print_text(f"  {printable(sentence)}")
     console.print(f"  ({escape_markup(item['reason'])})", style="dim", soft_wrap=True)
 

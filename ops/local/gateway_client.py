@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar, cast
 import aiohttp
 
 from gateway.authn.dev_issuer import issue_development_token
+from ops.language import choose
 from ops.local import state_dir, topology
 
 R = TypeVar("R")
@@ -112,7 +113,8 @@ class GatewayCaller:
 
         A POST carries an Idempotency-Key, so that repeating it after a lost response is safe.
         """
-        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        more = {"accept-language": choose("id", "en")}
+        more |= {name.replace("_", "-"): value for name, value in headers.items()}
         if method == "POST":
             more.setdefault("idempotency-key", str(uuid.uuid4()))
         return await self._client.request(self._host, method, path, self._headers | more, body)

@@ -29,14 +29,14 @@ _PAGE_SIZE = 200
 
 
 class OperationRefused(OperatorError):
-    """A request was refused. Problem texts are Indonesian: English has the status and the code."""
+    """A request was refused; the problem is in the language of the terminal."""
 
     def __init__(self, answer: Answer) -> None:
         problem = cast("dict[str, Any]", answer.body) if isinstance(answer.body, dict) else {}
         text = ". ".join(str(problem[name]) for name in ("title", "detail") if problem.get(name))
         super().__init__(
             text or f"Permintaan ditolak ({answer.status}).",
-            f"The system refused: {answer.status} {problem.get('code', '')}".strip(),
+            text or f"The system refused ({answer.status}).",
         )
         self.status = answer.status
 

@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from chassis.errors import Refused
+from chassis.texts import Text
+from services.certification.settings import TEXTS
 
 
 class Reason(StrEnum):
     """Why an assessment, a decision or a certificate is refused.
 
-    The name is the stable code. The value is the text that an officer reads; panel decisions store
-    it, so a changed text needs a migration.
+    The name is the stable code. The value is the Indonesian text; panel decisions store it, so a
+    changed text needs a migration.
     """
 
     UNIT_NOT_COMPETENT = "Ada unit kompetensi yang belum dinyatakan kompeten"
@@ -46,17 +48,26 @@ class RulesBroken(Refused):
     """At least one rule refuses; `reasons` is a list of {code, message}."""
 
     code = "rules_broken"
-    title = "Ketentuan asesmen tidak terpenuhi"
+    title = TEXTS["errors.rules_broken"]
 
     def __init__(self, reasons: Iterable[Reason]) -> None:
         self.reasons = tuple(dict.fromkeys(reasons))
-        detail = "; ".join(reason.value for reason in self.reasons)
-        super().__init__(detail, reasons=describe(self.reasons))
+        texts = [text_of(reason) for reason in self.reasons]
+        detail = Text(
+            id="; ".join(text.id for text in texts), en="; ".join(text.en for text in texts)
+        )
+        listed = [{"code": reason.name, "message": text_of(reason)} for reason in self.reasons]
+        super().__init__(detail, reasons=listed)
+
+
+def text_of(reason: Reason) -> Text:
+    """Return the text that an officer reads."""
+    return TEXTS[f"reasons.{reason.name}"]
 
 
 def describe(reasons: Iterable[Reason]) -> list[dict[str, str]]:
-    """Return the reasons as the API shows them."""
-    return [{"code": reason.name, "message": reason.value} for reason in reasons]
+    """Return the reasons as the API shows them, in the language of the reader."""
+    return [{"code": reason.name, "message": text_of(reason).localised} for reason in reasons]
 
 
 def require_no_reasons(reasons: Iterable[Reason]) -> None:

@@ -1,4 +1,7 @@
-"""The settings of certification, read from the environment."""
+"""Settings and texts of certification.
+
+Not here: settings of every service (chassis.settings).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from chassis.settings import HexKey, HexKeys, Settings
+from chassis.texts import load_texts
+
+TEXTS = load_texts(Path(__file__).with_name("texts.toml"))
 
 
 class CertificationSettings(Settings, prefix="CERTIFICATION_"):

@@ -1,4 +1,4 @@
-"""The settings of marketplace, prefix `MARKETPLACE_`.
+"""Settings (prefix `MARKETPLACE_`) and texts of marketplace.
 
 Not here: settings that every service has (chassis.settings).
 """
@@ -6,11 +6,15 @@ Not here: settings that every service has (chassis.settings).
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from chassis.settings import Settings
+from chassis.texts import load_texts
+
+TEXTS = load_texts(Path(__file__).with_name("texts.toml"))
 
 
 class MarketplaceSettings(Settings, prefix="MARKETPLACE_"):

@@ -11,14 +11,15 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator
 
+from services.marketplace.settings import TEXTS
+
 # Computed once, because available_timezones() reads the tzdata folders, which takes milliseconds.
 _KNOWN_ZONES = frozenset(available_timezones())
 
 
 def _require_known_zone(name: str) -> str:
     if name not in _KNOWN_ZONES:
-        message = "zona waktu tidak dikenal, contoh: Asia/Jakarta"
-        raise ValueError(message)
+        raise ValueError(TEXTS["details.zone_unknown"])
     return name
 
 

@@ -19,6 +19,7 @@ from chassis.persistence.store import Index, Page, Store
 from chassis.persistence.unit_of_work import StoreOf
 from chassis.persistence.unit_of_work import Transaction as UnitOfWork
 from chassis.settings import Settings
+from chassis.texts import Text
 
 
 class ShopSettings(Settings, prefix="SHOP_"):
@@ -57,15 +58,15 @@ class JarFilled(Event, type="shop.jar-filled.v1", key="owner_ref"):
 
 
 class JarUnknown(NotFound):
-    title = "Stoples tidak ditemukan"
+    title = Text("Stoples tidak ditemukan", "Jar not found")
 
 
 class JarFull(Conflict):
-    title = "Stoples penuh"
+    title = Text("Stoples penuh", "The jar is full")
 
 
 class TooFew(Refused):
-    title = "Sedikitnya satu kelereng"
+    title = Text("Sedikitnya satu kelereng", "At least one marble")
 
 
 class Jars(Store[Jar]):

@@ -9,15 +9,16 @@ import pytest
 from chassis import rosters
 from chassis.errors import Conflict, Refused
 from chassis.rosters import LineOutcome, LineReason, LineRepeated
+from chassis.texts import Text
 
 
 class SeatTaken(Conflict):
-    title = "Kursi sudah terisi"
+    title = Text("Kursi sudah terisi", "The seat is taken")
     field = "seat"
 
 
 class Unfit(Refused):
-    title = "Tidak memenuhi ketentuan"
+    pass
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Seat:
 def test_a_refused_line_names_every_reason_of_every_error() -> None:
     """An error names itself, or its reasons: codes, or codes with their texts."""
     coded = Unfit(reasons=["TOO_LATE"])
-    described = Unfit(reasons=[{"code": "TOO_FAR", "message": "Terlalu jauh"}])
+    described = Unfit(reasons=[{"code": "TOO_FAR", "message": Text("Terlalu jauh", "Too far")}])
     line = rosters.refused("a", SeatTaken(), coded, described)
     assert (line.key, line.outcome) == ("a", LineOutcome.REFUSED)
     assert line.reasons == (

@@ -21,6 +21,7 @@ from gateway.access.accounts.rules import Account, Device
 from gateway.access.hashing import hash_code, hash_token, new_code, new_token
 from gateway.access.issuer_dependencies import IssuerDependencies, IssuerDeps, NonRepeatableRun
 from gateway.access.transaction import Run
+from gateway.texts import TEXTS
 
 router = APIRouter()
 
@@ -33,7 +34,7 @@ Pin = Annotated[str, Field(pattern=r"^[0-9]{6,12}$")]
 class PasswordDiffers(Refused):
     """The given password is not the caller's."""
 
-    title = "Kata sandi Anda tidak sesuai"
+    title = TEXTS["errors.password_differs"]
     field = "password"
 
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from chassis.errors import Refused
 from gateway.access.jwk import parse_jwk, supports_algorithm
+from gateway.texts import TEXTS
 
 SIGNATURE_HALF_BYTES = 32
 
@@ -23,7 +24,7 @@ SIGNATURE_HALF_BYTES = 32
 class DeviceKeyRefused(Refused):
     """The JWK is no public key on the curve P-256."""
 
-    title = "Kunci komputer tidak dapat dipakai"
+    title = TEXTS["errors.device_key_refused"]
     field = "public_key"
 
 

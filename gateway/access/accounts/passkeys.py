@@ -25,6 +25,7 @@ from webauthn.helpers.structs import PublicKeyCredentialDescriptor
 
 from chassis.errors import Refused
 from gateway.access.accounts.rules import Passkey, SignInRefused
+from gateway.texts import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ _INVALID_RESPONSE = (WebAuthnException, ValueError, KeyError, TypeError)
 class PasskeyRefused(Refused):
     """The browser's response does not match the registration options."""
 
-    title = "Kunci tidak dapat didaftarkan; ulangi dari awal"
+    title = TEXTS["errors.passkey_refused"]
     field = "credential"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chassis.errors import Conflict, NotFound, Refused, Unauthenticated
+from gateway.texts import TEXTS
 
 CODE_COUNT = 10
 RESET_LIFETIME = timedelta(hours=72)
@@ -24,34 +25,32 @@ MAX_FAMILIAR = 10
 class AccountUnknown(NotFound):
     """No such account at the built-in issuer."""
 
-    title = "Akun tidak ditemukan"
+    title = TEXTS["errors.account_unknown"]
 
 
 class SignInRefused(Unauthenticated):
     """Login, password or code is wrong, or the account is unknown; callers cannot tell which."""
 
-    title = "Nama masuk, kata sandi, atau kode tidak sesuai"
+    title = TEXTS["errors.sign_in_refused"]
 
 
 class PasswordWeak(Refused):
     """The password is too short, has too few distinct characters, or contains the login."""
 
-    title = (
-        "Kata sandi paling sedikit 12 huruf, bukan nama masuk, dan tidak mengulang huruf yang sama"
-    )
+    title = TEXTS["errors.password_weak"]
     field = "password"
 
 
 class FactorLimit(Conflict):
     """The account already has MAX_FACTORS passkeys or PCs."""
 
-    title = "Terlalu banyak kunci atau komputer terdaftar; hapus yang tidak dipakai"
+    title = TEXTS["errors.factor_limit"]
 
 
 class FactorUnknown(NotFound):
     """No such passkey or PC of this account."""
 
-    title = "Kunci atau komputer itu tidak terdaftar"
+    title = TEXTS["errors.factor_unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

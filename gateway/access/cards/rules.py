@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chassis.errors import NotFound, Unauthenticated
+from gateway.texts import TEXTS
 
 MAX_TRIES = 5
 PIN_DIGITS = 6
@@ -18,16 +19,13 @@ PIN_DIGITS = 6
 class CardUnknown(NotFound):
     """No such card."""
 
-    title = "Kartu tidak ditemukan"
+    title = TEXTS["errors.card_unknown"]
 
 
 class CardRefused(Unauthenticated):
     """No such card, a wrong PIN, or a locked card; callers cannot tell which."""
 
-    title = (
-        "Kartu atau PIN tidak sesuai. Setelah lima kali salah kartu terkunci; minta PIN baru "
-        "secara langsung"
-    )
+    title = TEXTS["errors.card_refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from chassis.errors import Refused
 from gateway.access.clients.rules import ASSERTION_SECONDS, Client, ClientRefused
 from gateway.access.hashing import hash_token
 from gateway.access.jwk import PublicKey, parse_jwk, supports_algorithm
+from gateway.texts import TEXTS
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("EdDSA", "ES256", "RS256")
@@ -25,7 +26,7 @@ _UNREADABLE = (jwt.InvalidTokenError, ValueError, TypeError, RecursionError)
 class KeyRefused(Refused):
     """The JWK is no public key of an accepted type."""
 
-    title = "Kunci publik tidak dapat dipakai"
+    title = TEXTS["errors.key_refused"]
     field = "jwk"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chassis.errors import NotFound
+from gateway.texts import TEXTS
 
 ASSERTION_SECONDS = 300
 CALLS_PER_DAY = 20_000  # reading the feed by long polls of 25 s takes 3,456
@@ -19,7 +20,7 @@ CALLS_PER_DAY = 20_000  # reading the feed by long polls of 25 s takes 3,456
 class ClientUnknown(NotFound):
     """No such client."""
 
-    title = "Sistem (client) tidak ditemukan"
+    title = TEXTS["errors.client_unknown"]
 
 
 class ClientRefused(Exception):

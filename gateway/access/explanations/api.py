@@ -25,6 +25,7 @@ from gateway.access.permissions import PUBLIC, ROLES, versions
 from gateway.access.permissions.roles import TITLES
 from gateway.access.permissions.versions import RoleVersion
 from gateway.host_group import Group
+from gateway.texts import TEXTS
 
 router = APIRouter()
 
@@ -35,13 +36,13 @@ FindRoutes = Callable[[Group, str], Mapping[str, ExplainedRoute] | None]
 class RoleUnknown(NotFound):
     """No such role, or no such version of it."""
 
-    title = "Peran atau versinya tidak ditemukan"
+    title = TEXTS["errors.role_unknown"]
 
 
 class SubjectNeeded(Refused):
     """The question must name either a user, or a role with claims."""
 
-    title = "Sebutkan pengguna, atau peran dengan cakupannya"
+    title = TEXTS["errors.subject_needed"]
     field = "user_id"
 
 
@@ -70,7 +71,6 @@ class StepBody(BaseModel):
     asks: str
     passes: bool
     words: str
-    english: str
 
 
 class ExplanationBody(BaseModel):
@@ -82,14 +82,14 @@ class ExplanationBody(BaseModel):
     @classmethod
     def of(cls, steps: list[ExplanationStep]) -> ExplanationBody:
         bodies = [
-            StepBody(asks=step.question, passes=step.passes, words=step.words, english=step.english)
+            StepBody(asks=step.question, passes=step.passes, words=step.text.localised)
             for step in steps
         ]
         return cls(allowed=all(step.passes for step in steps), steps=bodies)
 
 
 class RoleBody(BaseModel):
-    """A role at a date; `title` is its Indonesian name for administrators."""
+    """A role at a date; `title` is its name for administrators."""
 
     role: str
     title: str
@@ -187,7 +187,7 @@ def _role_body(role: str, versions_of_role: tuple[RoleVersion, ...], day: date) 
     number = version.number if version else 0
     return RoleBody(
         role=role,
-        title=TITLES.get(role, "siapa pun"),
+        title=TITLES[role].localised,
         version=number,
         since=version.since if version else None,
         permissions=sorted(versions.permissions_at(versions_of_role, number)),

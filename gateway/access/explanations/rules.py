@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from chassis.caller import EVERYTHING
+from chassis.texts import Text
 from gateway.access.grants.rules import Grant, GrantKind
 from gateway.access.permissions.roles import TITLES
 from gateway.access.permissions.versions import (
@@ -50,6 +51,11 @@ class ExplanationStep:
     passes: bool
     words: str
     english: str
+
+    @property
+    def text(self) -> Text:
+        """Why, as a text."""
+        return Text(id=self.words, en=self.english)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +216,7 @@ def _describe_grant(grant: Grant) -> str:
     """Return the Indonesian description of a grant: role, kind, letter and end."""
     letter = f", surat {grant.letter}" if grant.letter else ""
     return (
-        f"{TITLES[grant.role]} ({grant.role}) sebagai {_KIND_TITLES[grant.kind]}{letter}, "
+        f"{TITLES[grant.role].id} ({grant.role}) sebagai {_KIND_TITLES[grant.kind]}{letter}, "
         f"sampai {grant.valid_until.date().isoformat()}"
     )
 
@@ -242,12 +248,12 @@ def _explain_permission(
         return ExplanationStep(
             question="permission",
             passes=True,
-            words=f"Peran {TITLES[role]} ({role}), versi {number}, boleh {route.permission}.",
+            words=f"Peran {TITLES[role].id} ({role}), versi {number}, boleh {route.permission}.",
             english=f"Role {role} version {number} may {route.permission}.",
         )
     may = ", ".join(sorted(route.roles)) or "-"
     words = (
-        f"Peran {TITLES[role]} ({role}), versi {number}, tidak boleh {route.permission} (403);"
+        f"Peran {TITLES[role].id} ({role}), versi {number}, tidak boleh {route.permission} (403);"
         f" yang boleh sekarang: {may}."
     )
     return ExplanationStep(

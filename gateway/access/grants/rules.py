@@ -15,6 +15,7 @@ from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from gateway.access.permissions import ROLE_PERMISSIONS, ROLES
 from gateway.access.permissions.four_eyes import exclude_second_person
 from gateway.access.users.rules import MANPOWER_HOME
+from gateway.texts import TEXTS
 
 PARTNER_ROLES = frozenset({"dinas_placement", "dinas_training", "dinas_kukm", "employer"})
 # Only users that manpower registered (home "") hold these roles: nobody else sets their secrets.
@@ -34,108 +35,108 @@ MAX_ASSIGNMENT = timedelta(days=366)
 class GrantUnknown(NotFound):
     """No such grant."""
 
-    title = "Penugasan tidak ditemukan"
+    title = TEXTS["errors.grant_unknown"]
 
 
 class RoleNotGivable(Refused):
     """The grantor may not give this role."""
 
-    title = "Peran ini tidak dapat diberikan di sini"
+    title = TEXTS["errors.role_not_givable"]
     field = "role"
 
 
 class ClaimUnknown(Refused):
     """No such claim."""
 
-    title = "Cakupan data tidak dikenal"
+    title = TEXTS["errors.claim_unknown"]
     field = "claims"
 
 
 class ScopeTooWide(Refused):
     """The grant covers more rows than the grantor sees."""
 
-    title = "Cakupan data melebihi cakupan Anda sendiri"
+    title = TEXTS["errors.scope_too_wide"]
     field = "claims"
 
 
 class GrantToSelf(Refused):
     """The receiver is the grantor, or the official on whose behalf the grantor acts."""
 
-    title = "Penugasan untuk diri sendiri diberikan oleh administrator lain"
+    title = TEXTS["errors.grant_to_self"]
     field = "user_id"
 
 
 class PeriodEmpty(Refused):
     """The grant would not end after its beginning."""
 
-    title = "Masa berlaku harus berakhir setelah dimulai"
+    title = TEXTS["errors.period_empty"]
     field = "valid_until"
 
 
 class PeriodTooLong(Refused):
     """A delegation is longer than MAX_DELEGATION, or an auditor's grant than MAX_ASSIGNMENT."""
 
-    title = "Masa berlaku terlalu panjang untuk penugasan ini"
+    title = TEXTS["errors.period_too_long"]
     field = "valid_until"
 
 
 class LetterNeeded(Refused):
     """Deputies, acting officers, second persons and auditors need a letter and a scope."""
 
-    title = "Nomor surat perintah atau surat tugas, dan cakupannya, wajib diisi"
+    title = TEXTS["errors.letter_needed"]
     field = "letter"
 
 
 class NothingToDelegate(Refused):
     """The official does not hold that role and scope, is the deputy, or the kind is not PLH."""
 
-    title = "Pejabat yang digantikan tidak memegang peran dan cakupan itu"
+    title = TEXTS["errors.nothing_to_delegate"]
     field = "on_behalf_of"
 
 
 class ActUnknown(Refused):
     """The role does not have a permission that the grant excludes."""
 
-    title = "Tindakan yang dikecualikan bukan tindakan peran ini"
+    title = TEXTS["errors.act_unknown"]
     field = "excluded"
 
 
 class UserOfPrison(Refused):
     """An outside role needs a user of manpower; this one belongs to prisons only."""
 
-    title = "Pengguna milik Lapas tidak dapat memegang peran instansi luar"
+    title = TEXTS["errors.user_of_prison"]
     field = "user_id"
 
 
 class NotOfKanwil(Refused):
     """A second person needs a grant of the Kanwil in force that was given from above."""
 
-    title = "Pemeriksa kedua harus pejabat Kanwil yang bertugas"
+    title = TEXTS["errors.not_of_kanwil"]
     field = "user_id"
 
 
 class GrantDiffers(Conflict):
     """The reference belongs to the grant of another user."""
 
-    title = "Nomor rujukan sudah dipakai untuk penugasan lain"
+    title = TEXTS["errors.grant_differs"]
 
 
 class GrantEnded(Conflict):
     """The grant was ended before."""
 
-    title = "Penugasan sudah diakhiri"
+    title = TEXTS["errors.grant_ended"]
 
 
 class NoGrant(Forbidden):
     """The caller has no grant in force, or not the chosen one, or is disabled or unknown."""
 
-    title = "Belum ada tugas yang berlaku untuk Anda"
+    title = TEXTS["errors.no_grant"]
 
 
 class GrantChoiceNeeded(Forbidden):
     """Several grants are in force; the header `acting-grant` must name one of them."""
 
-    title = "Pilih tugas yang sedang dijalankan"
+    title = TEXTS["errors.grant_choice_needed"]
     field = "acting-grant"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chassis.errors import Busy, NotFound
+from gateway.texts import TEXTS
 
 FREE_ATTEMPTS = 5
 FIRST_WAIT = timedelta(seconds=5)
@@ -27,7 +28,7 @@ class TooManyAttempts(Busy):
     """The next attempt comes too early; the response is the same for unknown logins."""
 
     status = 429
-    title = "Terlalu banyak percobaan; tunggu sebentar lalu coba lagi"
+    title = TEXTS["errors.too_many_attempts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from gateway.access.revocations import usecases as revocations
 from gateway.access.sessions import usecases as sessions
 from gateway.access.sessions.rules import RefreshRefused, Session
 from gateway.access.sign_ins import usecases as signins
+from gateway.texts import TEXTS
 
 router = APIRouter()
 
@@ -64,11 +65,11 @@ async def token(
             access = deps.issuer.issue_token(client.user_id, utc_now(), client_id=client.id)
             return _token_response({"access_token": access})
         case None:
-            raise OAuthError("invalid_request", "grant_type wajib diisi / grant_type is missing")
-        case _:
             raise OAuthError(
-                "unsupported_grant_type", "cara ini tidak tersedia / this grant type is not offered"
+                "invalid_request", TEXTS["oauth.field_missing"].format(name="grant_type")
             )
+        case _:
+            raise OAuthError("unsupported_grant_type", TEXTS["oauth.grant_type_unknown"])
 
 
 @router.post("/v1/oauth/revoke", responses=REVOCATION_RESPONSES, openapi_extra=REVOCATION_FORM)

@@ -20,6 +20,7 @@ from gateway.access.hashing import hash_token
 from gateway.access.issuer_dependencies import IssuerDependencies, NonRepeatableRun
 from gateway.access.oauth.errors import OAuthError
 from gateway.access.oauth.form import require_field
+from gateway.texts import TEXTS
 
 
 async def authenticate_client(
@@ -31,7 +32,7 @@ async def authenticate_client(
     """
     ways = [bool(basic), "client_secret" in form, "client_assertion" in form]
     if sum(ways) > 1:
-        raise OAuthError("invalid_request", "satu cara pembuktian saja / one way of proof only")
+        raise OAuthError("invalid_request", TEXTS["oauth.one_proof"])
     if "client_assertion" in form:
         return await _authenticate_by_assertion(form, deps, run)
     if basic:
@@ -51,10 +52,7 @@ async def _authenticate_by_assertion(
     form: Mapping[str, str], deps: IssuerDependencies, run: NonRepeatableRun
 ) -> Client:
     if form.get("client_assertion_type") != assertions.ASSERTION_TYPE:
-        raise OAuthError(
-            "invalid_request",
-            "client_assertion_type tidak dikenal / unknown client_assertion_type",
-        )
+        raise OAuthError("invalid_request", TEXTS["oauth.assertion_type_unknown"])
     assertion = form["client_assertion"]
     claimed = assertions.read_claimed_client(assertion)
     if form.get("client_id", claimed) != claimed:

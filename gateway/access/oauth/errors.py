@@ -8,9 +8,11 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from chassis.texts import Text
 from gateway.access.clients.rules import ClientRefused
 from gateway.access.sessions.rules import RefreshRefused
 from gateway.access.sign_ins.rules import CodeRefused
+from gateway.texts import TEXTS
 
 NO_STORE = {"cache-control": "no-store"}
 # RFC 6749, 5.2: a client that used the header `authorization` is asked for it again.
@@ -20,7 +22,7 @@ BASIC_CHALLENGE = {"www-authenticate": 'Basic realm="oauth", charset="UTF-8"'}
 class OAuthError(Exception):
     """An error of RFC 6749, section 5.2."""
 
-    def __init__(self, error: str, description: str, status: int = 400) -> None:
+    def __init__(self, error: str, description: Text, status: int = 400) -> None:
         super().__init__(error)
         self.error = error
         self.description = description
@@ -39,11 +41,9 @@ def with_oauth_errors(
         except OAuthError as error:
             return _error_response(error)
         except (CodeRefused, RefreshRefused):
-            description = "kode atau token tidak berlaku / the code or token is not valid"
-            return _error_response(OAuthError("invalid_grant", description))
+            return _error_response(OAuthError("invalid_grant", TEXTS["oauth.grant_invalid"]))
         except ClientRefused:
-            description = "sistem tidak terbukti / the client does not prove itself"
-            return _error_response(OAuthError("invalid_client", description, 401))
+            return _error_response(OAuthError("invalid_client", TEXTS["oauth.client_invalid"], 401))
 
     return answer
 
@@ -51,7 +51,7 @@ def with_oauth_errors(
 def _error_response(error: OAuthError) -> JSONResponse:
     challenge = BASIC_CHALLENGE if error.status == 401 else {}  # noqa: PLR2004 - RFC 6749, 5.2
     return JSONResponse(
-        {"error": error.error, "error_description": error.description},
+        {"error": error.error, "error_description": error.description.localised},
         error.status,
         NO_STORE | challenge,
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.access.clients.assertions import ASSERTION_TYPE
 from gateway.access.oauth.errors import OAuthError
+from gateway.texts import TEXTS
 
 CONTENT_TYPE = "application/x-www-form-urlencoded"
 MAX_PARAMETERS = 20
@@ -22,7 +23,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
     if media_type.lower() != CONTENT_TYPE:
         raise OAuthError(
             "invalid_request",
-            f"content-type harus {CONTENT_TYPE} / the content-type must be {CONTENT_TYPE}",
+            TEXTS["oauth.content_type"].format(wanted=CONTENT_TYPE),
         )
     try:
         pairs = parse_qsl(
@@ -31,19 +32,17 @@ async def read_form(request: Request) -> Mapping[str, str]:
             max_num_fields=MAX_PARAMETERS,
         )
     except ValueError:
-        raise OAuthError(
-            "invalid_request", "isi permintaan tidak dapat dibaca / the body cannot be read"
-        ) from None
+        raise OAuthError("invalid_request", TEXTS["oauth.body_unreadable"]) from None
     form = dict(pairs)
     if len(form) < len(pairs):
-        raise OAuthError("invalid_request", "parameter ganda / a parameter came twice")
+        raise OAuthError("invalid_request", TEXTS["oauth.parameter_twice"])
     return form
 
 
 def require_field(form: Mapping[str, str], name: str) -> str:
     """Return a value of the form. Raises OAuthError if it is missing or empty."""
     if not form.get(name):
-        raise OAuthError("invalid_request", f"{name} wajib diisi / {name} is missing")
+        raise OAuthError("invalid_request", TEXTS["oauth.field_missing"].format(name=name))
     return form[name]
 
 

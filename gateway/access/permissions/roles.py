@@ -1,32 +1,35 @@
 """The roles and their titles for administrators. Not here: what each role may do."""
 
-TITLES = {
-    "registry_operator": "operator SDP",
-    "training_officer": "petugas pelatihan (Giatja)",
-    "case_officer": "wali atau petugas pembinaan (Binadik)",
-    "workshop_officer": "petugas bengkel kerja",
-    "head": "kepala Lapas/Rutan/LPKA",
-    "head_of_security": "kepala pengamanan (KPLP)",
-    "lsp_officer": "petugas LSP",
-    "assessor": "asesor",
-    "committee": "komite sertifikasi",
-    "cashier": "kasir",
-    "store_officer": "petugas toko",
-    "treasurer": "bendahara",
-    "koperasi_manager": "pengurus koperasi",
-    "koperasi_supervisor": "pengawas koperasi",
-    "buyer": "pembeli",
-    "dinas_placement": "Dinas tenaga kerja: penempatan",
-    "dinas_training": "Dinas tenaga kerja: pelatihan",
-    "dinas_kukm": "Dinas koperasi dan UKM",
-    "employer": "pemberi kerja",
-    "bapas": "petugas Bapas",
-    "kanwil": "pejabat Kanwil",
-    "holder": "pemegang kartu",
-    "auditor": "pemeriksa (auditor)",
-    "administrator": "administrator akses",
-    "operator": "petugas sistem",
-}
-ROLES = frozenset(TITLES)
+from gateway.texts import TEXTS
 
+ROLES = frozenset(
+    {
+        "registry_operator",
+        "training_officer",
+        "case_officer",
+        "workshop_officer",
+        "head",
+        "head_of_security",
+        "lsp_officer",
+        "assessor",
+        "committee",
+        "cashier",
+        "store_officer",
+        "treasurer",
+        "koperasi_manager",
+        "koperasi_supervisor",
+        "buyer",
+        "dinas_placement",
+        "dinas_training",
+        "dinas_kukm",
+        "employer",
+        "bapas",
+        "kanwil",
+        "holder",
+        "auditor",
+        "administrator",
+        "operator",
+    }
+)
 PUBLIC = "public"
+TITLES = {role: TEXTS[f"roles.{role}"] for role in (*ROLES, PUBLIC)}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chassis.errors import NotFound
+from gateway.texts import TEXTS
 
 LIFETIME = timedelta(hours=12)
 IDLE_TIMEOUT = timedelta(hours=2)
@@ -22,7 +23,7 @@ REFRESH_TOKEN_REUSED = "refresh token used twice"  # noqa: S105 - a reason, no s
 class SessionUnknown(NotFound):
     """No such session."""
 
-    title = "Sesi tidak ditemukan"
+    title = TEXTS["errors.session_unknown"]
 
 
 class RefreshRefused(Exception):

@@ -7,6 +7,7 @@ from datetime import datetime
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import named_id, new_id
 from gateway.access.identity import BUILTIN_ISSUER, HOLDER_ISSUER
+from gateway.texts import TEXTS
 
 # The home of users that manpower registers: offices and employers, never a prison.
 MANPOWER_HOME = ""
@@ -15,20 +16,20 @@ MANPOWER_HOME = ""
 class UserUnknown(NotFound):
     """No such user."""
 
-    title = "Pengguna tidak ditemukan"
+    title = TEXTS["errors.user_unknown"]
 
 
 class UserElsewhere(Conflict):
     """The login or system of the built-in issuer belongs to another place."""
 
-    title = "Pengguna sudah terdaftar di tempat lain"
+    title = TEXTS["errors.user_elsewhere"]
     field = "home"
 
 
 class IssuerOurs(Refused):
     """Users of our own issuers are registered by account, client or card, not as external."""
 
-    title = "Penerbit ini milik Bina sendiri; bukalah akun atau daftarkan sistemnya"
+    title = TEXTS["errors.issuer_ours"]
     field = "issuer"
 
 

@@ -17,10 +17,11 @@ from services.certification.applications.rules import (
     errors_of_state,
 )
 from services.certification.schemes.rules import Scheme
+from services.certification.settings import TEXTS
 
 
 class FormsMissing(Refused):
-    title = "Sertakan isian FR.APL.01 atau FR.APL.02"
+    title = TEXTS["errors.forms_missing"]
 
 
 def errors_against_forms(

@@ -19,10 +19,11 @@ from services.certification.applications.rules import (
 )
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.schemes.rules import Scheme
+from services.certification.settings import TEXTS
 
 
 class NotYetHeld(Refused):
-    title = "Hari asesmen belum tiba"
+    title = TEXTS["errors.not_yet_held"]
 
 
 def errors_against_results(

@@ -12,15 +12,17 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies
-from chassis.http.roster_bodies import RosterReportBody
+from chassis.http.roster_bodies import ReasonTexts, RosterReportBody
 from chassis.rosters import MAX_LINES
 from services.certification.applications import roster_acts
 from services.certification.applications.api import Code, FormBody, ResultsBody, SelfAssessmentBody
 from services.certification.applications.roster_acts import FormsLine, UnitResultsLine
+from services.certification.settings import TEXTS
 from services.certification.transaction import Run
 
 router = APIRouter(tags=["Permohonan"])
 Version = Annotated[int, Field(ge=1, strict=True)]
+_REASONS = ReasonTexts(TEXTS, "reasons")
 
 
 class FormsLineBody(BaseModel):
@@ -72,7 +74,7 @@ async def submit_batch_forms(body: BatchForms, run: Run, response: Response) -> 
     ]
     report = await run(partial(roster_acts.submit_forms, lines))
     dependencies.set_etag(response, report)
-    return RosterReportBody.of(report)
+    return RosterReportBody.of(report, _REASONS)
 
 
 @router.post(
@@ -95,4 +97,4 @@ async def record_batch_results(
     ]
     report = await run(partial(roster_acts.record_results, lines))
     dependencies.set_etag(response, report)
-    return RosterReportBody.of(report)
+    return RosterReportBody.of(report, _REASONS)

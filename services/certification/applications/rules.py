@@ -17,42 +17,43 @@ from services.certification.events import ApplicationOpened, CompetencyAssessed,
 from services.certification.origins.rules import Origin
 from services.certification.reasons import Reason, require_no_reasons
 from services.certification.schemes.rules import Scheme
+from services.certification.settings import TEXTS
 from services.certification.venues.rules import Venue
 
 
 class ApplicationUnknown(NotFound):
-    title = "Permohonan sertifikasi tidak ditemukan"
+    title = TEXTS["errors.application_unknown"]
 
 
 class ApplicationStateDiffers(Conflict):
-    title = "Keadaan permohonan tidak memungkinkan langkah ini"
+    title = TEXTS["errors.application_state_differs"]
 
 
 class UnitsDiffer(Refused):
-    title = "Unit yang disebut bukan unit skema ini"
+    title = TEXTS["errors.units_differ"]
     field = "units"
 
 
 class ResultsMissing(Refused):
-    title = "Masih ada unit yang belum dinilai"
+    title = TEXTS["errors.results_missing"]
     field = "units"
 
 
 class NameOwnConfirmation(Forbidden):
-    title = "Nama harus dikonfirmasi oleh orang lain daripada yang memintanya"
+    title = TEXTS["errors.name_own_confirmation"]
 
 
 class NameNotFetched(Conflict):
-    title = "Nama belum diminta"
+    title = TEXTS["errors.name_not_fetched"]
 
 
 class NameDiffers(Refused):
-    title = "Nama yang dikonfirmasi tidak sama dengan nama yang tersimpan"
+    title = TEXTS["errors.name_differs"]
     field = "name"
 
 
 class PersonUnknown(Conflict):
-    title = "Nama orang ini tidak tersedia"
+    title = TEXTS["errors.person_unknown"]
 
 
 class ApplicationState(StrEnum):

@@ -7,14 +7,15 @@ from datetime import date
 
 from chassis.errors import Conflict, NotFound
 from services.certification.reasons import Reason
+from services.certification.settings import TEXTS
 
 
 class AssessorUnknown(NotFound):
-    title = "Asesor tidak ditemukan"
+    title = TEXTS["errors.assessor_unknown"]
 
 
 class AssessorKnown(Conflict):
-    title = "Asesor dengan nomor MET ini sudah tercatat pada LSP ini"
+    title = TEXTS["errors.assessor_known"]
     field = "met_no"
 
 

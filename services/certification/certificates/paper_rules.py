@@ -17,10 +17,11 @@ from services.certification.certificates.rules import (
     require_state,
 )
 from services.certification.names.rules import require_paper_text
+from services.certification.settings import TEXTS
 
 
 class PaperUnknown(NotFound):
-    title = "Versi sertifikat cetak ini tidak ada"
+    title = TEXTS["errors.paper_unknown"]
 
 
 def paper_id(certificate_id: str, paper_version: int) -> str:

@@ -37,15 +37,16 @@ from services.certification.lsps.rules import (
 )
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.schemes.rules import Scheme
+from services.certification.settings import TEXTS
 from services.certification.statuslists.rules import StatusListSlots
 
 
 class CertificateUnknown(NotFound):
-    title = "Sertifikat tidak ditemukan"
+    title = TEXTS["errors.certificate_unknown"]
 
 
 class CertificateStateDiffers(Conflict):
-    title = "Keadaan sertifikat tidak memungkinkan langkah ini"
+    title = TEXTS["errors.certificate_state_differs"]
 
 
 class CertificateState(StrEnum):

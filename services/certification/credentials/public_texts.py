@@ -6,12 +6,10 @@ Not here: the texts themselves (texts.toml of the service).
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
-from chassis.texts import Text, load_texts
+from chassis.texts import Text
 from services.certification.credentials.document import WESTERN_INDONESIA
-
-TEXTS = load_texts(Path(__file__).parents[1] / "texts.toml")
+from services.certification.settings import TEXTS
 
 
 def format_date(day: date) -> str:
@@ -38,10 +36,10 @@ def last_day(valid_until: datetime) -> date:
 
 def format_period(code: str, valid_from: datetime, valid_until: datetime) -> Text:
     """Return the text of this code with the first and the last day of a validity."""
-    text = TEXTS[code]
     first = first_day(valid_from)
     last = last_day(valid_until)
-    return Text(
-        id=text.id.format(start=format_date(first), end=format_date(last)),
-        en=text.en.format(start=format_english_date(first), end=format_english_date(last)),
-    )
+    return TEXTS[code].format(start=_date_text(first), end=_date_text(last))
+
+
+def _date_text(day: date) -> Text:
+    return Text(id=format_date(day), en=format_english_date(day))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from chassis.errors import Malformed
+from services.certification.settings import TEXTS
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
@@ -26,7 +27,7 @@ class DocumentMalformed(Malformed):
     """The bytes are not the plain JSON object that we accept (certification 5.1 step 1)."""
 
     code = "malformed"
-    title = "Dokumen tidak dapat dibaca"
+    title = TEXTS["errors.malformed"]
 
 
 def parse_document(body: bytes) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def parse_document(body: bytes) -> dict[str, Any]:
     twice, NaN, a number beyond 2^53, and a value that is not an object.
     """
     if len(body) > MAX_BYTES:
-        raise DocumentMalformed("Ukuran dokumen lebih dari 64 KB.")
+        raise DocumentMalformed(TEXTS["details.document_too_large"])
     _check_depth(body)
     try:
         value = json.loads(
@@ -47,12 +48,12 @@ def parse_document(body: bytes) -> dict[str, Any]:
             parse_constant=_refuse_constant,
         )
     except ValueError:
-        raise DocumentMalformed("Isi bukan JSON yang sah.") from None
+        raise DocumentMalformed(TEXTS["details.document_not_json"]) from None
     if not isinstance(value, dict):
-        raise DocumentMalformed("Isi harus berupa satu objek JSON.")
+        raise DocumentMalformed(TEXTS["details.document_not_object"])
     document = cast("dict[str, Any]", value)
     if not all(_is_nfc(text) for text in _iterate_texts(document)):
-        raise DocumentMalformed("Teks harus berbentuk Unicode NFC.")
+        raise DocumentMalformed(TEXTS["details.document_not_nfc"])
     return document
 
 
@@ -65,32 +66,32 @@ def _check_depth(body: bytes) -> None:
         elif token in b"]}":
             depth -= 1
         if depth > MAX_DEPTH:
-            raise DocumentMalformed("Struktur terlalu dalam.")
+            raise DocumentMalformed(TEXTS["details.document_too_deep"])
 
 
 def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise DocumentMalformed("Satu nama muncul dua kali.")
+        raise DocumentMalformed(TEXTS["details.document_name_twice"])
     return members
 
 
 def _parse_integer(digits: str) -> int:
     # The length is checked first, because the work of int() grows faster than the text.
     if len(digits) > _MAX_INTEGER_DIGITS or abs(int(digits)) > _MAX_EXACT_INTEGER:
-        raise DocumentMalformed("Angka terlalu besar.")
+        raise DocumentMalformed(TEXTS["details.document_number_too_large"])
     return int(digits)
 
 
 def _parse_float(digits: str) -> float:
     value = float(digits)
     if abs(value) > _MAX_EXACT_INTEGER:
-        raise DocumentMalformed("Angka terlalu besar.")
+        raise DocumentMalformed(TEXTS["details.document_number_too_large"])
     return value
 
 
 def _refuse_constant(name: str) -> float:
-    raise DocumentMalformed(f"{name} bukan nilai JSON.")
+    raise DocumentMalformed(TEXTS["details.document_not_a_value"].format(name=name))
 
 
 def _iterate_texts(value: Any) -> Iterator[str]:

@@ -13,6 +13,7 @@ from chassis.documents.pdf import DocumentNotPrintable, render_pdf
 from chassis.http.idempotency import RequestRunner
 from services.certification.lsps import rules, usecases
 from services.certification.lsps.rules import EmblemUnfit, Lsp
+from services.certification.settings import TEXTS
 from services.certification.transaction import Transaction, without_idempotency_key
 
 _TEMPLATE = Path(__file__).with_name("emblem.typ")
@@ -30,5 +31,5 @@ async def store_emblem(
     try:
         await asyncio.to_thread(render_pdf, _TEMPLATE, {}, {"emblem": content})
     except DocumentNotPrintable:
-        raise EmblemUnfit("Gambar rusak.") from None
+        raise EmblemUnfit(TEXTS["details.emblem_damaged"]) from None
     return await run(partial(usecases.store_emblem, lsp_id, content, version))

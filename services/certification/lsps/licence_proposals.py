@@ -11,14 +11,15 @@ from datetime import datetime
 from chassis.caller import Actor
 from chassis.errors import NotFound, Refused
 from services.certification.lsps.rules import Licence, LicenceProposal, Lsp, check_licence
+from services.certification.settings import TEXTS
 
 
 class LicenceProposalUnknown(NotFound):
-    title = "Usulan lisensi tidak ditemukan"
+    title = TEXTS["errors.licence_proposal_unknown"]
 
 
 class SamePersonApproves(Refused):
-    title = "Perubahan lisensi harus disetujui oleh orang lain, bukan oleh pengusulnya"
+    title = TEXTS["errors.same_person_approves"]
 
 
 def propose(lsp: Lsp, proposal_id: str, licence: Licence, by: Actor, now: datetime) -> Lsp:

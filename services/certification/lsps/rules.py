@@ -18,6 +18,7 @@ from chassis.errors import Conflict, NotFound, Refused
 from services.certification.credentials import did
 from services.certification.names.rules import require_neutral, require_paper_text
 from services.certification.reasons import Reason
+from services.certification.settings import TEXTS
 
 LspId = NewType("LspId", str)
 
@@ -32,48 +33,48 @@ _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class LspUnknown(NotFound):
-    title = "LSP tidak ditemukan"
+    title = TEXTS["errors.lsp_unknown"]
 
 
 class SlugInvalid(Refused):
-    title = "Nama singkat hanya boleh berisi huruf kecil, angka dan tanda hubung"
+    title = TEXTS["errors.slug_invalid"]
     field = "slug"
 
 
 class SlugTaken(Conflict):
-    title = "Nama singkat ini sudah dipakai LSP lain"
+    title = TEXTS["errors.slug_taken"]
     field = "slug"
 
 
 class OriginUnfit(Refused):
-    title = "Alamat publik sertifikat tidak dapat dipakai"
+    title = TEXTS["errors.origin_unfit"]
     field = "origin"
 
 
 class LicencePeriodInvalid(Refused):
-    title = "Masa berlaku lisensi tidak benar"
+    title = TEXTS["errors.licence_period_invalid"]
     field = "valid_until"
 
 
 class KeyExists(Conflict):
-    title = "Kunci dengan nama ini sudah ada"
+    title = TEXTS["errors.key_exists"]
 
 
 class KeyUnknown(NotFound):
-    title = "Kunci penerbit tidak ditemukan"
+    title = TEXTS["errors.key_unknown"]
 
 
 class KeysExhausted(Conflict):
-    title = "Tidak ada nama kunci lagi untuk tahun ini"
+    title = TEXTS["errors.keys_exhausted"]
 
 
 class EmblemUnfit(Refused):
-    title = "Lambang tidak dapat dipakai"
+    title = TEXTS["errors.emblem_unfit"]
     field = "emblem"
 
 
 class EmblemUnknown(NotFound):
-    title = "LSP ini belum mempunyai lambang"
+    title = TEXTS["errors.emblem_unknown"]
 
 
 class LspKind(StrEnum):
@@ -206,7 +207,7 @@ def _check_origin(origin: str) -> None:
     is_plain_https = parts.scheme == "https" and origin == f"https://{parts.netloc}"
     is_too_long = len(f"{origin}/V/") + TOKEN_LENGTH > MAX_CHECK_URL_LENGTH
     if not is_plain_https or is_too_long:
-        raise OriginUnfit("Harus https://HOST dan cukup pendek untuk kode QR.")
+        raise OriginUnfit(TEXTS["details.origin_form"])
     require_neutral(origin, "origin")
 
 
@@ -254,15 +255,15 @@ def set_signatory(lsp: Lsp, signatory: Signatory) -> Lsp:
 def check_emblem(content: bytes) -> None:
     """Raise EmblemUnfit unless the file is a PNG of a size that a paper can show."""
     if len(content) > MAX_EMBLEM_BYTES:
-        raise EmblemUnfit(f"Berkas lebih besar dari {MAX_EMBLEM_BYTES // 1024} KiB.")
+        raise EmblemUnfit(TEXTS["details.emblem_too_large"].format(most=MAX_EMBLEM_BYTES // 1024))
     if not content.startswith(_PNG_START):
-        raise EmblemUnfit("Berkas harus berupa gambar PNG.")
+        raise EmblemUnfit(TEXTS["details.emblem_not_png"])
     width = int.from_bytes(content[16:20], "big")
     height = int.from_bytes(content[20:24], "big")
     is_fit = min(width, height) >= MIN_EMBLEM_SIDE and max(width, height) <= MAX_EMBLEM_SIDE
     if not is_fit:
         raise EmblemUnfit(
-            f"Lebar dan tinggi harus {MIN_EMBLEM_SIDE} sampai {MAX_EMBLEM_SIDE} piksel."
+            TEXTS["details.emblem_size"].format(least=MIN_EMBLEM_SIDE, most=MAX_EMBLEM_SIDE)
         )
 
 

@@ -12,6 +12,7 @@ import unicodedata
 
 from chassis.errors import Refused
 from chassis.texts import find_denied_words
+from services.certification.settings import TEXTS
 
 MAX_NAME_LENGTH = 120
 _PLACEHOLDERS = frozenset({"undefined", "null", "none", "nan", "nil", "n/a", "na", "-", "--", "."})
@@ -44,21 +45,21 @@ class NameUnfit(Refused):
     """The name cannot be signed; `reason` says why, without the name itself."""
 
     code = "name_unfit"
-    title = "Nama tidak dapat ditulis pada sertifikat"
+    title = TEXTS["errors.name_unfit"]
     field = "name"
 
 
 class TextNotPrintable(Refused):
     """The text has a letter that the fonts of the papers lack; `letters` lists the letters."""
 
-    title = "Teks ini memuat huruf yang tidak dapat dicetak"
+    title = TEXTS["errors.text_not_printable"]
 
 
 class WordDenied(Refused):
     """The text would reveal where its holders were; `words` lists the denied words."""
 
     code = "word_denied"
-    title = "Teks ini memuat kata yang tidak boleh tampil di luar"
+    title = TEXTS["errors.word_denied"]
 
 
 def clean_name(name: str) -> str:
@@ -70,17 +71,19 @@ def clean_name(name: str) -> str:
     """
     normal = unicodedata.normalize("NFC", name)
     if any(unicodedata.category(letter) in _INVISIBLE_CATEGORIES for letter in normal):
-        raise NameUnfit("Nama memuat karakter yang tidak terlihat.", reason="invisible_character")
+        raise NameUnfit(TEXTS["details.name_invisible_character"], reason="invisible_character")
     spaced = "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in normal)
     clean = _SPACES.sub(" ", spaced).strip()
     if len(clean) > MAX_NAME_LENGTH:
-        raise NameUnfit(f"Nama lebih panjang dari {MAX_NAME_LENGTH} huruf.", reason="too_long")
+        raise NameUnfit(
+            TEXTS["details.name_too_long"].format(most=MAX_NAME_LENGTH), reason="too_long"
+        )
     letters = [letter for letter in clean if letter.isalpha()]
     if not all(_is_latin(letter) for letter in letters) or find_unprintable(clean):
-        raise NameUnfit("Nama memuat huruf selain huruf Latin.", reason="other_script")
+        raise NameUnfit(TEXTS["details.name_other_script"], reason="other_script")
     is_placeholder = all(word.casefold() in _PLACEHOLDERS for word in clean.split())
     if not letters or is_placeholder:
-        raise NameUnfit("Nama kosong atau bukan nama.", reason="placeholder")
+        raise NameUnfit(TEXTS["details.name_placeholder"], reason="placeholder")
     return clean
 
 
@@ -92,9 +95,7 @@ def require_neutral(text: str, field: str) -> str:
     """Return the text. Raises WordDenied with the denied words that it contains."""
     denied = find_denied_words(text)
     if denied:
-        raise WordDenied(
-            "Sertifikat dibaca pemberi kerja; gunakan nama yang netral.", field=field, words=denied
-        )
+        raise WordDenied(TEXTS["details.word_denied"], field=field, words=denied)
     return text
 
 

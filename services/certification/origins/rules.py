@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from chassis.errors import NotFound
+from services.certification.settings import TEXTS
 
 
 class OriginUnknown(NotFound):
-    title = "Asal permohonan tidak ditemukan"
+    title = TEXTS["errors.origin_unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

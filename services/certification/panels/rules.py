@@ -26,24 +26,25 @@ from services.certification.lsps.rules import (
 )
 from services.certification.reasons import Reason, RulesBroken
 from services.certification.schemes.rules import Scheme
+from services.certification.settings import TEXTS
 
 
 class PanelDecisionUnknown(NotFound):
-    title = "Keputusan pleno tidak ditemukan"
+    title = TEXTS["errors.panel_decision_unknown"]
 
 
 class DecidedOnInvalid(Refused):
-    title = "Tanggal pleno tidak boleh di masa depan"
+    title = TEXTS["errors.decided_on_invalid"]
     field = "decided_on"
 
 
 class MembersInvalid(Refused):
-    title = "Setiap anggota pleno hanya boleh disebut satu kali"
+    title = TEXTS["errors.members_invalid"]
     field = "members"
 
 
 class ApplicationTwice(Refused):
-    title = "Satu permohonan hanya boleh diputuskan satu kali dalam satu pleno"
+    title = TEXTS["errors.application_twice"]
     field = "decisions"
 
 

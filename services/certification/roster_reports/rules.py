@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from chassis import rosters
 from chassis.errors import NotFound
+from services.certification.settings import TEXTS
 
 
 class ReportUnknown(NotFound):
-    title = "Laporan tidak ditemukan"
+    title = TEXTS["errors.report_unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,26 +11,27 @@ from chassis.errors import NotFound, Refused
 from services.certification.credentials.document import Unit
 from services.certification.credentials.shape import MAX_UNITS
 from services.certification.names.rules import require_neutral, require_paper_text
+from services.certification.settings import TEXTS
 
 _REF = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class SchemeUnknown(NotFound):
-    title = "Skema tidak ditemukan"
+    title = TEXTS["errors.scheme_unknown"]
 
 
 class SchemeRefInvalid(Refused):
-    title = "Rujukan skema hanya boleh berisi huruf kecil, angka dan tanda hubung"
+    title = TEXTS["errors.scheme_ref_invalid"]
     field = "scheme_ref"
 
 
 class SchemeOfAnotherLsp(Refused):
-    title = "Rujukan skema ini sudah dipakai LSP lain"
+    title = TEXTS["errors.scheme_of_another_lsp"]
     field = "scheme_ref"
 
 
 class UnitsInvalid(Refused):
-    title = "Daftar unit kompetensi tidak benar"
+    title = TEXTS["errors.units_invalid"]
     field = "units"
 
 
@@ -122,12 +123,12 @@ def publish(lsp_id: str, ref: str, newest: Scheme | None, terms: Terms, now: dat
 def _check_units(terms: Terms) -> None:
     codes = [unit.code for unit in terms.units]
     if not 0 < len(codes) <= MAX_UNITS or len(set(codes)) != len(codes):
-        raise UnitsInvalid(f"Perlu 1 sampai {MAX_UNITS} unit dengan kode yang berbeda.")
+        raise UnitsInvalid(TEXTS["details.units_count"].format(most=MAX_UNITS))
     if not terms.code_patterns:
         return
     odd_codes = [code for code in codes if not _has_any_pattern(code, terms.code_patterns)]
     if odd_codes:
-        raise UnitsInvalid(f"Kode tidak sesuai pola: {', '.join(odd_codes)}")
+        raise UnitsInvalid(TEXTS["details.units_pattern"].format(codes=", ".join(odd_codes)))
 
 
 def _has_any_pattern(code: str, patterns: tuple[str, ...]) -> bool:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from chassis.errors import NotFound
 from services.certification.credentials import did, multibase, proof, shape
 from services.certification.credentials.document import StatusSlot
+from services.certification.settings import TEXTS
 from services.certification.statuslists import bits
 
 VALID_FOR = timedelta(hours=24)
@@ -23,7 +24,7 @@ LEASE_SIZE = 100
 
 
 class ListUnknown(NotFound):
-    title = "Daftar status tidak ditemukan"
+    title = TEXTS["errors.list_unknown"]
 
 
 class StatusPurpose(StrEnum):

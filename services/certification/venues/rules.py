@@ -8,14 +8,15 @@ from enum import StrEnum
 
 from chassis.errors import NotFound, Refused
 from services.certification.reasons import Reason
+from services.certification.settings import TEXTS
 
 
 class VenueUnknown(NotFound):
-    title = "TUK tidak ditemukan"
+    title = TEXTS["errors.venue_unknown"]
 
 
 class VerificationPeriodInvalid(Refused):
-    title = "Masa verifikasi TUK tidak benar"
+    title = TEXTS["errors.verification_period_invalid"]
     field = "valid_until"
 
 
@@ -63,9 +64,7 @@ def add_verification(venue: Venue, verification: Verification) -> Venue:
     is_reversed = verification.valid_until < verification.valid_from
     is_one_day = verification.valid_until == verification.valid_from
     if is_reversed or (venue.kind is not VenueKind.STANDING and not is_one_day):
-        raise VerificationPeriodInvalid(
-            "TUK sewaktu dan TUK tempat kerja diverifikasi untuk setiap hari pemakaian."
-        )
+        raise VerificationPeriodInvalid(TEXTS["details.venue_one_day"])
     return replace(venue, verifications=(*venue.verifications, verification))
 
 

@@ -200,5 +200,6 @@ def _unknown_response(origin: str, *, as_json: bool) -> Response:
     headers = dict(page.PAGE_HEADERS)
     if not as_json:
         return HTMLResponse(page.render_unknown_token(origin), 404, headers=headers)
-    problem = {"status": 404, "code": "certificate_unknown", "title": CertificateUnknown.title}
+    title = CertificateUnknown.title.localised
+    problem = {"status": 404, "code": "certificate_unknown", "title": title}
     return JSONResponse(problem, 404, headers=headers)

@@ -18,14 +18,14 @@ from services.manpower.settings import TEXTS
 class RegencyNotServed(Refused):
     """The agency does not serve this regency."""
 
-    title = TEXTS["errors.regency_not_served"].id
+    title = TEXTS["errors.regency_not_served"]
     field = "regency_code"
 
 
 class RouteMissing(Refused):
     """The routing table names no agency for this regency and topic."""
 
-    title = TEXTS["errors.route_missing"].id
+    title = TEXTS["errors.route_missing"]
 
 
 class Topic(StrEnum):

@@ -31,60 +31,60 @@ class AgencyNameTaken(Conflict):
     Names are compared without spaces and case.
     """
 
-    title = TEXTS["errors.agency_name_taken"].id
+    title = TEXTS["errors.agency_name_taken"]
     field = "name"
 
 
 class NibMissing(Refused):
     """An employer has no business number."""
 
-    title = TEXTS["errors.nib_missing"].id
+    title = TEXTS["errors.nib_missing"]
     field = "nib"
 
 
 class AgencyMoveRefused(Conflict):
     """The agency's status does not allow this step."""
 
-    title = TEXTS["errors.agency_move_refused"].id
+    title = TEXTS["errors.agency_move_refused"]
 
 
 class AgencyNotActive(Refused):
     """The agency is not approved yet, suspended or closed."""
 
-    title = TEXTS["errors.agency_not_active"].id
+    title = TEXTS["errors.agency_not_active"]
 
 
 class ApprovedByRequester(Forbidden):
     """Approver and requester are one person, act for each other, or for the same person."""
 
     code = "same_eyes"
-    title = TEXTS["errors.same_eyes"].id
+    title = TEXTS["errors.same_eyes"]
 
 
 class KanwilFromAbove(Refused):
     """An officer above all facilities registers the Kanwil, which supervises the facilities."""
 
-    title = TEXTS["errors.kanwil_from_above"].id
+    title = TEXTS["errors.kanwil_from_above"]
     field = "kind"
 
 
 class FacilitiesRefused(Refused):
     """The agency works with a facility that is not the caller's, and would see its production."""
 
-    title = TEXTS["errors.facilities_refused"].id
+    title = TEXTS["errors.facilities_refused"]
     field = "facility_ids"
 
 
 class NotYourAgency(Forbidden):
     """An outside office may register and assess only employers of its regencies."""
 
-    title = TEXTS["errors.not_your_agency"].id
+    title = TEXTS["errors.not_your_agency"]
 
 
 class ConsumerSuspended(Forbidden):
     """An agency or consumer for which the caller reads is not active; its cursor stays valid."""
 
-    title = TEXTS["errors.consumer_suspended"].id
+    title = TEXTS["errors.consumer_suspended"]
 
 
 class AgencyKind(StrEnum):

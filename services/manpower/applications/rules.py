@@ -33,31 +33,31 @@ class ApplicationUnknown(NotFound):
 class ApplicationStepRefused(Conflict):
     """`TRANSITIONS` has no such step."""
 
-    title = TEXTS["errors.application_step_refused"].id
+    title = TEXTS["errors.application_step_refused"]
 
 
 class NotYourStep(Forbidden):
     """The step exists, but another side takes it."""
 
-    title = TEXTS["errors.not_your_step"].id
+    title = TEXTS["errors.not_your_step"]
 
 
 class AlreadyApplied(Conflict):
     """The candidate already has a live application to this vacancy."""
 
-    title = TEXTS["errors.already_applied"].id
+    title = TEXTS["errors.already_applied"]
 
 
 class ConsentMissing(Refused):
     """No consent for this employer is in force."""
 
-    title = TEXTS["errors.consent_missing"].id
+    title = TEXTS["errors.consent_missing"]
 
 
 class ReasonMissing(Refused):
     """An unsuccessful application needs a reason of `UnsuccessfulReason`."""
 
-    title = TEXTS["errors.reason_missing"].id
+    title = TEXTS["errors.reason_missing"]
     field = "reason"
 
 

@@ -223,7 +223,7 @@ def _split_ids(values: list[str]) -> list[str]:
     ids = [part.strip() for value in values for part in value.split(",")]
     distinct = [id_ for id_ in dict.fromkeys(ids) if id_]
     if len(distinct) > MAX_IDS:
-        raise ValueError(TEXTS["candidates.too_many_ids"].id)
+        raise ValueError(TEXTS["candidates.too_many_ids"])
     return distinct
 
 

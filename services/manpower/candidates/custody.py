@@ -19,7 +19,7 @@ from services.manpower.visibility.rules import Visibility
 class CustodyRefused(Refused):
     """The day is still to come, or the release kind means another custody."""
 
-    title = TEXTS["errors.custody_refused"].id
+    title = TEXTS["errors.custody_refused"]
     field = "custody"
 
 

@@ -42,7 +42,7 @@ class CandidateUnknown(NotFound):
 class CandidateGone(Refused):
     """The person died, escaped or was deported."""
 
-    title = TEXTS["errors.candidate_gone"].id
+    title = TEXTS["errors.candidate_gone"]
 
 
 class Horizon(StrEnum):

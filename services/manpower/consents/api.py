@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chassis.http import dependencies, paging
 from chassis.moments import Moment
+from chassis.texts import Language
 from services.manpower.agencies.rules import AgencyId
 from services.manpower.candidates.api import AmendForm, CandidateBody
 from services.manpower.candidates.usecases import view_record
@@ -85,8 +86,9 @@ class ConsentTextsBody(BaseModel):
 
 
 @router.get("/v1/consents/texts")
-async def list_texts() -> ConsentTextsBody:
-    """List the texts of consent with their hashes."""
+async def list_texts(response: Response) -> ConsentTextsBody:
+    """List the texts of consent with their hashes; the hash is of the Indonesian text."""
+    response.headers["content-language"] = Language.INDONESIAN
     items = [
         ConsentTextBody(
             purpose=text.purpose,

@@ -32,47 +32,47 @@ class ConsentUnknown(NotFound):
 class ConsentAlreadyGiven(Conflict):
     """A consent for this purpose and recipient is already in force."""
 
-    title = TEXTS["errors.consent_already_given"].id
+    title = TEXTS["errors.consent_already_given"]
 
 
 class ConsentEnded(Conflict):
     """The consent has already ended."""
 
-    title = TEXTS["errors.consent_ended"].id
+    title = TEXTS["errors.consent_ended"]
 
 
 class ConsentTextUnknown(Refused):
     """No text for this purpose has this hash."""
 
-    title = TEXTS["errors.consent_text_unknown"].id
+    title = TEXTS["errors.consent_text_unknown"]
     field = "text_version_hash"
 
 
 class ConsentPeriodRefused(Refused):
     """The consent was given in the future, or is already expired."""
 
-    title = TEXTS["errors.consent_period_refused"].id
+    title = TEXTS["errors.consent_period_refused"]
     field = "expires_at"
 
 
 class ConsentFieldsRefused(Refused):
     """The consent has no field, or one that its text does not name."""
 
-    title = TEXTS["errors.consent_fields_refused"].id
+    title = TEXTS["errors.consent_fields_refused"]
     field = "fields"
 
 
 class RecipientRefused(Refused):
     """The recipient is unknown, or its kind does not fit the purpose."""
 
-    title = TEXTS["errors.recipient_refused"].id
+    title = TEXTS["errors.recipient_refused"]
     field = "recipient"
 
 
 class ResidenceMissing(Refused):
     """The regency on the person's KTP is not recorded, so no office can be found."""
 
-    title = TEXTS["errors.residence_missing"].id
+    title = TEXTS["errors.residence_missing"]
 
 
 class Ending(StrEnum):
@@ -190,7 +190,7 @@ def find_route_key(purpose: Purpose, candidate: Candidate) -> tuple[str, Topic]:
     Raises RecipientRefused when the purpose needs a named recipient, ResidenceMissing.
     """
     if purpose not in TOPIC_OF_PURPOSE:
-        raise RecipientRefused(TEXTS["consents.recipient_must_be_named"].id)
+        raise RecipientRefused(TEXTS["consents.recipient_must_be_named"])
     return _require_residence(candidate), TOPIC_OF_PURPOSE[purpose]
 
 

@@ -32,13 +32,13 @@ class ConsumerUnknown(NotFound):
 class ConsumerMoveRefused(Conflict):
     """The consumer's status does not allow this step."""
 
-    title = TEXTS["errors.consumer_move_refused"].id
+    title = TEXTS["errors.consumer_move_refused"]
 
 
 class GrantRefused(Refused):
     """The agency cannot have this grant."""
 
-    title = TEXTS["errors.grant_refused"].id
+    title = TEXTS["errors.grant_refused"]
     field = "grants"
 
 
@@ -133,14 +133,14 @@ def change_status(
 
 def _check_grant(grant: Grant, agency: Agency, now: datetime) -> None:
     if grant.role not in ROLES_BY_AGENCY_KIND[agency.kind]:
-        raise GrantRefused(TEXTS["grants.role"].id, role=grant.role)
+        raise GrantRefused(TEXTS["grants.role"], role=grant.role)
     outside_role = OUTSIDE_ROLES.get(grant.role)
     needs_regency = outside_role is not None and outside_role.is_bound_to_regency
     if needs_regency and len(grant.regency_codes) == 0:
-        raise GrantRefused(TEXTS["grants.without_regency"].id)
+        raise GrantRefused(TEXTS["grants.without_regency"])
     if not grant.regency_codes.issubset(agency.regency_codes):
-        raise GrantRefused(TEXTS["grants.regency"].id)
+        raise GrantRefused(TEXTS["grants.regency"])
     is_over = grant.valid_until <= now
     is_empty = grant.valid_until <= grant.valid_from
     if is_over or is_empty:
-        raise GrantRefused(TEXTS["grants.period"].id)
+        raise GrantRefused(TEXTS["grants.period"])

@@ -31,41 +31,41 @@ class CredentialUnknown(NotFound):
 class CredentialUserUnknown(Refused):
     """The gateway has no user and no system of this id."""
 
-    title = TEXTS["errors.credential_user_unknown"].id
+    title = TEXTS["errors.credential_user_unknown"]
     field = "credential_ref"
 
 
 class CredentialOfPrison(Refused):
     """The user's home is a prison, whose administrators set its secrets."""
 
-    title = TEXTS["errors.credential_of_prison"].id
+    title = TEXTS["errors.credential_of_prison"]
     field = "credential_ref"
 
 
 class CredentialPeriodRefused(Refused):
     """The last moment is over, or later than MAX_VALIDITY from now."""
 
-    title = TEXTS["errors.credential_period_refused"].id
+    title = TEXTS["errors.credential_period_refused"]
     field = "valid_until"
 
 
 class CredentialTaken(Conflict):
     """The consumer has this credential already, or a proposal of it."""
 
-    title = TEXTS["errors.credential_taken"].id
+    title = TEXTS["errors.credential_taken"]
     field = "credential_ref"
 
 
 class CredentialMoveRefused(Conflict):
     """The state of the credential does not allow this step."""
 
-    title = TEXTS["errors.credential_move_refused"].id
+    title = TEXTS["errors.credential_move_refused"]
 
 
 class ApproverLooksAfterUser(Forbidden):
     """The approver administers the user, so the two persons could be one."""
 
-    title = TEXTS["errors.approver_looks_after_user"].id
+    title = TEXTS["errors.approver_looks_after_user"]
 
 
 class CredentialState(StrEnum):

@@ -29,13 +29,13 @@ class FeedCursorTooOld(DomainError):
     """
 
     status = 410
-    title = TEXTS["errors.feed_cursor_too_old"].id
+    title = TEXTS["errors.feed_cursor_too_old"]
 
 
 class FromTimeOrCursor(Malformed):
     """A feed is read from a cursor or from a moment, not from both."""
 
-    title = TEXTS["errors.from_time_or_cursor"].id
+    title = TEXTS["errors.from_time_or_cursor"]
     field = "from_time"
 
 

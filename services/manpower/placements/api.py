@@ -46,7 +46,7 @@ class PlacementForm(BaseModel):
     @model_validator(mode="after")
     def _require_one_source(self) -> PlacementForm:
         if (self.application_id is None) == (self.candidate_id is None):
-            raise ValueError(TEXTS["placements.source"].id)
+            raise ValueError(TEXTS["placements.source"])
         return self
 
     def to_terms(self) -> PlacementTerms:

@@ -35,14 +35,14 @@ class PlacementUnknown(NotFound):
 class NotFreeToWork(Refused):
     """The person is not released and has no permit to work outside."""
 
-    title = TEXTS["errors.not_free_to_work"].id
+    title = TEXTS["errors.not_free_to_work"]
     field = "permit_number"
 
 
 class StartRefused(Refused):
     """Work cannot have started before the release."""
 
-    title = TEXTS["errors.start_refused"].id
+    title = TEXTS["errors.start_refused"]
     field = "started_on"
 
 

@@ -25,46 +25,46 @@ class VacancyUnknown(NotFound):
 class VacancyNotOpen(Conflict):
     """The vacancy is closed, or its last day is over in its regency."""
 
-    title = TEXTS["errors.vacancy_not_open"].id
+    title = TEXTS["errors.vacancy_not_open"]
 
 
 class VacancyMoveRefused(Conflict):
     """The vacancy is already closed."""
 
-    title = TEXTS["errors.vacancy_move_refused"].id
+    title = TEXTS["errors.vacancy_move_refused"]
 
 
 class SlotsFull(Conflict):
     """Every slot is taken."""
 
-    title = TEXTS["errors.slots_full"].id
+    title = TEXTS["errors.slots_full"]
 
 
 class HeadcountRefused(Refused):
     """The headcount leaves no free slot."""
 
-    title = TEXTS["errors.headcount_refused"].id
+    title = TEXTS["errors.headcount_refused"]
     field = "headcount"
 
 
 class ValidityRefused(Refused):
     """The last day is already over."""
 
-    title = TEXTS["errors.validity_refused"].id
+    title = TEXTS["errors.validity_refused"]
     field = "valid_until"
 
 
 class WageBandRefused(Refused):
     """The upper end of the wage band is below its lower end, or a wage is negative."""
 
-    title = TEXTS["errors.wage_band_refused"].id
+    title = TEXTS["errors.wage_band_refused"]
     field = "wage_band"
 
 
 class EmployerRefused(Refused):
     """Only a registered employer offers work, and a caller only within its claims."""
 
-    title = TEXTS["errors.employer_refused"].id
+    title = TEXTS["errors.employer_refused"]
     field = "employer_id"
 
 

@@ -14,6 +14,7 @@ from typing import NewType
 
 from chassis.errors import Conflict, DomainError, NotFound, Refused, raise_first
 from services.marketplace.money import Rupiah
+from services.marketplace.settings import TEXTS
 from services.marketplace.stock.rules import Portion
 from services.marketplace.workers.rules import (
     Assignment,
@@ -30,46 +31,46 @@ CORRECTION_WINDOW = timedelta(days=7)
 
 
 class BatchUnknown(NotFound):
-    title = "Batch produksi tidak ditemukan"
+    title = TEXTS["errors.batch_unknown"]
 
 
 class BatchStateDiffers(Conflict):
-    title = "Keadaan batch tidak memungkinkan langkah ini"
+    title = TEXTS["errors.batch_state_differs"]
 
 
 class BatchWithoutWork(Refused):
     """No work is logged on the batch, so its premi would belong to nobody."""
 
-    title = "Belum ada catatan kerja pada batch ini"
+    title = TEXTS["errors.batch_without_work"]
 
 
 class BatchNothingGood(Refused):
-    title = "Batch tanpa barang baik harus ditolak, bukan diselesaikan"
+    title = TEXTS["errors.batch_nothing_good"]
     field = "qty_good"
 
 
 class RejectReasonMissing(Refused):
-    title = "Alasan barang ditolak wajib diisi"
+    title = TEXTS["errors.reject_reason_missing"]
     field = "reject_reason"
 
 
 class WorkLogUnknown(NotFound):
-    title = "Catatan kerja tidak ditemukan"
+    title = TEXTS["errors.work_log_unknown"]
 
 
 class WorkLogLocked(Conflict):
     """The batch is complete or rejected, or the correction window has passed."""
 
-    title = "Catatan kerja sudah terkunci"
+    title = TEXTS["errors.work_log_locked"]
 
 
 class WorkDateInvalid(Refused):
-    title = "Tanggal kerja harus sejak batch dimulai dan tidak di masa depan"
+    title = TEXTS["errors.work_date_invalid"]
     field = "worked_on"
 
 
 class NotAssigned(Refused):
-    title = "Peserta tidak ditugaskan di bengkel kerja ini pada tanggal itu"
+    title = TEXTS["errors.not_assigned"]
     field = "participant_ref"
 
 

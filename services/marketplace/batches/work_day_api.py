@@ -14,16 +14,18 @@ from pydantic import BaseModel, Field
 
 from chassis import rosters
 from chassis.http import dependencies
-from chassis.http.roster_bodies import RosterLineBody
+from chassis.http.roster_bodies import ReasonTexts, RosterLineBody
 from chassis.moments import Day
 from chassis.rosters import MAX_LINES, LineOutcome, RosterLine
 from services.marketplace.batches import work_day_acts
 from services.marketplace.batches.rules import WorkLog
 from services.marketplace.batches.work_days import WorkCell, WorkDay, WorkerDay
+from services.marketplace.settings import TEXTS
 from services.marketplace.transaction import Run
 from services.marketplace.workshops.rules import WorkshopId
 
 router = APIRouter(prefix="/v1/workshops/{workshop_id}/work-days", tags=["Produksi"])
+_REASONS = ReasonTexts(TEXTS)
 
 
 class WorkCellIn(BaseModel):
@@ -121,7 +123,7 @@ class WorkCellBody(RosterLineBody):
     def of_cell(cls, cell: WorkCellIn, line: RosterLine) -> Self:
         """Return the body of a cell's line."""
         return cls(
-            **RosterLineBody.of(line).model_dump(),
+            **RosterLineBody.of(line, _REASONS).model_dump(),
             participant_ref=cell.participant_ref,
             batch_id=cell.batch_id,
             client_ref=cell.client_ref or None,

@@ -15,29 +15,30 @@ from chassis.errors import Conflict, DomainError, Refused
 from chassis.rosters import RosterLine
 from services.marketplace.batches import rules
 from services.marketplace.batches.rules import Batch, BatchUnknown, WorkLog, WorkLogUnknown
+from services.marketplace.settings import TEXTS
 from services.marketplace.workers.rules import Assignment, Worker, WorkerUnknown
 from services.marketplace.workshops.rules import Workshop
 
 
 class WorkUnitsMissing(Refused):
-    title = "Catatan kerja yang baru memerlukan sedikitnya satu satuan"
+    title = TEXTS["errors.work_units_missing"]
     field = "work_units"
 
 
 class WorkLogDiffers(Conflict):
     """A log of other units is stored, and the cell names no version of it."""
 
-    title = "Sudah tercatat jumlah lain; untuk memperbaikinya sebutkan versi dan alasan"
+    title = TEXTS["errors.work_log_differs"]
     field = "version"
 
 
 class WorkLoggedSeveralTimes(Conflict):
-    title = "Sudah ada beberapa catatan kerja; perbaiki satu per satu"
+    title = TEXTS["errors.work_logged_several_times"]
     field = "work_units"
 
 
 class CorrectionReasonMissing(Refused):
-    title = "Alasan perbaikan wajib diisi"
+    title = TEXTS["errors.correction_reason_missing"]
     field = "reason"
 
 

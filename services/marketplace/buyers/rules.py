@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chassis.errors import Conflict
+from services.marketplace.settings import TEXTS
 
 MAX_UNPAID_ORDERS = 3
 COUNTRY_CODE = "62"
@@ -19,13 +20,13 @@ COUNTRY_CODE = "62"
 class TooManyUnpaidOrders(Conflict):
     """The phone number or e-mail address has as many unpaid orders as one may have."""
 
-    title = "Bayar atau batalkan dahulu pesanan Anda yang belum dibayar"
+    title = TEXTS["errors.too_many_unpaid_orders"]
 
 
 class HoldsTooMuch(Conflict):
     """Unpaid orders of one contact hold at most half of what is available, rounded up."""
 
-    title = "Satu pembeli hanya dapat memesan paling banyak setengah dari stok yang tersedia"
+    title = TEXTS["errors.holds_too_much"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

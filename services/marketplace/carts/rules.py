@@ -14,29 +14,30 @@ from typing import NewType
 from chassis.errors import Conflict, NotFound, Refused
 from services.marketplace.money import Rupiah
 from services.marketplace.products.rules import Product, require_published
+from services.marketplace.settings import TEXTS
 
 CartId = NewType("CartId", str)
 CART_LIFETIME = timedelta(days=30)
 
 
 class CartUnknown(NotFound):
-    title = "Keranjang tidak ditemukan"
+    title = TEXTS["errors.cart_unknown"]
 
 
 class CartEmpty(Refused):
-    title = "Keranjang masih kosong"
+    title = TEXTS["errors.cart_empty"]
     field = "lines"
 
 
 class CartOfSeveralSellers(Refused):
     """The cart has products of several Lapas; the money of one order belongs to one."""
 
-    title = "Satu keranjang hanya untuk produk dari satu Lapas"
+    title = TEXTS["errors.cart_of_several_sellers"]
     field = "lines"
 
 
 class PriceChanged(Conflict):
-    title = "Harga sudah berubah; periksa keranjang Anda"
+    title = TEXTS["errors.price_changed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,23 +13,24 @@ from enum import StrEnum
 
 from chassis.errors import NotFound, Refused
 from services.marketplace.money import Rupiah, total
+from services.marketplace.settings import TEXTS
 
 
 class JournalUnknown(NotFound):
-    title = "Jurnal tidak ditemukan"
+    title = TEXTS["errors.journal_unknown"]
 
 
 class JournalUnbalanced(Refused):
-    title = "Jurnal tidak seimbang"
+    title = TEXTS["errors.journal_unbalanced"]
 
 
 class JournalManyToMany(Refused):
     code = "journal_legs_tangled"
-    title = "Jurnal harus punya tepat satu baris di salah satu sisi"
+    title = TEXTS["errors.journal_legs_tangled"]
 
 
 class AccountUnknown(Refused):
-    title = "Akun tidak ada dalam buku ini"
+    title = TEXTS["errors.account_unknown"]
 
 
 class Book(StrEnum):

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies, paging
-from chassis.texts import load_texts
 from services.marketplace.orders import rules, usecases
 from services.marketplace.orders.rules import (
     Charge,
@@ -27,12 +25,12 @@ from services.marketplace.orders.rules import (
 )
 from services.marketplace.orders.transitions import OrderState, OrderStep
 from services.marketplace.policies.rules import PolicyTerms
+from services.marketplace.settings import TEXTS
 from services.marketplace.stock.rules import Portion
 from services.marketplace.transaction import Run, step_runner
 
 router = APIRouter(prefix="/v1", tags=["Pesanan"])
 
-TEXTS = load_texts(Path(__file__).parents[1] / "texts.toml")
 
 OrderToken = Annotated[str, Field(min_length=20, max_length=60)]
 
@@ -219,7 +217,9 @@ class TermsBody(BaseModel):
     @classmethod
     def of(cls, terms: PolicyTerms) -> Self:
         """Return the body of the terms of a split."""
-        notice = TEXTS["needs_legal_confirmation"].id if terms.needs_legal_confirmation else ""
+        notice = ""
+        if terms.needs_legal_confirmation:
+            notice = TEXTS["needs_legal_confirmation"].localised
         return cls(
             policy_id=terms.policy_id,
             policy_version=terms.policy_version,

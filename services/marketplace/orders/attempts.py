@@ -17,6 +17,7 @@ from services.marketplace.orders.transitions import (
     OrderState,
     OrderStep,
 )
+from services.marketplace.settings import TEXTS
 
 MAX_ATTEMPTS = 3
 FIRST_PAUSE = timedelta(minutes=1)
@@ -27,13 +28,13 @@ MAX_DOUBLINGS = 6
 class AttemptStillOpen(Conflict):
     """The charge of the former attempt is not closed at the provider."""
 
-    title = "Tagihan sebelumnya masih terbuka; bayar tagihan itu atau coba lagi sebentar lagi"
+    title = TEXTS["errors.attempt_still_open"]
 
 
 class AttemptsExhausted(Conflict):
     """The order had as many payment attempts as one may have."""
 
-    title = "Cara bayar pesanan ini tidak dapat diganti lagi; buat pesanan baru"
+    title = TEXTS["errors.attempts_exhausted"]
 
 
 def has_attempt(order: Order, order_ref: str) -> bool:

@@ -28,6 +28,7 @@ from services.marketplace.orders.transitions import (
 from services.marketplace.policies.rules import PolicyTerms, SplitPolicy, select_policy
 from services.marketplace.proceeds.rules import Division
 from services.marketplace.products.rules import Product
+from services.marketplace.settings import TEXTS
 from services.marketplace.stock.rules import (
     HeldStock,
     Portion,
@@ -43,31 +44,31 @@ MAX_ORDER_IDR = 999_999_999_999
 
 
 class OrderUnknown(NotFound):
-    title = "Pesanan tidak ditemukan"
+    title = TEXTS["errors.order_unknown"]
 
 
 class OrderTooLarge(Refused):
     """Payment providers and the books take amounts of up to twelve digits."""
 
-    title = "Jumlah pesanan terlalu besar; bagi menjadi beberapa pesanan"
+    title = TEXTS["errors.order_too_large"]
     field = "cart_id"
 
 
 class NotDividedYet(NotFound):
-    title = "Hasil penjualan pesanan ini belum dibagi karena belum dibayar"
+    title = TEXTS["errors.not_divided_yet"]
 
 
 class TokenMissing(Refused):
     """Neither the header Order-Token nor the query names the token of the order."""
 
-    title = "Sertakan token pesanan di header Order-Token"
+    title = TEXTS["errors.token_missing"]
     field = "Order-Token"
 
 
 class ContactMissing(Refused):
     """The buyer gave neither phone nor e-mail."""
 
-    title = "Isi nomor telepon atau alamat surel"
+    title = TEXTS["errors.contact_missing"]
     field = "phone"
 
 

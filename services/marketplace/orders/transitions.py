@@ -9,45 +9,46 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from chassis.errors import Conflict
+from services.marketplace.settings import TEXTS
 from services.marketplace.stock.rules import ReservationState
 
 
 class OrderTransitionRefused(Conflict):
     """The state of the order does not allow this step."""
 
-    title = "Langkah ini tidak mungkin pada keadaan pesanan sekarang"
+    title = TEXTS["errors.order_transition_refused"]
 
 
 class OrderNotPayable(OrderTransitionRefused):
-    title = "Pesanan ini tidak dapat dibayar"
+    title = TEXTS["errors.order_not_payable"]
 
 
 class OrderNotExpirable(OrderTransitionRefused):
-    title = "Pesanan ini tidak dapat kedaluwarsa"
+    title = TEXTS["errors.order_not_expirable"]
 
 
 class OrderNotCancellable(OrderTransitionRefused):
-    title = "Pesanan ini tidak dapat dibatalkan"
+    title = TEXTS["errors.order_not_cancellable"]
 
 
 class OrderNotPackable(OrderTransitionRefused):
-    title = "Pesanan ini belum atau tidak lagi dapat dikemas"
+    title = TEXTS["errors.order_not_packable"]
 
 
 class OrderNotShippable(OrderTransitionRefused):
-    title = "Pesanan ini belum atau tidak lagi dapat dikirim"
+    title = TEXTS["errors.order_not_shippable"]
 
 
 class OrderNotDeliverable(OrderTransitionRefused):
-    title = "Pesanan ini belum atau tidak lagi dapat diserahkan"
+    title = TEXTS["errors.order_not_deliverable"]
 
 
 class OrderNotCompletable(OrderTransitionRefused):
-    title = "Pesanan ini belum atau tidak lagi dapat diselesaikan"
+    title = TEXTS["errors.order_not_completable"]
 
 
 class OrderNotReversible(OrderTransitionRefused):
-    title = "Pembayaran pesanan ini tidak dapat dibalik"
+    title = TEXTS["errors.order_not_reversible"]
 
 
 class OrderState(StrEnum):

@@ -20,6 +20,7 @@ from services.marketplace.money import Rupiah
 from services.marketplace.orders.rules import PaymentMethod
 from services.marketplace.payments import midtrans
 from services.marketplace.payments.rules import ChargeRefused
+from services.marketplace.settings import TEXTS
 
 PROVIDER = "sandbox"
 MERCHANT = "G-SANDBOX"
@@ -29,7 +30,7 @@ _PROVIDER_ZONE = ZoneInfo("Asia/Jakarta")
 
 class SimulatedChargeUnknown(NotFound):
     code = "sandbox_charge_unknown"
-    title = "Tagihan percobaan tidak ditemukan"
+    title = TEXTS["errors.sandbox_charge_unknown"]
 
 
 class Command(StrEnum):

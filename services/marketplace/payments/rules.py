@@ -19,58 +19,59 @@ from services.marketplace.orders.attempts import has_attempt
 from services.marketplace.orders.rules import Order
 from services.marketplace.orders.transitions import UNPAID_STATES
 from services.marketplace.refunds.rules import ReceivedPayment
+from services.marketplace.settings import TEXTS
 
 F = TypeVar("F")
 
 
 class NotificationMalformed(Malformed):
-    title = "Notifikasi pembayaran tidak dapat dibaca"
+    title = TEXTS["errors.notification_malformed"]
 
 
 class NotificationForged(Malformed):
     """The signature is not the provider's."""
 
-    title = "Tanda tangan notifikasi pembayaran tidak sah"
+    title = TEXTS["errors.notification_forged"]
 
 
 class NotificationContradictory(Malformed):
     """The notification claims success under a status code that is not success."""
 
-    title = "Isi notifikasi pembayaran saling bertentangan"
+    title = TEXTS["errors.notification_contradictory"]
 
 
 class ProviderUnknown(NotFound):
-    title = "Penyedia pembayaran tidak dikenal"
+    title = TEXTS["errors.provider_unknown"]
 
 
 class PaymentUnknown(NotFound):
-    title = "Pembayaran tidak ditemukan"
+    title = TEXTS["errors.payment_unknown"]
 
 
 class PaymentProviderUnreachable(Busy):
     """The provider does not answer; the same request may be sent again later."""
 
     code = "gateway_unreachable"
-    title = "Penyedia pembayaran sedang tidak dapat dihubungi"
+    title = TEXTS["errors.gateway_unreachable"]
 
 
 class ProviderAnswerUnreadable(Busy):
     """The provider's answer about one charge cannot be read; other charges are not affected."""
 
     code = "gateway_answer_unreadable"
-    title = "Jawaban penyedia pembayaran tidak dapat dibaca; coba lagi nanti"
+    title = TEXTS["errors.gateway_answer_unreadable"]
 
 
 class PaymentsClosed(Busy):
     """No payment provider is configured here."""
 
-    title = "Pembayaran belum dibuka"
+    title = TEXTS["errors.payments_closed"]
 
 
 class ChargeRefused(Conflict):
     """The provider refuses this operation on this charge."""
 
-    title = "Penyedia pembayaran menolak permintaan"
+    title = TEXTS["errors.charge_refused"]
 
 
 class PaymentStatus(StrEnum):

@@ -15,49 +15,50 @@ from typing import NewType
 from chassis.caller import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Refused
 from services.marketplace.money import WHOLE_BPS, Bps, total
+from services.marketplace.settings import TEXTS
 from services.marketplace.zones import Zone
 
 PolicyId = NewType("PolicyId", str)
 
 
 class PolicyUnknown(NotFound):
-    title = "Kebijakan pembagian tidak ditemukan"
+    title = TEXTS["errors.policy_unknown"]
 
 
 class PolicyBpsSum(Refused):
-    title = "Jumlah semua bagian harus tepat 100 %"
+    title = TEXTS["errors.policy_bps_sum"]
     field = "shares"
 
 
 class PolicyPartyTwice(Refused):
-    title = "Setiap pihak hanya boleh disebut satu kali"
+    title = TEXTS["errors.policy_party_twice"]
     field = "shares"
 
 
 class PolicyLegalBasisMissing(Refused):
-    title = "Dasar hukum dan dokumennya wajib diisi"
+    title = TEXTS["errors.policy_legal_basis_missing"]
     field = "legal_basis"
 
 
 class PolicyOwnApproval(Forbidden):
-    title = "Pengusul tidak boleh menyetujui usulannya sendiri"
+    title = TEXTS["errors.policy_own_approval"]
 
 
 class PolicyOverlaps(Conflict):
-    title = "Masa berlaku bertumpang tindih dengan kebijakan lain untuk lingkup yang sama"
+    title = TEXTS["errors.policy_overlaps"]
 
 
 class PolicyStateDiffers(Conflict):
-    title = "Keadaan kebijakan tidak memungkinkan langkah ini"
+    title = TEXTS["errors.policy_state_differs"]
 
 
 class PolicyPeriodInvalid(Refused):
-    title = "Masa berlaku tidak benar"
+    title = TEXTS["errors.policy_period_invalid"]
     field = "effective_to"
 
 
 class NoPolicyInEffect(Conflict):
-    title = "Belum ada kebijakan pembagian yang berlaku untuk produk ini"
+    title = TEXTS["errors.no_policy_in_effect"]
 
 
 class Party(StrEnum):

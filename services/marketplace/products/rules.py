@@ -14,6 +14,7 @@ from typing import NewType
 
 from chassis.errors import Conflict, NotFound, Refused
 from services.marketplace.money import Rupiah
+from services.marketplace.settings import TEXTS
 from services.marketplace.workshops.rules import Workshop, require_open
 from services.marketplace.zones import Zone, local_day, month_of
 
@@ -22,24 +23,24 @@ MAX_PUBLIC_BATCHES = 12
 
 
 class ProductUnknown(NotFound):
-    title = "Produk tidak ditemukan"
+    title = TEXTS["errors.product_unknown"]
 
 
 class SkuUnknown(NotFound):
-    title = "Barang tidak ditemukan"
+    title = TEXTS["errors.sku_unknown"]
 
 
 class ProductStateDiffers(Conflict):
-    title = "Keadaan produk tidak memungkinkan langkah ini"
+    title = TEXTS["errors.product_state_differs"]
 
 
 class ProductClassUnknown(Refused):
-    title = "Bengkel kerja ini tidak membuat jenis produk tersebut"
+    title = TEXTS["errors.product_class_unknown"]
     field = "product_class"
 
 
 class SkuTwice(Refused):
-    title = "Setiap varian harus punya SKU sendiri"
+    title = TEXTS["errors.sku_twice"]
     field = "variants"
 
 

@@ -14,13 +14,14 @@ from enum import StrEnum
 from chassis.errors import NotFound
 from chassis.ids import named_id
 from services.marketplace.money import Rupiah
+from services.marketplace.settings import TEXTS
 
 REFUND_AFTER = timedelta(minutes=10)
 """A provider may deny a settled payment within 1 to 5 minutes; a refund waits for longer."""
 
 
 class RefundUnknown(NotFound):
-    title = "Pengembalian dana tidak ditemukan"
+    title = TEXTS["errors.refund_unknown"]
 
 
 class RefundState(StrEnum):

@@ -17,32 +17,33 @@ from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound
 from services.marketplace.money import Rupiah, total
+from services.marketplace.settings import TEXTS
 
 
 class StockUnknown(NotFound):
-    title = "Stok tidak ditemukan"
+    title = TEXTS["errors.stock_unknown"]
 
 
 class StockShort(Conflict):
     """Fewer units are available than asked for."""
 
-    title = "Stok habis"
+    title = TEXTS["errors.stock_short"]
 
 
 class StockUnsound(Conflict):
     """A movement takes more than is reserved or allocated."""
 
-    title = "Saldo stok tidak memungkinkan gerakan ini"
+    title = TEXTS["errors.stock_unsound"]
 
 
 class ReservationUnknown(NotFound):
-    title = "Reservasi tidak ditemukan"
+    title = TEXTS["errors.reservation_unknown"]
 
 
 class ReservationResolved(Conflict):
     """The reservation was already consumed, released or expired."""
 
-    title = "Reservasi sudah tidak berlaku"
+    title = TEXTS["errors.reservation_resolved"]
 
 
 class MovementKind(StrEnum):
@@ -268,7 +269,7 @@ def distribute_portions(
 
 def _take_units(stock: Stock, qty: int) -> tuple[tuple[Portion, ...], tuple[Portion, ...]]:
     if qty > stock.available:
-        detail = f"Stok tidak cukup; tersisa {stock.available}."
+        detail = TEXTS["details.stock_short"].format(available=stock.available)
         raise StockShort(detail, sku=stock.sku, available=stock.available)
     return _split(stock.portions, qty)
 

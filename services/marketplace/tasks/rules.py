@@ -11,14 +11,15 @@ from datetime import datetime
 from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound
+from services.marketplace.settings import TEXTS
 
 
 class TaskUnknown(NotFound):
-    title = "Tugas tidak ditemukan"
+    title = TEXTS["errors.task_unknown"]
 
 
 class TaskDone(Conflict):
-    title = "Tugas ini sudah selesai"
+    title = TEXTS["errors.task_done"]
 
 
 class TaskKind(StrEnum):

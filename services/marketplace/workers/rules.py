@@ -12,41 +12,42 @@ from enum import StrEnum
 from typing import NewType
 
 from chassis.errors import Conflict, DomainError, NotFound, Refused, raise_first
+from services.marketplace.settings import TEXTS
 from services.marketplace.workshops.rules import Workshop, require_open
 
 AssignmentId = NewType("AssignmentId", str)
 
 
 class AssignmentUnknown(NotFound):
-    title = "Penugasan kerja tidak ditemukan"
+    title = TEXTS["errors.assignment_unknown"]
 
 
 class WorkerUnknown(NotFound):
-    title = "Belum ada keputusan TPP tentang kerja untuk peserta ini"
+    title = TEXTS["errors.worker_unknown"]
 
 
 class WorkNotAllowed(Refused):
     """The latest decision refuses work, has lapsed, or was made by another Lapas."""
 
-    title = "Keputusan TPP terakhir tidak mengizinkan peserta ini bekerja"
+    title = TEXTS["errors.work_not_allowed"]
     field = "participant_ref"
 
 
 class WorkerNotPresent(Refused):
-    title = "Peserta tidak sedang berada di Lapas ini"
+    title = TEXTS["errors.worker_not_present"]
     field = "participant_ref"
 
 
 class AlreadyAssigned(Conflict):
-    title = "Peserta sudah ditugaskan di bengkel kerja ini"
+    title = TEXTS["errors.already_assigned"]
 
 
 class AssignmentEnded(Conflict):
-    title = "Penugasan kerja sudah berakhir"
+    title = TEXTS["errors.assignment_ended"]
 
 
 class AssignmentDateInvalid(Refused):
-    title = "Tanggal penugasan tidak benar"
+    title = TEXTS["errors.assignment_date_invalid"]
 
 
 class EndReason(StrEnum):

@@ -10,17 +10,18 @@ from enum import StrEnum
 from typing import NewType
 
 from chassis.errors import Conflict, NotFound
+from services.marketplace.settings import TEXTS
 from services.marketplace.zones import Zone
 
 WorkshopId = NewType("WorkshopId", str)
 
 
 class WorkshopUnknown(NotFound):
-    title = "Bengkel kerja tidak ditemukan"
+    title = TEXTS["errors.workshop_unknown"]
 
 
 class WorkshopClosed(Conflict):
-    title = "Bengkel kerja sudah ditutup"
+    title = TEXTS["errors.workshop_closed"]
 
 
 class UnitKind(StrEnum):

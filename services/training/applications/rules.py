@@ -13,39 +13,40 @@ from enum import StrEnum
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.messaging.events import Event
 from services.training import events
+from services.training.settings import TEXTS
 from services.training.tpp.rules import Decision, DecisionResult, DecisionScope, Verdict
 
 MAX_CLASSES = 5
 
 
 class ApplicationUnknown(NotFound):
-    title = "Pendaftaran tidak ditemukan"
+    title = TEXTS["errors.application_unknown"]
 
 
 class TooManyClasses(Refused):
-    title = f"Paling banyak {MAX_CLASSES} kelas dalam satu pendaftaran, dan paling sedikit satu"
+    title = TEXTS["errors.too_many_classes"].format(most=MAX_CLASSES)
     field = "class_ids"
 
 
 class ClassRepeated(Refused):
-    title = "Kelas yang sama tercantum dua kali"
+    title = TEXTS["errors.class_repeated"]
     field = "class_ids"
 
 
 class AlreadyApplied(Conflict):
     """`class_id` is the class of the other application."""
 
-    title = "Sudah ada pendaftaran yang masih berjalan untuk kelas ini"
+    title = TEXTS["errors.already_applied"]
 
 
 class StepRefused(Conflict):
     """`state` is the one that the application is in."""
 
-    title = "Pendaftaran ini tidak dapat diubah seperti itu"
+    title = TEXTS["errors.step_refused"]
 
 
 class NewerExists(Conflict):
-    title = "Sudah ada pendaftaran yang lebih baru untuk kelas ini"
+    title = TEXTS["errors.newer_exists"]
 
 
 class ApplicationState(StrEnum):

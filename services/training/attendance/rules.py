@@ -17,41 +17,42 @@ from chassis.messaging.events import Event
 from chassis.rosters import LineOutcome, LineReason, RosterLine
 from services.training.events import AttendanceRecorded
 from services.training.sessions.rules import Session
+from services.training.settings import TEXTS
 
 E = TypeVar("E")
 
 
 class AttendanceUnknown(NotFound):
-    title = "Catatan presensi tidak ditemukan"
+    title = TEXTS["errors.attendance_unknown"]
 
 
 class NotInSession(Refused):
-    title = "Orang ini bukan peserta kelas pada sesi tersebut"
+    title = TEXTS["errors.not_in_session"]
     field = "enrolment_id"
 
 
 class MinutesNeeded(Refused):
-    title = "Sebutkan menit kehadiran, lebih dari 0 dan kurang dari lama sesi"
+    title = TEXTS["errors.minutes_needed"]
     field = "minutes"
 
 
 class TextNeeded(Refused):
-    title = "Alasan lain harus dijelaskan"
+    title = TEXTS["errors.text_needed"]
     field = "note"
 
 
 class EditWindowClosed(Conflict):
     """`days` is the number of days after the session in which the facility allows changes."""
 
-    title = "Batas waktu mengubah presensi sudah lewat; ajukan koreksi"
+    title = TEXTS["errors.edit_window_closed"]
 
 
 class NotMarkedYet(Conflict):
-    title = "Presensi ini belum dicatat"
+    title = TEXTS["errors.not_marked_yet"]
 
 
 class SetBySystem(Refused):
-    title = "Alasan ini hanya dicatat oleh sistem"
+    title = TEXTS["errors.set_by_system"]
     field = "reason"
 
 

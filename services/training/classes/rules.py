@@ -15,42 +15,43 @@ from chassis.errors import Conflict, NotFound, Refused
 from chassis.messaging.events import Event
 from services.training.events import ClassOpened
 from services.training.programmes.rules import Programme
+from services.training.settings import TEXTS
 
 
 class ClassUnknown(NotFound):
-    title = "Kelas tidak ditemukan"
+    title = TEXTS["errors.class_unknown"]
 
 
 class ClassFull(Conflict):
     """`seats_left` is the number of free seats."""
 
-    title = "Kelas sudah penuh"
+    title = TEXTS["errors.class_full"]
 
 
 class ClassNotOpen(Conflict):
-    title = "Kelas ini tidak sedang menerima peserta"
+    title = TEXTS["errors.class_not_open"]
 
 
 class ClassStateRefuses(Conflict):
     """`state` is the one that the class is in."""
 
-    title = "Keadaan kelas tidak mengizinkan tindakan ini"
+    title = TEXTS["errors.class_state_refuses"]
 
 
 class ClosingReasonNeeded(Refused):
     """`ends_on` is the planned last day, `sessions_left` the sessions that have not begun."""
 
-    title = "Kelas belum selesai menurut jadwal; sebutkan alasan menutupnya sekarang"
+    title = TEXTS["errors.closing_reason_needed"]
     field = "reason"
 
 
 class SeatsBelowTaken(Refused):
-    title = "Kuota tidak boleh lebih kecil daripada jumlah peserta saat ini"
+    title = TEXTS["errors.seats_below_taken"]
     field = "seats_total"
 
 
 class DatesReversed(Refused):
-    title = "Kelas tidak dapat selesai sebelum dimulai"
+    title = TEXTS["errors.dates_reversed"]
     field = "ends_on"
 
 

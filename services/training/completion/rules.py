@@ -19,6 +19,7 @@ from services.training.attendance.rules import (
 )
 from services.training.programmes.rules import CompletionRule, Edition, Excused
 from services.training.sessions.rules import Session, SessionState
+from services.training.settings import TEXTS
 
 FULL_BPS = 10_000
 
@@ -26,7 +27,7 @@ FULL_BPS = 10_000
 class NotYetComplete(Refused):
     """`reasons` are the codes of what is missing."""
 
-    title = "Belum memenuhi syarat kelulusan"
+    title = TEXTS["errors.not_yet_complete"]
 
 
 class MissingRequirement(StrEnum):

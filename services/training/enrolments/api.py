@@ -166,7 +166,7 @@ class CompletionBody(BaseModel):
     def of(cls, progress: Progress) -> CompletionBody:
         """Return the body of a participant's progress."""
         missing = [
-            MissingBody(code=code, message=TEXTS[f"completion.{code}"].id)
+            MissingBody(code=code, message=TEXTS[f"completion.{code}"].localised)
             for code in progress.missing
         ]
         return cls(

@@ -25,35 +25,36 @@ from services.training.events import (
 from services.training.facilities.rules import Facility
 from services.training.programmes.rules import Edition
 from services.training.sessions.rules import Session, SessionState
+from services.training.settings import TEXTS
 
 
 class EnrolmentUnknown(NotFound):
-    title = "Kepesertaan tidak ditemukan"
+    title = TEXTS["errors.enrolment_unknown"]
 
 
 class AlreadyEnded(Conflict):
-    title = "Kepesertaan ini sudah berakhir"
+    title = TEXTS["errors.already_ended"]
 
 
 class AlreadyCompleted(Conflict):
-    title = "Peserta ini sudah dinyatakan lulus"
+    title = TEXTS["errors.already_completed"]
 
 
 class ApplicationNeeded(Refused):
-    title = "Program ini mensyaratkan pendaftaran yang sudah disetujui"
+    title = TEXTS["errors.application_needed"]
 
 
 class ApplicationPending(Conflict):
-    title = "Pendaftaran peserta untuk kelas ini belum diputuskan"
+    title = TEXTS["errors.application_pending"]
 
 
 class TextNeeded(Refused):
-    title = "Alasan lain harus dijelaskan"
+    title = TEXTS["errors.text_needed"]
     field = "note"
 
 
 class InstructorUnknown(Refused):
-    title = "Konfirmasi hanya oleh instruktur kelas ini"
+    title = TEXTS["errors.instructor_unknown"]
     field = "instructor_ref"
 
 

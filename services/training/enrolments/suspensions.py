@@ -13,14 +13,15 @@ from chassis.messaging.events import Event
 from services.training.enrolments import rules
 from services.training.enrolments.rules import Enrolment, Suspension, SuspensionCause
 from services.training.events import EnrolmentResumed, EnrolmentSuspended
+from services.training.settings import TEXTS
 
 
 class SuspensionUnknown(NotFound):
-    title = "Jeda kepesertaan tidak ditemukan"
+    title = TEXTS["errors.suspension_unknown"]
 
 
 class DatesWrong(Refused):
-    title = "Tanggal selesai tidak boleh sebelum tanggal mulai"
+    title = TEXTS["errors.dates_wrong"]
     field = "until"
 
 

@@ -9,26 +9,27 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chassis.errors import Conflict, NotFound, Refused
+from services.training.settings import TEXTS
 
 _CODE = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)*")
 
 
 class FacilityUnknown(NotFound):
-    title = "UPT tidak ditemukan"
+    title = TEXTS["errors.facility_unknown"]
 
 
 class FacilityExists(Conflict):
-    title = "UPT dengan kode ini sudah ada"
+    title = TEXTS["errors.facility_exists"]
     field = "facility_id"
 
 
 class CodeMalformed(Refused):
-    title = "Kode UPT hanya huruf besar, angka dan tanda hubung, mis. LP-TJP"
+    title = TEXTS["errors.code_malformed"]
     field = "facility_id"
 
 
 class TimeZoneUnknown(Refused):
-    title = "Zona waktu tidak dikenal; gunakan mis. Asia/Jakarta, Asia/Makassar atau Asia/Jayapura"
+    title = TEXTS["errors.time_zone_unknown"]
     field = "time_zone"
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from chassis.errors import Conflict
 from chassis.persistence.field_encryption import EncryptedField
+from services.training.settings import TEXTS
 from services.training.text import fold
 
 _DIGITS = re.compile(r"[0-9]{16}")
@@ -25,7 +26,7 @@ _MONTHS = range(1, 13)
 class NameLimitReached(Conflict):
     """A service asks for more names for a purpose than `limit`, the number allowed a day."""
 
-    title = "Batas permintaan identitas untuk keperluan ini hari ini sudah tercapai"
+    title = TEXTS["errors.name_limit_reached"]
 
 
 class NikProblem(StrEnum):

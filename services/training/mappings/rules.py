@@ -18,6 +18,7 @@ from typing import Any, cast
 from chassis.errors import Refused, VersionDiffers, VersionRequired
 from chassis.ids import named_id
 from services.training.mappings.parsed_file import ENCODINGS, FORMATS, Layout
+from services.training.settings import TEXTS
 from services.training.text import fold
 
 EXCEL_DATE = "excel_date"
@@ -96,31 +97,31 @@ CODES: AnyMapping[str, frozenset[str]] = {
 
 
 class MappingUnknown(Refused):
-    title = "Susunan kolom berkas UPT ini belum diatur"
+    title = TEXTS["errors.mapping_unknown"]
     field = "mapping"
 
 
 class MappingBroken(Refused):
     """The mapping file has a mapping for this facility that cannot be used."""
 
-    title = "Susunan kolom UPT ini memuat setelan yang tidak dikenal"
+    title = TEXTS["errors.mapping_broken"]
     field = "mapping"
 
 
 class CodeUnknown(Refused):
-    title = "Arti ini tidak ada dalam daftar kode"
+    title = TEXTS["errors.code_unknown"]
     field = "code"
 
 
 class FieldUnknown(Refused):
-    title = "Kolom ini tidak memuat istilah yang perlu diberi arti"
+    title = TEXTS["errors.field_unknown"]
     field = "field"
 
 
 class MappingInvalid(Refused):
     """`setting` is the invalid setting."""
 
-    title = "Susunan kolom ini tidak dapat dipakai"
+    title = TEXTS["errors.mapping_invalid"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,26 +12,27 @@ from chassis.ids import named_id
 from chassis.persistence.field_encryption import EncryptedField
 from services.training.identities.rules import Identity, NikStatus
 from services.training.participants.rules import CustodyState, Movement, MovementKind, Participant
+from services.training.settings import TEXTS
 from services.training.tasks.rules import Task, TaskKind, TaskState, TaskUnknown
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class AlreadyMerged(Conflict):
-    title = "Data ini sudah digabung dengan data lain"
+    title = TEXTS["errors.already_merged"]
 
 
 class SameParticipant(Refused):
-    title = "Data tidak dapat digabung dengan dirinya sendiri"
+    title = TEXTS["errors.same_participant"]
     field = "into_ref"
 
 
 class ProposalDecided(Conflict):
-    title = "Usulan penggabungan ini sudah diputuskan"
+    title = TEXTS["errors.proposal_decided"]
 
 
 class SamePersonDecides(Refused):
-    title = "UPT lain harus diwakili orang lain, bukan oleh yang memutuskan untuk UPT ini"
+    title = TEXTS["errors.same_person_decides"]
 
 
 class MergeChoice(StrEnum):

@@ -12,6 +12,7 @@ from enum import StrEnum
 from chassis.errors import NotFound
 from chassis.messaging.events import Event
 from services.training import events
+from services.training.settings import TEXTS
 
 DETAIL_FIELDS = (
     "legal_status",
@@ -25,7 +26,7 @@ DETAIL_FIELDS = (
 
 
 class ParticipantUnknown(NotFound):
-    title = "Warga binaan tidak ditemukan"
+    title = TEXTS["errors.participant_unknown"]
 
 
 class CustodyState(StrEnum):

@@ -12,23 +12,24 @@ from enum import StrEnum
 
 from chassis.caller import EVERYTHING, Caller
 from chassis.errors import NotFound, Refused
+from services.training.settings import TEXTS
 
 
 class ProgrammeUnknown(NotFound):
-    title = "Program pelatihan tidak ditemukan"
+    title = TEXTS["errors.programme_unknown"]
 
 
 class EditionUnknown(NotFound):
-    title = "Edisi program tidak ditemukan"
+    title = TEXTS["errors.edition_unknown"]
 
 
 class UnitsRepeated(Refused):
-    title = "Satu kode unit hanya boleh tercantum sekali"
+    title = TEXTS["errors.units_repeated"]
     field = "units"
 
 
 class OwnerNeeded(Refused):
-    title = "Sebutkan UPT pemilik program ini"
+    title = TEXTS["errors.owner_needed"]
     field = "owner"
 
 

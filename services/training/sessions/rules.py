@@ -11,31 +11,32 @@ from chassis.ids import named_id
 from chassis.messaging.events import Event
 from services.training.classes.rules import TrainingClass
 from services.training.events import SessionHeld as SessionHeldEvent
+from services.training.settings import TEXTS
 
 
 class SessionUnknown(NotFound):
-    title = "Sesi tidak ditemukan"
+    title = TEXTS["errors.session_unknown"]
 
 
 class SessionExists(Conflict):
-    title = "Sudah ada sesi kelas ini pada waktu tersebut"
+    title = TEXTS["errors.session_exists"]
 
 
 class SessionOutsideClass(Refused):
-    title = "Tanggal sesi harus di antara tanggal mulai dan selesai kelas"
+    title = TEXTS["errors.session_outside_class"]
     field = "held_on"
 
 
 class SessionCancelled(Conflict):
-    title = "Sesi ini dibatalkan"
+    title = TEXTS["errors.session_cancelled"]
 
 
 class SessionWasHeld(Conflict):
-    title = "Sesi yang sudah dilaksanakan tidak dapat dibatalkan"
+    title = TEXTS["errors.session_was_held"]
 
 
 class SessionNotBegun(Conflict):
-    title = "Sesi ini belum dimulai"
+    title = TEXTS["errors.session_not_begun"]
 
 
 class SessionState(StrEnum):

@@ -47,7 +47,7 @@ class SkippedSheetBody(BaseModel):
     @classmethod
     def of(cls, skipped: SkippedSheet) -> SkippedSheetBody:
         """Return the body of a skipped sheet."""
-        message = TEXTS[f"sheets.{skipped.reason}"].id
+        message = TEXTS[f"sheets.{skipped.reason}"].localised
         return cls(sheet=skipped.sheet, reason=skipped.reason, message=message)
 
 
@@ -78,7 +78,7 @@ class SnapshotBody(BaseModel):
         """Return the body of a snapshot."""
         counts = dict(sorted(snapshot.counts.items()))
         is_twice = snapshot.reason == Guard.COLUMN_TWICE
-        message = TEXTS[f"guards.{snapshot.reason}"].id if snapshot.reason else None
+        message = TEXTS[f"guards.{snapshot.reason}"].localised if snapshot.reason else None
         return cls(
             snapshot_id=snapshot.id,
             version=snapshot.version,
@@ -131,7 +131,7 @@ class RowErrorBody(BaseModel):
             column=error.column,
             field=error.field,
             reason=error.reason,
-            message=TEXTS[f"rows.{error.reason}"].id,
+            message=TEXTS[f"rows.{error.reason}"].localised,
             effect=error.effect,
             raw=error.raw or None,
             known_ref=error.known_ref or None,

@@ -17,45 +17,44 @@ from chassis.persistence.field_encryption import EncryptedField
 from services.training.facilities.rules import RosterMode
 from services.training.mappings.parsed_file import ParsedFile, SkippedSheet
 from services.training.participants.rules import Participant
+from services.training.settings import TEXTS
 from services.training.snapshot_rows.dates import are_mixed
 from services.training.snapshot_rows.rules import ListedRow
 from services.training.snapshots.taken_at import TakenAtCorrection
 
 
 class SnapshotUnknown(NotFound):
-    title = "Berkas daftar penghuni tidak ditemukan"
+    title = TEXTS["errors.snapshot_unknown"]
 
 
 class NotQuarantined(Conflict):
-    title = "Berkas ini tidak sedang dikarantina"
+    title = TEXTS["errors.not_quarantined"]
 
 
 class NotReleasable(Refused):
     """Only WAIVABLE_GUARDS can be released; `reason` is the guard that quarantined the file."""
 
-    title = "Karantina dengan alasan ini tidak dapat dilepas; kirim berkas yang benar"
+    title = TEXTS["errors.not_releasable"]
 
 
 class SamePersonReleases(Refused):
-    title = "Karantina harus dilepas oleh orang lain, bukan oleh pengunggah"
+    title = TEXTS["errors.same_person_releases"]
 
 
 class SnapshotOutdated(Conflict):
-    title = "Sudah ada daftar yang lebih baru dari UPT ini; daftar itu yang menentukan"
+    title = TEXTS["errors.snapshot_outdated"]
 
 
 class HeldRowsGone(Conflict):
     """The rows of a quarantined file are removed when the facility's next list is accepted."""
 
-    title = (
-        "Baris berkas ini sudah dihapus setelah daftar berikutnya diterima; kirim lagi berkasnya"
-    )
+    title = TEXTS["errors.held_rows_gone"]
 
 
 class GuardsRefuse(Refused):
     """Another guard fails at the release; `reason` is that guard."""
 
-    title = "Berkas ini tidak dapat diterapkan lagi"
+    title = TEXTS["errors.guards_refuse"]
 
 
 class Guard(StrEnum):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from chassis.caller import Actor
 from chassis.errors import Conflict, Refused
+from services.training.settings import TEXTS
 
 MAX_AHEAD = timedelta(minutes=10)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -18,26 +19,26 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 class TakenAtInFuture(Refused):
     """The stated time of the data is more than ten minutes ahead of ours."""
 
-    title = "Waktu pengambilan data tidak boleh di masa depan; periksa tanggal, jam dan zona waktu"
+    title = TEXTS["errors.taken_at_in_future"]
     field = "taken_at"
 
 
 class TakenAtTooOld(Refused):
-    title = "Waktu pengambilan data tidak mungkin selama itu; periksa tahunnya"
+    title = TEXTS["errors.taken_at_too_old"]
     field = "taken_at"
 
 
 class TakenAtUnchanged(Refused):
-    title = "Waktu pengambilan data ini sudah tercatat demikian"
+    title = TEXTS["errors.taken_at_unchanged"]
     field = "taken_at"
 
 
 class NoCorrectionProposed(Conflict):
-    title = "Tidak ada pembetulan waktu yang menunggu persetujuan"
+    title = TEXTS["errors.no_correction_proposed"]
 
 
 class SamePersonCorrects(Refused):
-    title = "Pembetulan waktu harus disetujui oleh orang lain, bukan oleh pengusulnya"
+    title = TEXTS["errors.same_person_corrects"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ class ReasonBody(BaseModel):
         """Return the body of a reason."""
         return cls(
             code=reason.code,
-            message=TEXTS[f"suitability.{reason.code}"].id,
+            message=TEXTS[f"suitability.{reason.code}"].localised,
             severity=reason.severity,
             facts=reason.facts,
             source=reason.source,

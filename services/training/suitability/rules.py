@@ -20,6 +20,7 @@ from services.training.programmes.rules import (
     Severity,
     severity_of,
 )
+from services.training.settings import TEXTS
 from services.training.tpp.rules import Standings, find_objection
 
 Facts: TypeAlias = Mapping[str, str]
@@ -28,13 +29,13 @@ Facts: TypeAlias = Mapping[str, str]
 class NotSuitable(Refused):
     """`reasons` are the codes of the reasons that block."""
 
-    title = "Belum memenuhi syarat"
+    title = TEXTS["errors.not_suitable"]
 
 
 class OverrideNeeded(Refused):
     """`reasons` are the codes of the reasons that warn."""
 
-    title = "Ada peringatan; jelaskan mengapa peserta tetap diterima"
+    title = TEXTS["errors.override_needed"]
     field = "override"
 
 

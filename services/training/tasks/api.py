@@ -50,7 +50,7 @@ class TaskBody(BaseModel):
             item_id=task.id,
             version=task.version,
             kind=task.kind,
-            title=TEXTS[f"tasks.{task.kind}"].id,
+            title=TEXTS[f"tasks.{task.kind}"].localised,
             facility_id=task.facility_id,
             participant_ref=task.participant_ref or None,
             facts=task.facts,

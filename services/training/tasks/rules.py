@@ -11,23 +11,24 @@ from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import new_id
 from services.training.raw_cells import rules as raw_cells
 from services.training.raw_cells.rules import RawCell
+from services.training.settings import TEXTS
 
 DUE_DAYS = 10
 KEPT_APART = "kept_apart"
 
 
 class TaskUnknown(NotFound):
-    title = "Butir kotak masuk tidak ditemukan"
+    title = TEXTS["errors.item_unknown"]
 
     code = "item_unknown"
 
 
 class ResolvedOtherwise(Conflict):
-    title = "Butir ini sudah diselesaikan dengan keputusan lain"
+    title = TEXTS["errors.resolved_otherwise"]
 
 
 class DecidedBySides(Refused):
-    title = "Usulan penggabungan diputuskan oleh kedua UPT lewat keputusan penggabungan"
+    title = TEXTS["errors.decided_by_sides"]
     field = "resolution"
 
 

@@ -16,62 +16,63 @@ from chassis.messaging.events import Event
 from services.training.classes.rules import TrainingClass
 from services.training.events import WorkEligibilityDecided
 from services.training.programmes.rules import Branch, Programme
+from services.training.settings import TEXTS
 
 MAX_HEARING_AGE = timedelta(days=2 * 366)
 MAX_VALIDITY = timedelta(days=10 * 366)
 
 
 class DecisionUnknown(NotFound):
-    title = "Keputusan sidang TPP tidak ditemukan"
+    title = TEXTS["errors.decision_unknown"]
 
 
 class ReasonNeeded(Refused):
-    title = "Alasan wajib diisi bila tidak direkomendasikan atau ditunda"
+    title = TEXTS["errors.reason_needed"]
     field = "results"
 
 
 class ParticipantRepeated(Refused):
-    title = "Satu warga binaan hanya boleh tercantum sekali dalam satu keputusan"
+    title = TEXTS["errors.participant_repeated"]
     field = "results"
 
 
 class ParticipantsUnknown(Refused):
     """`refs` are the references of people whom the facility does not hold."""
 
-    title = "Ada warga binaan yang tidak berada di UPT ini"
+    title = TEXTS["errors.participants_unknown"]
     field = "results"
 
 
 class HearingInFuture(Refused):
-    title = "Tanggal sidang tidak boleh di masa depan"
+    title = TEXTS["errors.hearing_in_future"]
     field = "hearing_on"
 
 
 class HearingTooOld(Refused):
     """`earliest` is the first day that is accepted."""
 
-    title = "Tanggal sidang terlalu lama; periksa tahunnya"
+    title = TEXTS["errors.hearing_too_old"]
     field = "hearing_on"
 
 
 class ValidityWrong(Refused):
     """`earliest` and `latest` are the days between which the decision can expire."""
 
-    title = "Masa berlaku keputusan harus sesudah tanggal sidang dan paling lama sepuluh tahun"
+    title = TEXTS["errors.validity_wrong"]
     field = "valid_until"
 
 
 class ScopeUnknown(Refused):
-    title = "Program, jenis pembinaan atau kelas yang diputuskan tidak ditemukan di UPT ini"
+    title = TEXTS["errors.scope_unknown"]
     field = "scope_ref"
 
 
 class ApprovalNotNeeded(Conflict):
-    title = "Keputusan ini tidak menunggu persetujuan Kalapas"
+    title = TEXTS["errors.approval_not_needed"]
 
 
 class SamePersonApproves(Refused):
-    title = "Keputusan harus disetujui oleh orang lain, bukan oleh yang mencatatnya"
+    title = TEXTS["errors.same_person_approves"]
 
 
 class DecisionScope(StrEnum):

@@ -54,7 +54,7 @@ def test_an_unfit_name_is_refused_and_not_repeated(name: str, reason: str) -> No
     with pytest.raises(rules.NameUnfit) as refused:
         rules.clean_name(name)
     assert refused.value.facts == {"reason": reason}
-    assert not name.strip() or name.strip() not in refused.value.detail.split()
+    assert not name.strip() or name.strip() not in str(refused.value).split()
 
 
 @pytest.mark.scenario("C16/words")

@@ -61,7 +61,7 @@ def test_the_oldest_batch_is_sold_first_and_its_cost_goes_with_it() -> None:
 def test_one_unit_more_than_available_is_refused_as_stok_habis() -> None:
     with pytest.raises(StockShort) as refused:
         rules.reserve(stock(portion("b1", 7, 40_000)), 8, cause("o1"))
-    assert (refused.value.title, refused.value.code, refused.value.facts["available"]) == (
+    assert (refused.value.title.id, refused.value.code, refused.value.facts["available"]) == (
         "Stok habis",
         "stock_short",
         7,
