@@ -181,9 +181,12 @@ class Mongo(Collections):
         documents = await self.find(collection, where, limit=1, session=session)
         return documents[0] if documents else None
 
-    async def count(self, collection: str, where: Filter, *, session: Session = None) -> int:
-        """Return how many documents match."""
-        counting = self.db[collection].count_documents(where, session=session)
+    async def count(
+        self, collection: str, where: Filter, most: int = 0, *, session: Session = None
+    ) -> int:
+        """Return how many documents match; `most` is where counting ends, if it is not 0."""
+        limit = {"limit": most} if most else {}
+        counting = self.db[collection].count_documents(where, session=session, **limit)
         return await self._run(collection, counting, session)
 
     async def aggregate(

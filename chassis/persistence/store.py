@@ -25,6 +25,7 @@ __all__ = ["Aggregate", "Event", "Index", "Page", "Store", "StoreTransaction"]
 OWN_FIELDS = frozenset({"held", "schema"})
 _PLAIN_TYPES = (str, int, datetime, type(None))
 _MAX_AUDIT_TEXT = 200
+MAX_COUNT = 10_000
 
 
 A = TypeVar("A", bound=Aggregate)
@@ -146,14 +147,41 @@ class Store(Generic[A]):
             return identity_map.get(self.collection, document["_id"])
         return identity_map.add(self.collection, document["_id"], self.aggregate(document))
 
-    async def count(self, where: Filter, *, scoped: bool = True) -> int:
-        """Return how many match, in the caller's scope."""
+    async def count(self, where: Filter, *, scoped: bool = True, most: int = 0) -> int:
+        """Return how many match, in the caller's scope; `most` is where counting ends, if any."""
         narrowed = self._narrowed(where, scoped=scoped)
         if narrowed is None:
             return 0
         if self.tx.is_dirty(self.collection):
             await self.tx.flush_collection(self.collection)
-        return await self.tx.db.count(self.collection, narrowed, session=self.tx.session)
+        return await self.tx.db.count(self.collection, narrowed, most, session=self.tx.session)
+
+    async def count_each(
+        self, field: str, values: Iterable[str], *, scoped: bool = True
+    ) -> dict[str, int]:
+        """Return how many have each of these values of an indexed field, in the caller's scope.
+
+        Each is counted up to MAX_COUNT, which then means that many or more.
+        """
+        counts: dict[str, int] = {}
+        for value in values:
+            counts[value] = await self.count({field: value}, scoped=scoped, most=MAX_COUNT)
+        return counts
+
+    async def count_by(self, field: str, where: Filter, *, scoped: bool = True) -> dict[str, int]:
+        """Return how many of the first MAX_COUNT that match have each value of the field."""
+        narrowed = self._narrowed(where, scoped=scoped)
+        if narrowed is None:
+            return {}
+        if self.tx.is_dirty(self.collection):
+            await self.tx.flush_collection(self.collection)
+        counting = [
+            {"$match": narrowed},
+            {"$limit": MAX_COUNT},
+            {"$group": {"_id": f"${field}", "count": {"$sum": 1}}},
+        ]
+        rows = await self.tx.db.aggregate(self.collection, counting, session=self.tx.session)
+        return {row["_id"]: row["count"] for row in rows}
 
     async def page(
         self,

@@ -357,7 +357,7 @@ class LapasHarness:
 
     async def tasks(self) -> list[Json]:
         """Return the open tasks."""
-        return (await ok(self.as_("treasurer").get("/v1/marketplace-tasks")))["items"]
+        return (await ok(self.as_("treasurer").get("/v1/marketplace-tasks?state=OPEN")))["items"]
 
 
 def if_match(body: Json) -> dict[str, str]:

@@ -35,6 +35,9 @@ READS_ABOUT_NO_PERSON = {
     "/v1/stock",
     "/v1/stock/movements",
     "/v1/marketplace-tasks",
+    "/v1/marketplace-tasks/summary",
+    "/v1/marketplace-tasks/{task_id}",
+    "/v1/marketplace-tasks/{task_id}/resolutions",
     "/v1/workshops",
     "/v1/workshops/{workshop_id}",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from services.marketplace.batches.store import WorkLogs
@@ -11,6 +12,7 @@ from services.marketplace.orders.store import Orders
 from services.marketplace.payment_simulator.store import SimulatedCharges
 from services.marketplace.payments.store import PaymentEvents
 from services.marketplace.policies.store import Policies
+from services.marketplace.tasks.store import Tasks
 from tests import old_documents
 
 DUMPS = Path(__file__).with_name("old_documents")
@@ -52,3 +54,14 @@ async def test_work_logs_of_schema_1_are_of_no_cell(mongo_url: str) -> None:
     path = DUMPS / "work_logs-1.json"
     [log] = await old_documents.check_upgrade(mongo_url, WorkLogs, MIGRATIONS, path)
     assert (log.client_ref, log.work_units, log.edits[0].was_units) == ("", 2, 3)
+
+
+async def test_tasks_of_schema_1_get_the_role_and_due_date_of_their_kind(mongo_url: str) -> None:
+    path = DUMPS / "tasks-1.json"
+    waiting, done = await old_documents.check_upgrade(mongo_url, Tasks, MIGRATIONS, path)
+    assert (waiting.state, waiting.role, waiting.due_on) == (
+        "OPEN",
+        "store_officer",
+        date(2026, 11, 30),
+    )
+    assert (done.state, done.resolution, done.outcome) == ("RESOLVED", "", "Pembeli dihubungi")

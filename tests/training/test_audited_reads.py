@@ -21,6 +21,7 @@ OF_NOBODY = {  # answers without any person
     "/v1/classes/{class_id}/sessions",
     "/v1/sessions/{session_id}",
     "/v1/classes/{class_id}/timeline",
+    "/v1/training-tasks/summary",
 }
 PROVED_ELSEWHERE = {  # reads that have tests of their own, or need a longer story
     "/v1/participants/{participant_ref}/identity",
@@ -28,7 +29,8 @@ PROVED_ELSEWHERE = {  # reads that have tests of their own, or need a longer sto
     "/v1/tpp-decisions",
     "/v1/tpp-decisions/{decision_id}",
     "/v1/training-tasks",
-    "/v1/training-tasks/{item_id}",
+    "/v1/training-tasks/{task_id}",
+    "/v1/training-tasks/{task_id}/resolutions",
     "/v1/class-applications/{application_id}",
 }
 

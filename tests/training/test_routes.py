@@ -56,8 +56,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "passed": True,
         "assessor_ref": "x",
     },
-    "POST /v1/training-tasks/{item_id}/resolution": {"resolution": "selesai"},
-    "POST /v1/training-tasks/{item_id}/merge-decision": {"choice": "merge", "reason": "alasan"},
+    "POST /v1/training-tasks/{task_id}/resolutions": {"resolution": "corrected_at_source"},
+    "POST /v1/training-tasks/{task_id}/merge-decision": {"choice": "merge", "reason": "alasan"},
     "PATCH /v1/enrolments/{enrolment_id}/suspensions/{number}": {},
     "POST /v1/programmes/{programme_id}/copies": {},
     "POST /v1/classes/{class_id}/applications": {"participant_refs": ["x"]},
@@ -141,7 +141,7 @@ async def known(service: AsgiClient) -> tuple[FacilityHarness, dict[str, str]]:
         "application_id": form.json()["applications"][0]["application_id"],
         "decision_id": decision.json()["decision_id"],
         "enrolment_id": enrolment_id,
-        "item_id": task["item_id"],
+        "task_id": task["id"],
         "number": "1",
     }
 

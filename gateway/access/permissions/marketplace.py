@@ -24,7 +24,15 @@ _POLICY_READS = frozenset({"GET /v1/split-policies", "GET /v1/split-policies/{po
 _MONEY_READS = frozenset(
     {"GET /v1/payments/events", "GET /v1/ledger/journals", "GET /v1/ledger/trial-balance"}
 )
-_TASKS = frozenset({"GET /v1/marketplace-tasks", "POST /v1/marketplace-tasks/completions"})
+_TASK_READS = frozenset(
+    {
+        "GET /v1/marketplace-tasks",
+        "GET /v1/marketplace-tasks/summary",
+        "GET /v1/marketplace-tasks/{task_id}",
+        "GET /v1/marketplace-tasks/{task_id}/resolutions",
+    }
+)
+_TASKS = _TASK_READS | {"POST /v1/marketplace-tasks/{task_id}/resolutions"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "workshop_officer": _WORKSHOP_READS
@@ -67,11 +75,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "POST /v1/split-policies/{policy_id}/activation",
         "POST /v1/split-policies/{policy_id}/retirement",
     },
-    "auditor": _WORKSHOP_READS
-    | _STORE_READS
-    | _POLICY_READS
-    | _MONEY_READS
-    | {"GET /v1/marketplace-tasks"},
+    "auditor": _WORKSHOP_READS | _STORE_READS | _POLICY_READS | _MONEY_READS | _TASK_READS,
     "public": frozenset(
         {
             "GET /v1/products",

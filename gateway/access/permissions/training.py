@@ -46,9 +46,11 @@ _COURSES = frozenset(
 _INBOX = frozenset(
     {
         "GET /v1/training-tasks",
-        "GET /v1/training-tasks/{item_id}",
-        "POST /v1/training-tasks/{item_id}/acknowledgement",
-        "POST /v1/training-tasks/{item_id}/resolution",
+        "GET /v1/training-tasks/summary",
+        "GET /v1/training-tasks/{task_id}",
+        "GET /v1/training-tasks/{task_id}/resolutions",
+        "POST /v1/training-tasks/{task_id}/acknowledgement",
+        "POST /v1/training-tasks/{task_id}/resolutions",
     }
 )
 _APPLICATIONS = frozenset(
@@ -88,7 +90,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "POST /v1/snapshots/{snapshot_id}/taken-at-correction/approval",
         "POST /v1/snapshots/{snapshot_id}/stopped-rows",
         "POST /v1/participants/{participant_ref}/merge",
-        "POST /v1/training-tasks/{item_id}/merge-decision",
+        "POST /v1/training-tasks/{task_id}/merge-decision",
     },
     "training_officer": _FACILITIES
     | _PEOPLE

@@ -1,4 +1,4 @@
-"""Use cases of tasks: raise one, list them, finish one.
+"""Use cases of tasks: raise one, list and count them, resolve one.
 
 Not here: rules.
 """
@@ -6,6 +6,7 @@ Not here: rules.
 from __future__ import annotations
 
 from chassis.persistence.store import Page
+from chassis.tasks import TaskCount, TaskState
 from services.marketplace.tasks import rules
 from services.marketplace.tasks.rules import Task, TaskKind
 from services.marketplace.transaction import Transaction
@@ -24,24 +25,42 @@ async def raise_task_once(
     task_id = f"{kind}/{cause_id}"
     if await tx.tasks.seek(task_id, scoped=False) is not None:
         return
-    task = Task(
-        id=task_id,
-        facility_id=facility_id,
-        kind=kind,
-        subject=subject,
-        facts=facts,
-        raised_at=tx.now,
+    task = rules.raise_task(
+        task_id, kind, facility_id=facility_id, subject=subject, facts=facts, now=tx.now
     )
     tx.tasks.add(task, scoped=False)
 
 
-async def list_tasks(cursor: str | None, limit: int, tx: Transaction, *, done: bool) -> Page[Task]:
-    """Return one page of the open (or done) tasks."""
-    return await tx.tasks.list_page(cursor, limit, done=done)
+async def list_tasks(
+    state: TaskState | None,
+    kind: TaskKind | None,
+    role: str | None,
+    cursor: str | None,
+    limit: int,
+    tx: Transaction,
+) -> tuple[Page[Task], dict[str, int]]:
+    """Return a page of the tasks in the caller's scope, and the counts by state."""
+    page = await tx.tasks.list_page(state, kind, role, cursor, limit)
+    return page, await tx.tasks.count_states()
 
 
-async def finish(task_id: str, outcome: str, version: int, tx: Transaction) -> Task:
-    """Record how a task was settled."""
-    before = await tx.tasks.get(task_id, if_match=version)
-    after = rules.finish(before, outcome=outcome, by=tx.caller.subject, now=tx.now)
+async def summarise_tasks(tx: Transaction) -> list[TaskCount]:
+    """Return the open tasks in the caller's scope by kind."""
+    return await tx.tasks.count_kinds(tx.now.date())
+
+
+async def read_task(task_id: str, tx: Transaction) -> Task:
+    """Return one task in the caller's scope."""
+    return await tx.tasks.get(task_id)
+
+
+async def resolve_task(
+    task_id: str, resolution: str, reason: str, if_match: int, tx: Transaction
+) -> Task:
+    """Resolve the task; the same resolution again succeeds at any version and changes nothing."""
+    before = await tx.tasks.get(task_id)
+    after = rules.resolve(before, resolution, reason, by=tx.caller.subject, now=tx.now)
+    if after == before:
+        return before
+    await tx.tasks.get(task_id, if_match=if_match)
     return tx.tasks.save(before, after)

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from chassis.http import dependencies
+from chassis.http.task_bodies import TaskBody
 from services.training.merges import usecases
 from services.training.merges.rules import MergeChoice
 from services.training.participants.api import ParticipantBody
-from services.training.tasks.api import TaskBody
+from services.training.tasks.api import body_of
 from services.training.transaction import Run
 
 router = APIRouter(tags=["Warga binaan"])
@@ -51,18 +52,18 @@ async def merge_participants(
 
 
 @router.post(
-    "/v1/training-tasks/{item_id}/merge-decision",
+    "/v1/training-tasks/{task_id}/merge-decision",
     summary="Putuskan usulan penggabungan data",
 )
 async def decide_proposal(
-    item_id: str,
+    task_id: str,
     body: MergeDecisionBody,
     version: dependencies.RequiredIfMatch,
     run: Run,
     response: Response,
 ) -> TaskBody:
     """Decide for one's own facility; it takes effect when both facilities agree."""
-    command = partial(usecases.decide_proposal, item_id, body.choice, body.reason, version)
+    command = partial(usecases.decide_proposal, task_id, body.choice, body.reason, version)
     task = await run(command)
     dependencies.set_etag(response, task)
-    return TaskBody.of(task)
+    return body_of(task)

@@ -10,10 +10,11 @@ from chassis.caller import Actor
 from chassis.errors import Conflict, Refused
 from chassis.ids import named_id
 from chassis.persistence.field_encryption import EncryptedField
+from chassis.tasks import TaskState
 from services.training.identities.rules import Identity, NikStatus
 from services.training.participants.rules import CustodyState, Movement, MovementKind, Participant
 from services.training.settings import TEXTS
-from services.training.tasks.rules import Task, TaskKind, TaskState, TaskUnknown
+from services.training.tasks.rules import Task, TaskKind, TaskUnknown
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from chassis.errors import Conflict, NotFound, Refused
 from chassis.ids import new_id
+from chassis.tasks import Resolution, TaskKindRules, TaskState
 from services.training.raw_cells import rules as raw_cells
 from services.training.raw_cells.rules import RawCell
 from services.training.settings import TEXTS
@@ -18,9 +19,8 @@ KEPT_APART = "kept_apart"
 
 
 class TaskUnknown(NotFound):
-    title = TEXTS["errors.item_unknown"]
-
     code = "item_unknown"
+    title = TEXTS["errors.item_unknown"]
 
 
 class ResolvedOtherwise(Conflict):
@@ -48,27 +48,64 @@ class TaskKind(StrEnum):
     DECISION_NOT_APPLIED = "DECISION_NOT_APPLIED"
 
 
-ROLE_BY_KIND: Mapping[TaskKind, str] = {
-    TaskKind.QUARANTINE: "registry_operator",
-    TaskKind.MAPPING_BROKEN: "registry_operator",
-    TaskKind.ROW_STOPPED: "registry_operator",
-    TaskKind.MISSING: "registry_operator",
-    TaskKind.MERGE_PROPOSAL: "registry_operator",
-    TaskKind.CUSTODY_CONFLICT: "registry_operator",
-    TaskKind.TRANSFERRED_AWAY: "registry_operator",
-    TaskKind.RELEASE_WITHDRAWN: "registry_operator",
-    TaskKind.NEW_BLOCK: "training_officer",
-    TaskKind.MARK_CONFLICT: "training_officer",
-    TaskKind.DECISION_NOT_APPLIED: "case_officer",
+_MERGE_DECISION = "POST /v1/training-tasks/{task_id}/merge-decision"
+_RELEASE = "POST /v1/snapshots/{snapshot_id}/release"
+_STOPPED_ROWS = "POST /v1/snapshots/{snapshot_id}/stopped-rows"
+_MAPPED_VALUES = "POST /v1/facilities/{facility_id}/mapped-values"
+_ENROLMENT_END = "POST /v1/enrolments/{enrolment_id}/end"
+_ATTENDANCE = "PATCH /v1/attendance/{attendance_id}"
+
+
+def _kind(role: str, *resolutions: Resolution) -> TaskKindRules:
+    return TaskKindRules(role=role, due_days=DUE_DAYS, resolutions=resolutions)
+
+
+KINDS: Mapping[str, TaskKindRules] = {
+    TaskKind.QUARANTINE: _kind(
+        "registry_operator", Resolution("released", _RELEASE), Resolution("sent_again")
+    ),
+    TaskKind.MAPPING_BROKEN: _kind("registry_operator", Resolution("repaired")),
+    TaskKind.ROW_STOPPED: _kind(
+        "registry_operator",
+        Resolution("row_taken", _STOPPED_ROWS),
+        Resolution("term_mapped", _MAPPED_VALUES),
+        Resolution("corrected_at_source"),
+    ),
+    TaskKind.MISSING: _kind(
+        "registry_operator",
+        Resolution("still_here"),
+        Resolution("absent_with_permit"),
+        Resolution("corrected_at_source"),
+    ),
+    TaskKind.MERGE_PROPOSAL: _kind(
+        "registry_operator",
+        Resolution("merged", _MERGE_DECISION),
+        Resolution(KEPT_APART, _MERGE_DECISION),
+    ),
+    TaskKind.CUSTODY_CONFLICT: _kind(
+        "registry_operator",
+        Resolution("held_here"),
+        Resolution("held_elsewhere"),
+        Resolution("corrected_at_source"),
+    ),
+    TaskKind.TRANSFERRED_AWAY: _kind(
+        "registry_operator", Resolution("transfer_confirmed"), Resolution("transfer_disputed")
+    ),
+    TaskKind.RELEASE_WITHDRAWN: _kind(
+        "registry_operator", Resolution("release_confirmed"), Resolution("corrected_at_source")
+    ),
+    TaskKind.NEW_BLOCK: _kind(
+        "training_officer",
+        Resolution("may_continue"),
+        Resolution("enrolment_ended", _ENROLMENT_END),
+    ),
+    TaskKind.MARK_CONFLICT: _kind(
+        "training_officer", Resolution("mark_kept"), Resolution("mark_corrected", _ATTENDANCE)
+    ),
+    TaskKind.DECISION_NOT_APPLIED: _kind(
+        "case_officer", Resolution("applied_by_hand"), Resolution("no_longer_needed")
+    ),
 }
-
-
-class TaskState(StrEnum):
-    """Open, seen by an officer, or resolved."""
-
-    OPEN = "OPEN"
-    ACKNOWLEDGED = "ACKNOWLEDGED"
-    RESOLVED = "RESOLVED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +157,9 @@ def open_task(
         subject=subject,
         facts=dict(facts or {}),
         dedupe_key=dedupe_key(kind, facility_id, participant_ref, subject),
-        role=ROLE_BY_KIND[kind],
+        role=KINDS[kind].role,
         opened_at=now,
-        due_on=today + timedelta(days=DUE_DAYS),
+        due_on=today + timedelta(days=KINDS[kind].due_days),
     )
 
 
@@ -146,10 +183,11 @@ def acknowledge(task: Task) -> Task:
 def resolve_by_officer(task: Task, resolution: str, reason: str, by: str) -> Task:
     """Return the task resolved by one officer.
 
-    Raises DecidedBySides for a merge proposal (merges), ResolvedOtherwise.
+    Raises DecidedBySides for a merge proposal (merges), ResolutionUnknown, ResolvedOtherwise.
     """
     if task.kind is TaskKind.MERGE_PROPOSAL and task.state is not TaskState.RESOLVED:
         raise DecidedBySides
+    KINDS[task.kind].require_resolution(resolution)
     return resolve(task, resolution, reason, by)
 
 

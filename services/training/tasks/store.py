@@ -6,7 +6,8 @@ from datetime import date
 
 from chassis.persistence.mongo import Index
 from chassis.persistence.store import Page, Store
-from services.training.tasks.rules import KEPT_APART, Task, TaskKind, TaskState, TaskUnknown
+from chassis.tasks import TaskCount, TaskState
+from services.training.tasks.rules import KEPT_APART, Task, TaskKind, TaskUnknown
 
 _UNRESOLVED = [TaskState.OPEN.value, TaskState.ACKNOWLEDGED.value]
 
@@ -25,6 +26,7 @@ class Tasks(Store[Task]):
         Index("participant_ref", "kind"),
         Index("facilities", "kind"),
         Index("state", "due_on"),
+        Index("facilities", "state", "kind", "due_on"),
         Index("resolution", "dedupe_key"),
     )
 
@@ -70,8 +72,28 @@ class Tasks(Store[Task]):
             {"state": {"$in": _UNRESOLVED}, "due_on": {"$lt": today.isoformat()}}
         )
 
+    async def count_states(self) -> dict[str, int]:
+        """Return the number of tasks in the caller's scope by state."""
+        return await self.count_each("state", [state.value for state in TaskState])
+
+    async def count_kinds(self, today: date) -> list[TaskCount]:
+        """Return the unresolved tasks in the caller's scope by kind, and how many are overdue."""
+        unresolved = {"state": {"$in": _UNRESOLVED}}
+        late = unresolved | {"due_on": {"$lt": today.isoformat()}}
+        counts = await self.count_by("kind", unresolved)
+        overdue = await self.count_by("kind", late)
+        return [
+            TaskCount(kind=kind, unresolved=count, overdue=overdue.get(kind, 0))
+            for kind, count in sorted(counts.items())
+        ]
+
     async def list_page(
-        self, state: TaskState | None, kind: TaskKind | None, cursor: str | None, limit: int
+        self,
+        state: TaskState | None,
+        kind: TaskKind | None,
+        role: str | None,
+        cursor: str | None,
+        limit: int,
     ) -> Page[Task]:
         """Return a page of the tasks in the caller's scope, oldest first."""
         where: dict[str, object] = {}
@@ -79,4 +101,6 @@ class Tasks(Store[Task]):
             where["state"] = state.value
         if kind is not None:
             where["kind"] = kind.value
+        if role is not None:
+            where["role"] = role
         return await self.page(where, sort=("opened_at", 1), cursor=cursor, limit=limit)

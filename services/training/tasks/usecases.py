@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 
 from chassis.ids import named_id
 from chassis.persistence.store import Page
+from chassis.tasks import TaskCount, TaskState
 from services.training.raw_cells import usecases as raw_cells
 from services.training.tasks import rules
-from services.training.tasks.rules import Task, TaskKind, TaskState
+from services.training.tasks.rules import Task, TaskKind
 from services.training.transaction import Transaction
 
 _RESOLUTION_OF_UNLISTED = {
@@ -140,13 +141,24 @@ async def view_task(task: Task, tx: Transaction) -> Task:
 
 
 async def list_tasks(
-    state: TaskState | None, kind: TaskKind | None, cursor: str | None, limit: int, tx: Transaction
-) -> Page[Task]:
-    """Return a page of the tasks in the caller's scope, noted as read."""
-    page = await tx.tasks.list_page(state, kind, cursor, limit)
+    state: TaskState | None,
+    kind: TaskKind | None,
+    role: str | None,
+    cursor: str | None,
+    limit: int,
+    tx: Transaction,
+) -> tuple[Page[Task], dict[str, int]]:
+    """Return a page of the tasks in the caller's scope, noted as read, and the counts by state."""
+    page = await tx.tasks.list_page(state, kind, role, cursor, limit)
     people = {task.participant_ref for task in page.items} - {""}
     tx.note("inbox_items.listed", "", refs=sorted(people))
-    return Page(await _view_tasks(page.items, tx), page.next_cursor)
+    items = await _view_tasks(page.items, tx)
+    return Page(items, page.next_cursor), await tx.tasks.count_states()
+
+
+async def summarise_tasks(tx: Transaction) -> list[TaskCount]:
+    """Return the unresolved tasks in the caller's scope by kind."""
+    return await tx.tasks.count_kinds(tx.now.date())
 
 
 async def _view_tasks(items: Sequence[Task], tx: Transaction) -> list[Task]:

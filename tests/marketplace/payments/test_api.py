@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from prometheus_client import REGISTRY
@@ -132,13 +132,43 @@ async def test_an_officer_finishes_the_task_about_an_unexpected_amount(lapas: La
     await lapas.produce(1, 40_000, 1)
     await lapas.notify(await lapas.order(1), gross_amount="5539.00")
     [task] = await lapas.tasks()
-    completion = lapas.as_("treasurer").post(
-        "/v1/marketplace-tasks/completions",
-        json={"task_id": task["id"], "outcome": "Pembeli dihubungi"},
-        headers=if_match(task),
+    path = f"/v1/marketplace-tasks/{task['id']}"
+    treasurer = lapas.as_("treasurer")
+    free = await treasurer.post(
+        f"{path}/resolutions", json={"resolution": "anything"}, headers=if_match(task)
     )
-    assert (await ok(completion))["done_at"]
-    assert await lapas.tasks() == []
+    assert (free.status_code, free.json()["code"]) == (422, "resolution_unknown")
+    listed = await ok(treasurer.get(f"{path}/resolutions"))
+    assert [one["code"] for one in listed["items"]] == free.json()["resolutions"]
+    resolved = await ok(
+        treasurer.post(
+            f"{path}/resolutions",
+            json={"resolution": "buyer_informed", "reason": "ditelepon"},
+            headers=if_match(task),
+        )
+    )
+    assert (resolved["state"], resolved["reason"]) == ("RESOLVED", "ditelepon")
+    page = await ok(treasurer.get("/v1/marketplace-tasks"))
+    assert page["counts"] == {"OPEN": 0, "ACKNOWLEDGED": 0, "RESOLVED": 1}
+    assert (await ok(treasurer.get("/v1/marketplace-tasks/summary")))["unresolved"] == 0
+
+
+async def test_a_task_names_its_role_and_due_date_in_the_readers_language(
+    lapas: LapasHarness,
+) -> None:
+    await lapas.produce(1, 40_000, 1)
+    await lapas.notify(await lapas.order(1), gross_amount="5539.00")
+    english = {"accept-language": "en"}
+    treasurer = lapas.as_("treasurer")
+    page = await ok(treasurer.get("/v1/marketplace-tasks?role=treasurer", headers=english))
+    [task] = page["items"]
+    assert task["title"] == "The amount paid is not the amount due"
+    opened_on = datetime.fromisoformat(task["opened_at"]).date()
+    assert date.fromisoformat(task["due_on"]) == opened_on + timedelta(days=3)
+    assert (await ok(treasurer.get("/v1/marketplace-tasks?role=store_officer")))["items"] == []
+    [kind] = (await ok(treasurer.get("/v1/marketplace-tasks/summary")))["kinds"]
+    assert (kind["kind"], kind["title"]) == (task["kind"], "Jumlah pembayaran tidak sesuai")
+    assert (kind["unresolved"], kind["overdue"]) == (1, 0)
 
 
 @pytest.mark.parametrize("changed", [{"currency": "USD"}, {"merchant_id": "G-OTHER"}])

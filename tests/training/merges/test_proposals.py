@@ -44,7 +44,7 @@ async def read_proposal(client: AsgiClient) -> dict[str, Any]:
 async def decide(client: AsgiClient, choice: str, **more: str) -> Any:
     task = await read_proposal(client)
     return await client.post(
-        f"/v1/training-tasks/{task['item_id']}/merge-decision",
+        f"/v1/training-tasks/{task['id']}/merge-decision",
         json={"choice": choice} | REASON | more,
         headers={"if-match": str(task["version"])},
     )
@@ -121,9 +121,9 @@ async def test_one_person_does_not_decide_for_both_sides(service: AsgiClient) ->
 async def test_a_proposal_is_resolved_only_by_its_sides(service: AsgiClient) -> None:
     one, _, _, _ = await propose(service)
     task = await read_proposal(registry(one))
-    path = f"/v1/training-tasks/{task['item_id']}"
+    path = f"/v1/training-tasks/{task['id']}"
     refused = await factories.change(
-        registry(one), f"{path}/resolution", {"resolution": "kept_apart"}
+        registry(one), f"{path}/resolutions", {"resolution": "kept_apart"}
     )
     assert (refused.status_code, refused.json()["code"]) == (422, "decided_by_sides")
     stranger = factories.officer(service, "LP-LAIN", "registry_operator")

@@ -133,7 +133,7 @@ async def test_a_kanwil_officer_is_the_second_person_and_nothing_else(
     headers = office.bearer("pak-kanwil") | {"acting-grant": grant_id}
     assert (await office.harness.ask("POST", HEAD_APPROVAL, headers=headers, json={})).status == 200
     assert (await office.harness.ask("GET", "/v1/tpp-decisions/d-1", headers=headers)).status == 200
-    for path in ("/v1/training-tasks/i-1/resolution", "/v1/split-policies/p-1/retirement"):
+    for path in ("/v1/training-tasks/i-1/resolutions", "/v1/split-policies/p-1/retirement"):
         assert (await office.harness.ask("POST", path, headers=headers, json={})).content[
             "code"
         ] == "act_excluded"
