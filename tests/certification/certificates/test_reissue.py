@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import pytest
 
+from services.certification.certificates import reissue_process, usecases
 from services.certification.credentials.did import build_document
+from services.certification.lsps.usecases import REISSUE_JOB
 from tests.certification.factories import LspHarness
 from tests.certification.harness import Harness, Json, change, done, refused, today
 from tests.fakes import eventually
@@ -36,6 +39,7 @@ async def check(harness: Harness, certificate: Json) -> Json:
     return answer.json()
 
 
+@pytest.mark.scenario("C10/key")
 async def test_a_second_key_of_the_year_signs_after_a_compromise(lsp: LspHarness) -> None:
     before = await done(lsp.officer.get(lsp.path))
     reported = await report_compromise(lsp)
@@ -53,6 +57,7 @@ async def test_a_second_key_of_the_year_signs_after_a_compromise(lsp: LspHarness
     assert kept == third
 
 
+@pytest.mark.scenario("C10/key")
 async def test_a_compromised_key_is_unlisted_and_its_uploads_are_invalid(
     harness: Harness, lsp: LspHarness
 ) -> None:
@@ -73,6 +78,7 @@ async def test_a_compromised_key_is_unlisted_and_its_uploads_are_invalid(
     assert (await lsp.verify(credential))["status"] == "invalid"
 
 
+@pytest.mark.scenario("C10/paper")
 async def test_the_code_on_paper_leads_to_the_certificate_issued_again(
     harness: Harness, lsp: LspHarness
 ) -> None:
@@ -106,6 +112,7 @@ async def test_the_code_on_paper_leads_to_the_certificate_issued_again(
     assert (progress["waiting"], progress["replaced"]) == (0, 1)
 
 
+@pytest.mark.scenario("C10/paper")
 async def test_until_then_the_code_says_that_it_is_being_issued_again(
     harness: Harness, lsp: LspHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +135,72 @@ async def test_until_then_the_code_says_that_it_is_being_issued_again(
     assert (await check(harness, certificate))["status"] == "valid"
 
 
+class _Killed(Exception):
+    """The process ends between two transactions."""
+
+
+async def stop_job(harness: Harness) -> None:
+    """Give the lease of the re-issue to another replica, as after a long pause."""
+    app: Any = harness.client.app
+    loop = app.state.life.jobs[REISSUE_JOB]
+    loop._lease._until = 0.0  # noqa: SLF001
+    taken = {"$set": {"holder": "another", "until": {"$add": ["$$NOW", 600_000]}}}
+    await harness.engine.db.update("leases", {"_id": f"job/{REISSUE_JOB}"}, [taken], upsert=True)
+
+
+async def resume_job(harness: Harness) -> None:
+    """Let the re-issue work again."""
+    app: Any = harness.client.app
+    free = {"$set": {"holder": "", "until": "$$NOW"}}
+    await harness.engine.db.update("leases", {"_id": f"job/{REISSUE_JOB}"}, [free])
+    app.state.life.jobs[REISSUE_JOB].wake()
+
+
+async def read_checks(harness: Harness, certificates: list[Json]) -> list[str]:
+    """Return what the codes on these papers say, in alphabetical order."""
+    return sorted([(await check(harness, each))["status"] for each in certificates])
+
+
+@pytest.mark.scenario("C10/resume")
+async def test_a_reissue_killed_half_way_gives_each_certificate_one_successor(
+    harness: Harness, lsp: LspHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies after slots were leased for the second one, before that is reserved."""
+    certificates = [await lsp.issue_certificate() for _ in range(2)]
+    monkeypatch.setattr(reissue_process, "BATCH_SIZE", 1)
+    await stop_job(harness)
+    await report_compromise(lsp)
+    slots = harness.client.app.state.slot_pool
+    assert await reissue_process.reissue(slots, harness.runner)
+
+    async def run_until_killed(use_case: Any, **more: Any) -> Any:
+        if getattr(use_case, "func", None) is usecases.reserve_successors:
+            raise _Killed
+        return await harness.runner(use_case, **more)
+
+    with pytest.raises(_Killed):
+        await reissue_process.reissue(slots, cast("Any", run_until_killed))
+
+    async def is_half_done() -> bool:
+        progress = await done(lsp.officer.get(f"{lsp.path}/keys/{KEY}"))
+        return (progress["waiting"], progress["replaced"]) == (1, 1)
+
+    await eventually(is_half_done, seconds=60)
+    assert await read_checks(harness, certificates) == ["indeterminate", "valid"]
+    await resume_job(harness)
+    for certificate in certificates:
+        await wait_until_replaced(lsp, certificate)
+    assert await read_checks(harness, certificates) == ["valid", "valid"]
+    stored = [each for each in await harness.stored("certificates") if each["lsp_id"] == lsp.id]
+    successors = sorted(each["replaces"] for each in stored if each["replaces"])
+    assert successors == sorted(each["certificate_id"] for each in certificates)
+    assert len({str(each["place"]) for each in stored}) == len(stored) == 4
+    for certificate in certificates:
+        former = certificate["certificate_id"]
+        find = partial(harness.events_of, "certificate-replaced", certificate_id=former)
+        assert len(await eventually(find)) == 1
+
+
 async def test_suspended_stays_suspended_and_revoked_is_not_issued_again(
     harness: Harness, lsp: LspHarness
 ) -> None:
@@ -146,6 +219,7 @@ async def test_suspended_stays_suspended_and_revoked_is_not_issued_again(
     assert reinstated["state"] == "issued"
 
 
+@pytest.mark.scenario("C10/key")
 async def test_a_stolen_key_signs_nothing_more_not_even_what_was_reserved(
     harness: Harness, lsp: LspHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

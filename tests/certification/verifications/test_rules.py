@@ -293,12 +293,14 @@ def test_a_certificate_valid_in_our_store_is_valid_despite_a_raised_bit() -> Non
     assert result.status is VerificationStatus.VALID
 
 
+@pytest.mark.scenario("C10/forged")
 def test_a_certificate_under_our_key_unknown_to_our_store_is_forged() -> None:
     issuer = ISSUER.trusted(is_ours=True)
     result = verify(CREDENTIAL, issuer, ISSUER.lists(), None, NOW)
     assert result.status is VerificationStatus.INVALID
 
 
+@pytest.mark.scenario("C10/forged")
 def test_a_certificate_under_our_key_with_another_digest_is_forged() -> None:
     issuer = ISSUER.trusted(is_ours=True)
     back_dated = ISSUER.certificate(name="Orang Lain")

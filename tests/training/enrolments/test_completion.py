@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 
 from tests.training import factories
+from tests.training.evidence import Evidence
 from tests.training.factories import FacilityHarness
 
 
@@ -50,19 +52,28 @@ async def test_two_confirmations_at_once_complete_a_course_once(crowd: FacilityH
     confirmation = {"instructor_ref": "instruktur-7"}
     shown = await crowd.officer.get(f"/v1/enrolments/{enrolment_id}")
     version = {"if-match": shown.headers["etag"]}
+    evidence = Evidence(crowd.client)
+    await evidence.skip()
     answers = await asyncio.gather(
         *(crowd.officer.post(path, json=confirmation, headers=version) for _ in range(2))
     )
     assert sorted(answer.status_code for answer in answers) == [200, 412]
+    ref = crowd.refs[person]
+    assert await evidence.read_events() == [f"course-completed {ref}"]
+    assert await evidence.read_changes() == {
+        f"enrolments.changed {enrolment_id}": 1,
+        f"class_seats.changed {class_id}": 1,
+    }
     again = await factories.change(crowd.officer, path, confirmation)
     assert (again.status_code, again.json()["code"]) == (409, "already_completed")
+    assert (await evidence.read_events(), await evidence.read_changes()) == ([], Counter())
     (event,) = [
         json.loads(row["body"])
-        for row in await factories.list_events(crowd.client, crowd.refs[person])
+        for row in await factories.list_events(crowd.client, ref)
         if "course-completed" in row["type"]
     ]
     assert event == {
-        "participant_ref": crowd.refs[person],
+        "participant_ref": ref,
         "enrolment_id": enrolment_id,
         "class_id": class_id,
         "programme_id": programme_id,

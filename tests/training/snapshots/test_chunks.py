@@ -11,6 +11,7 @@ from services.training.snapshots import chunks
 from services.training.transaction import Transaction
 from tests.fakes import AsgiClient, eventually
 from tests.training import factories
+from tests.training.evidence import Evidence
 from tests.training.snapshot_files import snapshot_file
 
 
@@ -113,12 +114,15 @@ async def test_a_stopped_row_is_applied_after_its_word_is_mapped(
     facility = await factories.create_harness(service, [ref, other])
     class_id = await factories.open_class(facility)
     enrolment_id = await factories.enrol(facility, class_id, ref)
-    before = await factories.list_event_types(service, facility.refs[ref])
+    evidence = Evidence(service)
+    await evidence.skip()
     done = await facility.list_again(
         **{ref: {"Ket. Keluar": "XYZ", "Tanggal Keluar": "10/11/2026"}}
     )
     assert done["counts"] == {}
-    assert await factories.list_event_types(service, facility.refs[ref]) == before
+    assert await evidence.read_events() == []
+    [opened] = await evidence.read_changes()
+    assert opened.startswith("tasks.added ")
     registry = factories.officer(service, facility.facility_id, "registry_operator")
     (task,) = await factories.list_all(registry, "/v1/training-tasks", kind="ROW_STOPPED")
     assert (task["facts"]["raw"], task["facts"]["field"], task["facts"]["source_ref"]) == (
@@ -136,8 +140,22 @@ async def test_a_stopped_row_is_applied_after_its_word_is_mapped(
     assert (
         await registry.post(path, json={"field": "release", "word": "XYZ", "code": "free"})
     ).status_code == 201
+    await evidence.skip()
     again = await factories.change(registry, f"/v1/snapshots/{done['snapshot_id']}/stopped-rows")
     assert again.json()["released_by_kind"] == {"free": 1}
+    person = facility.refs[ref]
+    assert await evidence.read_events() == [
+        f"participant-released {person}",
+        f"participant-withdrawn {person}",
+    ]
+    changes = await evidence.read_changes()
+    assert set(changes.values()) == {1}
+    assert {each for each in changes if not each.startswith("movements.added")} == {
+        f"participants.changed {person}",
+        f"enrolments.changed {enrolment_id}",
+        f"class_seats.changed {class_id}",
+        f"tasks.changed {task['item_id']}",
+    }
     assert (await factories.read_person(facility, ref))["state"] == "released"
     ended = (await facility.officer.get(f"/v1/enrolments/{enrolment_id}")).json()
     assert (ended["state"], ended["end_reason"]) == ("ENDED", "RELEASED")
@@ -146,6 +164,7 @@ async def test_a_stopped_row_is_applied_after_its_word_is_mapped(
     ] == "RESOLVED"
     repeated = await factories.change(registry, f"/v1/snapshots/{done['snapshot_id']}/stopped-rows")
     assert repeated.json()["version"] == again.json()["version"]
+    assert (await evidence.read_events(), await evidence.read_changes()) == ([], {})
 
 
 async def test_stopped_rows_of_an_older_snapshot_are_not_retried(
