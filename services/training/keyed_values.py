@@ -1,4 +1,4 @@
-"""The values under keys of training: NIKs, chunks of snapshots, raw cells, keys of uploaded files.
+"""The values under keys of training: NIKs, raw cells, chunks of lists, keys of files.
 
 Not here: when they are renewed (chassis.jobs.key_rotation).
 """

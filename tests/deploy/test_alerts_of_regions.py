@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,11 @@ def fires(case: Case) -> bool:
 
 def of_one_region() -> list[Case]:
     """Return the cases that fire and name no region themselves."""
-    tried = [
-        case for alert, cases in alerts.cases().items() if alert not in OF_ALL for case in cases
-    ]
     return [
         case
-        for case in tried
+        for case in chain.from_iterable(alerts.cases().values())
         if fires(case)
+        and alerts.alert_of(case) not in OF_ALL
         and all(
             JOB.search(one["series"]) and "region=" not in one["series"]
             for one in case["input_series"]
