@@ -29,12 +29,14 @@ log = telemetry.log(__name__)
 class Job:
     """A job that one replica at a time runs every `every` seconds (at least 1).
 
-    `work(run)` returns True to be run again at once.
+    `work(run)` returns True to be run again at once. `is_shared` work leases what it does itself
+    (keyed_jobs), so that all replicas run it.
     """
 
     name: str
     work: Callable[[Runner[Any]], Awaitable[bool]]
     every: float = 5.0
+    is_shared: bool = False
 
 
 class JobLoop:
@@ -77,7 +79,7 @@ class JobLoop:
         has_more = False
         result = "interrupted"
         try:
-            if self._lease.held or await self._lease.take():
+            if self.job.is_shared or self._lease.held or await self._lease.take():
                 context = OperationContext(
                     caller=system(self.service),
                     correlation_id=new_id(),
@@ -104,7 +106,7 @@ class JobLoop:
                 done, _ = await asyncio.wait([work], timeout=self._lease.seconds / 4)
                 if done:
                     return work.result()
-                if not await self._lease.take():
+                if not self.job.is_shared and not await self._lease.take():
                     log.warning("job_lost_its_lease", job=self.job.name)
                     return False
         finally:

@@ -25,13 +25,21 @@ class Lease:
     """
 
     def __init__(
-        self, mongo: Mongo, name: str, holder: str, seconds: float, *, process: str = PROCESS
+        self,
+        mongo: Mongo,
+        name: str,
+        holder: str,
+        seconds: float,
+        *,
+        process: str = PROCESS,
+        collection: str = "leases",
     ) -> None:
         self.mongo = mongo
         self.name = name
         self.holder = holder
         self.seconds = seconds
         self.process = process
+        self.collection = collection
         self.token = 0
         self._until = 0.0
 
@@ -55,7 +63,7 @@ class Lease:
         }
         try:
             row = await self.mongo.find_and_update(
-                "leases", {"_id": self.name}, [{"$set": fields}], upsert=True
+                self.collection, {"_id": self.name}, [{"$set": fields}], upsert=True
             )
         except DuplicateKey:
             row = None
@@ -70,7 +78,7 @@ class Lease:
         """Give the lease back, so that another may take it at once."""
         self._until = 0.0
         await self.mongo.update(
-            "leases",
+            self.collection,
             {"_id": self.name, "holder": self.holder, "process": self.process},
             [{"$set": {"until": "$$NOW", "holder": ""}}],
         )

@@ -51,6 +51,7 @@ OWN_COLLECTIONS = frozenset(
         "audit",
         "seals",
         "key_rotation",
+        "keyed_jobs",
     }
 )
 DEFAULT_SECONDS = 10.0

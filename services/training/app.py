@@ -15,6 +15,7 @@ from chassis.files import uploads
 from chassis.files.encryption import FileKeys
 from chassis.files.virus_scanner import VirusScanner
 from chassis.jobs import scheduled_gauges
+from chassis.jobs.keyed_jobs import KeyedJob
 from chassis.jobs.runner import Job
 from chassis.persistence.field_encryption import FieldCipher, KeyRing, LookupKeys
 from services.training import events, inbound
@@ -41,7 +42,7 @@ from services.training.settings import TrainingSettings
 from services.training.snapshots import api as snapshots
 from services.training.snapshots import upload_api
 from services.training.snapshots.chunks import APPLY_JOB
-from services.training.snapshots.jobs import apply_next
+from services.training.snapshots.jobs import apply_next, find_facilities
 from services.training.snapshots.upload_process import UPLOADS, create_sandbox
 from services.training.suitability import api as suitability
 from services.training.tasks import api as tasks
@@ -101,6 +102,12 @@ def create_app(settings: TrainingSettings) -> FastAPI:
     lookup_keys = LookupKeys(
         KeyRing.of("lookup_key", settings.lookup_key, settings.former_lookup_key)
     )
+    apply_snapshots = KeyedJob(
+        name=APPLY_JOB,
+        holder=f"training/{settings.replica}",
+        find_keys=find_facilities,
+        step=apply_next,
+    )
     file_mappings = load_mappings(settings.mappings)
     for broken in file_mappings.broken.values():
         log.error("mapping_broken", facility=broken.code, setting=broken.setting, word=broken.word)
@@ -120,7 +127,7 @@ def create_app(settings: TrainingSettings) -> FastAPI:
             published=events.PUBLISHED,
             handlers=HANDLERS,
             jobs=(
-                Job(APPLY_JOB, apply_next, every=5.0),
+                Job(APPLY_JOB, apply_snapshots, every=5.0, is_shared=True),
                 Job(uploads.SWEEP_JOB, uploads.sweep_uploads, every=uploads.SWEEP_EVERY_SECONDS),
                 Job("report-broken-mappings", report_broken, every=600.0),
                 Job("merge-same-numbers", merge_same_niks, every=600.0),

@@ -31,15 +31,15 @@ def _kill_at(point: str) -> None:
     apply_chunk = chunks.apply_next_chunk
     apply_next = jobs.apply_next
 
-    async def kill_before_commit(tx: Transaction) -> bool:
-        has_more = await apply_chunk(tx)
+    async def kill_before_commit(facility_id: str, tx: Transaction) -> bool:
+        has_more = await apply_chunk(facility_id, tx)
         if _is_last_step():
             await tx.flush()
             os.kill(os.getpid(), signal.SIGKILL)
         return has_more
 
-    async def kill_after_commit(run: Runner[Transaction]) -> bool:
-        has_more = await apply_next(run)
+    async def kill_after_commit(facility_id: str, run: Runner[Transaction]) -> bool:
+        has_more = await apply_next(facility_id, run)
         if _is_last_step():
             os.kill(os.getpid(), signal.SIGKILL)
         return has_more

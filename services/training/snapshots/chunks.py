@@ -73,12 +73,12 @@ def decrypt(chunk: Chunk, tx: Transaction) -> Any:
     return json.loads(tx.cipher.decrypt(chunk.sealed, chunk.id))
 
 
-async def apply_next_chunk(tx: Transaction) -> bool:
-    """Take one step of the snapshot that was received first; False when none is being applied.
+async def apply_next_chunk(facility_id: str, tx: Transaction) -> bool:
+    """Take one step of a facility's first snapshot; False when none is being applied.
 
     A step applies one chunk, finds the missing people of a full list, or finishes the snapshot.
     """
-    snapshot = await tx.snapshots.find_next_to_apply()
+    snapshot = await tx.snapshots.find_next_to_apply(facility_id)
     if snapshot is None:
         return False
     facility = await tx.facilities.get(snapshot.facility_id)
@@ -102,9 +102,9 @@ async def apply_next_chunk(tx: Transaction) -> bool:
     return True
 
 
-async def split_failed_chunk(tx: Transaction) -> bool:
+async def split_failed_chunk(facility_id: str, tx: Transaction) -> bool:
     """Halve the chunk that failed; a row that fails alone is reported and left out."""
-    snapshot = await tx.snapshots.find_next_to_apply()
+    snapshot = await tx.snapshots.find_next_to_apply(facility_id)
     chunk = await tx.chunks.find_next_to_apply(snapshot.id) if snapshot else None
     if snapshot is None or chunk is None:
         return False

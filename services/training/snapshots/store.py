@@ -42,10 +42,18 @@ class Snapshots(Store[Snapshot]):
             }
         )
 
-    async def find_next_to_apply(self) -> Snapshot | None:
-        """Return the snapshot that was received first of those being applied."""
-        return await self.first(
+    async def list_applying_facilities(self) -> list[str]:
+        """Return the facilities with snapshots that are being applied, by time of receipt."""
+        applying = await self.find(
             {"state": SnapshotState.APPLYING.value}, sort=[("received_at", 1), ("_id", 1)]
+        )
+        return list(dict.fromkeys(snapshot.facility_id for snapshot in applying))
+
+    async def find_next_to_apply(self, facility_id: str) -> Snapshot | None:
+        """Return the snapshot of a facility that was received first of those being applied."""
+        return await self.first(
+            {"state": SnapshotState.APPLYING.value, "facility_id": facility_id},
+            sort=[("received_at", 1), ("_id", 1)],
         )
 
     async def list_page(self, facility_id: str, cursor: str | None, limit: int) -> Page[Snapshot]:

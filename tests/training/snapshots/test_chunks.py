@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,28 +20,20 @@ class _Killed(Exception):
     """The process ends before the commit."""
 
 
-async def set_job(service: AsgiClient, *, stop: bool) -> None:
-    """Stop the import job by giving its lease to another replica, or let it work again."""
-    database = factories.database(service)
-    lease = {"_id": f"job/{chunks.APPLY_JOB}"}
-    if stop:
-        loop = service.app.state.life.jobs[chunks.APPLY_JOB]
-        await eventually(lambda: is_leading(loop))
-        # as after a pause longer than the lease
-        loop._lease._until = 0.0  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        await database.update(
-            "leases",
-            lease,
-            [{"$set": {"holder": "another", "until": {"$add": ["$$NOW", 600_000]}}}],
-            upsert=True,
-        )
-    else:
-        await database.update("leases", lease, [{"$set": {"holder": "", "until": "$$NOW"}}])
-        service.app.state.life.jobs[chunks.APPLY_JOB].wake()
+async def hold_import(service: AsgiClient, facility_id: str) -> None:
+    """Give the row of a facility's imports to another process."""
+    until = {"$add": ["$$NOW", 600_000]}
+    held = {"holder": "another", "process": "another", "token": 1, "until": until}
+    where = {"_id": f"{chunks.APPLY_JOB}/{facility_id}"}
+    await factories.database(service).update("keyed_jobs", where, [{"$set": held}], upsert=True)
 
 
-async def is_leading(loop: Any) -> bool:
-    return bool(loop._lease.held)  # noqa: SLF001
+async def release_import(service: AsgiClient, facility_id: str) -> None:
+    """Let our process import the facility's lists."""
+    where = {"_id": f"{chunks.APPLY_JOB}/{facility_id}"}
+    released = {"holder": "", "until": "$$NOW"}
+    await factories.database(service).update("keyed_jobs", where, [{"$set": released}])
+    service.app.state.life.jobs[chunks.APPLY_JOB].wake()
 
 
 @pytest.mark.scenario("T25/resume")
@@ -48,8 +41,8 @@ async def test_a_killed_import_continues_and_moves_everybody_once(
     service: AsgiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "ROWS_PER_CHUNK", 5)
-    await set_job(service, stop=True)
     facility_id = await factories.create_facility(service, factories.new_facility_id())
+    await hold_import(service, facility_id)
     refs = [f"{facility_id}-{number}" for number in range(30)]
     registry = factories.officer(service, facility_id, "registry_operator")
     answer = await registry.post(
@@ -60,18 +53,18 @@ async def test_a_killed_import_continues_and_moves_everybody_once(
     assert answer.json()["state"] == "APPLYING"
     database = factories.database(service)
     for _ in range(2):
-        await factories.runner(service)(chunks.apply_next_chunk)
+        await factories.runner(service)(partial(chunks.apply_next_chunk, facility_id))
     assert await database.count("movements", {"facility_id": facility_id}) == 10
 
     async def killed(tx: Transaction) -> None:
-        await chunks.apply_next_chunk(tx)
+        await chunks.apply_next_chunk(facility_id, tx)
         await tx.flush()
         raise _Killed
 
     with pytest.raises(_Killed):
         await factories.runner(service)(killed)
     assert await database.count("movements", {"facility_id": facility_id}) == 10
-    await set_job(service, stop=False)
+    await release_import(service, facility_id)
     done = await factories.wait_until_applied(registry, answer.json()["snapshot_id"])
     assert done["counts"]["admitted"] == 30
     assert await database.count("movements", {"facility_id": facility_id}) == 30
@@ -81,6 +74,37 @@ async def test_a_killed_import_continues_and_moves_everybody_once(
         )
         == 30
     )
+
+
+async def test_an_import_that_fails_delays_no_other_facility(service: AsgiClient) -> None:
+    """The roster of the first list is damaged: none of its rows is given up."""
+    facility_id = await factories.create_facility(service, factories.new_facility_id())
+    await hold_import(service, facility_id)
+    registry = factories.officer(service, facility_id, "registry_operator")
+    answer = await registry.post(
+        f"/v1/facilities/{facility_id}/snapshots",
+        params={"taken_at": "2026-11-16T14:00:00+07:00"},
+        content=snapshot_file(facility_id, {new_id(): {}}),
+    )
+    assert answer.json()["state"] == "APPLYING"
+    database = factories.database(service)
+    of_list = {"snapshot_id": answer.json()["snapshot_id"]}
+    roster = of_list | {"kind": "roster"}
+    [chunk] = await database.find("snapshot_chunks", roster)
+    damage = {"$set": {"sealed.ciphertext": chunk["sealed"]["nonce"]}}
+    await database.update("snapshot_chunks", roster, damage)
+    await release_import(service, facility_id)
+
+    async def find_failed() -> Any:
+        row_id = f"{chunks.APPLY_JOB}/{facility_id}"
+        return await database.find_one("keyed_jobs", {"_id": row_id, "failures": {"$gte": 1}})
+
+    row = await eventually(find_failed)
+    assert row["error"] == "FieldUnreadable"
+    other = await factories.create_harness(service, [new_id()])
+    assert len(other.refs) == 1
+    assert await database.count("snapshot_chunks", of_list | {"kind": "rows"}) == 1
+    await database.delete("snapshots", {"_id": of_list["snapshot_id"]})
 
 
 async def test_a_row_that_cannot_be_applied_is_reported_alone(
