@@ -62,6 +62,25 @@ async def test_a_quarantined_file_is_applied_after_the_repair_of_its_mapping(
     assert (taken["state"], taken["duplicate"], taken["row_count"]) == ("APPLIED", False, 1)
 
 
+async def test_the_accepted_file_is_judged_again_only_under_another_mapping(
+    service: AsgiClient,
+) -> None:
+    facility = await factories.create_harness(service, [new_id()])
+    path = f"/v1/facilities/{facility.facility_id}/mappings"
+    data = snapshot_file(facility.facility_id, facility.people)
+    at = facility.taken_at.isoformat()
+    tables = mapping_tables("LP-TJP")
+    admin = factories.administrator(service)
+    same = await factories.upload(service, facility.facility_id, data, at)
+    first = await admin.post(path, json=tables)
+    again = await admin.post(path, json=tables, headers={"if-match": first.headers["etag"]})
+    assert again.status_code == 201, again.text
+    read_again = await factories.upload(service, facility.facility_id, data, at)
+    assert (same["duplicate"], read_again["duplicate"]) == (True, False)
+    assert (read_again["state"], read_again["counts"]) == ("APPLIED", {})
+    assert read_again["snapshot_id"] != same["snapshot_id"]
+
+
 async def test_a_broken_file_that_comes_twice_is_no_sign_of_life(service: AsgiClient) -> None:
     facility = await factories.create_harness(service, [new_id()])
     seen_at = await read_seen_at(facility)
