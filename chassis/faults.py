@@ -1,6 +1,6 @@
 """The table of faults: what each error code of MongoDB and each error of Kafka means to us.
 
-Not here: the drivers' classes (persistence.mongo_errors, messaging.kafka), retries and responses.
+Not here: the drivers' classes (persistence.drivers, messaging.kafka), retries and responses.
 """
 
 from __future__ import annotations

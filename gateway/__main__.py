@@ -15,7 +15,7 @@ import uvicorn
 
 from chassis import telemetry
 from chassis.app.server import PREPARE, tune_gc
-from chassis.persistence import pool_metrics
+from chassis.persistence.drivers import pool_metrics
 from chassis.settings import SettingsInvalid
 from gateway.access.permissions import ROLE_PERMISSIONS, RolePermissions
 from gateway.app import create_app

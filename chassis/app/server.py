@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from chassis import telemetry
 from chassis.app.database_setup import START_REFUSALS
-from chassis.persistence import pool_metrics
+from chassis.persistence.drivers import pool_metrics
 from chassis.settings import Settings
 
 S = TypeVar("S", bound=Settings)

@@ -21,10 +21,10 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from chassis.faults import Fault
-from chassis.persistence.driver_calls import awaited, read_all, uncancelled
-from chassis.persistence.mongo_codec import CODEC, RAW, encoded_bytes
-from chassis.persistence.mongo_collections import Collections, IndexDiffers
-from chassis.persistence.mongo_errors import (
+from chassis.persistence.drivers.driver_calls import awaited, read_all, uncancelled
+from chassis.persistence.drivers.mongo_codec import CODEC, RAW, encoded_bytes
+from chassis.persistence.drivers.mongo_collections import Collections, IndexDiffers
+from chassis.persistence.drivers.mongo_errors import (
     DocumentRefused,
     DuplicateKey,
     MongoError,

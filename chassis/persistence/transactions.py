@@ -17,7 +17,7 @@ from chassis import telemetry
 from chassis.errors import Busy, Duplicate
 from chassis.ids import utc_now
 from chassis.persistence import mongo
-from chassis.persistence.driver_calls import ended
+from chassis.persistence.drivers.driver_calls import ended
 from chassis.persistence.mongo import (
     DocumentRefused,
     DuplicateKey,

@@ -55,7 +55,7 @@ class MetricDescription:
 
 def list_metrics() -> list[MetricDescription]:
     """Return every metric that our processes can expose, sorted by name."""
-    importlib.import_module("chassis.persistence.pool_metrics")
+    importlib.import_module("chassis.persistence.drivers.pool_metrics")
     for process in topology.PROCESSES:
         importlib.import_module(f"{process.module}.app")
     # The registry has no public list of its collectors.

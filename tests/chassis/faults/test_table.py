@@ -11,8 +11,8 @@ from pymongo.errors import WriteError
 from chassis import faults as table
 from chassis.faults import Fault
 from chassis.persistence import mongo
+from chassis.persistence.drivers.mongo_errors import fault_of, raise_refusal
 from chassis.persistence.mongo import Mongo, MongoError
-from chassis.persistence.mongo_errors import fault_of, raise_refusal
 from tests.chassis.faults.conftest import Faults
 
 CODES = {

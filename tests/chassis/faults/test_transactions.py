@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from chassis.errors import Busy
 from chassis.persistence import mongo, transactions
-from chassis.persistence.driver_calls import uncancelled
+from chassis.persistence.drivers.driver_calls import uncancelled
 from chassis.persistence.mongo import Mongo, MongoError, Session
 from tests.chassis.faults.conftest import Faults
 from tests.chassis.harness import runner

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from chassis.jobs import scheduled_gauges
 from chassis.jobs.scheduled_gauges import ScheduledGauge
-from chassis.persistence import pool_metrics
+from chassis.persistence.drivers import pool_metrics
 from chassis.persistence.mongo import Mongo
 
 

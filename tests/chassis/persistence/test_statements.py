@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chassis.persistence import statements
+from chassis.persistence.drivers.mongo_codec import encoded_bytes
 from chassis.persistence.mongo import Mongo, Session, deleting, updating
-from chassis.persistence.mongo_codec import encoded_bytes
 from chassis.persistence.statements import Document, write_commands
 
 MIB = 1024 * 1024

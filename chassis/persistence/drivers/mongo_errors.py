@@ -22,7 +22,7 @@ from pymongo.errors import (
 
 from chassis import faults
 from chassis.faults import Fault
-from chassis.persistence.mongo_codec import ENCODING_ERRORS
+from chassis.persistence.drivers.mongo_codec import ENCODING_ERRORS
 from chassis.persistence.statements import Document
 
 __all__ = [

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chassis.persistence.driver_calls import read_all
-from chassis.persistence.mongo_codec import as_stored
-from chassis.persistence.mongo_errors import CollectionInvalid, OperationFailure
+from chassis.persistence.drivers.driver_calls import read_all
+from chassis.persistence.drivers.mongo_codec import as_stored
+from chassis.persistence.drivers.mongo_errors import CollectionInvalid, OperationFailure
 from chassis.persistence.statements import Document, Index
 
 PAGE = 10_000

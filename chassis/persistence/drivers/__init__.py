@@ -1,0 +1,1 @@
+"""What adapts Motor and PyMongo: codec, errors, collections, pool. Not here: operations (mongo)."""
