@@ -70,6 +70,12 @@ def test_files_of_a_service_are_together_in_groups_that_it_is_started_for() -> N
     assert sum(one != other for one, other in itertools.pairwise(changes)) == len(units) - 1
 
 
+@pytest.mark.parametrize("service", schedule.GROUPS)
+def test_the_tests_of_a_service_are_a_package_whose_fixtures_end_with_it(service: str) -> None:
+    """Without `__init__.py` their running service would live as long as the worker."""
+    assert (schedule.HERE / service / "__init__.py").exists()
+
+
 def _files_of(service: str) -> list[Path]:
     return [
         path

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from starlette.datastructures import MutableHeaders
+
 from chassis.errors import PROBLEM
 from chassis.texts import READER_LANGUAGE, Language
 
@@ -18,7 +20,6 @@ MAX_HEADER_LETTERS = 1_000
 ANY = "*"
 ANSWERS = frozenset({"application/json", PROBLEM})
 _NAMES = frozenset(language.value for language in Language)
-_VARY = (b"vary", b"accept-language")
 
 
 class Languages:
@@ -50,12 +51,12 @@ class Languages:
             READER_LANGUAGE.reset(token)
 
     def _name_language(self, start: Message, language: Language) -> None:
-        headers = {name.lower(): value for name, value in start.get("headers", ())}
-        media_type = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0]
-        if media_type.strip().lower() not in self.media_types or b"content-language" in headers:
+        headers = MutableHeaders(scope=start)
+        media_type = headers.get("content-type", "").partition(";")[0]
+        if media_type.strip().lower() not in self.media_types or "content-language" in headers:
             return
-        named = (b"content-language", language.value.encode())
-        start["headers"] = [*start["headers"], named, _VARY]
+        headers["content-language"] = language.value
+        headers.add_vary_header("accept-language")
 
 
 def choose_language(header: str) -> Language:

@@ -46,7 +46,7 @@ async def imported(fresh_service: AsgiClient) -> ImportedSamples:
         samples.errors[answer["snapshot_id"]] = await factories.list_all(registry, errors)
         everywhere = factories.administrator(service)
         for task in await factories.list_all(everywhere, "/v1/training-tasks"):
-            samples.tasks.setdefault(task["item_id"], task)
+            samples.tasks.setdefault(task["id"], task)
     for person in await factories.database(service).find("participants", {}):
         samples.sources[person["_id"]] = person["source_ref"]
     return samples

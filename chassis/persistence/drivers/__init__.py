@@ -1,1 +1,4 @@
-"""What adapts Motor and PyMongo: codec, errors, collections, pool. Not here: operations (mongo)."""
+"""What adapts Motor and PyMongo: codec, errors, collections, pool.
+
+Not here: the operations (persistence.mongo).
+"""

@@ -64,7 +64,7 @@ async def test_a_merge_leaves_one_enrolment_seat_mark_and_an_alias(
     changes = await evidence.read_changes()
     assert set(changes.values()) == {1}, changes
     tasks = await factories.list_all(facility.officer, "/v1/training-tasks", kind="NEW_BLOCK")
-    assert [task["item_id"] for task in tasks] == [task["item_id"] for task in opened]
+    assert [task["id"] for task in tasks] == [task["id"] for task in opened]
     assert {task["participant_ref"] for task in tasks} == {ref}
     assert (
         await factories.read_seats_taken(facility, class_a),

@@ -64,7 +64,7 @@ async def test_cells_of_a_shifted_row_are_sealed_and_gone_with_the_next_list(
     registry = as_role(facility, "registry_operator")
     (task,) = await factories.list_all(registry, "/v1/training-tasks", kind="ROW_STOPPED")
     assert (task["facts"]["raw"], task["facts"]["source_ref"]) == (NAME, shifted)
-    one = await registry.get(f"/v1/training-tasks/{task['item_id']}")
+    one = await registry.get(f"/v1/training-tasks/{task['id']}")
     assert one.json()["facts"] == task["facts"]
     assert await count_left(facility) == {"raw_cells": 1, "held": 0, "stopped": 1, "rows": 0}
     await facility.list_again(**{shifted: None})

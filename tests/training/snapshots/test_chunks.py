@@ -178,7 +178,7 @@ async def test_a_stopped_row_is_applied_after_its_word_is_mapped(
         f"participants.changed {person}",
         f"enrolments.changed {enrolment_id}",
         f"class_seats.changed {class_id}",
-        f"tasks.changed {task['item_id']}",
+        f"tasks.changed {task['id']}",
     }
     assert (await factories.read_person(facility, ref))["state"] == "released"
     ended = (await facility.officer.get(f"/v1/enrolments/{enrolment_id}")).json()
