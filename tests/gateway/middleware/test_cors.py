@@ -29,7 +29,10 @@ async def test_a_page_of_a_named_origin_may_read_responses(tmp_path: Path) -> No
         assert response.status == 200
         assert response.headers["access-control-allow-origin"] == NAMED_ORIGIN["origin"]
         assert "access-control-allow-credentials" not in response.headers
-        cases = ((harness.bearer(), 200, "Origin"), ({}, 401, "Origin, accept-language"))
+        cases = (
+            (harness.bearer(), 200, "Origin"),
+            (dict[str, str](), 401, "Origin, accept-language"),
+        )
         for headers, status, vary in cases:
             response = await harness.ask("GET", "/v1/classes", headers=NAMED_ORIGIN | headers)
             assert response.status == status
