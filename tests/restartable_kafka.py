@@ -40,7 +40,7 @@ class RestartableKafka:
         process = self.server.process
         process.send_signal(how)
         if how == signal.SIGSTOP:
-            await eventually(lambda: _is_stopped(process.pid))
+            await eventually(lambda: is_stopped(process.pid))
         else:
             await asyncio.to_thread(process.wait)
 
@@ -50,7 +50,7 @@ class RestartableKafka:
             await self.go(signal.SIGKILL)
 
 
-def _is_stopped(pid: int) -> bool:
+def is_stopped(pid: int) -> bool:
     """Return whether the kernel shows every thread of a process as stopped."""
     states = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/stat")]
     return all(state.rpartition(")")[2].split()[0] == "T" for state in states)

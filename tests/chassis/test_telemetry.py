@@ -9,23 +9,16 @@ import re
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from chassis import telemetry
+from tests.logs import production_log
 
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     """Return the stream to which the test's log goes."""
-    before = structlog.get_config()
-    handlers = logging.root.handlers[:]
-    level = logging.root.level
-    written = io.StringIO()
-    telemetry.configure("shop", "info", stream=written)
-    yield written
-    structlog.configure(**before)
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+    with production_log("shop", "info") as written:
+        yield written
 
 
 def test_a_log_line_shows_class_and_line_of_an_exception_only(stream: io.StringIO) -> None:

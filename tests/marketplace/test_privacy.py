@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 
-from chassis import telemetry
 from chassis.ids import new_id
 from tests.fakes import eventually
+from tests.logs import production_log
 from tests.marketplace.factories import CONTACT
 from tests.marketplace.harness import LapasHarness, created, ok
 from tests.marketplace.test_inbound import Training, decision
@@ -29,6 +30,13 @@ EVENT_FIELDS = {
     "product_class",
     "amounts_idr",
 }
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """Return the stream to which the test's log goes."""
+    with production_log("marketplace", "debug") as written:
+        yield written
 
 
 @pytest.mark.scenario("M20/public")
@@ -60,10 +68,10 @@ async def test_public_pages_and_events_name_no_person_and_no_buyer(lapas: LapasH
 
 
 @pytest.mark.scenario("M20/public")
-async def test_planted_names_and_numbers_are_shown_nowhere(lapas: LapasHarness, kafka: str) -> None:
+async def test_planted_names_and_numbers_are_shown_nowhere(
+    lapas: LapasHarness, kafka: str, lines: io.StringIO
+) -> None:
     """Product pages, buyer API, errors, notifications, events, logs and audit rows are scanned."""
-    lines = io.StringIO()
-    telemetry.configure("marketplace", "debug", stream=lines)
     person = f"ref-{new_id()}"
     async with Training(lapas, kafka) as training:
         planted = dict(zip(("name", "nik", "offence", "certificate_id"), PLANTED, strict=True))
@@ -109,9 +117,9 @@ async def test_provenance_names_workshop_programmes_and_batches_only(lapas: Lapa
 
 
 @pytest.mark.scenario("INV-15/logs")
-async def test_logs_and_audit_rows_contain_no_buyer_data(lapas: LapasHarness) -> None:
-    lines = io.StringIO()
-    telemetry.configure("marketplace", "debug", stream=lines)
+async def test_logs_and_audit_rows_contain_no_buyer_data(
+    lapas: LapasHarness, lines: io.StringIO
+) -> None:
     await lapas.produce(1, 40_000, 1)
     order = await lapas.paid_order(1)
     await lapas.command(order, "wrong_signature")

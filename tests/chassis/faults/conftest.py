@@ -16,6 +16,8 @@ import pytest
 from ops.local import ephemeral_servers, mongod
 from tests.chassis.sample_service import Transaction
 from tests.database_pool import databases_of
+from tests.installation import eventually
+from tests.restartable_kafka import is_stopped
 
 __all__ = ["database", "databases"]
 
@@ -43,8 +45,12 @@ class Faults:
                 client.admin.command("configureFailPoint", "failCommand", mode="off")
 
     def stop(self) -> None:
-        """Let mongod stand still: it answers nothing and closes no connection."""
+        """Let mongod stand still: it answers nothing and closes no connection.
+
+        Returns when the kernel has stopped every thread; until then some would still answer.
+        """
         os.kill(self._pid, signal.SIGSTOP)
+        eventually(lambda: is_stopped(self._pid))
 
     def go_on(self) -> None:
         """Let it continue."""
