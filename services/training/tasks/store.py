@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 from chassis.persistence.mongo import Index
-from chassis.persistence.store import Page, Store
-from chassis.tasks import TaskCount, TaskState
+from chassis.persistence.task_store import TaskStore
+from chassis.tasks import TaskState
 from services.training.tasks.rules import KEPT_APART, Task, TaskKind, TaskUnknown
 
 _UNRESOLVED = [TaskState.OPEN.value, TaskState.ACKNOWLEDGED.value]
 
 
-class Tasks(Store[Task]):
+class Tasks(TaskStore[Task]):
     kind = Task
     collection = "tasks"
     person = "participant_ref"
@@ -71,36 +71,3 @@ class Tasks(Store[Task]):
         return await self.count(
             {"state": {"$in": _UNRESOLVED}, "due_on": {"$lt": today.isoformat()}}
         )
-
-    async def count_states(self) -> dict[str, int]:
-        """Return the number of tasks in the caller's scope by state."""
-        return await self.count_each("state", [state.value for state in TaskState])
-
-    async def count_kinds(self, today: date) -> list[TaskCount]:
-        """Return the unresolved tasks in the caller's scope by kind, and how many are overdue."""
-        unresolved = {"state": {"$in": _UNRESOLVED}}
-        late = unresolved | {"due_on": {"$lt": today.isoformat()}}
-        counts = await self.count_by("kind", unresolved)
-        overdue = await self.count_by("kind", late)
-        return [
-            TaskCount(kind=kind, unresolved=count, overdue=overdue.get(kind, 0))
-            for kind, count in sorted(counts.items())
-        ]
-
-    async def list_page(
-        self,
-        state: TaskState | None,
-        kind: TaskKind | None,
-        role: str | None,
-        cursor: str | None,
-        limit: int,
-    ) -> Page[Task]:
-        """Return a page of the tasks in the caller's scope, oldest first."""
-        where: dict[str, object] = {}
-        if state is not None:
-            where["state"] = state.value
-        if kind is not None:
-            where["kind"] = kind.value
-        if role is not None:
-            where["role"] = role
-        return await self.page(where, sort=("opened_at", 1), cursor=cursor, limit=limit)
